@@ -1,0 +1,282 @@
+"""Every exception that qrealm raises on purpose, with a code that never changes its meaning.
+
+    QrealmError
+    ├── UserError                   the caller can mend it; the command line exits with 2
+    │   ├── CircuitError        QR100   a circuit was built wrongly (also a ValueError)
+    │   │   ├── UnknownGateError    QR101   no gate of this name
+    │   │   ├── GateShapeError      QR102   wrong number of qubits, controls or parameters
+    │   │   ├── QubitError          QR103   a qubit or classical bit out of range, or named twice
+    │   │   ├── ParameterError      QR104   NaN, infinite, unbound, unknown or not a number
+    │   │   ├── MatrixError         QR105   not square, wrong size, not unitary
+    │   │   ├── StateError          QR106   an initial state of wrong length or norm
+    │   │   ├── NotInvertibleError  QR107   measurement, reset or condition where only gates can stand
+    │   │   └── ObservableError     QR108   a Pauli sum that cannot be read or is not Hermitian
+    │   ├── ReadError           QR120   a program could not be read (also a ValueError)
+    │   │   ├── SyntaxReadError     QR121   the text breaks a rule of its language
+    │   │   ├── UnsupportedError    QR122   valid, but outside what qrealm can run
+    │   │   ├── SourceKindError     QR123   not a kind of source that qrealm knows
+    │   │   ├── SourceFileError     QR124   the file is missing or cannot be read
+    │   │   └── SchemaError         QR125   JSON or dict with a missing, unknown or wrong field
+    │   ├── WriteError          QR140   the circuit cannot be expressed in the wanted format
+    │   ├── ResourceError       QR200   the machine has too little of something
+    │   │   └── TooLargeError       QR201   more memory needed than there is
+    │   ├── RequestError        QR300   a run was asked for with an impossible option (also a ValueError)
+    │   │   ├── UnknownBackendError QR301   no backend of this name
+    │   │   └── UnknownJobError     QR302   no job or result of this name
+    │   └── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
+    ├── RunError                QR310   a run failed for a reason outside the caller's program
+    └── InternalError           QR900   a promise inside qrealm was broken: please report it
+
+A message says what was called, what came and the rule; the hint says the fix. `str(error)` is
+``"QR103: message"`` and, where there is a hint, a second line ``"hint: ..."``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+_GIB = 1024**3
+
+
+class QrealmError(Exception):
+    """Base of every error that qrealm raises on purpose.
+
+    Attributes:
+        code: stable identifier such as ``"QR103"``.
+        message: what was called, what came, the rule.
+        hint: what to do about it; empty when there is nothing to add.
+        exit_code: what the command line exits with.
+    """
+
+    code: ClassVar[str] = "QR000"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}"
+        return f"{text}\nhint: {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders: rebuild from the attributes, whatever the subclass's signature.
+        return (_rebuild, (type(self), self.args, dict(self.__dict__)))
+
+
+def _rebuild(kind: type[QrealmError], args: tuple[object, ...], state: dict[str, object]) -> QrealmError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class UserError(QrealmError):
+    """The caller can mend it."""
+
+    code: ClassVar[str] = "QR001"
+    exit_code: ClassVar[int] = 2
+
+
+class CircuitError(UserError, ValueError):
+    """A circuit was built wrongly."""
+
+    code = "QR100"
+
+
+class UnknownGateError(CircuitError):
+    """No gate of this name or alias is in the gate table."""
+
+    code = "QR101"
+
+
+class GateShapeError(CircuitError):
+    """A gate got the wrong number of qubits, controls or parameters."""
+
+    code = "QR102"
+
+
+class QubitError(CircuitError):
+    """A qubit or classical bit is out of range, named twice, or not an integer."""
+
+    code = "QR103"
+
+
+class ParameterError(CircuitError):
+    """A parameter is NaN, infinite, unbound, unknown or not a real number."""
+
+    code = "QR104"
+
+
+class MatrixError(CircuitError):
+    """A matrix is not square, has the wrong size, or is not unitary."""
+
+    code = "QR105"
+
+
+class StateError(CircuitError):
+    """An initial state has the wrong length, the wrong norm or wrong characters."""
+
+    code = "QR106"
+
+
+class NotInvertibleError(CircuitError):
+    """A measurement, reset, initial state or condition stands where only gates can stand."""
+
+    code = "QR107"
+
+
+class ObservableError(CircuitError):
+    """A Pauli sum cannot be read, or is not Hermitian where it must be."""
+
+    code = "QR108"
+
+
+class ReadError(UserError, ValueError):
+    """A program could not be read.
+
+    Attributes:
+        source: name of the file, or ``"<text>"``.
+        line: 1-based line, 0 when there is none.
+        column: 1-based column, 0 when there is none.
+        text: the offending line of the source, as it was written.
+        rule: the rule of the language or schema that it breaks.
+    """
+
+    code = "QR120"
+
+    def __init__(self, message: str, *, hint: str = "", source: str = "<text>", line: int = 0,
+                 column: int = 0, text: str = "", rule: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.source = source
+        self.line = line
+        self.column = column
+        self.text = text
+        self.rule = rule
+
+    def __str__(self) -> str:
+        place = f"{self.source}, line {self.line}, column {self.column}: " if self.line else ""
+        lines = [f"{self.code}: {place}{self.message}"]
+        if self.text:
+            lines.append(f"    {self.text}")
+            if self.column and self.column <= len(self.text) + 1:
+                lines.append("    " + " " * (self.column - 1) + "^")
+        if self.rule:
+            lines.append(f"rule: {self.rule}")
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class SyntaxReadError(ReadError):
+    """The text breaks a rule of its language."""
+
+    code = "QR121"
+
+
+class UnsupportedError(ReadError):
+    """Valid in its language, but outside what qrealm can run."""
+
+    code = "QR122"
+
+
+class SourceKindError(ReadError, TypeError):
+    """Not a kind of source that qrealm knows how to read."""
+
+    code = "QR123"
+
+
+class SourceFileError(ReadError):
+    """The file is missing, is a folder, is not text, or cannot be opened."""
+
+    code = "QR124"
+
+
+class SchemaError(ReadError):
+    """A dict or JSON program has a missing, unknown or wrong field; `rule` names where."""
+
+    code = "QR125"
+
+
+class WriteError(UserError, ValueError):
+    """The circuit holds something that the wanted format has no words for."""
+
+    code = "QR140"
+
+
+class ResourceError(UserError):
+    """The machine has too little of something."""
+
+    code = "QR200"
+
+
+class TooLargeError(ResourceError):
+    """A run needs more memory than there is. Raised before anything is allocated.
+
+    Attributes:
+        needed_bytes: memory that the run needs.
+        available_bytes: memory that there is for it.
+    """
+
+    code = "QR201"
+
+    def __init__(self, what: str, *, needed_bytes: int, available_bytes: int, hint: str = "") -> None:
+        self.needed_bytes = needed_bytes
+        self.available_bytes = available_bytes
+        super().__init__(
+            f"{what} needs {needed_bytes / _GIB:.3g} GiB of memory; "
+            f"{available_bytes / _GIB:.3g} GiB are available",
+            hint=hint or "use single precision (half the memory) or fewer qubits (half per qubit), "
+                         "or another backend or a larger machine",
+        )
+
+
+class RequestError(UserError, ValueError):
+    """A run was asked for with an option that is unknown, out of range or contradicts another."""
+
+    code = "QR300"
+
+
+class UnknownBackendError(RequestError):
+    """No backend of this name is installed."""
+
+    code = "QR301"
+
+
+class UnknownJobError(RequestError):
+    """No job or result of this name exists."""
+
+    code = "QR302"
+
+
+class RunError(QrealmError):
+    """A run failed for a reason outside the caller's program."""
+
+    code = "QR310"
+
+
+class MissingExtraError(UserError, ImportError):
+    """An optional package is needed and not installed.
+
+    Attributes:
+        package: the package that could not be imported.
+        extra: the extra of qrealm that brings it.
+    """
+
+    code = "QR400"
+
+    def __init__(self, what: str, *, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(f"{what} needs the package {package!r}, which is not installed",
+                         hint=f'pip install "qrealm[{extra}]"')
+
+
+class InternalError(QrealmError):
+    """A promise inside qrealm was broken. This is a bug in qrealm, not in the caller's program."""
+
+    code = "QR900"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "this is a bug in qrealm: please report it with the program")
