@@ -9,7 +9,7 @@
     │   │   ├── ParameterError      QR104   NaN, infinite, unbound, unknown or not a number
     │   │   ├── MatrixError         QR105   not square, wrong size, not unitary
     │   │   ├── StateError          QR106   an initial state of wrong length or norm
-    │   │   ├── NotInvertibleError  QR107   measurement, reset or condition where only gates can stand
+    │   │   ├── NotUnitaryError     QR107   measurement, reset or condition where only gates can stand
     │   │   └── ObservableError     QR108   a Pauli sum that cannot be read or is not Hermitian
     │   ├── ReadError           QR120   a program could not be read (also a ValueError)
     │   │   ├── SyntaxReadError     QR121   the text breaks a rule of its language
@@ -121,7 +121,7 @@ class StateError(CircuitError):
     code = "QR106"
 
 
-class NotInvertibleError(CircuitError):
+class NotUnitaryError(CircuitError):
     """A measurement, reset, initial state or condition stands where only gates can stand."""
 
     code = "QR107"
