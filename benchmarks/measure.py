@@ -1,0 +1,37 @@
+"""Starts the measuring processes, each with a clean memory and a fixed number of threads."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.case_process import Answer, Request
+
+ROOT = Path(__file__).parents[1]
+CASE_SECONDS_MAX = 3600
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """The environment in which the libraries measured here use `threads` threads."""
+    names = ("OMP_NUM_THREADS", "QULACS_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return os.environ | dict.fromkeys(names, str(threads))
+
+
+def run_module(module: str, *arguments: str, threads: int) -> None:
+    """Run `python -m module arguments…` to its end; raises CalledProcessError if it fails."""
+    command = [sys.executable, "-m", module, *arguments]
+    subprocess.run(command, cwd=ROOT, env=thread_environment(threads), check=True, timeout=CASE_SECONDS_MAX)
+
+
+def measure_case(request: Request) -> Answer:
+    """Time one case in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        request_file, answer_file = Path(folder, "request.json"), Path(folder, "answer.json")
+        request_file.write_text(json.dumps(dataclasses.asdict(request)))
+        run_module("benchmarks.case_process", str(request_file), str(answer_file), threads=request.threads)
+        return Answer(**json.loads(answer_file.read_text()))

@@ -1,0 +1,118 @@
+"""Runs the code in README.md and docs/*.md and checks that relative links lead somewhere.
+
+The ```python blocks of a page run in order in one process, so later blocks see earlier names; `await` is
+allowed at the top. Lines of ```console blocks that start with "$ qrealm" run as commands and must succeed.
+All of it happens in a temporary folder in which `examples` and `tests` are the project's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SECONDS_MAX = 300
+
+# Keeps line numbers of the page in a traceback, and allows await.
+RUNNER = """
+import ast, asyncio, inspect, sys
+namespace = {"__name__": "__main__"}
+code = compile(sys.stdin.read(), sys.argv[1], "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+outcome = eval(code, namespace)
+if inspect.iscoroutine(outcome):
+    asyncio.run(outcome)
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its first line's number on the page (from 1), its text."""
+
+    language: str
+    line: int
+    text: str
+
+
+def blocks_of(page: str) -> Iterator[Block]:
+    """The fenced blocks of a page."""
+    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        yield Block(match[1], page.count("\n", 0, match.start(2)) + 1, match[2])
+
+
+def python_of(page: str) -> str:
+    """All Python blocks as one program, each on the lines that it has on the page."""
+    lines: list[str] = []
+    for block in blocks_of(page):
+        if block.language == "python":
+            lines += [""] * (block.line - 1 - len(lines)) + block.text.splitlines()
+    return "\n".join(lines)
+
+
+def commands_of(page: str) -> list[str]:
+    """The qrealm commands of the console blocks."""
+    texts = (block.text for block in blocks_of(page) if block.language == "console")
+    return [line[2:] for text in texts for line in text.splitlines() if line.startswith("$ qrealm")]
+
+
+def broken_links(path: Path) -> list[str]:
+    """Relative links and images of a page that lead nowhere."""
+    prose = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", prose)]
+    relative = [target for target in targets if target and not re.match(r"[a-z]+:", target)]
+    return [
+        f"{path.relative_to(ROOT)}: no such file: {item}"
+        for item in relative
+        if not (path.parent / item).exists()
+    ]
+
+
+def run_page(path: Path) -> list[str]:
+    """Run what the page shows; what went wrong, empty if nothing did."""
+    page = path.read_text()
+    name = str(path.relative_to(ROOT))
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    faults = []
+    with tempfile.TemporaryDirectory() as folder:
+        for shared in ("examples", "tests"):
+            Path(folder, shared).symlink_to(ROOT / shared)
+        jobs = [(f"{name}: python", [sys.executable, "-c", RUNNER, name], python_of(page))]
+        jobs += [
+            (f"{name}: $ {line}", ["bash", "-euo", "pipefail", "-c", line], "") for line in commands_of(page)
+        ]
+        for title, command, text in jobs:
+            done = subprocess.run(
+                command,
+                input=text,
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS_MAX,
+            )
+            if done.returncode:
+                faults.append(f"{title}\n{done.stderr or done.stdout}\n  again: {shlex.join(command[:1])} …")
+    return faults
+
+
+def main() -> int:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    linked = [*pages, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+    faults = [fault for page in linked for fault in broken_links(page)]
+    for page in pages:
+        found = run_page(page)
+        print(f"{'FAILED' if found else 'ok':7}{page.relative_to(ROOT)}")
+        faults += found
+    for fault in faults:
+        print(f"\n{fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""`docs/check.py` sees what it should: blocks, commands, dead links, failing code."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECK = Path(__file__).parents[2] / "docs" / "check.py"
+
+
+@pytest.fixture
+def check(monkeypatch, tmp_path):
+    spec = importlib.util.spec_from_file_location("docs_check", CHECK)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "docs_check", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "tests").mkdir()
+    return module
+
+
+def test_code_keeps_the_lines_of_its_page(check):
+    page = "# Title\n\n```python\nfirst = 1\n```\ntext\n```python\nsecond = 2\n```\n"
+    lines = check.python_of(page).splitlines()
+    assert (lines.index("first = 1"), lines.index("second = 2")) == (3, 7)
+
+
+def test_commands_are_the_qrealm_lines_of_console_blocks(check):
+    page = "```console\n$ qrealm info\ncores 2\nmake demo\n```\n```bash\n$ qrealm bench\n```\n"
+    assert check.commands_of(page) == ["qrealm info"]
+
+
+@pytest.mark.parametrize(
+    "code, fault",
+    [
+        ("x = 1\nassert x == 1", None),
+        ("import asyncio\nawait asyncio.sleep(0)", None),
+        ("import pathlib\nassert pathlib.Path('examples').is_dir()", None),
+        ("assert 1 == 2", "AssertionError"),
+        ("1 +", "SyntaxError"),
+    ],
+)
+def test_pages_run(check, tmp_path, code, fault):
+    page = tmp_path / "page.md"
+    page.write_text(f"```python\n{code}\n```\n")
+    faults = check.run_page(page)
+    assert (faults == []) if fault is None else (fault in faults[0])
+
+
+def test_dead_links(check, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "[a](page.md#top) [b](https://example.org/x) [c](gone.md) ![d](images/gone.png) [e](#here)\n"
+    )
+    assert check.broken_links(page) == [
+        "page.md: no such file: gone.md",
+        "page.md: no such file: images/gone.png",
+    ]
