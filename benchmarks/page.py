@@ -41,16 +41,16 @@ def figures(results: Results) -> Iterator[str]:
     if call := results.latency:
         yield "### One call"
         yield (
-            f"`qrealm.run` of a circuit of {call.qubits} qubits and {call.gates} gates with 1,000 shots: median "
-            f"{call.median_us:.1f} µs, {call.median_with_counts_us:.1f} µs with counts as bit strings, 99 in 100 "
-            f"calls under {call.percentile_99_us:.1f} µs."
+            f"`qrealm.run` of a circuit of {call.qubits} qubits and {call.gates} gates with 1,000 shots: "
+            f"median {call.median_us:.1f} µs, {call.median_with_counts_us:.1f} µs with counts as bit strings, "
+            f"99 in 100 calls under {call.percentile_99_us:.1f} µs."
         )
     if large := results.large:
         yield f"### {large.qubits} qubits"
         yield (
-            f"H on all and a chain of CX, {large.precision} precision, 1,000 shots: {large.seconds:.2f} s, peak "
-            f"memory of the process {large.memory_bytes_max / 2**30:.2f} GiB, {large.memory_over_state:.3f} times "
-            f"the state."
+            f"H on all and a chain of CX, {large.precision} precision, 1,000 shots: "
+            f"{large.seconds:.2f} s, peak memory of the process {large.memory_bytes_max / 2**30:.2f} GiB, "
+            f"{large.memory_over_state:.3f} times the state."
         )
     if results.readings:
         yield "### Reading"

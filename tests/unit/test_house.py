@@ -36,6 +36,8 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 # them still.
 PURE = ("circuits", "simulate/plan")
 IMPURE_MODULES = frozenset({"time", "random", "os", "socket", "asyncio", "threading", "logging"})
+# Two that do nothing with the world: os.PathLike names what users pass; pyqasm's own log is kept from their terminal.
+NOT_IMPURE = {("circuits/read.py", "os"), ("circuits/formats/qasm_full.py", "logging")}
 # A framework is imported where it is used: who has not installed it can use all the rest, and nobody waits
 # for it.
 LAZY = frozenset({"qiskit", "cirq", "pennylane", "pyqasm", "openqasm3", "matplotlib"})
@@ -119,7 +121,11 @@ def import_faults(path: PurePosixPath, source: str) -> list[str]:
                 faults.append(f"{where}: its home is {', '.join(HOMES[top])}")
             if top in LAZY and not item.in_function:
                 faults.append(f"{where} at the top: import it in the function that uses it")
-        elif top in IMPURE_MODULES and str(path).startswith(tuple(f"{pure}/" for pure in PURE)):
+        elif (
+            top in IMPURE_MODULES
+            and str(path).startswith(tuple(f"{pure}/" for pure in PURE))
+            and (str(path), top) not in NOT_IMPURE
+        ):
             faults.append(f"{where}: {path.parts[0]} gets clock, randomness and the outside as arguments")
     return faults
 
@@ -203,8 +209,8 @@ def test_functions_and_classes_stay_small(path):
         elif isinstance(node, ast.ClassDef):
             methods = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
             public = [item for item in methods if not item.name.startswith("_")]
-            # Circuit has a method for each common gate, each one line: a table by another name.
-            if len(public) > PUBLIC_METHODS_MAX and node.name != "Circuit" and path in SOURCES:
+            # GateMethods has one generated method for each row of the gate table: a table by another name.
+            if len(public) > PUBLIC_METHODS_MAX and node.name != "GateMethods" and path in SOURCES:
                 too_long.append(f"{node.name}: {len(public)} public methods")
     assert too_long == []
 
