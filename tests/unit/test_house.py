@@ -36,8 +36,13 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 # them still.
 PURE = ("circuits", "simulate/plan")
 IMPURE_MODULES = frozenset({"time", "random", "os", "socket", "asyncio", "threading", "logging"})
-# Two that do nothing with the world: os.PathLike names what users pass; pyqasm's own log is kept from their terminal.
-NOT_IMPURE = {("circuits/read.py", "os"), ("circuits/formats/qasm_full.py", "logging")}
+# These do nothing with the world: os.PathLike names what users pass; pyqasm's own log is kept from their terminal,
+# one reader at a time.
+NOT_IMPURE = {
+    ("circuits/read.py", "os"),
+    ("circuits/formats/qasm_full.py", "logging"),
+    ("circuits/formats/qasm_full.py", "threading"),
+}
 # A framework is imported where it is used: who has not installed it can use all the rest, and nobody waits
 # for it.
 LAZY = frozenset({"qiskit", "cirq", "pennylane", "pyqasm", "openqasm3", "matplotlib"})
@@ -45,6 +50,9 @@ LAZY = frozenset({"qiskit", "cirq", "pennylane", "pyqasm", "openqasm3", "matplot
 LINES_MAX = {"python": 500, "kernel": 800}
 FUNCTION_LINES_MAX = 70
 PUBLIC_METHODS_MAX = 20
+# Wider on purpose, and not to grow: GateMethods has one generated method for each row of the gate table; Circuit is what
+# users hold.
+PUBLIC_METHODS_MAX_OF = {"GateMethods": 80, "Circuit": 36}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|placeholder|stub|dummy|fake)\b")
 
 
@@ -209,8 +217,8 @@ def test_functions_and_classes_stay_small(path):
         elif isinstance(node, ast.ClassDef):
             methods = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
             public = [item for item in methods if not item.name.startswith("_")]
-            # GateMethods has one generated method for each row of the gate table: a table by another name.
-            if len(public) > PUBLIC_METHODS_MAX and node.name != "GateMethods" and path in SOURCES:
+            limit = PUBLIC_METHODS_MAX_OF.get(node.name, PUBLIC_METHODS_MAX)
+            if len(public) > limit and path in SOURCES:
                 too_long.append(f"{node.name}: {len(public)} public methods")
     assert too_long == []
 
