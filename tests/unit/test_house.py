@@ -36,8 +36,8 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 # them still.
 PURE = ("circuits", "simulate/plan")
 IMPURE_MODULES = frozenset({"time", "random", "os", "socket", "asyncio", "threading", "logging"})
-# These do nothing with the world: os.PathLike names what users pass; pyqasm's own log is kept from their terminal,
-# one reader at a time.
+# These do nothing with the world: os.PathLike names what users pass; pyqasm's own log is kept from their
+# terminal, one reader at a time.
 NOT_IMPURE = {
     ("circuits/read.py", "os"),
     ("circuits/formats/qasm_full.py", "logging"),
@@ -50,8 +50,8 @@ LAZY = frozenset({"qiskit", "cirq", "pennylane", "pyqasm", "openqasm3", "matplot
 LINES_MAX = {"python": 500, "kernel": 800}
 FUNCTION_LINES_MAX = 70
 PUBLIC_METHODS_MAX = 20
-# Wider on purpose, and not to grow: GateMethods has one generated method for each row of the gate table; Circuit is what
-# users hold.
+# Wider on purpose, and not to grow: GateMethods has one generated method for each row of the gate table;
+# Circuit is what users hold.
 PUBLIC_METHODS_MAX_OF = {"GateMethods": 80, "Circuit": 36}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|placeholder|stub|dummy|fake)\b")
 
