@@ -1,0 +1,44 @@
+// The hot loops, behind one table of functions for each instruction set. They know positions and numbers only.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace qrealm {
+
+// Block positions are 32-bit: 2^32 blocks are 2^36 amplitudes, more than memory holds.
+template <class T>
+struct Engine {
+    using Positions = const uint32_t*;
+    // Butterflies of `group` wires; bit j of `forms` says that wire j has its sine factored out.
+    void (*rotate[5][16])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, const T* tangents);
+    // Dense matrices of one and two wires, given for every lane.
+    void (*dense[3])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, const T* matrix);
+    // Dense matrix of `group` wires (up to six), one number for all lanes, where lane_mask is 1.
+    void (*dense_wide)(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, int group,
+                       const T* matrix, const T* lane_mask);
+    void (*phase)(T* tile, Positions bases, size_t count, uint32_t shift, const T* block);
+    // tile[low][high] *= low_table * high_table * cross, cross may be null.
+    void (*diagonal)(T* tile, Positions low, size_t num_low, Positions high, size_t num_high, uint32_t shift,
+                     const T* low_table, const T* high_table, const T* cross);
+    // Swaps lane bit lane_bits[j] with wire j of the group.
+    void (*transpose)(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, int group,
+                      const uint8_t* lane_bits);
+    void (*gather)(T* tile, const T* memory, Positions offsets, size_t count, uint32_t base);
+    void (*scatter)(const T* tile, T* memory, Positions offsets, size_t count, uint32_t base);
+    // tile[p] = scalars[p] * lanes
+    void (*product)(T* tile, const T* scalars, size_t count, const T* lanes);
+    // sums[i] = sum of |amplitude|^2 over `blocks` blocks from block i * blocks on.
+    void (*norms)(const T* memory, size_t blocks, size_t count, double* sums);
+    void (*scale)(T* memory, size_t blocks, T factor);
+};
+
+enum class InstructionSet { plain, avx2, avx512 };
+
+const char* name_of(InstructionSet set);
+bool usable(InstructionSet set);  // by the processor and enabled by the operating system
+InstructionSet best_instruction_set();
+
+template <class T>
+const Engine<T>& engine(InstructionSet set);
+
+}  // namespace qrealm

@@ -1,0 +1,359 @@
+// The engine's loops, compiled once for each instruction set: the including file defines QREALM_ISA (a namespace)
+// and QREALM_VECTOR_BYTES. Only built-in types and vector extensions are used here, so that no library template
+// compiled for a newer processor can end up in code for an older one.
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "engine.h"
+
+#define UNROLL _Pragma("GCC unroll 16")
+
+namespace qrealm::QREALM_ISA {
+
+template <class T>
+struct Simd {
+    static constexpr int width = QREALM_VECTOR_BYTES / sizeof(T);
+    static constexpr int lanes = 64 / sizeof(T);
+    static constexpr int block = 2 * lanes;
+    typedef T V __attribute__((vector_size(QREALM_VECTOR_BYTES), may_alias));
+};
+
+template <class T>
+inline T* at(T* tile, uint32_t position) { return tile + size_t(position) * Simd<T>::block; }
+
+template <class T>
+inline typename Simd<T>::V load(const T* p) { return *reinterpret_cast<const typename Simd<T>::V*>(p); }
+template <class T>
+inline void store(T* p, typename Simd<T>::V v) { *reinterpret_cast<typename Simd<T>::V*>(p) = v; }
+template <class T>
+inline typename Simd<T>::V broadcast(T x) { return x - typename Simd<T>::V{}; }
+
+template <class T, int group, int forms>
+void rotate(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const T* tangents) {
+    using V = typename Simd<T>::V;
+    constexpr int size = 1 << group;
+    V t[group];
+    UNROLL for (int b = 0; b < group; ++b) t[b] = broadcast<T>(tangents[b]);
+    uint32_t offset[size];
+    UNROLL for (int j = 0; j < size; ++j) offset[j] = offsets[j];
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t base = bases[i] ^ shift;
+        T* p[size];
+        UNROLL for (int j = 0; j < size; ++j) p[j] = at(tile, base ^ offset[j]);
+        for (int h = 0; h < Simd<T>::block; h += Simd<T>::width) {
+            V x[size];
+            UNROLL for (int j = 0; j < size; ++j) x[j] = load(p[j] + h);
+            UNROLL for (int b = 0; b < group; ++b) {
+                UNROLL for (int j = 0; j < size; ++j) {
+                    if (j >> b & 1) continue;
+                    const V a = x[j], c = x[j | 1 << b];
+                    if (forms >> b & 1) {
+                        x[j] = t[b] * a - c;
+                        x[j | 1 << b] = t[b] * c + a;
+                    } else {
+                        x[j] = a - t[b] * c;
+                        x[j | 1 << b] = c + t[b] * a;
+                    }
+                }
+            }
+            UNROLL for (int j = 0; j < size; ++j) store(p[j] + h, x[j]);
+        }
+    }
+}
+
+template <class T, int group>
+void dense(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const T* matrix) {
+    using V = typename Simd<T>::V;
+    constexpr int size = 1 << group, lanes = Simd<T>::lanes, block = Simd<T>::block;
+    uint32_t offset[size];
+    UNROLL for (int j = 0; j < size; ++j) offset[j] = offsets[j];
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t base = bases[i] ^ shift;
+        T* p[size];
+        UNROLL for (int j = 0; j < size; ++j) p[j] = at(tile, base ^ offset[j]);
+        for (int h = 0; h < lanes; h += Simd<T>::width) {
+            V re[size], im[size];
+            UNROLL for (int j = 0; j < size; ++j) {
+                re[j] = load(p[j] + h);
+                im[j] = load(p[j] + lanes + h);
+            }
+            UNROLL for (int r = 0; r < size; ++r) {
+                const T* m = matrix + size_t(r) * size * block + h;
+                V mr = load(m), mi = load(m + lanes);
+                V sr = mr * re[0] - mi * im[0], si = mr * im[0] + mi * re[0];
+                UNROLL for (int c = 1; c < size; ++c) {
+                    mr = load(m + c * block);
+                    mi = load(m + c * block + lanes);
+                    sr = sr + mr * re[c];
+                    sr = sr - mi * im[c];
+                    si = si + mr * im[c];
+                    si = si + mi * re[c];
+                }
+                store(p[r] + h, sr);
+                store(p[r] + lanes + h, si);
+            }
+        }
+    }
+}
+
+template <class T>
+void dense_wide(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, int group,
+                const T* matrix, const T* lane_mask) {
+    using V = typename Simd<T>::V;
+    constexpr int lanes = Simd<T>::lanes;
+    const int size = 1 << group;
+    V re[64], im[64];
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t base = bases[i] ^ shift;
+        for (int h = 0; h < lanes; h += Simd<T>::width) {
+            const V acts = load(lane_mask + h), keeps = T(1) - acts;
+            for (int j = 0; j < size; ++j) {
+                re[j] = load(at(tile, base ^ offsets[j]) + h);
+                im[j] = load(at(tile, base ^ offsets[j]) + lanes + h);
+            }
+            for (int r = 0; r < size; r += 2) {
+                const T* m = matrix + size_t(r) * size * 2;
+                const T* n = m + size_t(size) * 2;
+                V ar{}, ai{}, br{}, bi{};
+                for (int c = 0; c < size; ++c) {
+                    ar = ar + m[2 * c] * re[c];
+                    ai = ai + m[2 * c] * im[c];
+                    br = br + n[2 * c] * re[c];
+                    bi = bi + n[2 * c] * im[c];
+                    ar = ar - m[2 * c + 1] * im[c];
+                    ai = ai + m[2 * c + 1] * re[c];
+                    br = br - n[2 * c + 1] * im[c];
+                    bi = bi + n[2 * c + 1] * re[c];
+                }
+                T* pa = at(tile, base ^ offsets[r]) + h;
+                T* pb = at(tile, base ^ offsets[r + 1]) + h;
+                store(pa, acts * ar + keeps * re[r]);
+                store(pa + lanes, acts * ai + keeps * im[r]);
+                store(pb, acts * br + keeps * re[r + 1]);
+                store(pb + lanes, acts * bi + keeps * im[r + 1]);
+            }
+        }
+    }
+}
+
+template <class T>
+inline void multiply_block(T* p, const T* by) {
+    using V = typename Simd<T>::V;
+    constexpr int lanes = Simd<T>::lanes;
+    UNROLL for (int h = 0; h < lanes; h += Simd<T>::width) {
+        const V re = load(p + h), im = load(p + lanes + h), c = load(by + h), s = load(by + lanes + h);
+        store(p + h, V(re * c - im * s));
+        store(p + lanes + h, V(re * s + im * c));
+    }
+}
+
+template <class T>
+void phase(T* tile, const uint32_t* bases, size_t count, uint32_t shift, const T* block) {
+    for (size_t i = 0; i < count; ++i) multiply_block(at(tile, bases[i] ^ shift), block);
+}
+
+template <class T, bool crossed>
+inline void diagonal_line(T* tile, const uint32_t* low, size_t num_low, uint32_t base, const T* low_table, const T* high,
+                          const T* cross) {
+    using V = typename Simd<T>::V;
+    constexpr int lanes = Simd<T>::lanes, block = Simd<T>::block;
+    for (size_t j = 0; j < num_low; ++j) {
+        T* p = at(tile, base ^ low[j]);
+        UNROLL for (int h = 0; h < lanes; h += Simd<T>::width) {
+            V hr = load(high + h), hi = load(high + lanes + h);
+            if (crossed) {
+                const V cr = broadcast<T>(cross[2 * j]), ci = broadcast<T>(cross[2 * j + 1]);
+                const V r = hr * cr - hi * ci;
+                hi = hr * ci + hi * cr;
+                hr = r;
+            }
+            const V lr = load(low_table + j * block + h), li = load(low_table + j * block + lanes + h);
+            const V wr = hr * lr - hi * li, wi = hr * li + hi * lr;
+            const V re = load(p + h), im = load(p + lanes + h);
+            store(p + h, V(re * wr - im * wi));
+            store(p + lanes + h, V(re * wi + im * wr));
+        }
+    }
+}
+
+template <class T>
+void diagonal(T* tile, const uint32_t* low, size_t num_low, const uint32_t* high, size_t num_high, uint32_t shift,
+              const T* low_table, const T* high_table, const T* cross) {
+    for (size_t i = 0; i < num_high; ++i) {
+        const T* line = high_table + i * Simd<T>::block;
+        if (cross) diagonal_line<T, true>(tile, low, num_low, high[i] ^ shift, low_table, line, cross + 2 * i * num_low);
+        else diagonal_line<T, false>(tile, low, num_low, high[i] ^ shift, low_table, line, nullptr);
+    }
+}
+
+#if QREALM_VECTOR_BYTES == 64
+template <class T>
+struct LaneIndex;
+template <>
+struct LaneIndex<float> { typedef int32_t V __attribute__((vector_size(64))); };
+template <>
+struct LaneIndex<double> { typedef int64_t V __attribute__((vector_size(64))); };
+
+// Two registers a (wire reads 0) and c (wire reads 1): element l of a with lane bit 1 trades places with
+// element l - bit of c.
+template <class T, int group>
+void transpose_group(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const uint8_t* lane_bits) {
+    using V = typename Simd<T>::V;
+    constexpr int size = 1 << group, lanes = Simd<T>::lanes;
+    typename LaneIndex<T>::V first[group], second[group];
+    for (int b = 0; b < group; ++b)
+        for (int l = 0; l < lanes; ++l) {
+            const int bit = 1 << lane_bits[b];
+            first[b][l] = l & bit ? lanes + (l ^ bit) : l;
+            second[b][l] = l & bit ? lanes + l : (l | bit);
+        }
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t base = bases[i] ^ shift;
+        for (int half = 0; half < 2; ++half) {
+            V x[size];
+            UNROLL for (int j = 0; j < size; ++j) x[j] = load(at(tile, base ^ offsets[j]) + half * lanes);
+            UNROLL for (int b = 0; b < group; ++b) {
+                UNROLL for (int j = 0; j < size; ++j) {
+                    if (j >> b & 1) continue;
+                    const V a = x[j], c = x[j | 1 << b];
+                    x[j] = __builtin_shuffle(a, c, first[b]);
+                    x[j | 1 << b] = __builtin_shuffle(a, c, second[b]);
+                }
+            }
+            UNROLL for (int j = 0; j < size; ++j) store(at(tile, base ^ offsets[j]) + half * lanes, x[j]);
+        }
+    }
+}
+
+template <class T>
+void transpose(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, int group, const uint8_t* lane_bits) {
+    switch (group) {
+        case 1: return transpose_group<T, 1>(tile, bases, count, offsets, shift, lane_bits);
+        case 2: return transpose_group<T, 2>(tile, bases, count, offsets, shift, lane_bits);
+        case 3: return transpose_group<T, 3>(tile, bases, count, offsets, shift, lane_bits);
+        default: return transpose_group<T, 4>(tile, bases, count, offsets, shift, lane_bits);
+    }
+}
+#else
+template <class T>
+void transpose(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, int group, const uint8_t* lane_bits) {
+    constexpr int lanes = Simd<T>::lanes;
+    const int size = 1 << group;
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t base = bases[i] ^ shift;
+        for (int b = 0; b < group; ++b) {
+            const int bit = 1 << lane_bits[b];
+            for (int j = 0; j < size; ++j) {
+                if (j >> b & 1) continue;
+                T* a = at(tile, base ^ offsets[j]);
+                T* c = at(tile, base ^ offsets[j | 1 << b]);
+                for (int half = 0; half < 2; ++half, a += lanes, c += lanes)
+                    for (int l = 0; l < lanes; ++l) {
+                        if (!(l & bit)) continue;
+                        const T kept = a[l];
+                        a[l] = c[l ^ bit];
+                        c[l ^ bit] = kept;
+                    }
+            }
+        }
+    }
+}
+#endif
+
+template <class T>
+inline void copy_block(T* to, const T* from) {
+    UNROLL for (int h = 0; h < Simd<T>::block; h += Simd<T>::width) store(to + h, load(from + h));
+}
+
+template <class T>
+void gather(T* tile, const T* memory, const uint32_t* offsets, size_t count, uint32_t base) {
+    constexpr size_t ahead = 32;  // blocks; far enough to hide memory, near enough to stay in the first cache
+    for (size_t i = 0; i < count; ++i) {
+        if (i + ahead < count) {
+            const T* next = memory + size_t(offsets[i + ahead] ^ base) * Simd<T>::block;
+            __builtin_prefetch(next);
+            __builtin_prefetch(next + Simd<T>::lanes);
+        }
+        copy_block(tile + i * Simd<T>::block, memory + size_t(offsets[i] ^ base) * Simd<T>::block);
+    }
+}
+
+template <class T>
+void scatter(const T* tile, T* memory, const uint32_t* offsets, size_t count, uint32_t base) {
+    for (size_t i = 0; i < count; ++i) {
+        T* to = memory + size_t(offsets[i] ^ base) * Simd<T>::block;
+        const T* from = tile + i * Simd<T>::block;
+#if defined(__SSE2__)
+        // Whole lines go straight to memory: reading them first would cost a third pass.
+        UNROLL for (int h = 0; h < Simd<T>::block; h += Simd<T>::width) stream(to + h, load(from + h));
+#else
+        copy_block(to, from);
+#endif
+    }
+}
+
+template <class T>
+void product(T* tile, const T* scalars, size_t count, const T* lane_block) {
+    using V = typename Simd<T>::V;
+    constexpr int lanes = Simd<T>::lanes;
+    for (size_t i = 0; i < count; ++i) {
+        const T r = scalars[2 * i], s = scalars[2 * i + 1];
+        T* p = tile + i * Simd<T>::block;
+        UNROLL for (int h = 0; h < lanes; h += Simd<T>::width) {
+            const V re = load(lane_block + h), im = load(lane_block + lanes + h);
+            store(p + h, V(re * r - im * s));
+            store(p + lanes + h, V(re * s + im * r));
+        }
+    }
+}
+
+template <class T>
+void norms(const T* memory, size_t blocks, size_t count, double* sums) {
+    using V = typename Simd<T>::V;
+    for (size_t i = 0; i < count; ++i) {
+        V sum{}, more{};
+        const T* p = memory + i * blocks * Simd<T>::block;
+        for (size_t k = 0; k < blocks * Simd<T>::block; k += 2 * Simd<T>::width) {
+            const V a = load(p + k), b = load(p + k + Simd<T>::width);
+            sum = sum + a * a;
+            more = more + b * b;
+        }
+        sum = sum + more;
+        double total = 0;
+        for (int l = 0; l < Simd<T>::width; ++l) total += double(sum[l]);
+        sums[i] = total;
+    }
+}
+
+template <class T>
+void scale(T* memory, size_t blocks, T factor) {
+    using V = typename Simd<T>::V;
+    for (size_t k = 0; k < blocks * Simd<T>::block; k += Simd<T>::width) store(memory + k, V(load(memory + k) * factor));
+}
+
+template <class T, int group, int... forms>
+constexpr void fill_rotate(Engine<T>& e) { ((e.rotate[group][forms] = rotate<T, group, forms>), ...); }
+
+template <class T>
+constexpr Engine<T> make_engine() {
+    Engine<T> e{};
+    fill_rotate<T, 1, 0, 1>(e);
+    fill_rotate<T, 2, 0, 1, 2, 3>(e);
+    fill_rotate<T, 3, 0, 1, 2, 3, 4, 5, 6, 7>(e);
+    fill_rotate<T, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>(e);
+    e.dense[1] = dense<T, 1>;
+    e.dense[2] = dense<T, 2>;
+    e.dense_wide = dense_wide<T>;
+    e.phase = phase<T>;
+    e.diagonal = diagonal<T>;
+    e.transpose = transpose<T>;
+    e.gather = gather<T>;
+    e.scatter = scatter<T>;
+    e.product = product<T>;
+    e.norms = norms<T>;
+    e.scale = scale<T>;
+    return e;
+}
+
+}  // namespace qrealm::QREALM_ISA

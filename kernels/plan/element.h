@@ -1,0 +1,82 @@
+// The planner's own alphabet: everything is a one-qubit unitary, a phase on "all these bits are one",
+// a CX, or a dense matrix with controls. Swaps and X gates are gone: they renamed and flipped wires.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "../ops.h"
+
+namespace qrealm {
+
+using Matrix2 = std::array<complex, 4>;
+
+enum class Kind : uint8_t { unitary1, rotation, phase, cx, dense };
+
+struct Element {
+    Kind kind;
+    uint8_t wire = 0;          // unitary1, rotation, cx target, dense: first target
+    uint8_t num_targets = 0;   // dense
+    int data = -1;             // unitary1: index into `unitaries`; dense: index into `matrices`
+    uint64_t mask = 0;         // phase: its wires; cx, dense: control wires
+    uint64_t value = 0;        // the values those wires must have
+    double angle = 0;          // phase; rotation: RY angle
+};
+
+struct DenseMatrix {
+    std::vector<uint8_t> targets;  // wire of each bit of the matrix index, least significant first
+    std::vector<complex> entries;  // row-major, 2^k by 2^k
+};
+
+// A circuit in the planner's alphabet, together with what has been taken out of it.
+struct Elements {
+    int num_wires = 0;
+    std::vector<Element> list;
+    std::vector<Matrix2> unitaries;
+    std::vector<DenseMatrix> matrices;
+    double global_phase = 0;
+    std::vector<uint8_t> wire_of_qubit;   // where each qubit ended
+    uint64_t flipped = 0;                 // wires whose value reads inverted at the end
+
+    uint64_t support(const Element& e) const;
+    uint64_t targets(const Element& e) const;  // wires on which the element is neither diagonal nor a CX target
+};
+
+// `flipped`: qubits whose stored value starts inverted.
+Elements lower(const OpArrays& ops, uint64_t flipped = 0);
+
+Matrix2 multiply(const Matrix2& a, const Matrix2& b);
+
+// Planner passes, each of which can be switched off to test the others.
+enum Pass : uint32_t {
+    pass_merge = 1u << 0,      // neighbouring one-qubit gates become one
+    pass_fuse = 1u << 1,       // runs of gates on one pair of wires become one dense matrix
+    pass_absorb = 1u << 2,     // first gates act on the product state that a run starts from
+    pass_strip = 1u << 3,      // what cannot change a sample is not run; last CX gates move to the read-out
+    pass_factor = 1u << 4,     // independent groups of qubits are run apart
+    pass_group = 1u << 5,      // several rotations for each load of a row group
+    pass_all = (1u << 6) - 1,
+};
+
+struct PassRow {
+    const char* name;
+    uint32_t bit;
+};
+inline constexpr PassRow pass_table[] = {
+    {"merge", pass_merge}, {"fuse", pass_fuse},     {"absorb", pass_absorb},
+    {"strip", pass_strip}, {"factor", pass_factor}, {"group", pass_group},
+};
+
+// Amplitudes of the product state that a run starts from, one pair for each wire.
+struct ProductState {
+    std::vector<std::array<complex, 2>> wires;
+    explicit ProductState(int n = 0) : wires(n, {complex(1), complex(0)}) {}
+};
+
+void merge_neighbours(Elements& e);
+void fuse_pairs(Elements& e);
+void absorb_first_gates(Elements& e, ProductState& start);
+void split_unitaries(Elements& e);   // unitary1 -> phase, RY, phase
+// Takes out of `e` what cannot change a sample; returns the CX gates (control, target) to apply to sampled bits, in order.
+std::vector<std::pair<uint8_t, uint8_t>> strip_tail(Elements& e);
+
+}  // namespace qrealm

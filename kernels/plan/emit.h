@@ -1,0 +1,66 @@
+// Micro-ops from elements, inside one open tile.
+#pragma once
+#include "linear.h"
+#include "program.h"
+
+namespace qrealm {
+
+// Largest number of rotations that share one load: radix 8 fills the registers without spilling.
+template <class T>
+constexpr int largest_group() { return 3; }
+
+// Qubits of a tile: 512 KiB, half of a common L2 cache.
+template <class T>
+constexpr int default_tile_qubits(int num_wires) {
+    const int largest = sizeof(T) == 4 ? 16 : 15;
+    return num_wires <= largest ? num_wires : largest;
+}
+
+// Which wire is where while a tile is open.
+struct Frame {
+    std::vector<int> lane_wires;
+    std::vector<uint32_t> columns;        // block address of each wire; 0 for lanes
+    std::vector<int> rows;                // wires that the tile mixes
+    uint64_t rows_mask = 0;
+    Subspace space{{}};                   // block addresses of a tile
+    std::vector<uint32_t> tile_columns;   // block address of each bit of a tile's number
+    std::vector<int> outer;               // wires that choose the tile
+
+    void open(uint64_t tile, int num_wires, int block_bits);
+    void close();
+    int tile_bits() const { return static_cast<int>(tile_columns.size()); }
+
+    bool in_lane(int w) const;
+    int lane_slot(int w) const;           // -1 outside the lanes
+    bool touches_lane(uint64_t mask) const { return lanes_of(mask) != 0; }
+    uint64_t lanes_of(uint64_t mask) const;
+    bool is_row(uint64_t mask) const { return !(mask & ~rows_mask); }
+    bool is_local(uint64_t mask) const { return !(mask & ~rows_mask & ~lanes_of(mask)); }
+
+    void apply_cx(int control, int target);
+    uint32_t position(int row) const { return space.coordinates(columns[row]); }
+    // Positions at which every wire of `without` reads zero.
+    std::vector<uint32_t> bases(uint64_t without) const;
+    // How an outer wire follows from the tile's number, and how the tile's number moves positions.
+    uint32_t outer_parity(int w);
+    std::vector<uint32_t> shift();
+
+private:
+    bool solved_ = false;
+    std::vector<uint32_t> parities_;      // of each outer wire
+    std::vector<uint32_t> shift_;
+    void solve();
+};
+
+template <class T>
+MicroOp<T> make_rotate(Frame& frame, const std::vector<const Element*>& group, double* scale);
+template <class T>
+MicroOp<T> make_dense(Frame& frame, const Element& e, const DenseMatrix& m);
+template <class T>
+MicroOp<T> make_scale(Frame& frame, double factor);
+template <class T>
+MicroOp<T> make_transpose(Frame& frame, const std::vector<int>& in, const std::vector<int>& out);
+template <class T>
+void make_diagonals(Frame& frame, const std::vector<const Element*>& phases, std::vector<MicroOp<T>>& ops);
+
+}  // namespace qrealm

@@ -1,0 +1,120 @@
+// A plan: what the engine does, stage by stage, with every table that it needs.
+//
+// Memory is an array of blocks of 128 bytes: the real parts of W amplitudes, then their imaginary parts
+// (W = 16 in single precision, 8 in double). log2(W) wires are the lanes inside a block. Every other wire w has
+// a column: the block address of a basis state is the XOR of the columns of the wires that read one. So a CX
+// between two such wires is one XOR of columns at planning time and never touches memory.
+//
+// A stage takes tiles (cosets of a subspace of block addresses) into a buffer that fits the L2 cache and runs
+// its micro-ops there; only wires whose columns span that subspace ("rows") can be mixed.
+#pragma once
+#include <cstdlib>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "element.h"
+
+namespace qrealm {
+
+template <class T>
+struct CacheAligned {
+    using value_type = T;
+    CacheAligned() = default;
+    template <class U>
+    CacheAligned(const CacheAligned<U>&) {}
+    T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
+    void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t(64)); }
+    bool operator==(const CacheAligned&) const { return true; }
+};
+template <class T>
+using Table = std::vector<T, CacheAligned<T>>;
+
+template <class T>
+struct Layout {
+    static constexpr int lanes = 64 / sizeof(T);                 // amplitudes in a block
+    static constexpr int lane_bits = sizeof(T) == 4 ? 4 : 3;
+    static constexpr int block = 2 * lanes;                      // numbers in a block
+};
+
+enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose };
+
+inline constexpr int max_group = 4;  // most rotations for one load of a row group
+
+// The bit of one wire that no tile mixes, as a parity of the bits of the tile's number.
+struct OuterBit {
+    uint32_t parity_mask;
+    bool wanted;
+};
+
+// Phases that a wire outside the tile adds to a diagonal when it reads one.
+struct OuterPhase {
+    uint32_t parity_mask;
+    complex constant;
+    std::vector<complex> local;  // lanes, then low rows, then high rows
+};
+
+template <class T>
+struct MicroOp {
+    Micro type{};
+    uint8_t group = 0;                  // rotate, dense, transpose: how many row wires are mixed
+    uint8_t forms = 0;                  // rotate: bit j set when wire j has its sine factored out
+    uint8_t lane_bit[8] = {};           // transpose
+    std::vector<uint32_t> bases;        // positions in the tile to start from (diagonal: low rows)
+    std::vector<uint32_t> offsets;      // positions of a row group relative to a base (diagonal: high rows)
+    std::vector<uint32_t> shift;        // for each bit of the tile's number, XOR on positions; empty when none
+    std::vector<OuterBit> conditions;   // the op acts on a tile when all of these hold
+    Table<T> table;                     // rotate: tangents; dense: matrix by lanes; phase: one block; diagonal: low rows
+    Table<T> high;                      // diagonal: one block for each high row
+    Table<T> cross;                     // diagonal: one complex number for each (high, low); empty when all are 1
+    std::vector<OuterPhase> outer;      // diagonal
+    uint8_t num_local = 0;              // diagonal: how many local wires an outer phase speaks of
+    complex constant = 1;               // diagonal: joins the outer phases
+    Table<T> lane_mask;                 // dense with lane controls and more than two targets: 1 where it acts
+};
+
+template <class T>
+struct Stage {
+    std::vector<uint32_t> row_offsets;  // block address of each tile position, relative to the tile's base
+    std::vector<uint32_t> tile_columns; // block address of each bit of a tile's number
+    std::vector<MicroOp<T>> ops;
+    bool in_place = false;              // one tile, which is the whole state
+};
+
+// Where the amplitudes of basis states are.
+struct Placement {
+    std::vector<uint8_t> lane_wires;   // wire of each lane bit
+    std::vector<uint32_t> columns;     // block address of each wire (0 for lane wires)
+};
+
+struct Work {
+    double moved_bytes = 0;  // to and from memory
+    double flops = 0;
+    int rotations = 0, dense = 0, diagonals = 0, transposes = 0, loads = 0;  // loads: passes over a tile in cache
+};
+
+template <class T>
+struct Program {
+    int num_qubits = 0;
+    int num_wires = 0;
+    std::vector<Stage<T>> stages;
+    Placement placement;               // after the last stage
+    std::vector<uint8_t> wire_of_qubit;
+    uint64_t flipped = 0;              // wires
+    complex scale = 1;                 // amplitudes are stored divided by this
+    bool from_start = true;            // begins from `start`; otherwise from a given state
+    ProductState start;
+    std::vector<uint8_t> start_lane_wires;  // the other wires are the bits of a block address, in order
+    Work work;
+};
+
+struct PlanOptions {
+    uint32_t passes = pass_all;
+    int tile_qubits = 0;  // 0: chosen for the caches
+};
+
+// Lays elements out over memory. `before` is null for a run from a product state.
+template <class T>
+Program<T> schedule(const Elements& elements, const ProductState& start, const Placement* before, const PlanOptions& options);
+
+}  // namespace qrealm

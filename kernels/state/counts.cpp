@@ -1,0 +1,182 @@
+#include "counts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "random.h"
+#include "readout.h"
+#include "sample.h"
+
+namespace qrealm {
+namespace {
+
+uint64_t bit(int w) { return uint64_t(1) << w; }
+
+// Wires that some element joins, as a label for each wire.
+std::vector<int> groups(const Elements& e, bool factor) {
+    std::vector<int> label(e.num_wires);
+    std::iota(label.begin(), label.end(), 0);
+    auto root = [&](int w) {
+        while (label[w] != w) w = label[w] = label[label[w]];
+        return w;
+    };
+    if (!factor) return std::vector<int>(e.num_wires, 0);
+    for (const Element& x : e.list) {
+        uint64_t m = e.support(x);
+        const int a = root(__builtin_ctzll(m));
+        for (m &= m - 1; m; m &= m - 1) label[root(__builtin_ctzll(m))] = a;
+    }
+    for (int w = 0; w < e.num_wires; ++w) label[w] = root(w);
+    return label;
+}
+
+// The elements of one group, on wires 0..k-1.
+Elements extract(const Elements& e, const std::vector<int>& wires) {
+    std::vector<int> local(e.num_wires, -1);
+    for (size_t i = 0; i < wires.size(); ++i) local[wires[i]] = static_cast<int>(i);
+    Elements out;
+    out.num_wires = static_cast<int>(wires.size());
+    auto map = [&](uint64_t mask) {
+        uint64_t r = 0;
+        for (; mask; mask &= mask - 1) r |= bit(local[__builtin_ctzll(mask)]);
+        return r;
+    };
+    for (const Element& x : e.list) {
+        if (local[__builtin_ctzll(e.support(x))] < 0) continue;
+        Element y = x;
+        y.mask = map(x.mask);
+        y.value = map(x.value);
+        if (x.kind != Kind::phase) y.wire = static_cast<uint8_t>(local[x.wire]);
+        if (x.kind == Kind::dense) {
+            DenseMatrix m = e.matrices[x.data];
+            for (uint8_t& t : m.targets) t = static_cast<uint8_t>(local[t]);
+            y.data = static_cast<int>(out.matrices.size());
+            out.matrices.push_back(std::move(m));
+        }
+        out.list.push_back(y);
+    }
+    return out;
+}
+
+}  // namespace
+
+template <class T>
+CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
+    Elements e = lower(ops);
+    ProductState start(e.num_wires);
+    if (options.passes & pass_merge) merge_neighbours(e);
+    if (options.passes & pass_absorb) absorb_first_gates(e, start);
+    if (options.passes & pass_fuse) fuse_pairs(e);
+    split_unitaries(e);
+    std::vector<std::pair<uint8_t, uint8_t>> moved;
+    if (options.passes & pass_strip) moved = strip_tail(e);
+
+    // A wire that reads one flips these qubits in the end: the CX gates moved to the read-out, then the renaming.
+    std::vector<uint64_t> wires(e.num_wires);
+    for (int w = 0; w < e.num_wires; ++w) {
+        uint64_t v = bit(w);
+        for (auto [c, t] : moved)
+            if (v >> c & 1) v ^= bit(t);
+        wires[w] = v;
+    }
+    std::vector<int> qubit_of_wire(e.num_wires);
+    for (int q = 0; q < e.num_wires; ++q) qubit_of_wire[e.wire_of_qubit[q]] = q;
+    auto to_qubits = [&](uint64_t mask) {
+        uint64_t r = 0;
+        for (; mask; mask &= mask - 1) r |= bit(qubit_of_wire[__builtin_ctzll(mask)]);
+        return r;
+    };
+
+    CountsPlan<T> plan;
+    plan.num_qubits = e.num_wires;
+    plan.flipped = to_qubits(e.flipped);
+    const bool factor = options.passes & pass_factor;
+    const std::vector<int> label = groups(e, factor);
+    for (int g = 0; g < e.num_wires; ++g) {
+        std::vector<int> members;
+        for (int w = 0; w < e.num_wires; ++w)
+            if (label[w] == g) members.push_back(w);
+        if (members.empty()) continue;
+        Elements part = members.size() == size_t(e.num_wires) ? std::move(e) : extract(e, members);
+        if (factor && part.list.empty() && members.size() == 1) {
+            const auto& s = start.wires[members[0]];
+            const double p0 = std::norm(s[0]), p1 = std::norm(s[1]);
+            plan.lone.push_back({p1 / (p0 + p1), to_qubits(wires[members[0]])});
+            continue;
+        }
+        ProductState begin(wires_for<T>(part.num_wires));
+        for (size_t i = 0; i < members.size(); ++i) begin.wires[i] = start.wires[members[i]];
+        typename CountsPlan<T>::Part p;
+        p.program = schedule<T>(part, begin, nullptr, options);
+        p.qubits_of_physical = wires_of_physical(p.program.placement, Layout<T>::lane_bits);
+        for (uint64_t& m : p.qubits_of_physical) {
+            uint64_t v = 0;
+            for (uint64_t rest = m; rest; rest &= rest - 1)
+                if (const int w = __builtin_ctzll(rest); w < part.num_wires) v ^= wires[members[w]];
+            m = to_qubits(v);
+        }
+        plan.parts.push_back(std::move(p));
+        if (members.size() == size_t(plan.num_qubits)) break;
+    }
+    return plan;
+}
+
+namespace {
+
+Counts tally(std::vector<uint64_t>& values, int num_qubits) {
+    Counts out;
+    if (num_qubits <= 12) {
+        std::vector<int64_t> table(size_t(1) << num_qubits, 0);
+        for (uint64_t v : values) ++table[v];
+        for (size_t v = 0; v < table.size(); ++v)
+            if (table[v]) {
+                out.values.push_back(v);
+                out.counts.push_back(table[v]);
+            }
+        return out;
+    }
+    std::sort(values.begin(), values.end());
+    for (size_t i = 0; i < values.size();) {
+        size_t j = i;
+        while (j < values.size() && values[j] == values[i]) ++j;
+        out.values.push_back(values[i]);
+        out.counts.push_back(static_cast<int64_t>(j - i));
+        i = j;
+    }
+    return out;
+}
+
+}  // namespace
+
+template <class T>
+Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll) {
+    std::vector<uint64_t> values(shots, plan.flipped);
+    uint64_t stream = 0;
+    for (const auto& lone : plan.lone) {
+        const Draws words(seed, stream++);
+        if (lone.probability == 0) continue;
+        for (uint64_t s = 0; s < shots; ++s)
+            if (Draws::unit(words(s)) < lone.probability) values[s] ^= lone.qubits;
+    }
+    for (const auto& part : plan.parts) {
+        Amplitudes<T> state;
+        execute(part.program, state, engine<T>(set), threads, poll);
+        if (!shots) continue;
+        const BitMap to_qubits(part.qubits_of_physical);
+        uint64_t last = ~uint64_t(0), mapped = 0;
+        for (const Draw& d : draw(state, engine<T>(set), shots, seed, stream++, threads, poll)) {
+            if (d.index != last) mapped = to_qubits(last = d.index);
+            values[d.shot] ^= mapped;
+        }
+    }
+    return tally(values, plan.num_qubits);
+}
+
+#define INSTANTIATE(T)                                                      \
+    template CountsPlan<T> plan_counts(const OpArrays&, const PlanOptions&); \
+    template Counts run_counts(const CountsPlan<T>&, InstructionSet, uint64_t, uint64_t, int, const Poll&);
+INSTANTIATE(float)
+INSTANTIATE(double)
+
+}  // namespace qrealm

@@ -1,0 +1,47 @@
+// Samples of a circuit from |0...0>, the shortest way: nothing that cannot change a sample is computed, and groups
+// of qubits that never meet are run apart.
+#pragma once
+#include "../engine/engine.h"
+#include "../plan/program.h"
+#include "team.h"
+
+namespace qrealm {
+
+// A circuit cut into independent parts.
+template <class T>
+struct CountsPlan {
+    struct Part {
+        Program<T> program;
+        std::vector<uint64_t> qubits_of_physical;  // which qubits one bit of a physical index flips
+    };
+    int num_qubits = 0;
+    std::vector<Part> parts;
+    // Qubits in a product state, each alone: probability of reading one, and which qubits that flips.
+    struct Lone {
+        double probability;
+        uint64_t qubits;
+    };
+    std::vector<Lone> lone;
+    uint64_t flipped = 0;  // qubits that read inverted
+};
+
+template <class T>
+CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options);
+
+struct Counts {
+    std::vector<uint64_t> values;  // ascending
+    std::vector<int64_t> counts;
+};
+
+template <class T>
+Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll);
+
+// Wires of a state of n qubits: lanes and rows enough for the widest matrix.
+template <class T>
+constexpr int wires_for(int num_qubits) {
+    constexpr int least = Layout<T>::lane_bits + max_matrix_qubits;
+    if (num_qubits <= max_matrix_qubits) return num_qubits + Layout<T>::lane_bits;
+    return num_qubits > least ? num_qubits : least;
+}
+
+}  // namespace qrealm

@@ -1,0 +1,233 @@
+#include "execute.h"
+
+#include <algorithm>
+#include <array>
+
+namespace qrealm {
+namespace {
+
+// What a thread needs besides its tile: the tables of a diagonal once the wires outside the tile are known.
+template <class T>
+struct Scratch {
+    Table<T> tile, low, high, scalars;
+};
+
+bool parity(uint32_t v) { return __builtin_parity(v); }
+
+template <class T>
+class Runner {
+public:
+    Runner(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine) : program_(program), state_(state), engine_(engine) {
+        if (program.from_start) prepare_start();
+    }
+
+    void stage(const Stage<T>& stage, bool first, Scratch<T>& scratch, Team& team, int member) const;
+    void start_only(Scratch<T>& scratch, Team& team, int member) const;
+
+private:
+    static constexpr int lanes = Layout<T>::lanes, block = Layout<T>::block;
+    const Program<T>& program_;
+    Amplitudes<T>& state_;
+    const Engine<T>& engine_;
+    Table<T> start_lanes_;
+    std::array<std::array<complex, 256>, 4> start_bytes_;  // amplitude of each byte of a block address
+
+    void prepare_start();
+    void fill(T* tile, const uint32_t* offsets, size_t count, uint32_t base, Scratch<T>& scratch) const;
+    void run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& scratch) const;
+    void diagonal(const MicroOp<T>& op, T* tile, uint32_t number, uint32_t shift, Scratch<T>& scratch) const;
+};
+
+template <class T>
+void Runner<T>::prepare_start() {
+    start_lanes_.resize(block);
+    std::vector<std::array<complex, 2>> bits;
+    std::vector<std::array<complex, 2>> lane_bits;
+    for (int w : program_.start_lane_wires) lane_bits.push_back(program_.start.wires[w]);
+    for (int w = 0; w < program_.num_wires; ++w)
+        if (std::find(program_.start_lane_wires.begin(), program_.start_lane_wires.end(), w) == program_.start_lane_wires.end())
+            bits.push_back(program_.start.wires[w]);
+    for (int l = 0; l < lanes; ++l) {
+        complex v = 1;
+        for (size_t j = 0; j < lane_bits.size(); ++j) v *= lane_bits[j][l >> j & 1];
+        start_lanes_[l] = T(v.real());
+        start_lanes_[lanes + l] = T(v.imag());
+    }
+    for (size_t byte = 0; byte < 4; ++byte) {
+        start_bytes_[byte][0] = 1;
+        for (size_t b = 0, filled = 1; b < 8; ++b, filled *= 2) {
+            const size_t index = byte * 8 + b;
+            const std::array<complex, 2> a = index < bits.size() ? bits[index] : std::array<complex, 2>{complex(1), complex(0)};
+            for (size_t i = 0; i < filled; ++i) {
+                start_bytes_[byte][filled + i] = start_bytes_[byte][i] * a[1];
+                start_bytes_[byte][i] *= a[0];
+            }
+        }
+    }
+}
+
+template <class T>
+void Runner<T>::fill(T* tile, const uint32_t* offsets, size_t count, uint32_t base, Scratch<T>& scratch) const {
+    scratch.scalars.resize(2 * count);
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t a = offsets[i] ^ base;
+        const complex v = (start_bytes_[0][a & 255] * start_bytes_[1][a >> 8 & 255]) * (start_bytes_[2][a >> 16 & 255] * start_bytes_[3][a >> 24]);
+        scratch.scalars[2 * i] = T(v.real());
+        scratch.scalars[2 * i + 1] = T(v.imag());
+    }
+    engine_.product(tile, scratch.scalars.data(), count, start_lanes_.data());
+}
+
+template <class T>
+void Runner<T>::diagonal(const MicroOp<T>& op, T* tile, uint32_t number, uint32_t shift, Scratch<T>& scratch) const {
+    const T* low = op.table.data();
+    const T* high = op.high.data();
+    const size_t num_low = op.bases.size(), num_high = op.offsets.size();
+    complex constant = op.constant;
+    bool tables = false;
+    const size_t num_local = op.num_local;
+    std::array<complex, 64> local;
+    local.fill(complex(1));
+    for (const OuterPhase& p : op.outer) {
+        if (!parity(p.parity_mask & number)) continue;
+        constant *= p.constant;
+        if (p.local.empty()) continue;
+        tables = true;
+        for (size_t i = 0; i < num_local; ++i) local[i] *= p.local[i];
+    }
+    if (tables || constant != complex(1)) {
+        // The outer wires' phases are linear in the local ones: they go into the tables' entries.
+        constexpr int lane_bits = Layout<T>::lane_bits;
+        std::array<complex, 256> line;
+        auto spread = [&](const complex* factors, size_t n, complex first) {
+            line[0] = first;
+            for (size_t i = 0, filled = 1; i < n; ++i, filled *= 2)
+                for (size_t r = 0; r < filled; ++r) line[filled + r] = line[r] * factors[i];
+        };
+        const size_t low_bits = __builtin_ctzll(num_low), high_bits = __builtin_ctzll(num_high);
+        Table<T> lane_block(block);
+        spread(local.data(), lane_bits, constant);
+        for (int l = 0; l < lanes; ++l) {
+            lane_block[l] = T(line[l].real());
+            lane_block[lanes + l] = T(line[l].imag());
+        }
+        auto scaled = [&](const T* table, Table<T>& out, size_t count, bool with_lanes) {
+            out.resize(count * block);
+            for (size_t r = 0; r < count; ++r) {
+                const T c = T(line[r].real()), s = T(line[r].imag());
+                const T* from = table + r * block;
+                T* to = out.data() + r * block;
+                for (int l = 0; l < lanes; ++l) {
+                    to[l] = from[l] * c - from[lanes + l] * s;
+                    to[lanes + l] = from[l] * s + from[lanes + l] * c;
+                }
+                if (!with_lanes) continue;
+                for (int l = 0; l < lanes; ++l) {
+                    const T re = to[l], im = to[lanes + l];
+                    to[l] = re * lane_block[l] - im * lane_block[lanes + l];
+                    to[lanes + l] = re * lane_block[lanes + l] + im * lane_block[l];
+                }
+            }
+        };
+        if (tables) {
+            spread(local.data() + lane_bits, low_bits, complex(1));
+            scaled(low, scratch.low, num_low, false);
+            low = scratch.low.data();
+        }
+        spread(local.data() + lane_bits + low_bits, high_bits, complex(1));
+        scaled(high, scratch.high, num_high, true);
+        high = scratch.high.data();
+    }
+    engine_.diagonal(tile, op.bases.data(), num_low, op.offsets.data(), num_high, shift, low, high,
+                     op.cross.empty() ? nullptr : op.cross.data());
+}
+
+template <class T>
+void Runner<T>::run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& scratch) const {
+    for (const OuterBit& c : op.conditions)
+        if (parity(c.parity_mask & number) != c.wanted) return;
+    uint32_t shift = 0;
+    for (size_t j = 0; j < op.shift.size(); ++j)
+        if (number >> j & 1) shift ^= op.shift[j];
+    const uint32_t* bases = op.bases.data();
+    const uint32_t* offsets = op.offsets.data();
+    const size_t count = op.bases.size();
+    switch (op.type) {
+        case Micro::rotate: engine_.rotate[op.group][op.forms](tile, bases, count, offsets, shift, op.table.data()); break;
+        case Micro::dense:
+            if (op.group <= 2) engine_.dense[op.group](tile, bases, count, offsets, shift, op.table.data());
+            else engine_.dense_wide(tile, bases, count, offsets, shift, op.group, op.table.data(), op.lane_mask.data());
+            break;
+        case Micro::phase: engine_.phase(tile, bases, count, shift, op.table.data()); break;
+        case Micro::diagonal: diagonal(op, tile, number, shift, scratch); break;
+        case Micro::transpose: engine_.transpose(tile, bases, count, offsets, shift, op.group, op.lane_bit); break;
+    }
+}
+
+template <class T>
+void Runner<T>::stage(const Stage<T>& stage, bool first, Scratch<T>& scratch, Team& team, int member) const {
+    const size_t rows = stage.row_offsets.size();
+    const bool fills = first && program_.from_start;
+    if (stage.in_place) {
+        if (member != 0) return;
+        if (fills) fill(state_.data(), stage.row_offsets.data(), rows, 0, scratch);
+        for (const MicroOp<T>& op : stage.ops) {
+            run(op, state_.data(), 0, scratch);
+            team.check(member);
+        }
+        return;
+    }
+    scratch.tile.resize(rows * block);
+    const auto [begin, end] = team.share(size_t(1) << stage.tile_columns.size(), member);
+    for (size_t number = begin; number < end; ++number) {
+        uint32_t base = 0;
+        for (size_t j = 0; j < stage.tile_columns.size(); ++j)
+            if (number >> j & 1) base ^= stage.tile_columns[j];
+        T* tile = scratch.tile.data();
+        if (fills) fill(tile, stage.row_offsets.data(), rows, base, scratch);
+        else engine_.gather(tile, state_.data(), stage.row_offsets.data(), rows, base);
+        for (const MicroOp<T>& op : stage.ops) run(op, tile, static_cast<uint32_t>(number), scratch);
+        engine_.scatter(tile, state_.data(), stage.row_offsets.data(), rows, base);
+        team.check(member);
+    }
+}
+
+// A program without stages still has a product state to write.
+template <class T>
+void Runner<T>::start_only(Scratch<T>& scratch, Team& team, int member) const {
+    constexpr size_t piece = 4096;
+    const size_t blocks = state_.blocks(), step = std::min(piece, blocks);
+    std::vector<uint32_t> offsets(step);
+    for (size_t i = 0; i < step; ++i) offsets[i] = static_cast<uint32_t>(i);
+    const auto [begin, end] = team.share(blocks / step, member);
+    for (size_t p = begin; p < end; ++p) {
+        fill(state_.data() + p * step * block, offsets.data(), step, static_cast<uint32_t>(p * step), scratch);
+        team.check(member);
+    }
+}
+
+}  // namespace
+
+template <class T>
+void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll) {
+    if (program.from_start) {
+        state.num_wires = program.num_wires;
+        if (state.memory.bytes() < state.bytes()) state.memory = Memory(state.bytes());
+    }
+    const bool one_tile = program.stages.empty() ? state.blocks() <= 4096 : program.stages[0].in_place;
+    Team team(one_tile ? 1 : threads, poll);
+    const Runner<T> runner(program, state, engine);
+    team.run([&](int member) {
+        Scratch<T> scratch;
+        if (program.stages.empty() && program.from_start) runner.start_only(scratch, team, member);
+        for (size_t s = 0; s < program.stages.size(); ++s) {
+            if (s) team.barrier(member);
+            runner.stage(program.stages[s], s == 0, scratch, team, member);
+        }
+    });
+}
+
+template void execute(const Program<float>&, Amplitudes<float>&, const Engine<float>&, int, const Poll&);
+template void execute(const Program<double>&, Amplitudes<double>&, const Engine<double>&, int, const Poll&);
+
+}  // namespace qrealm

@@ -1,0 +1,277 @@
+#include "state_vector.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "counts.h"
+#include "readout.h"
+#include "sample.h"
+
+namespace qrealm {
+namespace {
+
+// Pieces of work are fixed by the state alone, so that sums do not depend on the number of threads.
+constexpr size_t largest_piece = size_t(1) << 14;  // blocks
+
+size_t pieces_of(size_t blocks) { return std::max<size_t>(1, blocks / largest_piece); }
+
+template <class F>
+void for_pieces(size_t blocks, int threads, const Poll& poll, F&& body) {
+    const size_t pieces = pieces_of(blocks), size = blocks / pieces;
+    Team team(int(std::min<size_t>(pieces, size_t(std::max(threads, 1)))), poll);
+    team.run([&](int member) {
+        const auto [begin, end] = team.share(pieces, member);
+        for (size_t p = begin; p < end; ++p) {
+            body(p, p * size, (p + 1) * size);
+            team.check(member);
+        }
+    });
+}
+
+double sum(const std::vector<double>& values) {
+    double total = 0;
+    for (double v : values) total += v;
+    return total;
+}
+
+}  // namespace
+
+template <class T>
+StateVector<T>::StateVector(int num_qubits, InstructionSet set) : num_qubits_(num_qubits), set_(set) {
+    state_.num_wires = wires_for<T>(num_qubits);
+}
+
+template <class T>
+void StateVector<T>::adopt(const Program<T>& program) {
+    // Wires take the names of the qubits that they carry.
+    Placement named = program.placement;
+    std::vector<int> new_name(program.num_wires);
+    for (int w = 0; w < program.num_wires; ++w) new_name[w] = w;
+    for (int q = 0; q < num_qubits_; ++q) new_name[program.wire_of_qubit[q]] = q;
+    for (int w = 0; w < program.num_wires; ++w) named.columns[new_name[w]] = program.placement.columns[w];
+    for (uint8_t& w : named.lane_wires) w = static_cast<uint8_t>(new_name[w]);
+    placement_ = named;
+    flipped_ = 0;
+    for (int q = 0; q < num_qubits_; ++q)
+        if (program.flipped >> program.wire_of_qubit[q] & 1) flipped_ |= uint64_t(1) << q;
+    scale_ *= program.scale;
+    fresh_ = false;
+}
+
+template <class T>
+void StateVector<T>::apply(const OpArrays& ops, const PlanOptions& options, int threads, const Poll& poll) {
+    Elements e = lower(ops, flipped_);
+    if (options.passes & pass_merge) merge_neighbours(e);
+    ProductState start(state_.num_wires);
+    if (fresh_ && (options.passes & pass_absorb)) absorb_first_gates(e, start);
+    if (options.passes & pass_fuse) fuse_pairs(e);
+    split_unitaries(e);
+    if (std::abs(scale_) < 1e-12) {
+        const T factor = T(std::abs(scale_));
+        for_pieces(state_.blocks(), threads, poll, [&](size_t, size_t begin, size_t end) {
+            engine<T>(set_).scale(state_.data() + begin * block, end - begin, factor);
+        });
+        scale_ /= double(factor);
+    }
+    const Program<T> program = schedule<T>(e, start, fresh_ ? nullptr : &placement_, options);
+    execute(program, state_, engine<T>(set_), threads, poll);
+    adopt(program);
+}
+
+template <class T>
+void StateVector<T>::materialise(int threads, const Poll& poll) {
+    if (!fresh_) return;
+    const int32_t zero = 0;
+    OpArrays none;
+    none.num_qubits = num_qubits_;
+    none.qubit_offsets = none.param_offsets = &zero;
+    apply(none, {}, threads, poll);
+}
+
+template <class T>
+void StateVector<T>::load(const T* amplitudes, int threads, const Poll& poll) {
+    fresh_ = true;
+    flipped_ = 0;
+    scale_ = 1;
+    materialise(threads, poll);
+    if (state_.num_wires > num_qubits_) std::memset(static_cast<void*>(state_.data()), 0, state_.bytes());
+    const BitMap map(physical_columns(placement_, lane_bits));
+    const uint64_t count = uint64_t(1) << num_qubits_;
+    const size_t units = std::max<uint64_t>(1, count / lanes), step = count / units;
+    for_pieces(units, threads, poll, [&](size_t, size_t begin, size_t end) {
+        for (uint64_t y = begin * step; y < end * step; ++y) {
+            T* p = state_.data() + offset_of(map(y));
+            p[0] = amplitudes[2 * y];
+            p[lanes] = amplitudes[2 * y + 1];
+        }
+    });
+    scale_ = 1;
+}
+
+template <class T>
+void StateVector<T>::store(T* amplitudes, int threads, const Poll& poll) const {
+    const uint64_t count = uint64_t(1) << num_qubits_;
+    if (fresh_) {
+        std::fill_n(amplitudes, 2 * count, T(0));
+        amplitudes[0] = 1;
+        return;
+    }
+    const BitMap map(physical_columns(placement_, lane_bits));
+    const size_t units = std::max<uint64_t>(1, count / lanes), step = count / units;
+    for_pieces(units, threads, poll, [&](size_t, size_t begin, size_t end) {
+        for (uint64_t y = begin * step; y < end * step; ++y) {
+            const T* p = state_.data() + offset_of(map(y ^ flipped_));
+            const complex v = scale_ * complex(p[0], p[lanes]);
+            amplitudes[2 * y] = T(v.real());
+            amplitudes[2 * y + 1] = T(v.imag());
+        }
+    });
+}
+
+template <class T>
+complex StateVector<T>::amplitude(uint64_t basis) const {
+    if (fresh_) return basis == 0 ? 1 : 0;
+    uint64_t physical = 0;
+    const std::vector<uint64_t> columns = physical_columns(placement_, lane_bits);
+    for (uint64_t y = basis ^ flipped_; y; y &= y - 1) physical ^= columns[__builtin_ctzll(y)];
+    const T* p = state_.data() + offset_of(physical);
+    return scale_ * complex(p[0], p[lanes]);
+}
+
+template <class T>
+std::vector<double> StateVector<T>::probabilities(const std::vector<int>& qubits, int threads, const Poll& poll) const {
+    const size_t size = size_t(1) << qubits.size();
+    std::vector<double> out(size, 0.0);
+    if (fresh_) {
+        out[0] = 1;
+        return out;
+    }
+    // Which bits of the answer's index one bit of a physical index flips.
+    std::vector<uint64_t> keys = wires_of_physical(placement_, lane_bits);
+    uint64_t start = 0;
+    for (uint64_t& k : keys) {
+        uint64_t v = 0;
+        for (size_t i = 0; i < qubits.size(); ++i) v |= (k >> qubits[i] & 1) << i;
+        k = v;
+    }
+    for (size_t i = 0; i < qubits.size(); ++i) start |= (flipped_ >> qubits[i] & 1) << i;
+    const BitMap map(keys);
+    const size_t pieces = pieces_of(state_.blocks());
+    const bool parallel = pieces > 1 && size <= 4096;
+    std::vector<std::vector<double>> partial(parallel ? pieces : 1, std::vector<double>(size, 0.0));
+    const double factor = std::norm(scale_);
+    for_pieces(state_.blocks(), parallel ? threads : 1, poll, [&](size_t piece, size_t begin, size_t end) {
+        std::vector<double>& mine = partial[parallel ? piece : 0];
+        uint64_t lane_key[lanes];
+        for (int l = 0; l < lanes; ++l) lane_key[l] = map(l) ^ start;
+        for (size_t b = begin; b < end; ++b) {
+            const uint64_t key = map(uint64_t(b) << lane_bits);
+            const T* p = state_.data() + b * block;
+            for (int l = 0; l < lanes; ++l) mine[key ^ lane_key[l]] += double(p[l]) * p[l] + double(p[lanes + l]) * p[lanes + l];
+        }
+    });
+    for (const auto& mine : partial)
+        for (size_t i = 0; i < size; ++i) out[i] += mine[i];
+    for (double& v : out) v *= factor;
+    return out;
+}
+
+template <class T>
+std::vector<uint64_t> StateVector<T>::sample(uint64_t shots, uint64_t seed, int threads, const Poll& poll) const {
+    std::vector<uint64_t> out(shots, 0);
+    if (fresh_) return out;
+    const BitMap map(wires_of_physical(placement_, lane_bits));
+    for (const Draw& d : draw(state_, engine<T>(set_), shots, seed, 0, threads, poll)) out[d.shot] = map(d.index) ^ flipped_;
+    return out;
+}
+
+// <P> = sum over s of conj(a[s ^ x]) i^{|x & z|} (-1)^{|s & z|} a[s], with s in memory order: x becomes an XOR of
+// physical indices and the sign of z a parity of the physical index.
+template <class T>
+double StateVector<T>::expectation(uint64_t x_mask, uint64_t z_mask, int threads, const Poll& poll) const {
+    if (fresh_) return x_mask ? 0.0 : 1.0;
+    const std::vector<uint64_t> columns = physical_columns(placement_, lane_bits);
+    const std::vector<uint64_t> wires = wires_of_physical(placement_, lane_bits);
+    uint64_t move = 0, signs = 0;
+    for (uint64_t m = x_mask; m; m &= m - 1) move ^= columns[__builtin_ctzll(m)];
+    for (size_t b = 0; b < wires.size(); ++b)
+        if (__builtin_parityll(wires[b] & z_mask)) signs |= uint64_t(1) << b;
+    const uint64_t block_move = move >> lane_bits, lane_move = move & (lanes - 1), block_signs = signs >> lane_bits;
+    double lane_sign[lanes];
+    for (int l = 0; l < lanes; ++l) lane_sign[l] = __builtin_parityll(uint64_t(l) & signs) ? -1.0 : 1.0;
+    std::vector<double> real(pieces_of(state_.blocks()), 0.0), imaginary(real);
+    for_pieces(state_.blocks(), threads, poll, [&](size_t piece, size_t begin, size_t end) {
+        double re = 0, im = 0;
+        for (size_t b = begin; b < end; ++b) {
+            const T* p = state_.data() + b * block;
+            const T* q = state_.data() + (b ^ block_move) * block;
+            double r = 0, i = 0;
+            for (int l = 0; l < lanes; ++l) {
+                const int k = l ^ int(lane_move);
+                r += lane_sign[l] * (double(q[k]) * p[l] + double(q[lanes + k]) * p[lanes + l]);
+                i += lane_sign[l] * (double(q[k]) * p[lanes + l] - double(q[lanes + k]) * p[l]);
+            }
+            const double sign = __builtin_parityll(b & block_signs) ? -1.0 : 1.0;
+            re += sign * r;
+            im += sign * i;
+        }
+        real[piece] = re;
+        imaginary[piece] = im;
+    });
+    const complex powers[4] = {1, {0, 1}, -1, {0, -1}};
+    const complex total = powers[__builtin_popcountll(x_mask & z_mask) & 3] * complex(sum(real), sum(imaginary)) * std::norm(scale_);
+    return __builtin_parityll(flipped_ & z_mask) ? -total.real() : total.real();
+}
+
+template <class T>
+double StateVector<T>::collapse(int qubit, bool outcome, int threads, const Poll& poll) {
+    materialise(threads, poll);
+    const std::vector<double> p = probabilities({qubit}, threads, poll);
+    const double kept = p[outcome];
+    if (!(kept > 0)) return 0;
+    const std::vector<uint64_t> wires = wires_of_physical(placement_, lane_bits);
+    uint64_t mask = 0;
+    for (size_t b = 0; b < wires.size(); ++b) mask |= (wires[b] >> qubit & 1) << b;
+    const bool stored = outcome != bool(flipped_ >> qubit & 1);
+    bool keep[2][lanes];  // by parity of the block
+    for (int l = 0; l < lanes; ++l)
+        for (int odd = 0; odd < 2; ++odd) keep[odd][l] = (bool(__builtin_parityll(uint64_t(l) & mask)) != bool(odd)) == stored;
+    for_pieces(state_.blocks(), threads, poll, [&](size_t, size_t begin, size_t end) {
+        for (size_t b = begin; b < end; ++b) {
+            T* q = state_.data() + b * block;
+            const bool* k = keep[__builtin_parityll(b & (mask >> lane_bits))];
+            for (int l = 0; l < lanes; ++l)
+                if (!k[l]) q[l] = q[lanes + l] = 0;
+        }
+    });
+    const double total = p[0] + p[1];
+    scale_ /= std::sqrt(kept);
+    return kept / total;
+}
+
+template <class T>
+double StateVector<T>::norm(int threads, const Poll& poll) const {
+    if (fresh_) return 1;
+    return sum(chunk_norms(state_, engine<T>(set_), threads, poll)) * std::norm(scale_);
+}
+
+template <class T>
+StateVector<T> StateVector<T>::copy(int threads, const Poll& poll) const {
+    StateVector out(num_qubits_, set_);
+    out.placement_ = placement_;
+    out.flipped_ = flipped_;
+    out.scale_ = scale_;
+    out.fresh_ = fresh_;
+    if (fresh_) return out;
+    out.state_.memory = Memory(state_.bytes());
+    for_pieces(state_.blocks(), threads, poll, [&](size_t, size_t begin, size_t end) {
+        std::memcpy(out.state_.data() + begin * block, state_.data() + begin * block, (end - begin) * block * sizeof(T));
+    });
+    return out;
+}
+
+template class StateVector<float>;
+template class StateVector<double>;
+
+}  // namespace qrealm
