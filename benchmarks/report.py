@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from benchmarks.limits import Limits, Share
 from benchmarks.machine import Machine
 from benchmarks.peers import OURS, PEERS, Precision
 
-console = Console()
+# A file or a pipe has no width of its own; tables need this much.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def format_seconds(seconds: float) -> str:

@@ -38,7 +38,7 @@ def sources() -> Iterator[tuple[str, object]]:
     """Name and source of every circuit of the demo: paths, and the dict."""
     for path in sorted(path for path in EXAMPLES.iterdir() if path.suffix in {".qasm", ".json"}):
         yield path.name, path
-    yield "a dict (W state)", SHARED_EXCITATION
+    yield "w_state.dict", SHARED_EXCITATION
 
 
 def table_of(title: str, counts: Mapping[str, int]) -> Table:
@@ -70,7 +70,7 @@ def main() -> None:
         console.print(
             table_of(f"{name}: {circuit.num_qubits} qubits, {milliseconds:.2f} ms", result.counts)
         )
-        picture = result.plot(PICTURES / f"{Path(name).stem.split(' ')[0]}.png", title=name)
+        picture = result.plot(PICTURES / f"{name}.png", title=name)
         console.print(f"saved {picture.relative_to(EXAMPLES.parent)}\n", highlight=False)
 
 
