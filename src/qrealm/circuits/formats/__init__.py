@@ -1,0 +1,1 @@
+"""One file per format, in and out. `qrealm.circuits.read` holds the registry."""

@@ -1,0 +1,454 @@
+"""OpenQASM 2 and 3: a fast reader for straight-line programs with gate definitions and simple conditions.
+
+It works on whole statements with one regular expression and remembers every operand list and parameter list
+that it has seen, so that a gate costs a few microseconds. At the first statement that it has no rule for
+(loops, subroutines, classical variables ...) it hands the whole program to pyqasm (qasm_full.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from qrealm.base.errors import CircuitError, ParameterError, ReadError, SyntaxReadError, UnsupportedError
+from qrealm.circuits.building import capture
+from qrealm.circuits.circuit import CLBITS_MAX, QUBITS_MAX, Circuit
+from qrealm.circuits.formats.arithmetic import evaluate
+from qrealm.circuits.formats.qasm_gates import Call, Macro, expand, modifiers, parameters
+from qrealm.circuits.formats.qasm_text import Node, blank_comments, place, split
+from qrealm.circuits.gate_rows import GPHASE
+from qrealm.circuits.gates import Gate, find_gate, unknown_gate
+from qrealm.circuits.parameters import ParameterExpression
+from qrealm.circuits.operations import BARRIER, MEASURE, RESET, Condition, Instruction
+
+_CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*([^()]*)\Z", re.DOTALL)
+_PLAIN = re.compile(r"\s*-?\d{1,20}(?:\.\d{0,40})?(?:[eE][-+]?\d{1,2})?\s*")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_OPERAND = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*\Z")
+_VERSION = re.compile(r"\s*OPENQASM\s+(\d+)(?:\.\d+)?\s*\Z")
+_OLD_REGISTER = re.compile(r"\s*([qc])reg\s+([A-Za-z_]\w*)\s*\[\s*(\d+)\s*\]\s*\Z")
+_REGISTER = re.compile(r"\s*(qubit|bit)\s*(?:\[\s*(\d+)\s*\])?\s*([A-Za-z_]\w*)\s*(?:=\s*(measure\b.*))?\Z", re.DOTALL)
+_MEASURE = re.compile(r"\s*measure\s+(.*?)\s*->\s*(.*)\Z", re.DOTALL)
+_ASSIGN = re.compile(r"\s*([A-Za-z_]\w*\s*(?:\[\s*\d+\s*\])?)\s*=\s*measure\s+(.*)\Z", re.DOTALL)
+_INPUT = re.compile(r"\s*input\s+(?:float|angle)\s*(?:\[\s*\d+\s*\])?\s+([A-Za-z_]\w*)\s*\Z")
+_IF = re.compile(r"\s*if\s*\(")
+_TEST = re.compile(r"\s*(!?)\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*(?:(==|!=)\s*(\d+|true|false))?\s*\Z")
+_GATE = re.compile(r"\s*gate\s+([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*([^()]*)\Z", re.DOTALL)
+_MODIFIED = re.compile(r"\s*(?:ctrl|negctrl|inv|pow)\b")
+_LANGUAGE = frozenset(
+    "const let int uint float angle bool complex duration stretch array for while switch def extern box delay "
+    "opaque return break continue end cal defcal defcalgrammar pragma output input case default else reset "
+    "durationof readonly mutable void nop".split())
+
+NESTING_MAX = 50
+"""Deepest nesting of conditions."""
+
+
+class Handover(Exception):
+    """The fast reader has no rule for a statement. Inside this package only."""
+
+
+def read_qasm(text: str, source: str = "<text>") -> Circuit:
+    """Reads OpenQASM 2 or 3.
+
+    Args:
+        text: the program.
+        source: what error messages call it.
+
+    Raises:
+        SyntaxReadError: malformed; with line, column, text and rule.
+        UnsupportedError: valid but not executable here.
+    """
+    try:
+        return read_qasm_plain(text, source)
+    except Handover:
+        from qrealm.circuits.formats.qasm_full import read_full
+        return read_full(text, source)
+
+
+def read_qasm_plain(text: str, source: str) -> Circuit:
+    """Reads what needs no pyqasm; raises Handover for the rest."""
+    return _Reader(text, source).read()
+
+
+class _Reader:
+    """State of one reading. Everything that it has checked once, it looks up the next time."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.original = text
+        self.source = source
+        self.text = blank_comments(text)
+        self.circuit = Circuit(0, 0)
+        self.version = 3
+        self.quantum: dict[str, tuple[int, int]] = {}  # name -> first qubit, size
+        self.classical: dict[str, tuple[int, int]] = {}
+        self.single: set[str] = set()  # declared without a size: `qubit a;`
+        self.inputs: set[str] = set()
+        self.macros: dict[str, Macro] = {}
+        self.gates: dict[str, Gate] = {}
+        self.operands: dict[str, list[tuple[int, ...]]] = {}
+        self.values: dict[str, tuple[Any, ...]] = {"": ()}
+        self.shapes: set[tuple[Gate, int, int]] = set()
+        self.nested = 0
+
+    def read(self) -> Circuit:
+        self.block(split(self.text, self.fail))
+        self.circuit._cache.clear()
+        return self.circuit
+
+    def fail(self, offset: int, message: str, rule: str = "", hint: str = "") -> ReadError:
+        """The error for the character at `offset`."""
+        line, column, text = place(self.original, offset)
+        return SyntaxReadError(message, source=self.source, line=line, column=column, text=text, rule=rule, hint=hint)
+
+    # ---- statements ----------------------------------------------------------------------------------
+
+    def block(self, nodes: list[Node]) -> None:
+        gates, operands, values, shapes = self.gates, self.operands, self.values, self.shapes
+        ops = self.circuit._ops  # the body's own list inside a condition
+        match = _CALL.match
+        index, end = 0, len(nodes)
+        while index < end:
+            node = nodes[index]
+            index += 1
+            found = match(node[1])
+            if found is not None:
+                name, inside, wires = found.groups()
+                gate = gates.get(name)
+                if gate is not None:  # the way that almost every statement takes
+                    lists = operands.get(wires)
+                    params = values.get(inside or "")
+                    if params is None:
+                        params = self.numbers(inside)
+                    if lists is not None and params is not None and len(lists) == 1 and \
+                            (gate, len(lists[0]), len(params)) in shapes and node[2] is None:
+                        ops.append((gate, lists[0], params))
+                        continue
+            try:
+                index = self.statement(nodes, index - 1, found)
+            except CircuitError as problem:
+                raise self.fail(self.start(node), problem.message, hint=problem.hint) from problem
+
+    def numbers(self, text: str) -> tuple[Any, ...] | None:
+        """The values of a list of plain numbers and expressions seen before; None for anything else."""
+        try:
+            # Python's float() knows more than OpenQASM does, such as nan and 1_0: those go the careful way.
+            return tuple([float(part) if _PLAIN.fullmatch(part) else self.values[part][0]
+                          for part in text.split(",")])
+        except (KeyError, IndexError):
+            return None
+
+    def start(self, node: Node) -> int:
+        return node[0] + len(node[1]) - len(node[1].lstrip())
+
+    def statement(self, nodes: list[Node], index: int, found: re.Match[str] | None) -> int:
+        """Executes ``nodes[index]`` and returns the index of the next one."""
+        node = nodes[index]
+        offset, text, children = node
+        word = _NAME.match(text.lstrip())
+        if word is None:
+            if not text.strip() and children is None:
+                return index + 1
+            raise self.fail(self.start(node), f"cannot read {text.strip()[:60]!r}",
+                            "a statement starts with a name", "")
+        head = word.group()
+        if head == "if":
+            return self.condition(nodes, index)
+        if head == "gate" and children is not None:
+            self.define(node)
+            return index + 1
+        if children is not None or text.lstrip().startswith(("$", "@", "#")):
+            raise Handover
+        if head in self.macros:
+            self.call(node)
+        elif head in ("OPENQASM", "include", "qreg", "creg", "qubit", "bit", "input"):
+            self.declare(node, head)
+        elif head == "measure" or _ASSIGN.match(text):
+            self.measure(node)
+        elif head in ("barrier", "reset"):
+            self.plain(node, head)
+        elif head in _LANGUAGE:
+            raise Handover
+        elif _MODIFIED.match(text) or found is not None:
+            self.call(node)
+        elif "=" in text:
+            raise Handover  # arithmetic on classical variables
+        else:
+            raise self.fail(self.start(node), f"cannot read {text.strip()[:60]!r}",
+                            "a gate is: name(parameters) operands;")
+        return index + 1
+
+    def declare(self, node: Node, head: str) -> None:
+        offset, text, _ = node
+        begin = self.start(node)
+        if head == "OPENQASM":
+            found = _VERSION.match(text)
+            if found is None or found.group(1) not in ("2", "3"):
+                raise self.fail(begin, f"cannot read {text.strip()[:40]!r}", "OPENQASM 2.0; or OPENQASM 3.0;")
+            self.version = int(found.group(1))
+        elif head == "include":
+            if not re.fullmatch(r"""\s*include\s*(["'])(qelib1\.inc|stdgates\.inc)\1\s*""", text):
+                raise Handover
+        elif head == "input":
+            found = _INPUT.match(text)
+            if found is None:
+                raise Handover
+            self.inputs.add(found.group(1))
+        elif head in ("qreg", "creg"):
+            found = _OLD_REGISTER.match(text)
+            if found is None:
+                raise self.fail(begin, f"cannot read {text.strip()[:60]!r}", f"{head} name[size];")
+            self.register(begin, found.group(1) == "q", found.group(2), int(found.group(3)), False)
+        else:
+            found = _REGISTER.match(text)
+            if found is None:
+                raise Handover  # a size that is an expression, or a classical initial value
+            size = 1 if found.group(2) is None else int(found.group(2))
+            self.register(begin, head == "qubit", found.group(3), size, found.group(2) is None)
+            if found.group(4) is not None and head == "bit":
+                self.measure((offset, f"{found.group(3)} = {found.group(4)}", None))
+
+    def register(self, offset: int, quantum: bool, name: str, size: int, single: bool) -> None:
+        if name in self.quantum or name in self.classical or name in self.macros:
+            raise self.fail(offset, f"the name {name!r} is declared twice", "a name is declared once")
+        circuit = self.circuit
+        limit = QUBITS_MAX - circuit.num_qubits if quantum else CLBITS_MAX - circuit.num_clbits
+        if not 1 <= size <= limit:
+            raise self.fail(offset, f"the register {name!r} has size {size}", f"a size from 1 to {limit}")
+        if quantum:
+            self.quantum[name] = (circuit.num_qubits, size)
+            circuit.num_qubits += size
+        else:
+            self.classical[name] = (circuit.add_register(name, size).start, size)
+        if single:
+            self.single.add(name)
+
+    def resolve(self, offset: int, text: str, table: dict[str, tuple[int, int]]) -> list[tuple[int, ...]]:
+        """For each operand, its qubits or bits: one, or all of a register."""
+        resolved = []
+        for part in text.split(","):
+            found = _OPERAND.match(part)
+            if found is None:
+                if re.search(r"[$:+*/-]|\[[^\]]*[A-Za-z]", part):
+                    raise Handover  # a slice, a computed index or a hardware qubit
+                raise self.fail(offset + max(text.find(part.strip()), 0), f"cannot read the operand {part.strip()[:60]!r}",
+                                "name or name[index], separated by commas, closed by ;")
+            name, index = found.groups()
+            if name not in table:
+                if name in self.quantum or name in self.classical:
+                    kind = "qubits" if table is self.quantum else "classical bits"
+                    raise self.fail(offset, f"{name!r} cannot stand here", f"{kind} are wanted")
+                raise self.fail(offset + text.find(name), f"{name!r} is not declared",
+                                "a register is declared before it is used",
+                                f"declared: {', '.join(table) or 'none'}")
+            start, size = table[name]
+            if index is None:
+                resolved.append(tuple(range(start, start + size)))
+            elif int(index) >= size:
+                raise self.fail(offset + text.find(name), f"{name}[{index}] is out of range",
+                                f"{name} has the indices 0 to {size - 1}")
+            else:
+                resolved.append((start + int(index),))
+        return resolved
+
+    def measure(self, node: Node) -> None:
+        offset, text, _ = node
+        found = _MEASURE.match(text)
+        if found is not None:
+            wires, bits = found.group(1), found.group(2)
+        else:
+            assigned = _ASSIGN.match(text)
+            if assigned is None:
+                if re.match(r"\s*measure\s+[^=>-]*\Z", text) and self.version == 3:
+                    raise Handover  # measured without keeping the outcome
+                raise self.fail(self.start(node), f"cannot read {text.strip()[:60]!r}",
+                                "measure qubits -> bits;  or  bits = measure qubits;")
+            bits, wires = assigned.group(1), assigned.group(2)
+        begin = self.start(node)
+        sources = self.resolve(begin, wires, self.quantum)
+        targets = self.resolve(begin, bits, self.classical)
+        if len(sources) != 1 or len(targets) != 1 or len(sources[0]) != len(targets[0]):
+            raise self.fail(begin, "the two sides of the measurement differ in size", "as many qubits as bits")
+        for qubit, bit in zip(sources[0], targets[0], strict=True):
+            self.circuit._special_op((MEASURE, (qubit,), (bit,)))
+
+    def plain(self, node: Node, head: str) -> None:
+        rest = node[1].strip()[len(head):]
+        begin = self.start(node)
+        if not rest.strip():
+            wires: tuple[int, ...] = tuple(range(self.circuit.num_qubits))
+            if head == "reset":
+                raise self.fail(begin, "reset has no operand", "reset qubits;")
+        else:
+            wires = tuple(dict.fromkeys(q for group in self.resolve(begin, rest, self.quantum) for q in group))
+        if head == "barrier":
+            self.circuit._special_op((BARRIER, wires, ()))
+        for qubit in wires if head == "reset" else ():
+            self.circuit._special_op((RESET, (qubit,), ()))
+
+    # ---- gates ---------------------------------------------------------------------------------------
+
+    def define(self, node: Node) -> None:
+        offset, text, children = node
+        found = _GATE.match(text)
+        begin = self.start(node)
+        if found is None:
+            raise self.fail(begin, f"cannot read {text.strip()[:60]!r}", "gate name(parameters) qubits { ... }")
+        formal = [p.strip() for p in (found.group(2) or "").split(",") if p.strip()]
+        wires = [q.strip() for q in found.group(3).split(",")]
+        if not all(_NAME.fullmatch(name) for name in (*formal, *wires)) or len({*formal, *wires}) != len(formal + wires):
+            raise self.fail(begin, f"gate {found.group(1)!r} names a parameter or qubit wrongly",
+                            "names differ, and are letters, digits and _")
+        calls = []
+        for body in children or []:
+            if not body[1].strip() and body[2] is None:
+                continue
+            if body[2] is not None or _NAME.match(body[1].lstrip()) is None or \
+                    body[1].split(None, 1)[0] in ("for", "while", "if"):
+                raise Handover
+            if re.match(r"\s*barrier\b", body[1]):
+                continue
+            calls.append(self.parse_call(body, formal, {name: i for i, name in enumerate(wires)}))
+        self.macros[found.group(1)] = Macro(found.group(1), tuple(formal), len(wires), tuple(calls))
+        self.gates.pop(found.group(1), None)
+
+    def parse_call(self, node: Node, formal: list[str] | None, local: dict[str, int] | None) -> Call:
+        """A gate call; `local` gives the qubits of a definition, None means the program's registers."""
+        begin = self.start(node)
+        marks, rest = modifiers(node[1], lambda message, rule: self.fail(begin, message, rule))
+        found = _CALL.match(rest)
+        if found is None:
+            raise self.fail(begin, f"cannot read {rest.strip()[:60]!r}", "a gate is: name(parameters) operands;")
+        name, inside, wires = found.groups()
+        gate: Gate | Macro = self.macros[name] if name in self.macros else self.gate(begin, name)
+        names = self.inputs if formal is None else formal
+        params = parameters(inside or "", lambda part: self.value(begin, part, names))
+        if local is None:
+            lists = self.resolve(begin, wires, self.quantum) if wires.strip() else []
+        else:
+            lists = []
+            for wire in wires.split(",") if wires.strip() else []:
+                if wire.strip() not in local:
+                    raise self.fail(begin, f"{wire.strip()[:60]!r} is not a qubit of this gate", "qubits named in its head")
+                lists.append((local[wire.strip()],))
+        return Call(gate, marks, params, lists)
+
+    def gate(self, offset: int, name: str) -> Gate:
+        try:
+            return find_gate(name)
+        except CircuitError:
+            problem = unknown_gate(name)
+            raise self.fail(offset, problem.message, "a gate is defined, or in the gate table", problem.hint) from None
+
+    def value(self, offset: int, text: str, names: Any) -> Any:
+        try:
+            return evaluate(text, names, caret_is_power=self.version == 2)
+        except ParameterError as problem:
+            raise self.fail(offset, problem.message, "parameters are arithmetic", problem.hint) from problem
+
+    def call(self, node: Node) -> None:
+        offset, text, _ = node
+        begin = self.start(node)
+        call = self.parse_call(node, None, None)
+        sizes = {len(group) for group in call.qubits if len(group) != 1}
+        if len(sizes) > 1:
+            raise self.fail(begin, f"registers of the sizes {sorted(sizes)} cannot be combined",
+                            "all registers of a statement have one size")
+        for turn in range(max(sizes, default=1)):
+            wires = tuple(group[turn if len(group) != 1 else 0] for group in call.qubits)
+            if len(set(wires)) != len(wires):
+                raise self.fail(begin, f"a qubit is named twice in {text.strip()[:60]!r}", "the qubits of a gate differ")
+            for instruction in expand(call, call.params, wires, lambda message, rule: self.fail(begin, message, rule)):
+                self.add(instruction)
+        self.remember(text, call)
+
+    def add(self, instruction: Instruction) -> None:
+        gate, wires, params = instruction
+        if gate is GPHASE and not wires and not self.nested:
+            self.circuit.gphase(params[0])
+            return
+        for param in params:
+            self.circuit._parameter(param) if gate.name != "unitary" else None
+        self.circuit._ops.append(instruction)
+
+    def remember(self, text: str, call: Call) -> None:
+        """Lets `block` take the short way for the parts of a statement that was found to be right."""
+        if call.marks or isinstance(call.gate, Macro) or any(len(group) != 1 for group in call.qubits):
+            return
+        found = _CALL.match(text)
+        if found is not None and call.qubits:
+            name, inside, wires = found.groups()
+            qubits = tuple(group[0] for group in call.qubits)
+            self.gates[name] = call.gate
+            self.operands[wires] = [qubits]
+            self.values[inside or ""] = call.params
+            for part, value in zip((inside or "").split(","), call.params, strict=False):
+                if "(" not in (inside or "") and not isinstance(value, ParameterExpression):
+                    self.values[part] = (value,)
+            self.shapes.add((call.gate, len(qubits), len(call.params)))
+
+    # ---- conditions ----------------------------------------------------------------------------------
+
+    def condition(self, nodes: list[Node], index: int) -> int:
+        offset, text, children = nodes[index]
+        begin = self.start(nodes[index])
+        head = _IF.match(text)
+        close = _closing(text, head.end()) if head is not None else -1
+        if head is None or close < 0:
+            raise self.fail(begin, f"cannot read {text.strip()[:60]!r}", "if (condition) statement")
+        test = _TEST.match(text[head.end():close])
+        rest = text[close + 1:]
+        if test is None or (children is not None and rest.strip()):
+            raise Handover
+        body: list[Node] = [(offset + close + 1, rest, None)] if children is None else children
+        other: list[Node] = []
+        index += 1
+        if index < len(nodes) and re.match(r"\s*else\b", nodes[index][1]):
+            start, words, block = nodes[index]
+            rest = re.sub(r"^\s*else\b", lambda m: " " * len(m.group()), words)
+            if block is not None and rest.strip():
+                raise Handover  # else if
+            other = [(start, rest, None)] if block is None else block
+            index += 1
+        bits, value, equal = self.test(begin, test)
+        then, otherwise = self.capture(body), self.capture(other)
+        if not equal:
+            then, otherwise = otherwise, then
+        self.circuit._branch(Condition(bits, value), then, otherwise)
+        return index
+
+    def test(self, offset: int, test: re.Match[str]) -> tuple[tuple[int, ...], int, bool]:
+        negated, name, place_, sign, number = test.groups()
+        if name not in self.classical:
+            if name in self.quantum or self.version == 2:
+                raise self.fail(offset, f"{name!r} is not a classical register", "a condition compares classical bits")
+            raise Handover
+        bits = self.resolve(offset, name if place_ is None else f"{name}[{place_}]", self.classical)[0]
+        if sign is None and len(bits) != 1:
+            raise Handover
+        value = {None: 1, "true": 1, "false": 0}.get(number)
+        value = int(number) if value is None else value
+        if value >= 1 << len(bits):
+            raise self.fail(offset, f"{name} can never be {value}", f"{len(bits)} bits hold 0 to {(1 << len(bits)) - 1}")
+        return bits, value, (sign != "!=") != bool(negated)
+
+    def capture(self, nodes: list[Node]) -> tuple[Instruction, ...]:
+        """The instructions of a branch, taken out of the circuit again."""
+        registers = self.circuit.registers
+        if self.nested >= NESTING_MAX:
+            raise UnsupportedError(f"conditions are nested more than {NESTING_MAX} deep", source=self.source)
+        self.nested += 1
+        found = capture(self.circuit, lambda: self.block(nodes))
+        self.nested -= 1
+        if self.circuit.registers != registers:
+            raise Handover  # a declaration inside a block
+        return found
+
+
+def _closing(text: str, begin: int) -> int:
+    level = 1
+    for position in range(begin, len(text)):
+        level += (text[position] == "(") - (text[position] == ")")
+        if level == 0:
+            return position
+    return -1

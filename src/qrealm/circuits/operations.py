@@ -1,0 +1,109 @@
+"""What a circuit can hold besides gates, and the form of an instruction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qrealm.base.errors import StateError
+from qrealm.circuits.gates import Gate
+
+STATE_TOLERANCE = 1e-6
+"""Largest distance of an initial state's norm from 1; the state is then normalised exactly."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """Something that is not a gate. Compared by identity: there is one object per kind."""
+
+    name: str
+    help: str
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (operation, (self.name,))
+
+
+MEASURE = Operation("measure", "Measures a qubit into a classical bit; the argument is the bit.")
+RESET = Operation("reset", "Puts a qubit into |0>.")
+BARRIER = Operation("barrier", "Keeps a drawing's columns apart; simulation ignores it.")
+INITIALIZE = Operation("initialize", "Puts qubits into a given state; the argument is a `State`.")
+IF = Operation("if", "Arguments: a `Condition`, the body's instructions, the other branch's instructions.")
+
+OPERATIONS = {o.name: o for o in (MEASURE, RESET, BARRIER, INITIALIZE, IF)}
+
+Instruction = tuple[Gate | Operation, tuple[int, ...], tuple[Any, ...]]
+"""What, on which qubits (controls first), and the arguments."""
+
+
+def operation(name: str) -> Operation:
+    """The operation of this name."""
+    return OPERATIONS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether classical bits, the first one least significant, equal a value."""
+
+    clbits: tuple[int, ...]
+    value: int
+
+
+class State:
+    """A state of k qubits, by its amplitudes or by a bit string. Compared by value, read-only.
+
+    Args:
+        value: a bit string such as ``"0110"`` (the first qubit rightmost), or 2^k amplitudes of norm 1.
+
+    Raises:
+        StateError: neither, or of wrong length or norm.
+    """
+
+    __slots__ = ("amplitudes", "bits", "num_qubits")
+
+    def __init__(self, value: str | Sequence[complex] | np.ndarray[Any, Any]) -> None:
+        self.bits: str | None = None
+        self.amplitudes: np.ndarray[Any, np.dtype[np.complex128]] | None = None
+        if isinstance(value, str):
+            if not value or set(value) - {"0", "1"}:
+                raise StateError(f"initialize got the text {value[:40]!r}; the rule is 0s and 1s, qubit 0 rightmost")
+            self.bits, self.num_qubits = value, len(value)
+            return
+        try:
+            amplitudes = np.array(value, dtype=np.complex128)
+        except (TypeError, ValueError, OverflowError) as problem:
+            raise StateError(f"initialize needs amplitudes or a bit string: {problem}") from None
+        size = amplitudes.size
+        if amplitudes.ndim != 1 or size < 2 or size & (size - 1):
+            raise StateError(f"initialize got an array of shape {amplitudes.shape}; the rule is (2^k,) for k qubits")
+        norm = float(np.linalg.norm(amplitudes))
+        if not math.isclose(norm, 1.0, abs_tol=STATE_TOLERANCE):
+            raise StateError(f"initialize got amplitudes of norm {norm:.6g}; the rule is 1 within {STATE_TOLERANCE:g}",
+                             hint="divide them by numpy.linalg.norm(amplitudes)")
+        amplitudes /= norm
+        amplitudes.setflags(write=False)
+        self.amplitudes, self.num_qubits = amplitudes, size.bit_length() - 1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.bits == other.bits and (
+            self.bits is not None or np.array_equal(self.amplitudes, other.amplitudes))  # type: ignore[arg-type]
+
+    def __hash__(self) -> int:
+        return hash(self.bits if self.amplitudes is None else self.amplitudes.tobytes())
+
+    def __repr__(self) -> str:
+        return f"State({self.bits!r})" if self.bits is not None else f"State({self.num_qubits} qubits)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (State, (self.bits if self.amplitudes is None else np.array(self.amplitudes),))
+
+
+def qubits_of(instructions: Sequence[Instruction]) -> tuple[int, ...]:
+    """Every qubit that the instructions touch, ascending."""
+    return tuple(sorted({qubit for _, qubits, _ in instructions for qubit in qubits}))
