@@ -218,7 +218,7 @@ def test_functions_and_classes_stay_small(path):
             methods = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
             public = [item for item in methods if not item.name.startswith("_")]
             limit = PUBLIC_METHODS_MAX_OF.get(node.name, PUBLIC_METHODS_MAX)
-            if len(public) > limit and path in SOURCES:
+            if len(public) > limit and path in SOURCES and not node.name.startswith("_"):
                 too_long.append(f"{node.name}: {len(public)} public methods")
     assert too_long == []
 
