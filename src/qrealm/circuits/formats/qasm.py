@@ -14,7 +14,7 @@ from qrealm.base.errors import CircuitError, ParameterError, ReadError, SyntaxRe
 from qrealm.circuits.building import capture
 from qrealm.circuits.circuit import CLBITS_MAX, QUBITS_MAX, Circuit
 from qrealm.circuits.formats.arithmetic import evaluate
-from qrealm.circuits.formats.qasm_gates import Call, Macro, expand, modifiers, parameters
+from qrealm.circuits.formats.qasm_gates import Call, Macro, expand, is_table_gate, modifiers, parameters
 from qrealm.circuits.formats.qasm_text import Node, blank_comments, place, split
 from qrealm.circuits.gate_rows import GPHASE
 from qrealm.circuits.gates import Gate, find_gate, unknown_gate
@@ -209,7 +209,7 @@ class _Reader:
                 self.measure((offset, f"{found.group(3)} = {found.group(4)}", None))
 
     def register(self, offset: int, quantum: bool, name: str, size: int, single: bool) -> None:
-        if name in self.quantum or name in self.classical or name in self.macros:
+        if name in self.quantum or name in self.classical:
             raise self.fail(offset, f"the name {name!r} is declared twice", "a name is declared once")
         circuit = self.circuit
         limit = QUBITS_MAX - circuit.num_qubits if quantum else CLBITS_MAX - circuit.num_clbits
@@ -309,8 +309,11 @@ class _Reader:
             if re.match(r"\s*barrier\b", body[1]):
                 continue
             calls.append(self.parse_call(body, formal, {name: i for i, name in enumerate(wires)}))
-        self.macros[found.group(1)] = Macro(found.group(1), tuple(formal), len(wires), tuple(calls))
-        self.gates.pop(found.group(1), None)
+        macro = Macro(found.group(1), tuple(formal), len(wires), tuple(calls))
+        if is_table_gate(macro, lambda message, rule: self.fail(begin, message, rule)):
+            return  # the definition says what the table has: keep the gate whole
+        self.macros[macro.name] = macro
+        self.gates.pop(macro.name, None)
 
     def parse_call(self, node: Node, formal: list[str] | None, local: dict[str, int] | None) -> Call:
         """A gate call; `local` gives the qubits of a definition, None means the program's registers."""

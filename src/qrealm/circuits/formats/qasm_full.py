@@ -51,13 +51,21 @@ def unroll(text: str, source: str) -> str:
     defined = set(_DEFINED.findall(blank_comments(text)))
     kept = [name for gate in GATES.values() for name in (gate.name, *gate.aliases, gate.name.upper())
             if name not in defined and gate.name not in ("unitary", "gphase")]
+    program = _versioned(text)
     with _LOCK, _Quiet() as log:
         try:
-            module = pyqasm.loads(text)
+            module = pyqasm.loads(program)
             module.unroll(external_gates=kept, unroll_barriers=False, max_loop_iters=LOOP_TURNS_MAX)
             return str(openqasm3.dumps(module.unrolled_ast))
         except Exception as problem:  # pyqasm raises whatever its parser and Python's evaluation raise
-            raise _explain(text, source, problem, log.messages) from problem
+            raise _explain(program, source, problem, log.messages) from problem
+
+
+def _versioned(text: str) -> str:
+    """The program with the version that pyqasm wants: it refuses 3.1 and a missing one."""
+    if "OPENQASM" not in text:
+        return f"OPENQASM 3.0; {text}"
+    return re.sub(r"OPENQASM(\s+)3\.\d+", r"OPENQASM\g<1>3.0", text, count=1)
 
 
 def _explain(text: str, source: str, problem: BaseException, messages: list[str]) -> ReadError:

@@ -25,6 +25,8 @@ GateInstructions = list[Instruction]
 EXPANSION_MAX = 2_000_000
 """Most instructions that one call may become: definitions that call each other grow exponentially."""
 
+_COMPARE_MAX = 200  # gates of a definition that is compared with the table
+
 _MODIFIER = re.compile(r"\s*(ctrl|negctrl|inv|pow)\s*(?:\(([^@]*)\))?\s*@")
 
 
@@ -102,6 +104,20 @@ def expand(call: Call, params: tuple[Any, ...], wires: tuple[int, ...], fail: Fa
         if len(found) > EXPANSION_MAX:
             raise fail("the call expands to too many gates", f"at most {EXPANSION_MAX}")
     return found
+
+
+def is_table_gate(macro: Macro, fail: Fail) -> bool:
+    """Whether a definition says, at three points, just what the gate table has under its name."""
+    row = GATES.get(macro.name)
+    if row is None or row.num_params != len(macro.formal) or row.num_qubits != macro.num_qubits:
+        return False
+    wires = tuple(range(macro.num_qubits))
+    for scale in (0.3, 0.7, 1.1):
+        point = tuple(scale * (index + 1) for index in range(row.num_params))
+        found = _base(macro, point, wires, fail)
+        if len(found) > _COMPARE_MAX or not np.allclose(_dense(found, wires), row.full_matrix(point), atol=1e-9):
+            return False
+    return True
 
 
 def _base(gate: Gate | Macro, params: tuple[Any, ...], wires: tuple[int, ...], fail: Fail) -> GateInstructions:

@@ -1,0 +1,69 @@
+"""How gates are said in OpenQASM: names of the standard files, and definitions for the rest."""
+
+from __future__ import annotations
+
+from qrealm.circuits.gates import Gate, LoweredOp
+from qrealm.circuits.kernel_ops import OpCode as K
+from qrealm.circuits.parameters import Parameter
+
+STDGATES = frozenset("id x y z h s sdg t tdg sx rx ry rz p u2 cx cy cz ch cp crx cry crz cu swap cswap ccx".split())
+"""Rows whose names stdgates.inc has, with our meaning."""
+
+QELIB = {
+    **{name: name for name in
+       "id x y z h s sdg t tdg sx sxdg rx ry rz u2 cx cy cz ch crx cry crz cu3 cu csx swap cswap ccx rxx rzz rccx c3x "
+       "c4x".split()},
+    "p": "u1", "u": "u3", "cp": "cu1", "rcccx": "rc3x", "c3sx": "c3sqrtx",
+}
+"""Row -> name in Qiskit's qelib1.inc, the one that is in use."""
+
+BASE = {"sxdg": "inv @ sx", "u": "U", "sydg": "inv @ sy", "iswapdg": "inv @ iswap", "siswapdg": "inv @ siswap"}
+"""Rows that OpenQASM 3 says with other words."""
+
+_KERNEL = {K.X: "x", K.Y: "y", K.Z: "z", K.H: "h", K.S: "s", K.SDG: "sdg", K.T: "t", K.TDG: "tdg", K.SX: "sx",
+           K.SXDG: "inv @ sx", K.RX: "rx", K.RY: "ry", K.RZ: "rz", K.P: "p", K.U: "U", K.GPHASE: "gphase",
+           K.SWAP: "swap", K.ISWAP: "iswap", K.RXX: "rxx", K.RYY: "ryy", K.RZZ: "rzz", K.RZX: "rzx"}
+
+_WRITTEN = {
+    "rzz": "gate rzz(theta) a, b { cx a, b; rz(theta) b; cx a, b; }",
+    "rxx": "gate rxx(theta) a, b { h a; h b; cx a, b; rz(theta) b; cx a, b; h a; h b; }",
+    "ryy": "gate ryy(theta) a, b { rx(pi/2) a; rx(pi/2) b; cx a, b; rz(theta) b; cx a, b; rx(-pi/2) a; rx(-pi/2) b; }",
+    "rzx": "gate rzx(theta) a, b { h b; cx a, b; rz(theta) b; cx a, b; h b; }",
+    "iswap": "gate iswap a, b { s a; s b; h a; cx a, b; cx b, a; h b; }",
+}
+
+
+def definition3(gate: Gate) -> list[tuple[str, str]]:
+    """(name, text) of the OpenQASM 3 definitions that a row needs, in order; written from its lowering."""
+    if gate.name in _WRITTEN:
+        return [(gate.name, _WRITTEN[gate.name])]
+    wires = [f"q{i}" for i in range(gate.num_qubits)]
+    head = f"({', '.join(gate.params)})" if gate.params else ""
+    needed, body = [], []
+    for op in gate.lowered(tuple(Parameter(name) for name in gate.params)):
+        word = _KERNEL[K(op.code)]
+        if word in _WRITTEN:
+            needed.append((word, _WRITTEN[word]))
+        body.append(f"{_controlled_op(op, word, wires)};")
+    return [*needed, (gate.name, f"gate {gate.name}{head} {', '.join(wires)} {{ {' '.join(body)} }}")]
+
+
+def _controlled_op(op: LoweredOp, word: str, wires: list[str]) -> str:
+    listed = [wires[i] for i in (*op.inner, *op.targets)]
+    angles = f"({', '.join(str(p) for p in op.params)})" if op.params else ""
+    controls = f"ctrl({len(op.inner)}) @ " if op.inner else ""
+    return f"{controls}{word}{angles} {', '.join(listed)}".rstrip()
+
+
+def definition2(name: str) -> str:
+    """The OpenQASM 2 definition of a row that qelib1.inc lacks and that has one; else an empty text."""
+    if name in _WRITTEN:
+        return _WRITTEN[name]
+    return {
+        "ccz": "gate ccz a, b, c { h c; ccx a, b, c; h c; }",
+        "cs": "gate cs a, b { cu1(pi/2) a, b; }",
+        "csdg": "gate csdg a, b { cu1(-pi/2) a, b; }",
+        "dcx": "gate dcx a, b { cx a, b; cx b, a; }",
+        "r": "gate r(theta, phi) a { u3(theta, phi - pi/2, pi/2 - phi) a; }",
+        "iswapdg": "gate iswapdg a, b { h b; cx b, a; cx a, b; h a; sdg b; sdg a; }",
+    }.get(name, "")
