@@ -62,7 +62,8 @@ def table_of(title: str, counts: Mapping[str, int]) -> Table:
 def main() -> None:
     console = Console()
     PICTURES.mkdir(exist_ok=True)
-    qrealm.run(qrealm.read(SHARED_EXCITATION), shots=1)  # the first call loads the kernel; times below are of runs
+    # The first call loads the kernel; the times below are of runs.
+    qrealm.run(qrealm.read(SHARED_EXCITATION), shots=1)
     for name, source in sources():
         circuit = qrealm.read(source)
         start = time.perf_counter()
