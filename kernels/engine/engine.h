@@ -25,6 +25,7 @@ struct Engine {
                       const uint8_t* lane_bits);
     void (*gather)(T* tile, const T* memory, Positions offsets, size_t count, uint32_t base);
     void (*scatter)(const T* tile, T* memory, Positions offsets, size_t count, uint32_t base);
+    void (*scatter_past_cache)(const T* tile, T* memory, Positions offsets, size_t count, uint32_t base);
     // tile[p] = scalars[p] * lanes
     void (*product)(T* tile, const T* scalars, size_t count, const T* lanes);
     // sums[i] = sum of |amplitude|^2 over `blocks` blocks from block i * blocks on.

@@ -62,38 +62,59 @@ void rotate(T* tile, const uint32_t* bases, size_t count, const uint32_t* offset
     }
 }
 
-template <class T, int group>
-void dense(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const T* matrix) {
+// Two bases at a time and two rows of the matrix at a time: each number of the matrix that is loaded serves four
+// multiply-adds, and eight sums grow side by side. 16 inputs, 8 sums and the numbers fill 32 registers.
+template <class T, int group, int bases_at_once>
+inline void dense_step(T* const (&p)[bases_at_once][1 << group], const T* matrix, int h) {
     using V = typename Simd<T>::V;
     constexpr int size = 1 << group, lanes = Simd<T>::lanes, block = Simd<T>::block;
-    uint32_t offset[size];
-    UNROLL for (int j = 0; j < size; ++j) offset[j] = offsets[j];
-    for (size_t i = 0; i < count; ++i) {
-        const uint32_t base = bases[i] ^ shift;
-        T* p[size];
-        UNROLL for (int j = 0; j < size; ++j) p[j] = at(tile, base ^ offset[j]);
-        for (int h = 0; h < lanes; h += Simd<T>::width) {
-            V re[size], im[size];
-            UNROLL for (int j = 0; j < size; ++j) {
-                re[j] = load(p[j] + h);
-                im[j] = load(p[j] + lanes + h);
-            }
-            UNROLL for (int r = 0; r < size; ++r) {
-                const T* m = matrix + size_t(r) * size * block + h;
-                V mr = load(m), mi = load(m + lanes);
-                V sr = mr * re[0] - mi * im[0], si = mr * im[0] + mi * re[0];
-                UNROLL for (int c = 1; c < size; ++c) {
-                    mr = load(m + c * block);
-                    mi = load(m + c * block + lanes);
-                    sr = sr + mr * re[c];
-                    sr = sr - mi * im[c];
-                    si = si + mr * im[c];
-                    si = si + mi * re[c];
+    V re[bases_at_once][size], im[bases_at_once][size];
+    UNROLL for (int j = 0; j < size; ++j) {
+        UNROLL for (int k = 0; k < bases_at_once; ++k) {
+            re[k][j] = load(p[k][j] + h);
+            im[k][j] = load(p[k][j] + lanes + h);
+        }
+    }
+    UNROLL for (int r = 0; r < size; r += 2) {
+        V sr[2][bases_at_once], si[2][bases_at_once];
+        UNROLL for (int c = 0; c < size; ++c) {
+            UNROLL for (int d = 0; d < 2; ++d) {
+                const T* m = matrix + size_t((r + d) * size + c) * block + h;
+                const V mr = load(m), mi = load(m + lanes);
+                UNROLL for (int k = 0; k < bases_at_once; ++k) {
+                    sr[d][k] = c ? sr[d][k] + mr * re[k][c] : mr * re[k][c];
+                    si[d][k] = c ? si[d][k] + mr * im[k][c] : mr * im[k][c];
+                    sr[d][k] = sr[d][k] - mi * im[k][c];
+                    si[d][k] = si[d][k] + mi * re[k][c];
                 }
-                store(p[r] + h, sr);
-                store(p[r] + lanes + h, si);
             }
         }
+        UNROLL for (int d = 0; d < 2; ++d) {
+            UNROLL for (int k = 0; k < bases_at_once; ++k) {
+                store(p[k][r + d] + h, sr[d][k]);
+                store(p[k][r + d] + lanes + h, si[d][k]);
+            }
+        }
+    }
+}
+
+template <class T, int group>
+void dense(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const T* matrix) {
+    constexpr int size = 1 << group, at_once = QREALM_VECTOR_BYTES == 64 ? 2 : 1;
+    uint32_t offset[size];
+    UNROLL for (int j = 0; j < size; ++j) offset[j] = offsets[j];
+    size_t i = 0;
+    for (; i + at_once <= count; i += at_once) {
+        T* p[at_once][size];
+        UNROLL for (int k = 0; k < at_once; ++k) {
+            UNROLL for (int j = 0; j < size; ++j) p[k][j] = at(tile, bases[i + k] ^ shift ^ offset[j]);
+        }
+        for (int h = 0; h < Simd<T>::lanes; h += Simd<T>::width) dense_step<T, group, at_once>(p, matrix, h);
+    }
+    for (; i < count; ++i) {
+        T* p[1][size];
+        UNROLL for (int j = 0; j < size; ++j) p[0][j] = at(tile, bases[i] ^ shift ^ offset[j]);
+        for (int h = 0; h < Simd<T>::lanes; h += Simd<T>::width) dense_step<T, group, 1>(p, matrix, h);
     }
 }
 
@@ -154,22 +175,27 @@ void phase(T* tile, const uint32_t* bases, size_t count, uint32_t shift, const T
 }
 
 template <class T, bool crossed>
-inline void diagonal_line(T* tile, const uint32_t* low, size_t num_low, uint32_t base, const T* low_table, const T* high,
-                          const T* cross) {
+inline void diagonal_line(T* __restrict__ tile, const uint32_t* __restrict__ low, size_t num_low, uint32_t base,
+                          const T* __restrict__ low_table, const T* __restrict__ high, const T* __restrict__ cross) {
     using V = typename Simd<T>::V;
-    constexpr int lanes = Simd<T>::lanes, block = Simd<T>::block;
+    constexpr int lanes = Simd<T>::lanes, block = Simd<T>::block, parts = lanes / Simd<T>::width;
+    V hr[parts], hi[parts];
+    UNROLL for (int k = 0; k < parts; ++k) {
+        hr[k] = load(high + k * Simd<T>::width);
+        hi[k] = load(high + lanes + k * Simd<T>::width);
+    }
     for (size_t j = 0; j < num_low; ++j) {
         T* p = at(tile, base ^ low[j]);
-        UNROLL for (int h = 0; h < lanes; h += Simd<T>::width) {
-            V hr = load(high + h), hi = load(high + lanes + h);
+        const T* line = low_table + j * block;
+        UNROLL for (int k = 0; k < parts; ++k) {
+            const int h = k * Simd<T>::width;
+            const V lr = load(line + h), li = load(line + lanes + h);
+            V wr = hr[k] * lr - hi[k] * li, wi = hr[k] * li + hi[k] * lr;
             if (crossed) {
-                const V cr = broadcast<T>(cross[2 * j]), ci = broadcast<T>(cross[2 * j + 1]);
-                const V r = hr * cr - hi * ci;
-                hi = hr * ci + hi * cr;
-                hr = r;
+                const V r = wr * cross[2 * j] - wi * cross[2 * j + 1];
+                wi = wr * cross[2 * j + 1] + wi * cross[2 * j];
+                wr = r;
             }
-            const V lr = load(low_table + j * block + h), li = load(low_table + j * block + lanes + h);
-            const V wr = hr * lr - hi * li, wi = hr * li + hi * lr;
             const V re = load(p + h), im = load(p + lanes + h);
             store(p + h, V(re * wr - im * wi));
             store(p + lanes + h, V(re * wi + im * wr));
@@ -281,16 +307,22 @@ void gather(T* tile, const T* memory, const uint32_t* offsets, size_t count, uin
 
 template <class T>
 void scatter(const T* tile, T* memory, const uint32_t* offsets, size_t count, uint32_t base) {
+    for (size_t i = 0; i < count; ++i) copy_block(memory + size_t(offsets[i] ^ base) * Simd<T>::block, tile + i * Simd<T>::block);
+}
+
+// Whole lines straight to memory, for states larger than the caches: reading them first would cost a third pass.
+template <class T>
+void scatter_past_cache(const T* tile, T* memory, const uint32_t* offsets, size_t count, uint32_t base) {
+#if defined(__SSE2__)
     for (size_t i = 0; i < count; ++i) {
         T* to = memory + size_t(offsets[i] ^ base) * Simd<T>::block;
         const T* from = tile + i * Simd<T>::block;
-#if defined(__SSE2__)
-        // Whole lines go straight to memory: reading them first would cost a third pass.
         UNROLL for (int h = 0; h < Simd<T>::block; h += Simd<T>::width) stream(to + h, load(from + h));
-#else
-        copy_block(to, from);
-#endif
     }
+    _mm_sfence();
+#else
+    scatter(tile, memory, offsets, count, base);
+#endif
 }
 
 template <class T>
@@ -350,6 +382,7 @@ constexpr Engine<T> make_engine() {
     e.transpose = transpose<T>;
     e.gather = gather<T>;
     e.scatter = scatter<T>;
+    e.scatter_past_cache = scatter_past_cache<T>;
     e.product = product<T>;
     e.norms = norms<T>;
     e.scale = scale<T>;

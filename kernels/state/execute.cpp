@@ -12,6 +12,9 @@ struct Scratch {
     Table<T> tile, low, high, scalars;
 };
 
+// States up to this size stay in a common last-level cache between stages.
+constexpr size_t largest_cached_bytes = size_t(16) << 20;
+
 bool parity(uint32_t v) { return __builtin_parity(v); }
 
 template <class T>
@@ -178,6 +181,7 @@ void Runner<T>::stage(const Stage<T>& stage, bool first, Scratch<T>& scratch, Te
         return;
     }
     scratch.tile.resize(rows * block);
+    const bool past_cache = state_.bytes() > largest_cached_bytes;
     const auto [begin, end] = team.share(size_t(1) << stage.tile_columns.size(), member);
     for (size_t number = begin; number < end; ++number) {
         uint32_t base = 0;
@@ -187,7 +191,7 @@ void Runner<T>::stage(const Stage<T>& stage, bool first, Scratch<T>& scratch, Te
         if (fills) fill(tile, stage.row_offsets.data(), rows, base, scratch);
         else engine_.gather(tile, state_.data(), stage.row_offsets.data(), rows, base);
         for (const MicroOp<T>& op : stage.ops) run(op, tile, static_cast<uint32_t>(number), scratch);
-        engine_.scatter(tile, state_.data(), stage.row_offsets.data(), rows, base);
+        (past_cache ? engine_.scatter_past_cache : engine_.scatter)(tile, state_.data(), stage.row_offsets.data(), rows, base);
         team.check(member);
     }
 }
