@@ -1,0 +1,1 @@
+"""Control: the engine that takes jobs, and the calls that faces make."""

@@ -1,0 +1,1 @@
+"""Full state vector on the processor's cores, in the compiled kernel."""

@@ -1,0 +1,155 @@
+"""The state-vector backend: hands packed circuits to the compiled kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrealm import _kernels
+from qrealm.base.errors import ResourceError
+from qrealm.circuits.pack import PackedCircuit
+from qrealm.simulate.backends.protocol import Program, State
+from qrealm.simulate.backends.statevector.card import CARD
+from qrealm.simulate.backends.statevector.options import StateVectorOptions
+from qrealm.simulate.plan.types import Precision, Work
+
+_compile = _kernels.plan
+_run_counts = _kernels.run_counts
+
+
+def _refused(problem: MemoryError) -> ResourceError:
+    """The plan fitted, yet the operating system said no: something else took the memory, or a limit is
+    set."""
+    return ResourceError(
+        f"the operating system refused the memory of the state: {problem}",
+        hint="end other programs, raise the limit (ulimit -v), or use single precision",
+    )
+
+
+class StateVectorProgram:
+    """A circuit planned by the kernel for one precision."""
+
+    __slots__ = ("gates", "kernel_plan")
+
+    def __init__(self, kernel_plan: Any, gates: int) -> None:
+        self.kernel_plan = kernel_plan
+        self.gates = gates
+
+    def describe(self) -> dict[str, object]:
+        """The kernel's account of its plan: stages, bytes, operations, digest."""
+        return dict(self.kernel_plan.describe())
+
+    def work(self, shots: int) -> Work:
+        """What a run with this many shots costs."""
+        facts = self.kernel_plan.describe()
+        return Work(
+            state_bytes=int(facts["state_bytes"]),
+            stages=int(facts["stages"]),
+            moved_bytes=int(facts["moved_bytes"]),
+            flops=int(facts["flops"]),
+            gates=self.gates,
+            shots=shots,
+        )
+
+    def counts(self, shots: int, seed: int, threads: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Distinct basis indices, ascending, and their counts."""
+        try:
+            return _run_counts(self.kernel_plan, shots, seed, threads)  # type: ignore[no-any-return]
+        except MemoryError as problem:
+            raise _refused(problem) from problem
+
+
+class StateVectorState:
+    """A state in the kernel's memory."""
+
+    __slots__ = ("vector",)
+
+    def __init__(self, vector: Any) -> None:
+        self.vector = vector
+
+    def apply(self, program: Program, threads: int) -> None:
+        """Run a program compiled for the same precision."""
+        self.vector.apply(cast(StateVectorProgram, program).kernel_plan, threads)
+
+    def load(self, amplitudes: NDArray[np.complex128] | NDArray[np.complex64]) -> None:
+        """Replace the state; the array is converted to the state's precision."""
+        width = np.complex64 if self.vector.single else np.complex128
+        self.vector.load(np.ascontiguousarray(amplitudes, dtype=width))
+
+    def to_array(self, threads: int) -> NDArray[np.complex128] | NDArray[np.complex64]:
+        """All amplitudes in the order of basis indices."""
+        return self.vector.to_array(threads)  # type: ignore[no-any-return]
+
+    def amplitudes(self, indices: NDArray[np.uint64]) -> NDArray[np.complex128]:
+        """Amplitudes of chosen basis states."""
+        return self.vector.amplitudes(indices)  # type: ignore[no-any-return]
+
+    def probabilities(self, qubits: Sequence[int], threads: int) -> NDArray[np.float64]:
+        """Outcome probabilities of some qubits, the first one bit 0."""
+        return self.vector.probabilities(list(qubits), threads)  # type: ignore[no-any-return]
+
+    def sample(self, shots: int, seed: int, threads: int) -> NDArray[np.uint64]:
+        """Basis indices, one per shot."""
+        return self.vector.sample(shots, seed, threads)  # type: ignore[no-any-return]
+
+    def expectation(
+        self, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64], threads: int
+    ) -> NDArray[np.float64]:
+        """One value per Pauli string."""
+        return self.vector.expectation(x_masks, z_masks, threads)  # type: ignore[no-any-return]
+
+    def collapse(self, qubit: int, outcome: int, threads: int) -> float:
+        """Project and normalise; returns the probability before."""
+        return float(self.vector.collapse(qubit, bool(outcome), threads))
+
+    def copy(self) -> State:
+        """An independent copy."""
+        return StateVectorState(self.vector.copy())
+
+
+class StateVectorBackend:
+    """Compiles for and starts states on this machine's cores."""
+
+    card = CARD
+
+    def __init__(self, options: StateVectorOptions | None = None) -> None:
+        self.options = options or StateVectorOptions()
+        chosen = self.options.passes
+        self._chosen_passes: dict[str, int] = {} if chosen is None else {"passes": chosen}
+
+    def compile(self, packed: PackedCircuit, precision: Precision) -> StateVectorProgram:
+        """Plan the circuit; allocates no state."""
+        kernel_plan = _compile(
+            packed.num_qubits,
+            packed.codes,
+            packed.num_controls,
+            packed.qubit_offsets,
+            packed.qubits,
+            packed.param_offsets,
+            packed.params,
+            list(packed.matrices),
+            single=precision is Precision.SINGLE,
+            isa=self.options.instruction_set,
+            **self._chosen_passes,
+        )
+        return StateVectorProgram(kernel_plan, len(packed.codes))
+
+    def start(self, num_qubits: int, precision: Precision) -> StateVectorState:
+        """|0...0>."""
+        try:
+            vector = _kernels.StateVector(
+                num_qubits, precision is Precision.SINGLE, self.options.instruction_set
+            )
+        except MemoryError as problem:
+            raise _refused(problem) from problem
+        return StateVectorState(vector)
+
+    def instruction_sets(self) -> tuple[str, ...]:
+        """What the kernel can use here, best first."""
+        return tuple(_kernels.instruction_sets())
+
+
+BACKEND = StateVectorBackend()

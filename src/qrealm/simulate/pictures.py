@@ -1,0 +1,131 @@
+"""Pictures of results: a histogram of counts, and times of a benchmark. The only home of matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qrealm.base.errors import MissingExtraError, RequestError
+from qrealm.base.units import format_seconds
+
+if TYPE_CHECKING:
+    from qrealm.simulate.benchmark import BenchmarkRow
+
+PICTURE_ENDINGS = (".png", ".svg", ".pdf")
+_INK, _FAINT, _BAR, _REST = "#1f2430", "#d5d8de", "#3b6fb6", "#a9b4c2"
+_LABEL_CHARACTERS_MAX = 6  # longer bit strings are written upwards
+
+
+def save_histogram(
+    counts: Mapping[str, int], path: Path, *, shots: int, title: str = "", bars_max: int = 32
+) -> Path:
+    """Save a bar for each outcome, with its share of the shots; returns the path.
+
+    The `bars_max` most frequent outcomes are shown in ascending order of their bit strings, the others
+    together in one grey bar.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        RequestError: an ending that is no picture format, `bars_max` below 1, or a folder that cannot be
+            written.
+    """
+    if bars_max < 1:
+        raise RequestError(f"bars_max is {bars_max}; it must be at least 1")
+    figure_class = _figure_class("plotting counts")
+    shown = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:bars_max])
+    labels, heights = list(shown), [counts[key] / shots for key in shown]
+    others = len(counts) - len(shown)
+    if others:
+        labels.append(f"{others:,} others")
+        heights.append(1.0 - sum(heights))
+    figure = figure_class(figsize=(max(4.5, min(16.0, 1.6 + 0.42 * len(labels))), 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    colours = [_BAR] * len(shown) + ([_REST] if others else [])
+    bars = axes.bar(range(len(labels)), heights, width=0.72, color=colours, zorder=2)
+    if len(labels) <= 16:
+        axes.bar_label(
+            bars, labels=[f"{height:.3g}" for height in heights], fontsize=8, padding=2, color=_INK
+        )
+    upright = max(map(len, labels), default=0) > _LABEL_CHARACTERS_MAX or len(labels) > 20
+    axes.set_xticks(range(len(labels)), labels, rotation=90 if upright else 0, fontsize=9, family="monospace")
+    axes.set_xlim(-0.6, max(len(labels) - 0.4, 0.6))
+    axes.set_ylim(0, max(heights, default=1.0) * 1.12 or 1.0)
+    axes.set_xlabel("outcome")
+    axes.set_ylabel(f"share of {shots:,} shots")
+    _finish(axes, title)
+    return _save(figure, path)
+
+
+def save_benchmark(rows: Sequence[BenchmarkRow], path: Path, *, title: str = "") -> Path:
+    """Save time against qubits, on a logarithmic axis, one line per backend and precision; returns the path.
+
+    Raises:
+        MissingExtraError, RequestError: as `save_histogram`.
+    """
+    figure_class = _figure_class("plotting a benchmark")
+    figure = figure_class(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    series: dict[str, list[BenchmarkRow]] = {}
+    for row in rows:
+        series.setdefault(f"{row.backend}, {row.precision.value}", []).append(row)
+    for name, points in series.items():
+        points = sorted(points, key=lambda row: row.qubits)
+        axes.plot(
+            [row.qubits for row in points],
+            [row.seconds for row in points],
+            marker="o",
+            linewidth=1.8,
+            label=name,
+            zorder=2,
+        )
+        for row in points:
+            axes.annotate(
+                format_seconds(row.seconds),
+                (row.qubits, row.seconds),
+                xytext=(0, 8),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+                color=_INK,
+            )
+    axes.set_yscale("log")
+    axes.margins(x=0.1, y=0.15)
+    axes.set_xticks(sorted({row.qubits for row in rows}))
+    axes.set_xlabel("qubits")
+    axes.set_ylabel("seconds per run")
+    axes.legend(frameon=False, loc="upper left")
+    _finish(axes, title)
+    return _save(figure, path)
+
+
+def _figure_class(what: str) -> Any:
+    """matplotlib's Figure, used without pyplot: no window system, no global state."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as problem:
+        raise MissingExtraError(what, package="matplotlib", extra="plot") from problem
+    return Figure
+
+
+def _finish(axes: Any, title: str) -> None:
+    if title:
+        axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_INK)
+    axes.grid(axis="y", color=_FAINT, linewidth=0.8, zorder=0)
+    axes.tick_params(colors=_INK)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    if path.suffix.lower() not in PICTURE_ENDINGS:
+        raise RequestError(
+            f"{path.name!r} has no picture's ending", hint="use one of " + ", ".join(PICTURE_ENDINGS)
+        )
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as problem:
+        raise RequestError(
+            f"the picture {str(path)!r} cannot be written: {problem.strerror or problem}"
+        ) from problem
+    return path

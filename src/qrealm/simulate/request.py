@@ -1,0 +1,153 @@
+"""What a caller asks of a run, checked once."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from qrealm.base import limits
+from qrealm.base.errors import RequestError
+from qrealm.circuits import PauliSum
+from qrealm.simulate import bits
+from qrealm.simulate.backends import QuantumBackend
+from qrealm.simulate.bits import BitOrder
+from qrealm.simulate.observables import parse_observables
+from qrealm.simulate.plan.types import Precision, Request
+
+Observables = PauliSum | str | Sequence[PauliSum | str] | Mapping[str, PauliSum | str]
+
+_PRECISIONS: dict[object, Precision | None] = {
+    "auto": None,
+    None: None,
+    "single": Precision.SINGLE,
+    "double": Precision.DOUBLE,
+}
+_SEED_LIMIT = 1 << 64
+_THREADS_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One run's options, all checked.
+
+    Attributes:
+        planning: what the planner must know.
+        seed: from 0 to 2^64 - 1.
+        seed_was_given: whether the caller chose it.
+        bit_order: of every bit string in and out.
+        observables: (name, observable), each on no more qubits than the circuit has.
+        amplitudes: basis indices whose amplitudes are wanted.
+        sampled: whether observables are sampled instead of computed exactly.
+        backend: where to run.
+    """
+
+    planning: Request
+    seed: int
+    seed_was_given: bool
+    bit_order: BitOrder
+    observables: tuple[tuple[str, PauliSum], ...]
+    amplitudes: tuple[int, ...]
+    sampled: bool
+    backend: QuantumBackend
+
+
+def check_shots(shots: int) -> int:
+    """A number of shots, 0 allowed. Raises RequestError."""
+    try:
+        number = operator.index(shots)
+    except TypeError:
+        raise RequestError(f"shots is {shots!r:.60}; it must be an integer") from None
+    if not 0 <= number <= limits.SHOTS_MAX:
+        raise RequestError(f"shots is {number}; it must be from 0 to 2^40")
+    return number
+
+
+def check_seed(seed: int) -> int:
+    """A seed. Raises RequestError."""
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise RequestError(f"seed is {seed!r:.60}; it must be an integer or None") from None
+    if not 0 <= number < _SEED_LIMIT:
+        raise RequestError(f"seed is {number}; it must be from 0 to 2^64 - 1")
+    return number
+
+
+def draw_seed() -> int:
+    """A seed from the operating system's entropy."""
+    return int.from_bytes(os.urandom(8), "little")
+
+
+def check_threads(threads: int | None) -> int | None:
+    """A number of threads, None for automatic. Raises RequestError."""
+    if threads is None:
+        return None
+    try:
+        number = operator.index(threads)
+    except TypeError:
+        raise RequestError(f"threads is {threads!r:.60}; it must be an integer or None") from None
+    if not 1 <= number <= _THREADS_MAX:
+        raise RequestError(f"threads is {number}; it must be from 1 to {_THREADS_MAX}")
+    return number
+
+
+def check_precision(precision: str | Precision | None) -> Precision | None:
+    """A precision, None for automatic. Raises RequestError."""
+    try:
+        return _PRECISIONS[precision]
+    except (KeyError, TypeError):
+        raise RequestError(
+            f"precision is {precision!r:.60}; it must be 'single', 'double' or 'auto'"
+        ) from None
+
+
+def make_request(
+    num_qubits: int,
+    *,
+    shots: int,
+    seed: int | None,
+    precision: str | Precision | None,
+    threads: int | None,
+    return_statevector: bool,
+    observables: Observables | None,
+    amplitudes: Iterable[str] | None,
+    sampled: bool,
+    bit_order: str,
+    backend: QuantumBackend,
+) -> RunRequest:
+    """Check and gather the options of one run on a circuit of this many qubits.
+
+    Raises:
+        RequestError: an option that is unknown, out of range or contradicts another.
+        ObservableError: an observable that cannot be read.
+    """
+    number = check_shots(shots)
+    order = bits.check_bit_order(bit_order)
+    wanted = parse_observables(observables, num_qubits) if observables is not None else ()
+    if isinstance(amplitudes, str):
+        amplitudes = (amplitudes,)
+    indices = (
+        tuple(bits.from_string(text, num_qubits, order, "amplitude") for text in amplitudes)
+        if amplitudes is not None
+        else ()
+    )
+    if not (number or return_statevector or wanted or indices):
+        raise RequestError(
+            "shots=0 asks for nothing",
+            hint="ask for shots, return_statevector=True, observables or amplitudes",
+        )
+    if sampled and not (wanted and number):
+        raise RequestError("sampled=True needs observables and shots")
+    exact = bool(return_statevector or indices or (wanted and not sampled))
+    return RunRequest(
+        Request(number, check_precision(precision), check_threads(threads), exact, return_statevector),
+        draw_seed() if seed is None else check_seed(seed),
+        seed is not None,
+        order,
+        wanted,
+        indices,
+        sampled,
+        backend,
+    )

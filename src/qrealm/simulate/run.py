@@ -1,0 +1,201 @@
+"""`run` and `sweep`: a circuit in, its result out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrealm.base import limits
+from qrealm.base.errors import ParameterError, RequestError
+from qrealm.circuits import Circuit, read
+from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
+from qrealm.simulate.execute import execute, execute_packed
+from qrealm.simulate.plan.types import Precision
+from qrealm.simulate.request import Observables, check_seed, draw_seed, make_request
+from qrealm.simulate.results import Result
+
+Progress = Callable[[int, int], None]
+"""Called with (done, all) after each step."""
+
+
+def run(
+    circuit: Any,
+    shots: int = limits.SHOTS_DEFAULT,
+    seed: int | None = None,
+    precision: str | Precision = "auto",
+    threads: int | None = None,
+    *,
+    return_statevector: bool = False,
+    observables: Observables | None = None,
+    sampled: bool = False,
+    amplitudes: Iterable[str] | None = None,
+    initial_state: str | Sequence[complex] | NDArray[np.complex128] | None = None,
+    parameters: Mapping[Any, float] | Sequence[float] | None = None,
+    bit_order: str = "little",
+    backend: str | QuantumBackend | None = None,
+) -> Result:
+    """Run a circuit and return what was asked for.
+
+    A circuit that measures nothing is measured on all qubits at its end. With measurements half-way, resets
+    or conditions the shots are split among the outcomes, which gives counts of the same distribution as
+    running every shot alone.
+
+    Args:
+        circuit: a `Circuit`, or anything that `qrealm.read` takes.
+        shots: samples to draw; 0 when only states or exact values are wanted.
+        seed: 0 to 2^64 - 1. The same seed gives the same counts whatever the number of threads. None draws
+            one from the operating system; `Result.metadata` has it.
+        precision: ``"single"`` (8 bytes per amplitude, amplitudes right to about 1e-6), ``"double"`` (16
+            bytes, 1e-14), or ``"auto"``: single when only counts are asked for, else double where it fits.
+        threads: None for one on small circuits and all cores on large ones.
+        return_statevector: keep the state before the final measurements.
+        observables: Pauli sums, such as ``"Z0 Z1 + 0.5 X2"``: one, several, or several under names. Their
+            values on the state before the final measurements are exact, or averaged over the outcomes of
+            measurements half-way.
+        sampled: estimate the observables from `shots` samples per measured basis instead, with standard
+            errors.
+        amplitudes: bit strings of all qubits whose amplitudes are wanted.
+        initial_state: a bit string, or 2^n amplitudes of norm 1, to start from instead of |0...0>.
+        parameters: values for the circuit's open parameters, by name or in order.
+        bit_order: ``"little"``: qubit 0 rightmost in every bit string, as Qiskit prints them; ``"big"``:
+            leftmost.
+        backend: ``"auto"`` or a name of `QuantumBackend`.
+
+    Raises:
+        TooLargeError: it does not fit in memory; nothing has been allocated.
+        RequestError: an option is unknown, out of range or contradicts another.
+        ReadError, CircuitError: the circuit cannot be read, or is not complete.
+    """
+    if not isinstance(circuit, Circuit):
+        circuit = read(circuit)
+    if parameters is not None:
+        circuit = _bound(circuit, parameters)
+    if initial_state is not None:
+        circuit = _started(circuit, initial_state)
+    request = make_request(
+        circuit.num_qubits,
+        shots=shots,
+        seed=seed,
+        precision=precision,
+        threads=threads,
+        return_statevector=return_statevector,
+        observables=observables,
+        amplitudes=amplitudes,
+        sampled=sampled,
+        bit_order=bit_order,
+        backend=backend_named(backend),
+    )
+    return execute(circuit, request, loaded(request.backend))
+
+
+def sweep(
+    circuit: Any,
+    parameter_sets: Iterable[Mapping[Any, float] | Sequence[float]] | NDArray[np.float64],
+    *,
+    shots: int = 0,
+    seed: int | None = None,
+    precision: str | Precision = "auto",
+    threads: int | None = None,
+    return_statevector: bool = False,
+    observables: Observables | None = None,
+    sampled: bool = False,
+    amplitudes: Iterable[str] | None = None,
+    bit_order: str = "little",
+    backend: str | QuantumBackend | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Run a circuit with open parameters once for every parameter set; it is packed only once.
+
+    Args:
+        circuit: with open parameters, as for `run`.
+        parameter_sets: one mapping or sequence each (columns in the order of ``circuit.parameters``), or an
+            array of shape (R, P).
+        shots: samples for each set.
+        seed: the sweep's seed; set i gets its own, derived from it and i.
+        progress: called with (done, all) after each set.
+        precision, threads, return_statevector, observables, sampled, amplitudes, bit_order, backend: as for
+            `run`.
+
+    Returns:
+        One `Result` per parameter set, in order.
+
+    Raises:
+        ParameterError: a set names other parameters than the circuit has, or a value is not finite.
+        TooLargeError, RequestError, ReadError, CircuitError: as `run`.
+    """
+    if not isinstance(circuit, Circuit):
+        circuit = read(circuit)
+    rows = list(parameter_sets)
+    amplitudes = (
+        None if amplitudes is None else [amplitudes] if isinstance(amplitudes, str) else list(amplitudes)
+    )
+    root = draw_seed() if seed is None else check_seed(seed)
+    seeds = np.random.SeedSequence(root).generate_state(max(1, len(rows)), np.uint64).tolist()
+    results: list[Result] = []
+    template = circuit.template() if _is_packable(circuit) else None
+    for index, row in enumerate(rows):
+        request = make_request(
+            circuit.num_qubits,
+            shots=shots,
+            seed=seeds[index],
+            precision=precision,
+            threads=threads,
+            return_statevector=return_statevector,
+            observables=observables,
+            amplitudes=amplitudes,
+            sampled=sampled,
+            bit_order=bit_order,
+            backend=backend_named(backend),
+        )
+        engine = loaded(request.backend)
+        if template is not None:
+            results.append(execute_packed(circuit, template.bind(row), request, engine, perf_counter()))
+        else:
+            results.append(execute(_bound(circuit, row), request, engine))
+        if progress is not None:
+            progress(index + 1, len(rows))
+    return results
+
+
+def _bound(circuit: Circuit, values: Mapping[Any, float] | Sequence[float]) -> Circuit:
+    """The circuit with every open parameter replaced."""
+    if not isinstance(values, Mapping):
+        names = [parameter.name for parameter in circuit.parameters]
+        if len(values) != len(names):
+            raise ParameterError(f"got {len(values)} values; the circuit's parameters are {names}")
+        values = dict(zip(names, values, strict=True))
+    return circuit.bind(values)
+
+
+def _started(circuit: Circuit, state: str | Sequence[complex] | NDArray[np.complex128]) -> Circuit:
+    """The circuit with a preparation of all qubits before it."""
+    registers = circuit.registers
+    loose = registers[0].start if registers else circuit.num_clbits
+    prepared = Circuit(circuit.num_qubits, loose, name=circuit.name)
+    for register in registers:
+        prepared.add_register(register.name, register.size)
+    width = len(state)
+    expected = circuit.num_qubits if isinstance(state, str) else 1 << circuit.num_qubits
+    if width != expected:
+        raise RequestError(
+            f"initial_state has {width} entries; a circuit of {circuit.num_qubits} qubits needs "
+            f"{circuit.num_qubits} characters or {1 << circuit.num_qubits} amplitudes"
+        )
+    return prepared.initialize(state).compose(circuit)
+
+
+def _is_packable(circuit: Circuit) -> bool:
+    """Whether all of it is gates and then measurements, so that one set of arrays serves a whole sweep."""
+    from qrealm.base.errors import NotUnitaryError
+
+    if circuit.terminal_measurements is None:
+        return False
+    try:
+        circuit.template()
+    except NotUnitaryError:  # a preparation too wide for one matrix
+        return False
+    return True
