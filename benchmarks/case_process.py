@@ -21,10 +21,9 @@ from benchmarks.cases import Case
 from benchmarks.check import QUBITS_MAX, TOLERANCE, largest_error, reference_amplitudes
 from benchmarks.peers import OURS, PEERS, Adapter
 
-# Short runs are repeated until this much time has gone into each peer: the median of three 200 µs runs is
-# noise.
-SECONDS_PER_PEER_MIN = 0.4
-REPEATS_MAX = 300
+SECONDS_PER_TURN = 0.15
+RUNS_PER_TURN_MAX = 100
+PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def run_case(request: Request) -> Answer:
         try:
             adapters[name] = PEERS[name].prepare(case, request.threads)
             _check(case, name, adapters[name], answer)
-            adapters[name].run()  # once untimed: first calls load libraries and fill caches
+            adapters[name].run()  # first calls load libraries and fill caches; an error shows here
         except Exception as error:  # noqa: BLE001  another simulator's failure is a result, and is reported as one
             adapters.pop(name, None)
             answer.failures[name] = f"{type(error).__name__}: {error}"
@@ -84,24 +83,26 @@ def _check(case: Case, name: str, adapter: Adapter, answer: Answer) -> None:
 
 
 def _time(adapters: dict[str, Adapter], repeats: int, answer: Answer) -> None:
+    runs = {name: _runs_per_turn(adapter) for name, adapter in adapters.items()}
     gc.collect()
     gc.disable()
-    spent = dict.fromkeys(adapters, 0.0)
-    done = 0
-    while done < REPEATS_MAX and (
-        done < repeats or any(time < SECONDS_PER_PEER_MIN for time in spent.values())
-    ):
+    for _ in range(repeats):
         for name, adapter in adapters.items():
-            # A slow peer does not hold up the fast ones once it has its repeats.
-            if done >= repeats and spent[name] >= SECONDS_PER_PEER_MIN:
-                continue
-            start = time.perf_counter()
-            adapter.run()
-            elapsed = time.perf_counter() - start
-            spent[name] += elapsed
-            answer.seconds.setdefault(name, []).append(elapsed)
-        done += 1
+            time.sleep(PAUSE_SECONDS)
+            if runs[name] > 1:
+                adapter.run()
+            answer.seconds.setdefault(name, []).extend(_seconds(adapter) for _ in range(runs[name]))
     gc.enable()
+
+
+def _runs_per_turn(adapter: Adapter) -> int:
+    return max(1, min(RUNS_PER_TURN_MAX, int(SECONDS_PER_TURN / _seconds(adapter))))
+
+
+def _seconds(adapter: Adapter) -> float:
+    start = time.perf_counter()
+    adapter.run()
+    return time.perf_counter() - start
 
 
 def main() -> None:

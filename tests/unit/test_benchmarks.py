@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from benchmarks.case_process import Answer, Request, run_case
+from benchmarks.case_process import RUNS_PER_TURN_MAX, Answer, Request, run_case
 from benchmarks.cases import FAMILIES, GATE_NAMES, Case
 from benchmarks.check import KERNEL_FORM, largest_error, reference_amplitudes
 from benchmarks.goals import RatioGoal, at_most, judge_ratios, load_goals, ratio
@@ -119,8 +119,9 @@ def test_a_wrong_answer_is_never_timed(monkeypatch):
         PEERS, "qulacs-f0", Peer("qulacs-f0", "double", "qulacs", lambda case, threads: wrong)
     )
     answer = run_case(Request("qaoa", 4, ("aer-c128", "qulacs-f0"), threads=1, repeats=3))
-    assert len(answer.seconds["aer-c128"]) >= 3
-    assert right.runs == 1 + len(answer.seconds["aer-c128"])
+    # One run to warm up, one to choose the runs in a turn, one untimed before each of three turns.
+    assert len(answer.seconds["aer-c128"]) == 3 * RUNS_PER_TURN_MAX
+    assert right.runs == 2 + 3 + len(answer.seconds["aer-c128"])
     assert "qulacs-f0" not in answer.seconds
     assert "wrong answer" in answer.failures["qulacs-f0"]
     assert wrong.runs == 0
