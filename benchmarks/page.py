@@ -43,6 +43,7 @@ def figures(results: Results) -> Iterator[str]:
         yield (
             f"`qrealm.run` of a circuit of {call.qubits} qubits and {call.gates} gates with 1,000 shots: "
             f"median {call.median_us:.1f} µs, {call.median_with_counts_us:.1f} µs with bit strings, "
+            f"{call.median_first_us:.1f} µs for a circuit that was never run before, "
             f"99 in 100 calls under {call.percentile_99_us:.1f} µs."
         )
     if large := results.large:
