@@ -16,6 +16,7 @@ TEXT_MAX = 10_000
 
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*")
 _ALLOWED = re.compile(r"[\w\s.+\-*/^(),\[\]πτℇ]*")
+_GROUPED = re.compile(r"\b\d[\d.]*_")  # 1_000 is Python's, not OpenQASM's
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
 _NAMES = {"ln": "log", "log": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log", "sqrt", "abs"})
@@ -36,7 +37,7 @@ def evaluate(text: str, names: Container[str] | None = None, *, caret_is_power: 
     """
     if _NUMBER.fullmatch(text):
         return real(float(text))
-    if len(text) > TEXT_MAX or not _ALLOWED.fullmatch(text):
+    if len(text) > TEXT_MAX or not _ALLOWED.fullmatch(text) or _GROUPED.search(text):
         raise ParameterError(f"cannot read {text[:60]!r} as arithmetic",
                              hint="numbers, pi, + - * / **, brackets and sin cos tan exp ln sqrt are known")
     source = text.replace("^", "**") if caret_is_power else text
