@@ -113,9 +113,9 @@ class QuantumVirtualizationEngine:
             options: further arguments of `qrealm.run`, such as ``seed`` or ``return_statevector``.
 
         Returns:
-            The job's result. What the caller can mend (a circuit that cannot be read, too many qubits, an
-            option's wrong value) is in its `error`, with status failed; a bug propagates as the exception that
-            it is.
+            The job's result. What the caller can mend (an unreadable circuit, too many qubits, an
+            option's wrong value) is in its `error`, with status failed; a bug propagates as the exception
+            that it is.
         """
         return await asyncio.to_thread(self._execute, circuit, vm_name, backend, shots, options)
 

@@ -279,8 +279,12 @@ class Result:
             self._metadata = self._make_metadata()
         return dict(self._metadata)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON-ready values; a state vector is two lists, ``real`` and ``imag``."""
+    def to_dict(self, *, state: bool = True) -> dict[str, Any]:
+        """Everything as JSON-ready values; a state vector is two lists, ``real`` and ``imag``.
+
+        Args:
+            state: whether the state vector is put in, if there is one.
+        """
         record: dict[str, Any] = {
             "num_qubits": self._num_qubits,
             "shots": self._shots,
@@ -291,7 +295,7 @@ class Result:
             "amplitudes": {key: [value.real, value.imag] for key, value in self.amplitudes().items()},
             "metadata": self.metadata,
         }
-        if self._statevector is not None:
+        if state and self._statevector is not None:
             record["statevector"] = {
                 "real": self._statevector.real.tolist(),
                 "imag": self._statevector.imag.tolist(),

@@ -188,7 +188,7 @@ def _reasons(shape: CircuitShape, request: Request, precision: Precision, copies
     else:
         lines.append("single precision, because double does not fit in memory")
     if shape.amplitudes < 1 << shape.num_qubits:
-        lines.append("qubits that never share a gate are kept apart, so the whole state is never built")
+        lines.append("the circuit comes apart into factors, so fewer than 2^n amplitudes are held")
     if shape.branch_points:
         kept = f"up to {copies} states are kept" if copies else "no state is kept"
         lines.append(

@@ -1,0 +1,144 @@
+"""Where words go: data to stdout, messages to stderr; and what every command does about errors and Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import functools
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qrealm.base.errors import QrealmError, ReadError
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells report a program that Ctrl-C ended."""
+
+EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE: whoever read our output has gone, as `head` does."""
+
+_PIPE_COLUMNS = 400
+_Arguments = ParamSpec("_Arguments")
+
+
+class _DataConsole(Console):
+    """A console that tells its caller when nobody reads any more, instead of ending the program itself."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, "nobody reads the output any more")
+
+
+def data_console() -> Console:
+    """For tables on stdout. In a file or a pipe lines are not folded; colours only on a terminal without
+    NO_COLOR."""
+    return _DataConsole(
+        width=None if sys.stdout.isatty() else _PIPE_COLUMNS, highlight=False, soft_wrap=False
+    )
+
+
+def message_console() -> Console:
+    """For messages and progress on stderr."""
+    return Console(stderr=True, highlight=False)
+
+
+def write_data(text: str) -> None:
+    """Text to stdout, as it is, with a line end."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def write_json(value: Any) -> None:
+    """A value as JSON to stdout."""
+    write_data(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table as CSV to stdout, lines ended with a line feed."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_data(buffer.getvalue())
+
+
+def write_table(table: Table) -> None:
+    """A table to stdout."""
+    data_console().print(table)
+
+
+def fact_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Two columns without lines: names, and what they are."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column("name", style="bold", no_wrap=True)
+    table.add_column("value")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of up to `width` characters for a share from 0 to 1, in eighths where stdout can print them."""
+    if not _can_print("█▏"):
+        return "#" * round(share * width)
+    eighths = round(share * width * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+
+
+def unicode_output() -> bool:
+    """Whether stdout can print box-drawing characters."""
+    return _can_print("─┤●")
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def report(problem: QrealmError, source: str = "", console: Console | None = None) -> None:
+    """An error on stderr: what happened, then the hint; no traceback."""
+    console = console or message_console()
+    text = str(problem)
+    if source and not (isinstance(problem, ReadError) and problem.line and source in text):
+        text = f"{source}: {text}"
+    head, separator, hint = text.partition("\nhint: ")
+    console.print(Text.assemble(("error: ", "bold red"), head), soft_wrap=True)
+    if separator:
+        console.print(Text.assemble(("hint: ", "bold cyan"), hint), soft_wrap=True)
+
+
+def command(body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
+    """Turn what can go wrong into an exit code.
+
+    An error of qrealm is told in words and gives its own exit code; Ctrl-C gives 130; a reader that has gone,
+    141. Any other exception is a bug and keeps its traceback.
+    """
+
+    @functools.wraps(body)
+    def guarded(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        try:
+            code = body(*args, **kwargs) or 0
+            sys.stdout.flush()
+        except QrealmError as problem:
+            report(problem)
+            code = problem.exit_code
+        except KeyboardInterrupt:
+            message_console().print("interrupted")
+            code = EXIT_INTERRUPTED
+        except BrokenPipeError:
+            # Python flushes stdout once more at its end; give it somewhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = EXIT_BROKEN_PIPE
+        if code:
+            raise typer.Exit(code)
+
+    return guarded
