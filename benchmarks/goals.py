@@ -37,8 +37,9 @@ class LatencyGoal:
 
 @dataclass(frozen=True)
 class LargeGoal:
-    """A state of gibibytes: seconds, and peak memory over the size of the state."""
+    """A state of gibibytes: seconds for one circuit, and peak memory over the size of the state for all."""
 
+    circuit: str
     qubits: int
     seconds_max: float
     memory_over_state_max: float

@@ -23,7 +23,7 @@ class Results:
     threads: int
     answers: list[Answer] = field(default_factory=list)
     latency: Latency | None = None
-    large: LargeRun | None = None
+    large: list[LargeRun] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     limits: Limits | None = None
     shares: list[Share] = field(default_factory=list)
@@ -47,7 +47,7 @@ def read_results(path: Path) -> Results:
         threads=data["threads"],
         answers=[Answer(**row) for row in data["answers"]],
         latency=Latency(**data["latency"]) if data["latency"] else None,
-        large=LargeRun(**data["large"]) if data["large"] else None,
+        large=[LargeRun(**row) for row in data["large"]],
         readings=[Reading(**row) for row in data["readings"]],
         limits=Limits(**data["limits"]) if data["limits"] else None,
         shares=[Share(**row) for row in data["shares"]],

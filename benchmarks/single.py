@@ -1,7 +1,7 @@
 """Figures of qrealm alone: latency of a small circuit, a state of gibibytes, reading a long program.
 
 The large run has a process of its own, so that its peak memory is its own:
-`python -m benchmarks.single QUBITS PRECISION THREADS ANSWER.json`.
+`python -m benchmarks.single CIRCUIT QUBITS PRECISION THREADS ANSWER.json`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -44,9 +45,10 @@ class Latency:
 
 @dataclass(frozen=True)
 class LargeRun:
-    """One run of H on all qubits and a chain of CX. Memory in bytes; `memory_bytes_max` is the whole
-    process's peak."""
+    """One run of a circuit of `LARGE_CIRCUITS`. Memory in bytes; `memory_bytes_max` is the whole process's
+    peak."""
 
+    circuit: str
     qubits: int
     precision: str
     seconds: float
@@ -147,33 +149,58 @@ def _times(call: Callable[[], object], calls: int) -> list[float]:
     return times
 
 
-def measure_large(num_qubits: int, precision: Literal["single", "double"], threads: int) -> LargeRun:
-    """Run H on every qubit and a chain of CX in a fresh process, once."""
+def _ladder(num_qubits: int) -> list[Gate]:
+    """H on every qubit and a chain of CX. The chain leaves |+…+⟩ as it is: a simulator that sees so moves
+    nothing."""
+    return [Gate("h", (q,)) for q in range(num_qubits)] + [
+        Gate("cx", pair) for pair in pairwise(range(num_qubits))
+    ]
+
+
+def _rotated_ladder(num_qubits: int) -> list[Gate]:
+    """The ladder between two layers of rotations, so that every qubit is entangled and the whole state is
+    needed."""
+    before = [Gate("ry", (q,), (0.1 + 0.37 * q,)) for q in range(num_qubits)]
+    after = [Gate("rx", (q,), (0.2 + 0.29 * q,)) for q in range(num_qubits)]
+    return before + _ladder(num_qubits) + after
+
+
+LARGE_CIRCUITS: dict[str, Callable[[int], list[Gate]]] = {
+    "ladder": _ladder,
+    "rotated ladder": _rotated_ladder,
+}
+
+
+def measure_large(
+    circuit: str, num_qubits: int, precision: Literal["single", "double"], threads: int
+) -> LargeRun:
+    """Run a circuit of `LARGE_CIRCUITS` once, with 1,000 shots, in a fresh process."""
     from benchmarks.measure import run_module
 
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
-        arguments = (str(num_qubits), precision, str(threads), str(answer))
+        arguments = (circuit, str(num_qubits), precision, str(threads), str(answer))
         run_module("benchmarks.single", *arguments, threads=threads)
         return LargeRun(**json.loads(answer.read_text()))
 
 
-def run_large(num_qubits: int, precision: Literal["single", "double"], threads: int) -> LargeRun:
+def run_large(
+    circuit: str, num_qubits: int, precision: Literal["single", "double"], threads: int
+) -> LargeRun:
     """The run itself, in this process."""
     import qrealm
 
-    gates = [Gate("h", (q,)) for q in range(num_qubits)]
-    gates += [Gate("cx", (q, q + 1)) for q in range(num_qubits - 1)]
-    circuit = qrealm.read(as_dict(Case("large", num_qubits, tuple(gates))))
+    gates = tuple(LARGE_CIRCUITS[circuit](num_qubits))
+    read = qrealm.read(as_dict(Case(circuit, num_qubits, gates)))
     start = time.perf_counter()
-    qrealm.run(circuit, shots=1000, seed=1, precision=precision, threads=threads)
-    seconds = time.perf_counter() - start
+    qrealm.run(read, shots=1000, seed=1, precision=precision, threads=threads)
     return LargeRun(
-        num_qubits,
-        precision,
-        seconds,
-        2**num_qubits * (8 if precision == "single" else 16),
-        peak_memory_bytes(),
+        circuit=circuit,
+        qubits=num_qubits,
+        precision=precision,
+        seconds=time.perf_counter() - start,
+        state_bytes=2**num_qubits * (8 if precision == "single" else 16),
+        memory_bytes_max=peak_memory_bytes(),
     )
 
 
@@ -185,10 +212,10 @@ def peak_memory_bytes() -> int:
 
 
 def main() -> None:
-    qubits, precision, threads, answer = sys.argv[1:]
+    circuit, qubits, precision, threads, answer = sys.argv[1:]
     if precision not in ("single", "double"):
         raise SystemExit(f"the precision is single or double, not {precision!r}")
-    Path(answer).write_text(json.dumps(asdict(run_large(int(qubits), precision, int(threads)))))
+    Path(answer).write_text(json.dumps(asdict(run_large(circuit, int(qubits), precision, int(threads)))))
 
 
 if __name__ == "__main__":
