@@ -219,6 +219,29 @@ void check_qubit(State& state, int q) {
     });
 }
 
+std::vector<PauliString> pauli_strings(const Vector<uint64_t>& x, const Vector<uint64_t>& z, int num_qubits) {
+    if (x.size() != z.size()) throw nb::value_error("masks differ in length");
+    std::vector<PauliString> out;
+    for (size_t i = 0; i < x.size(); ++i) {
+        if ((x.data()[i] | z.data()[i]) >> num_qubits) throw nb::value_error("qubit out of range");
+        out.push_back({x.data()[i], z.data()[i]});
+    }
+    return out;
+}
+
+nb::tuple gradient_of(const Plan& plan, Vector<uint64_t> x_masks, Vector<uint64_t> z_masks, Vector<double> coefficients,
+                      Vector<uint8_t> wanted, int threads) {
+    const std::vector<PauliString> terms = pauli_strings(x_masks, z_masks, plan.ops.num_qubits);
+    if (coefficients.size() != terms.size()) throw nb::value_error("one coefficient for each Pauli string");
+    if (wanted.size() != plan.params.size()) throw nb::value_error("one mark for each parameter");
+    const std::vector<double> c = copied(coefficients);
+    Gradient g = without_gil([&] {
+        if (plan.single) return gradient<float>(plan.ops, terms, c, wanted.data(), plan.options, plan.set, threads, signals());
+        return gradient<double>(plan.ops, terms, c, wanted.data(), plan.options, plan.set, threads, signals());
+    });
+    return nb::make_tuple(g.value, to_numpy(std::move(g.derivatives)));
+}
+
 void bind_state(nb::module_& m) {
     nb::class_<State>(m, "StateVector")
         .def(nb::init<int, bool, const std::string&>(), "num_qubits"_a, "single"_a, "isa"_a = "auto")
@@ -251,15 +274,9 @@ void bind_state(nb::module_& m) {
             return to_numpy(s.visit([&](auto& x) { return without_gil([&] { return x.sample(shots, seed, threads, signals()); }); }));
         }, "shots"_a, "seed"_a, "threads"_a = 1)
         .def("expectation", [](State& s, Vector<uint64_t> x_masks, Vector<uint64_t> z_masks, int threads) {
-            if (x_masks.size() != z_masks.size()) throw nb::value_error("masks differ in length");
             return to_numpy(s.visit([&](auto& x) {
-                std::vector<double> out(x_masks.size());
-                for (size_t i = 0; i < out.size(); ++i)
-                    if ((x_masks.data()[i] | z_masks.data()[i]) >> x.num_qubits()) throw nb::value_error("qubit out of range");
-                without_gil([&] {
-                    for (size_t i = 0; i < out.size(); ++i) out[i] = x.expectation(x_masks.data()[i], z_masks.data()[i], threads, signals());
-                });
-                return out;
+                const std::vector<PauliString> terms = pauli_strings(x_masks, z_masks, x.num_qubits());
+                return without_gil([&] { return x.expectations(terms, threads, signals()); });
             }));
         }, "x_masks"_a, "z_masks"_a, "threads"_a = 1)
         .def("collapse", [](State& s, int qubit, bool outcome, int threads) {
@@ -305,5 +322,6 @@ NB_MODULE(_kernels, m) {
     m.def("plan", &make_plan, "num_qubits"_a, "codes"_a, "num_controls"_a, "qubit_offsets"_a, "qubits"_a, "param_offsets"_a, "params"_a,
           "matrices"_a, nb::kw_only(), "single"_a, "passes"_a = uint32_t(pass_all), "isa"_a = "auto", "tile_qubits"_a = 0);
     m.def("run_counts", &counts_of, "plan"_a, "shots"_a, "seed"_a, "threads"_a = 1);
+    m.def("gradient", &gradient_of, "plan"_a, "x_masks"_a, "z_masks"_a, "coefficients"_a, "wanted"_a, "threads"_a = 1);
     bind_state(m);
 }

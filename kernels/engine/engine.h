@@ -23,6 +23,8 @@ struct Engine {
     // Swaps lane bit lane_bits[j] with wire j of the group.
     void (*transpose)(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, int group,
                       const uint8_t* lane_bits);
+    // out = sum of conj(tile[base ^ partner]) * tile[base] * lane_signs, real and imaginary part.
+    void (*inner)(const T* tile, Positions bases, size_t count, uint32_t shift, uint32_t partner, const T* lane_signs, double* out);
     void (*gather)(T* tile, const T* memory, Positions offsets, size_t count, uint32_t base);
     void (*scatter)(const T* tile, T* memory, Positions offsets, size_t count, uint32_t base);
     void (*scatter_past_cache)(const T* tile, T* memory, Positions offsets, size_t count, uint32_t base);
@@ -30,6 +32,13 @@ struct Engine {
     void (*product)(T* tile, const T* scalars, size_t count, const T* lanes);
     // sums[i] = sum of |amplitude|^2 over `blocks` blocks from block i * blocks on.
     void (*norms)(const T* memory, size_t blocks, size_t count, double* sums);
+    // Pauli strings that move every basis state by the same XOR. For blocks begin..end-1 and each term,
+    // sums[term] = sum of conj(memory[y ^ move]) * sign(y) * memory[y], real and imaginary part.
+    void (*pauli_sums)(const T* memory, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
+                       const uint64_t* block_signs, const T* lane_signs, double* sums);
+    // out[y ^ move] += sum over terms of sign(y) * coefficient * memory[y]; coefficients are given for every lane.
+    void (*pauli_add)(const T* memory, T* out, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
+                      const uint64_t* block_signs, const T* coefficients);
     void (*scale)(T* memory, size_t blocks, T factor);
 };
 

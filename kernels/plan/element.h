@@ -10,14 +10,14 @@ namespace qrealm {
 
 using Matrix2 = std::array<complex, 4>;
 
-enum class Kind : uint8_t { unitary1, rotation, phase, cx, dense };
+enum class Kind : uint8_t { unitary1, rotation, phase, cx, dense, inner };
 
 struct Element {
     Kind kind;
     uint8_t wire = 0;          // unitary1, rotation, cx target, dense: first target
     uint8_t num_targets = 0;   // dense
-    int data = -1;             // unitary1: index into `unitaries`; dense: index into `matrices`
-    uint64_t mask = 0;         // phase: its wires; cx, dense: control wires
+    int data = -1;             // index into `unitaries` (unitary1), `matrices` (dense) or `inners` (inner)
+    uint64_t mask = 0;         // phase: its wires; cx, dense, inner: control wires
     uint64_t value = 0;        // the values those wires must have
     double angle = 0;          // phase; rotation: RY angle
 };
@@ -27,12 +27,21 @@ struct DenseMatrix {
     std::vector<complex> entries;  // row-major, 2^k by 2^k
 };
 
+// coefficient * Im <lambda| P |psi> on the basis states that the controls allow, with P a Pauli string. Both states
+// lie in one memory; `which` is the wire that reads zero on psi and one on lambda. It adds to a derivative.
+struct Inner {
+    uint64_t x = 0, z = 0;     // wires with X or Y, wires with Z or Y
+    double coefficient = 1;    // includes signs of flipped wires
+    int slot = 0;              // which derivative
+};
+
 // A circuit in the planner's alphabet, together with what has been taken out of it.
 struct Elements {
     int num_wires = 0;
     std::vector<Element> list;
     std::vector<Matrix2> unitaries;
     std::vector<DenseMatrix> matrices;
+    std::vector<Inner> inners;
     double global_phase = 0;
     std::vector<uint8_t> wire_of_qubit;   // where each qubit ended
     uint64_t flipped = 0;                 // wires whose value reads inverted at the end
@@ -43,6 +52,11 @@ struct Elements {
 
 // `flipped`: qubits whose stored value starts inverted.
 Elements lower(const OpArrays& ops, uint64_t flipped = 0);
+
+// The inverse of a circuit, with an inner product before the inverse of each gate that has a wanted parameter: run on
+// psi = U|0> and lambda = H psi together, they are the derivatives of <H> (Jones and Gacon, arXiv:2009.02823).
+// Slot i of the inner products is ops.params[i].
+Elements lower_adjoint(const OpArrays& ops, uint64_t flipped, const uint8_t* wanted);
 
 Matrix2 multiply(const Matrix2& a, const Matrix2& b);
 

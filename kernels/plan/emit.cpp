@@ -141,6 +141,47 @@ MicroOp<T> make_transpose(Frame& frame, const std::vector<int>& in, const std::v
     return op;
 }
 
+template <class T>
+MicroOp<T> make_inner(Frame& frame, const Element& e, const Inner& inner, int selector, double scale) {
+    constexpr int lanes = Layout<T>::lanes;
+    const Controls controls(frame, e.mask, e.value);
+    MicroOp<T> op;
+    op.type = Micro::inner;
+    op.slot = inner.slot;
+    op.shift = frame.shift();
+    op.conditions = controls.outer;
+    uint32_t partner = frame.position(selector);
+    for (uint64_t m = inner.x; m; m &= m - 1) partner ^= frame.position(__builtin_ctzll(m));
+    op.offsets = {partner};
+    // Rows in the order of their wires, so that the bits of an index are the wires' values.
+    std::vector<uint32_t> vectors;
+    uint32_t sign_bits = 0;
+    for (int w : frame.rows) {
+        if (w == selector || (controls.rows & bit(w))) continue;
+        if (inner.z & bit(w)) sign_bits |= 1u << vectors.size();
+        vectors.push_back(frame.position(w));
+    }
+    const std::vector<uint32_t> positions = moved(span(vectors), controls.offset);
+    for (int negative = 0; negative < 2; ++negative) {
+        for (size_t i = 0; i < positions.size(); ++i)
+            if (__builtin_parity(uint32_t(i) & sign_bits) == negative) op.bases.push_back(positions[i]);
+        if (!negative) op.num_positive = static_cast<uint32_t>(op.bases.size());
+    }
+    uint32_t lane_signs = 0;
+    for (size_t j = 0; j < frame.lane_wires.size(); ++j)
+        if (inner.z >> frame.lane_wires[j] & 1) lane_signs |= 1u << j;
+    for (int w : frame.outer)
+        if (inner.z & bit(w)) op.sign_parity ^= frame.outer_parity(w);
+    op.table.resize(lanes);
+    for (int l = 0; l < lanes; ++l)
+        op.table[l] = T(controls.lane(l) ? (__builtin_parity(l & lane_signs) ? -1 : 1) : 0);
+    // P|y> = i^k (-1)^{y.z} |y ^ x>, k the number of Y: its imaginary part is that of i^k times the sum.
+    const int power = __builtin_popcountll(inner.x & inner.z) & 3;
+    op.real = power & 1;
+    op.weight = inner.coefficient * scale * (power & 2 ? -1 : 1);
+    return op;
+}
+
 namespace {
 
 // The phase of "all these wires match", on the rows that match it.
@@ -364,6 +405,7 @@ void make_diagonals(Frame& frame, const std::vector<const Element*>& phases, std
     template MicroOp<T> make_dense(Frame&, const Element&, const DenseMatrix&);                            \
     template MicroOp<T> make_scale(Frame&, double);                                                        \
     template MicroOp<T> make_transpose(Frame&, const std::vector<int>&, const std::vector<int>&);          \
+    template MicroOp<T> make_inner(Frame&, const Element&, const Inner&, int, double);                     \
     template void make_diagonals(Frame&, const std::vector<const Element*>&, std::vector<MicroOp<T>>&);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -63,4 +63,8 @@ MicroOp<T> make_transpose(Frame& frame, const std::vector<int>& in, const std::v
 template <class T>
 void make_diagonals(Frame& frame, const std::vector<const Element*>& phases, std::vector<MicroOp<T>>& ops);
 
+// `scale`: what stored amplitudes are to be multiplied by, squared. `selector`: the wire between psi and lambda.
+template <class T>
+MicroOp<T> make_inner(Frame& frame, const Element& e, const Inner& inner, int selector, double scale);
+
 }  // namespace qrealm

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "element.h"
+#include "lower.h"
 
 namespace qrealm {
 namespace {
@@ -12,35 +12,13 @@ namespace {
 constexpr double pi = 3.14159265358979323846;
 constexpr complex I(0, 1);
 
-class Lowering {
-public:
-    Lowering(int n, uint64_t flipped) : flip_(flipped) {
-        out.num_wires = n;
-        out.wire_of_qubit.resize(n);
-        for (int q = 0; q < n; ++q) out.wire_of_qubit[q] = static_cast<uint8_t>(q);
-    }
+}  // namespace
 
-    Elements out;
-
-    void gate(const OpArrays& ops, size_t i);
-    uint64_t flipped() const { return flip_; }
-
-private:
-    uint64_t flip_;  // wires whose stored value is the opposite of the qubit's
-
-    static uint64_t bit(int w) { return uint64_t(1) << w; }
-    uint64_t wanted(uint64_t mask) const { return mask & ~flip_; }
-
-    void phase(uint64_t mask, double angle);
-    void cx(int c, int t);
-    void flip(int w) { flip_ ^= bit(w); }
-    void unitary(uint64_t controls, int w, Matrix2 m);
-    void controlled_x(uint64_t controls, int w);
-    void dense(uint64_t controls, const int* targets, int k, const complex* m);
-    void rx(uint64_t controls, int w, double angle);
-    void two_qubit(Code code, uint64_t controls, int a, int b, double angle);
-    void matrix(uint64_t controls, const int* targets, int k, const complex* m);
-};
+Lowering::Lowering(int num_qubits, uint64_t flipped) : flip_(flipped) {
+    out.num_wires = num_qubits;
+    out.wire_of_qubit.resize(num_qubits);
+    for (int q = 0; q < num_qubits; ++q) out.wire_of_qubit[q] = static_cast<uint8_t>(q);
+}
 
 // e^{i angle} where all wires of `mask` read one. Up to two wires it becomes phases on stored ones
 // (1 - x for a flipped wire), which is the form that merges; more wires keep the values to compare with.
@@ -131,6 +109,20 @@ void Lowering::dense(uint64_t controls, const int* targets, int k, const complex
 void Lowering::rx(uint64_t controls, int w, double angle) {
     const double c = std::cos(angle / 2), s = std::sin(angle / 2);
     unitary(controls, w, {c, -I * s, -I * s, c});
+}
+
+void Lowering::ry(uint64_t controls, int w, double angle) {
+    const double c = std::cos(angle / 2), s = std::sin(angle / 2);
+    unitary(controls, w, {c, -s, s, c});
+}
+
+void Lowering::inner(uint64_t controls, uint64_t x, uint64_t z, double coefficient, int slot) {
+    Element e{Kind::inner};
+    e.mask = controls;
+    e.value = wanted(controls);
+    e.data = static_cast<int>(out.inners.size());
+    out.inners.push_back({x, z, __builtin_parityll(z & flip_) ? -coefficient : coefficient, slot});
+    out.list.push_back(e);
 }
 
 void Lowering::two_qubit(Code code, uint64_t controls, int a, int b, double angle) {
@@ -236,11 +228,7 @@ void Lowering::gate(const OpArrays& ops, size_t i) {
         case Code::sx: unitary(controls, w, {0.5 + 0.5 * I, 0.5 - 0.5 * I, 0.5 - 0.5 * I, 0.5 + 0.5 * I}); break;
         case Code::sxdg: unitary(controls, w, {0.5 - 0.5 * I, 0.5 + 0.5 * I, 0.5 + 0.5 * I, 0.5 - 0.5 * I}); break;
         case Code::rx: rx(controls, w, p[0]); break;
-        case Code::ry: {
-            const double c = std::cos(p[0] / 2), s = std::sin(p[0] / 2);
-            unitary(controls, w, {c, -s, s, c});
-            break;
-        }
+        case Code::ry: ry(controls, w, p[0]); break;
         case Code::u: {
             const double c = std::cos(p[0] / 2), s = std::sin(p[0] / 2);
             unitary(controls, w, {c, -std::polar(s, p[2]), std::polar(s, p[1]), std::polar(c, p[1] + p[2])});
@@ -300,8 +288,6 @@ void check(const OpArrays& ops) {
     }
 }
 
-}  // namespace
-
 Elements lower(const OpArrays& ops, uint64_t flipped) {
     check(ops);
     Lowering lowering(ops.num_qubits, flipped);
@@ -320,12 +306,14 @@ uint64_t Elements::targets(const Element& e) const {
             for (uint8_t w : matrices[e.data].targets) mask |= uint64_t(1) << w;
             return mask;
         }
+        case Kind::inner: return inners[e.data].x;
         default: return 0;
     }
 }
 
 uint64_t Elements::support(const Element& e) const {
     uint64_t mask = e.mask | targets(e);
+    if (e.kind == Kind::inner) mask |= inners[e.data].z;
     if (e.kind == Kind::cx) mask |= uint64_t(1) << e.wire;
     return mask;
 }

@@ -37,7 +37,7 @@ struct Layout {
     static constexpr int block = 2 * lanes;                      // numbers in a block
 };
 
-enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose };
+enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose, inner };
 
 inline constexpr int max_group = 4;  // most rotations for one load of a row group
 
@@ -70,6 +70,12 @@ struct MicroOp {
     std::vector<OuterPhase> outer;      // diagonal
     uint8_t num_local = 0;              // diagonal: how many local wires an outer phase speaks of
     complex constant = 1;               // diagonal: joins the outer phases
+    // inner: bases with sign + come first, then those with sign -; offsets[0] leads from psi to lambda.
+    uint32_t num_positive = 0;
+    uint32_t sign_parity = 0;           // inner: parity of the tile's number that turns the sign
+    double weight = 0;                  // inner: on the imaginary part, or on the real one when `real`
+    bool real = false;
+    int slot = 0;                       // inner: which derivative
     Table<T> lane_mask;                 // dense with lane controls and more than two targets: 1 where it acts
 };
 
@@ -78,6 +84,7 @@ struct Stage {
     std::vector<uint32_t> row_offsets;  // block address of each tile position, relative to the tile's base
     std::vector<uint32_t> tile_columns; // block address of each bit of a tile's number
     std::vector<MicroOp<T>> ops;
+     int num_inners = 0;
     bool in_place = false;              // one tile, which is the whole state
 };
 
@@ -111,6 +118,7 @@ struct Program {
 struct PlanOptions {
     uint32_t passes = pass_all;
     int tile_qubits = 0;  // 0: chosen for the caches
+    int selector = -1;    // wire that chooses between two states kept in one memory; always local
 };
 
 // Lays elements out over memory. `before` is null for a run from a product state.

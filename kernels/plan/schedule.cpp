@@ -92,6 +92,7 @@ Scheduler<T>::Scheduler(const Elements& e, const ProductState& start, const Plac
     for (const Element& x : e.list) {
         Node n{&x, x.mask, 0, e.targets(x), static_cast<int>(nodes_.size()) + 1};
         if (x.kind == Kind::cx) n.x = bit(x.wire);
+        if (x.kind == Kind::inner) n.z |= e.inners[x.data].z & ~n.g;
         nodes_.push_back(n);
     }
     place(before);
@@ -191,13 +192,17 @@ double Scheduler<T>::gain(uint64_t chosen, int room, uint64_t* used) {
 
 template <class T>
 uint64_t Scheduler<T>::choose_tile() {
+    // Lanes are in every tile, and so is the wire that selects one of two states.
     uint64_t lanes = 0;
     for (int w : frame_.lane_wires) lanes |= bit(w);
+    const uint64_t fixed = options_.selector < 0 ? 0 : bit(options_.selector);
+    lanes |= fixed;
+    const int tile_rows = tile_rows_ - (fixed ? 1 : 0);
     if (tile_rows_ == block_bits_) return num_wires_ == 64 ? ~0ull : bit(num_wires_) - 1;
     uint64_t best = 0;
-    double best_gain = gain(lanes, tile_rows_, &best);
+    double best_gain = gain(lanes, tile_rows, &best);
     auto consider = [&](uint64_t seed) {
-        const int room = tile_rows_ - __builtin_popcountll(seed & ~lanes);
+        const int room = tile_rows - __builtin_popcountll(seed & ~lanes);
         if (room < 0) return false;
         uint64_t used = 0;
         const double g = gain(seed | lanes, room, &used);
@@ -218,7 +223,7 @@ uint64_t Scheduler<T>::choose_tile() {
                 if (consider(without | (in & (~in + 1)))) better = true;
         }
     }
-    for (int w = 0; __builtin_popcountll(best & ~lanes) < tile_rows_ && w < num_wires_; ++w) best |= bit(w);
+    for (int w = 0; __builtin_popcountll(best & ~lanes) < tile_rows && w < num_wires_; ++w) best |= bit(w);
     return best;
 }
 
@@ -302,6 +307,7 @@ void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted) {
     }
     // Other lane wires with work ahead come along while rows without any are left.
     std::vector<int> out(frame_.rows), in;
+    std::erase(out, options_.selector);
     std::stable_sort(out.begin(), out.end(), [&](int a, int b) { return need[a] > need[b]; });
     for (int w : frame_.lane_wires)
         if (wanted & bit(w)) in.push_back(w);
@@ -317,7 +323,7 @@ void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted) {
 // One round: runs what is ready. Returns whether anything happened.
 template <class T>
 bool Scheduler<T>::step(Stage<T>& stage) {
-    std::vector<const Element*> rotations, dense;
+    std::vector<const Element*> rotations, dense;  // `dense` with inner products: what runs alone
     uint64_t lanes_wanted = 0;
     bool moved = false;
     const size_t largest = options_.passes & pass_group ? size_t(largest_group<T>()) : 1;
@@ -352,7 +358,12 @@ bool Scheduler<T>::step(Stage<T>& stage) {
         return true;
     });
     for (const Element* x : dense) {
-        stage.ops.push_back(make_dense<T>(frame_, *x, e_.matrices[x->data]));
+        if (x->kind == Kind::inner) {
+            stage.ops.push_back(make_inner<T>(frame_, *x, e_.inners[x->data], options_.selector, std::norm(program_.scale)));
+            ++stage.num_inners;
+        } else {
+            stage.ops.push_back(make_dense<T>(frame_, *x, e_.matrices[x->data]));
+        }
         moved = true;
     }
     // Whole groups of rotations first; a rest waits while something else can still add to it.
@@ -433,6 +444,7 @@ void Scheduler<T>::count(Stage<T>& stage) {
                 work.flops += amplitudes * share * (op.cross.empty() ? 12 : 18);
                 break;
             case Micro::transpose: ++work.transposes; break;
+            case Micro::inner: work.flops += amplitudes * 4; break;
         }
     }
 }

@@ -187,13 +187,13 @@ private:
     void take(const Element& x) {
         const uint64_t support = e_.support(x);
         const int count = __builtin_popcountll(support);
-        if (count == 1) {
+        if (count == 1 && x.kind != Kind::inner) {
             const int w = __builtin_ctzll(support);
             if (block_of_[w] >= 0) blocks_[block_of_[w]].parts.push_back(x);
             else waiting_[w].push_back(x);
             return;
         }
-        if (count != 2) {
+        if (count != 2 || x.kind == Kind::inner) {
             for (uint64_t m = support; m; m &= m - 1) release(__builtin_ctzll(m));
             e_.list.push_back(x);
             return;

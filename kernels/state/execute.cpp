@@ -22,9 +22,11 @@ class Runner {
 public:
     Runner(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine) : program_(program), state_(state), engine_(engine) {
         if (program.from_start) prepare_start();
+        for (const Stage<T>& s : program.stages) inner_sums_.emplace_back(size_t(s.num_inners) << s.tile_columns.size(), 0.0);
     }
 
-    void stage(const Stage<T>& stage, bool first, Scratch<T>& scratch, Team& team, int member) const;
+    void stage(size_t index, Scratch<T>& scratch, Team& team, int member);
+    void add_to(Derivatives& derivatives) const;
     void start_only(Scratch<T>& scratch, Team& team, int member) const;
 
 private:
@@ -33,11 +35,16 @@ private:
     Amplitudes<T>& state_;
     const Engine<T>& engine_;
     Table<T> start_lanes_;
+    std::vector<std::vector<double>> inner_sums_;  // of each stage: [tile][inner product]
     std::array<std::array<complex, 256>, 4> start_bytes_;  // amplitude of each byte of a block address
 
     void prepare_start();
     void fill(T* tile, const uint32_t* offsets, size_t count, uint32_t base, Scratch<T>& scratch) const;
     void run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& scratch) const;
+    double inner(const MicroOp<T>& op, const T* tile, uint32_t number) const;
+    void run_all(const Stage<T>& stage, T* tile, uint32_t number, Scratch<T>& scratch, double* sums, Team& team, int member) const;
+    static uint32_t shift_of(const MicroOp<T>& op, uint32_t number);
+    static bool acts(const MicroOp<T>& op, uint32_t number);
     void diagonal(const MicroOp<T>& op, T* tile, uint32_t number, uint32_t shift, Scratch<T>& scratch) const;
 };
 
@@ -146,12 +153,56 @@ void Runner<T>::diagonal(const MicroOp<T>& op, T* tile, uint32_t number, uint32_
 }
 
 template <class T>
-void Runner<T>::run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& scratch) const {
+bool Runner<T>::acts(const MicroOp<T>& op, uint32_t number) {
     for (const OuterBit& c : op.conditions)
-        if (parity(c.parity_mask & number) != c.wanted) return;
+        if (parity(c.parity_mask & number) != c.wanted) return false;
+    return true;
+}
+
+template <class T>
+uint32_t Runner<T>::shift_of(const MicroOp<T>& op, uint32_t number) {
     uint32_t shift = 0;
     for (size_t j = 0; j < op.shift.size(); ++j)
         if (number >> j & 1) shift ^= op.shift[j];
+    return shift;
+}
+
+template <class T>
+double Runner<T>::inner(const MicroOp<T>& op, const T* tile, uint32_t number) const {
+    double plus[2], minus[2];
+    const uint32_t shift = shift_of(op, number);
+    engine_.inner(tile, op.bases.data(), op.num_positive, shift, op.offsets[0], op.table.data(), plus);
+    engine_.inner(tile, op.bases.data() + op.num_positive, op.bases.size() - op.num_positive, shift, op.offsets[0], op.table.data(), minus);
+    const int part = op.real ? 0 : 1;
+    return op.weight * (plus[part] - minus[part]) * (parity(op.sign_parity & number) ? -1 : 1);
+}
+
+template <class T>
+void Runner<T>::run_all(const Stage<T>& stage, T* tile, uint32_t number, Scratch<T>& scratch, double* sums, Team& team, int member) const {
+    constexpr unsigned ops_between_checks = 64;
+    unsigned done = 0;
+    for (const MicroOp<T>& op : stage.ops) {
+        const bool on = acts(op, number);
+        if (op.type == Micro::inner) *sums++ = on ? inner(op, tile, number) : 0;
+        else if (on) run(op, tile, number, scratch);
+        if (++done % ops_between_checks == 0) team.check(member);
+    }
+}
+
+template <class T>
+void Runner<T>::add_to(Derivatives& derivatives) const {
+    for (size_t s = 0; s < program_.stages.size(); ++s) {
+        const double* sums = inner_sums_[s].data();
+        const size_t tiles = size_t(1) << program_.stages[s].tile_columns.size();
+        for (size_t t = 0; t < tiles; ++t)
+            for (const MicroOp<T>& op : program_.stages[s].ops)
+                if (op.type == Micro::inner) derivatives[op.slot] += *sums++;
+    }
+}
+
+template <class T>
+void Runner<T>::run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& scratch) const {
+    const uint32_t shift = shift_of(op, number);
     const uint32_t* bases = op.bases.data();
     const uint32_t* offsets = op.offsets.data();
     const size_t count = op.bases.size();
@@ -164,20 +215,21 @@ void Runner<T>::run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& 
         case Micro::phase: engine_.phase(tile, bases, count, shift, op.table.data()); break;
         case Micro::diagonal: diagonal(op, tile, number, shift, scratch); break;
         case Micro::transpose: engine_.transpose(tile, bases, count, offsets, shift, op.group, op.lane_bit); break;
+        case Micro::inner: break;  // has a result: run_all
     }
 }
 
 template <class T>
-void Runner<T>::stage(const Stage<T>& stage, bool first, Scratch<T>& scratch, Team& team, int member) const {
+void Runner<T>::stage(size_t index, Scratch<T>& scratch, Team& team, int member) {
+    const Stage<T>& stage = program_.stages[index];
     const size_t rows = stage.row_offsets.size();
-    const bool fills = first && program_.from_start;
+    const bool fills = index == 0 && program_.from_start;
+    double* sums = inner_sums_[index].data();
     if (stage.in_place) {
         if (member != 0) return;
         if (fills) fill(state_.data(), stage.row_offsets.data(), rows, 0, scratch);
-        for (const MicroOp<T>& op : stage.ops) {
-            run(op, state_.data(), 0, scratch);
-            team.check(member);
-        }
+        run_all(stage, state_.data(), 0, scratch, sums, team, member);
+        team.check(member);
         return;
     }
     scratch.tile.resize(rows * block);
@@ -190,7 +242,7 @@ void Runner<T>::stage(const Stage<T>& stage, bool first, Scratch<T>& scratch, Te
         T* tile = scratch.tile.data();
         if (fills) fill(tile, stage.row_offsets.data(), rows, base, scratch);
         else engine_.gather(tile, state_.data(), stage.row_offsets.data(), rows, base);
-        for (const MicroOp<T>& op : stage.ops) run(op, tile, static_cast<uint32_t>(number), scratch);
+        run_all(stage, tile, static_cast<uint32_t>(number), scratch, sums + number * stage.num_inners, team, member);
         (past_cache ? engine_.scatter_past_cache : engine_.scatter)(tile, state_.data(), stage.row_offsets.data(), rows, base);
         team.check(member);
     }
@@ -213,25 +265,27 @@ void Runner<T>::start_only(Scratch<T>& scratch, Team& team, int member) const {
 }  // namespace
 
 template <class T>
-void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll) {
+void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll,
+             Derivatives* derivatives) {
     if (program.from_start) {
         state.num_wires = program.num_wires;
         if (state.memory.bytes() < state.bytes()) state.memory = Memory(state.bytes());
     }
     const bool one_tile = program.stages.empty() ? state.blocks() <= 4096 : program.stages[0].in_place;
     Team team(one_tile ? 1 : threads, poll);
-    const Runner<T> runner(program, state, engine);
+    Runner<T> runner(program, state, engine);
     team.run([&](int member) {
         Scratch<T> scratch;
         if (program.stages.empty() && program.from_start) runner.start_only(scratch, team, member);
         for (size_t s = 0; s < program.stages.size(); ++s) {
             if (s) team.barrier(member);
-            runner.stage(program.stages[s], s == 0, scratch, team, member);
+            runner.stage(s, scratch, team, member);
         }
     });
+    if (derivatives) runner.add_to(*derivatives);
 }
 
-template void execute(const Program<float>&, Amplitudes<float>&, const Engine<float>&, int, const Poll&);
-template void execute(const Program<double>&, Amplitudes<double>&, const Engine<double>&, int, const Poll&);
+template void execute(const Program<float>&, Amplitudes<float>&, const Engine<float>&, int, const Poll&, Derivatives*);
+template void execute(const Program<double>&, Amplitudes<double>&, const Engine<double>&, int, const Poll&, Derivatives*);
 
 }  // namespace qrealm

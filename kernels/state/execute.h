@@ -16,8 +16,12 @@ struct Amplitudes {
     size_t bytes() const { return blocks() * Layout<T>::block * sizeof(T); }
 };
 
+// Derivatives that inner products add to. Sums are kept per tile and added in order, whatever the number of threads.
+using Derivatives = std::vector<double>;
+
 // Fills or updates `state`; a program that starts from a product state allocates it.
 template <class T>
-void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll);
+void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll,
+             Derivatives* derivatives = nullptr);
 
 }  // namespace qrealm

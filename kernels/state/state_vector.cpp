@@ -5,29 +5,13 @@
 #include <cstring>
 
 #include "counts.h"
+#include "pauli.h"
+#include "pieces.h"
 #include "readout.h"
 #include "sample.h"
 
 namespace qrealm {
 namespace {
-
-// Pieces of work are fixed by the state alone, so that sums do not depend on the number of threads.
-constexpr size_t largest_piece = size_t(1) << 14;  // blocks
-
-size_t pieces_of(size_t blocks) { return std::max<size_t>(1, blocks / largest_piece); }
-
-template <class F>
-void for_pieces(size_t blocks, int threads, const Poll& poll, F&& body) {
-    const size_t pieces = pieces_of(blocks), size = blocks / pieces;
-    Team team(int(std::min<size_t>(pieces, size_t(std::max(threads, 1)))), poll);
-    team.run([&](int member) {
-        const auto [begin, end] = team.share(pieces, member);
-        for (size_t p = begin; p < end; ++p) {
-            body(p, p * size, (p + 1) * size);
-            team.check(member);
-        }
-    });
-}
 
 double sum(const std::vector<double>& values) {
     double total = 0;
@@ -186,42 +170,32 @@ std::vector<uint64_t> StateVector<T>::sample(uint64_t shots, uint64_t seed, int 
     return out;
 }
 
-// <P> = sum over s of conj(a[s ^ x]) i^{|x & z|} (-1)^{|s & z|} a[s], with s in memory order: x becomes an XOR of
-// physical indices and the sign of z a parity of the physical index.
 template <class T>
-double StateVector<T>::expectation(uint64_t x_mask, uint64_t z_mask, int threads, const Poll& poll) const {
-    if (fresh_) return x_mask ? 0.0 : 1.0;
-    const std::vector<uint64_t> columns = physical_columns(placement_, lane_bits);
-    const std::vector<uint64_t> wires = wires_of_physical(placement_, lane_bits);
-    uint64_t move = 0, signs = 0;
-    for (uint64_t m = x_mask; m; m &= m - 1) move ^= columns[__builtin_ctzll(m)];
-    for (size_t b = 0; b < wires.size(); ++b)
-        if (__builtin_parityll(wires[b] & z_mask)) signs |= uint64_t(1) << b;
-    const uint64_t block_move = move >> lane_bits, lane_move = move & (lanes - 1), block_signs = signs >> lane_bits;
-    double lane_sign[lanes];
-    for (int l = 0; l < lanes; ++l) lane_sign[l] = __builtin_parityll(uint64_t(l) & signs) ? -1.0 : 1.0;
-    std::vector<double> real(pieces_of(state_.blocks()), 0.0), imaginary(real);
-    for_pieces(state_.blocks(), threads, poll, [&](size_t piece, size_t begin, size_t end) {
-        double re = 0, im = 0;
-        for (size_t b = begin; b < end; ++b) {
-            const T* p = state_.data() + b * block;
-            const T* q = state_.data() + (b ^ block_move) * block;
-            double r = 0, i = 0;
-            for (int l = 0; l < lanes; ++l) {
-                const int k = l ^ int(lane_move);
-                r += lane_sign[l] * (double(q[k]) * p[l] + double(q[lanes + k]) * p[lanes + l]);
-                i += lane_sign[l] * (double(q[k]) * p[lanes + l] - double(q[lanes + k]) * p[l]);
-            }
-            const double sign = __builtin_parityll(b & block_signs) ? -1.0 : 1.0;
-            re += sign * r;
-            im += sign * i;
+std::vector<double> StateVector<T>::expectations(const std::vector<PauliString>& terms, int threads, const Poll& poll) const {
+    std::vector<double> out(terms.size(), 0.0);
+    if (fresh_) {
+        for (size_t t = 0; t < terms.size(); ++t) out[t] = terms[t].x ? 0.0 : 1.0;
+        return out;
+    }
+    const size_t pieces = pieces_of(state_.blocks());
+    const double factor = std::norm(scale_);
+    for (const PauliGroup& g : group_by_move(terms, placement_, flipped_, lane_bits)) {
+        const size_t count = g.terms.size();
+        Table<T> lane_signs(count * lanes);
+        for (size_t t = 0; t < count; ++t)
+            for (int l = 0; l < lanes; ++l) lane_signs[t * lanes + l] = T(__builtin_parity(unsigned(l) & g.lane_signs[t]) ? -1 : 1);
+        std::vector<std::vector<double>> sums(pieces, std::vector<double>(2 * count));
+        for_pieces(state_.blocks(), threads, poll, [&](size_t piece, size_t begin, size_t end) {
+            engine<T>(set_).pauli_sums(state_.data(), begin, end, g.block_move, g.lane_move, count, g.block_signs.data(),
+                                       lane_signs.data(), sums[piece].data());
+        });
+        for (size_t t = 0; t < count; ++t) {
+            complex total = 0;
+            for (const auto& s : sums) total += complex(s[2 * t], s[2 * t + 1]);
+            out[g.terms[t]] = (g.phases[t] * total).real() * factor;
         }
-        real[piece] = re;
-        imaginary[piece] = im;
-    });
-    const complex powers[4] = {1, {0, 1}, -1, {0, -1}};
-    const complex total = powers[__builtin_popcountll(x_mask & z_mask) & 3] * complex(sum(real), sum(imaginary)) * std::norm(scale_);
-    return __builtin_parityll(flipped_ & z_mask) ? -total.real() : total.real();
+    }
+    return out;
 }
 
 template <class T>

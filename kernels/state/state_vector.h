@@ -6,6 +6,24 @@
 
 namespace qrealm {
 
+// A Pauli string: X where only x has the qubit, Z where only z, Y where both.
+struct PauliString {
+    uint64_t x, z;
+};
+
+struct Gradient {
+    double value = 0;                 // <H>
+    std::vector<double> derivatives;  // by ops.params
+};
+
+template <class T>
+class StateVector;
+
+// <0|U^dagger H U|0> and its derivatives by the parameters of U that `wanted` marks, in one run forwards and one back.
+template <class T>
+Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, const std::vector<double>& coefficients,
+                  const uint8_t* wanted, const PlanOptions& options, InstructionSet set, int threads, const Poll& poll);
+
 template <class T>
 class StateVector {
 public:
@@ -23,12 +41,14 @@ public:
     std::vector<double> probabilities(const std::vector<int>& qubits, int threads, const Poll& poll) const;
     // Basis states of shots 0, 1, 2 ...
     std::vector<uint64_t> sample(uint64_t shots, uint64_t seed, int threads, const Poll& poll) const;
-    // Expectation value of one Pauli string: X where only x_mask has the qubit, Z where only z_mask, Y where both.
-    double expectation(uint64_t x_mask, uint64_t z_mask, int threads, const Poll& poll) const;
+    std::vector<double> expectations(const std::vector<PauliString>& terms, int threads, const Poll& poll) const;
     // Projects a qubit on an outcome and normalises; returns the probability that the outcome had.
     double collapse(int qubit, bool outcome, int threads, const Poll& poll);
     double norm(int threads, const Poll& poll) const;
     StateVector copy(int threads, const Poll& poll) const;
+
+    friend Gradient gradient<T>(const OpArrays&, const std::vector<PauliString>&, const std::vector<double>&, const uint8_t*,
+                                const PlanOptions&, InstructionSet, int, const Poll&);
 
 private:
     static constexpr int lane_bits = Layout<T>::lane_bits, lanes = Layout<T>::lanes, block = Layout<T>::block;

@@ -1,0 +1,39 @@
+// Writes gates as elements, keeping track of renamed and flipped wires.
+#pragma once
+#include "element.h"
+
+namespace qrealm {
+
+class Lowering {
+public:
+    Lowering(int num_qubits, uint64_t flipped);
+
+    Elements out;
+
+    void gate(const OpArrays& ops, size_t i);
+    uint64_t flipped() const { return flip_; }
+
+    // The pieces that gates are made of. Wires, not qubits.
+    static uint64_t bit(int w) { return uint64_t(1) << w; }
+    void phase(uint64_t mask, double angle);
+    void cx(int c, int t);
+    void unitary(uint64_t controls, int w, Matrix2 m);
+    void controlled_x(uint64_t controls, int w);
+    void dense(uint64_t controls, const int* targets, int k, const complex* m);
+    void rx(uint64_t controls, int w, double angle);
+    void ry(uint64_t controls, int w, double angle);
+    void two_qubit(Code code, uint64_t controls, int a, int b, double angle);
+    void matrix(uint64_t controls, const int* targets, int k, const complex* m);
+    void inner(uint64_t controls, uint64_t x, uint64_t z, double coefficient, int slot);
+
+private:
+    uint64_t flip_;  // wires whose stored value is the opposite of the qubit's
+
+    uint64_t wanted(uint64_t mask) const { return mask & ~flip_; }
+    void flip(int w) { flip_ ^= bit(w); }
+};
+
+// Throws std::invalid_argument when the arrays do not describe gates.
+void check(const OpArrays& ops);
+
+}  // namespace qrealm
