@@ -79,7 +79,7 @@ Scheduler<T>::Scheduler(const Elements& e, const ProductState& start, const Plac
     num_wires_ = static_cast<int>(start.wires.size());
     block_bits_ = num_wires_ - lane_bits;
     all_ = bit(e.num_wires) - 1;
-    const int tile = options.tile_qubits ? std::max(options.tile_qubits, lane_bits + max_matrix_qubits) : default_tile_qubits<T>(num_wires_);
+    const int tile = options.tile_qubits ? std::max(options.tile_qubits, lane_bits + max_matrix_qubits + (options.selector >= 0)) : default_tile_qubits<T>(num_wires_);
     tile_rows_ = std::min(block_bits_, tile - lane_bits);
     program_.num_qubits = e.num_wires;
     program_.num_wires = num_wires_;
