@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.case_process import Answer, Request
+from benchmarks.cases import Case
 
 ROOT = Path(__file__).parents[1]
 CASE_SECONDS_MAX = 3600
@@ -29,9 +30,15 @@ def run_module(module: str, *arguments: str, threads: int) -> None:
 
 
 def measure_case(request: Request) -> Answer:
-    """Time one case in a process of its own."""
+    """Time one case in a process of its own. If that process dies, every peer's failure says how."""
     with tempfile.TemporaryDirectory() as folder:
         request_file, answer_file = Path(folder, "request.json"), Path(folder, "answer.json")
         request_file.write_text(json.dumps(dataclasses.asdict(request)))
-        run_module("benchmarks.case_process", str(request_file), str(answer_file), threads=request.threads)
+        try:
+            run_module("benchmarks.case_process", str(request_file), str(answer_file), threads=request.threads)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            reason = f"the measuring process ended with {getattr(error, 'returncode', 'a timeout')}"
+            num_gates = len(Case.build(request.family, request.num_qubits).gates)
+            failures = dict.fromkeys(request.peers, reason)
+            return Answer(request.family, request.num_qubits, num_gates, failures=failures)
         return Answer(**json.loads(answer_file.read_text()))

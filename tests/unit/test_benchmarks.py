@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 
 import numpy as np
 import pytest
+from benchmarks import measure
 from benchmarks.case_process import RUNS_PER_TURN_MAX, Answer, Request, run_case
 from benchmarks.cases import FAMILIES, GATE_NAMES, Case
 from benchmarks.check import KERNEL_FORM, largest_error, reference_amplitudes
@@ -132,6 +134,16 @@ def test_qrealm_itself_answers_right(name):
     answer = run_case(Request("rqc", 5, (name,), threads=2, repeats=1))
     assert answer.failures == {}
     assert answer.medians()[name] > 0
+
+
+def test_a_process_that_dies_is_reported(monkeypatch):
+    def die(*arguments, threads):
+        raise subprocess.CalledProcessError(-11, arguments)
+
+    monkeypatch.setattr(measure, "run_module", die)
+    answer = measure.measure_case(Request("ghz", 3, ("aer-c64", "qulacs-f0"), threads=1, repeats=1))
+    assert answer.failures == dict.fromkeys(("aer-c64", "qulacs-f0"), "the measuring process ended with -11")
+    assert answer.num_gates == 3
 
 
 def test_medians():
