@@ -35,7 +35,8 @@ def measure_case(request: Request) -> Answer:
         request_file, answer_file = Path(folder, "request.json"), Path(folder, "answer.json")
         request_file.write_text(json.dumps(dataclasses.asdict(request)))
         try:
-            run_module("benchmarks.case_process", str(request_file), str(answer_file), threads=request.threads)
+            files = (str(request_file), str(answer_file))
+            run_module("benchmarks.case_process", *files, threads=request.threads)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             reason = f"the measuring process ended with {getattr(error, 'returncode', 'a timeout')}"
             num_gates = len(Case.build(request.family, request.num_qubits).gates)

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.goals import ratio
+from benchmarks.case_process import Answer
+from benchmarks.goals import geometric_mean, ratio
 from benchmarks.peers import OURS, PEERS
 from benchmarks.report import format_seconds, plot_answers
 from benchmarks.results import Results, read_results
@@ -37,7 +38,9 @@ def figures(results: Results) -> Iterator[str]:
         yield table(["goal", "asked", "measured", ""], rows)
     for size in sorted({answer.num_qubits for answer in results.answers}):
         yield f"### {size} qubits"
-        yield _size_table(results, size)
+        answers = [answer for answer in results.answers if answer.num_qubits == size]
+        yield _size_table(answers)
+        yield from _means(answers)
     if call := results.latency:
         yield "### One call"
         yield (
@@ -72,8 +75,21 @@ def figures(results: Results) -> Iterator[str]:
         yield _limits_text(results)
 
 
-def _size_table(results: Results, size: int) -> str:
-    answers = [answer for answer in results.answers if answer.num_qubits == size]
+def _means(answers: Sequence[Answer]) -> Iterator[str]:
+    """Geometric means of the ratios, with and without the family in which qrealm hardly touches a state."""
+    for precision, ours in OURS.items():
+        found = {answer.family: ratio(answer.medians(), precision, "same precision") for answer in answers}
+        values = {family: value for family, value in found.items() if value is not None}
+        others = [value for family, value in values.items() if family != "ghz"]
+        if len(others) > 1 and "ghz" in values:
+            mean, without = geometric_mean(list(values.values())), geometric_mean(others)
+            yield (
+                f"{ours} against the same precision: geometric mean {mean:.2f}, without ghz {without:.2f} "
+                f"(of a GHZ circuit qrealm samples without a state of all qubits)."
+            )
+
+
+def _size_table(answers: Sequence[Answer]) -> str:
     names = [name for name in PEERS if any(name in answer.seconds for answer in answers)]
     rows = []
     for name in names:
