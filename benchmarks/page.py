@@ -99,11 +99,15 @@ def _size_table(answers: Sequence[Answer]) -> str:
     for precision, ours in OURS.items():
         if ours not in names:
             continue
+        shown: list[list[float | None]] = []
         for against in ("same precision", "any precision"):
             values = [ratio(answer.medians(), precision, against) for answer in answers]
-            if any(value is not None for value in values):
-                cells = ["" if value is None else f"{value:.2f}" for value in values]
-                rows.append([f"{ours}: ratio, {against}", *cells])
+            # Where peers of one precision were measured, both rows are the same.
+            if values in shown or all(value is None for value in values):
+                continue
+            shown.append(values)
+            cells = ["" if value is None else f"{value:.2f}" for value in values]
+            rows.append([f"{ours}: ratio, {against}", *cells])
     return table(["", *(answer.family for answer in answers)], rows)
 
 
