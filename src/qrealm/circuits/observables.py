@@ -21,7 +21,7 @@ IMAGINARY_TOLERANCE = 1e-12
 
 _QUBIT_LIMIT = 4096
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_FACTOR = re.compile(r"([IXYZixyz])_?(\d+)?(?![A-Za-z])")
+_FACTOR = re.compile(r"([IXYZixyz])_?(\d+)?")
 _LABEL = re.compile(r"[IXYZ]+")
 _Key = tuple[int, int]  # x mask, z mask: Y where both bits are set
 
@@ -222,7 +222,7 @@ def _parse(text: str) -> list[tuple[_Key, complex]]:
         sign = re.compile(r"\s*([+-]?)\s*([+-]?)\s*").match(rest, position)
         assert sign is not None  # it matches the empty string too
         if not first and not sign.group(1):
-            raise _unreadable(text, position)
+            raise _unreadable(text, sign.end())
         position = sign.end()
         number = _NUMBER.match(rest, position)
         value = complex(-1.0 if (sign.group(1) == "-") != (sign.group(2) == "-") else 1.0)

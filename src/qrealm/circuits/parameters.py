@@ -214,7 +214,9 @@ class ParameterExpression:
         if rank is None:
             return f"{self.op}({self.args[0]._text(0)})"
         if self.op == "neg":
+            # Always bracketed inside other arithmetic: readers of OpenQASM differ in how far a minus reaches.
             text = f"-{self.args[0]._text(rank)}"
+            return f"({text})" if outer else text
         else:
             # Only + and * may be regrouped, so the right side of the others is bracketed at equal rank.
             left, right = (rank + 1, rank) if self.op == "**" else (rank, rank + (self.op in "-/"))

@@ -43,6 +43,9 @@ _LANGUAGE = frozenset(
 NESTING_MAX = 50
 """Deepest nesting of conditions."""
 
+INSTRUCTIONS_MAX = 50_000_000
+"""Most instructions of a program: definitions and broadcasting make many of a short text."""
+
 
 class Handover(Exception):
     """The fast reader has no rule for a statement. Inside this package only."""
@@ -206,7 +209,8 @@ class _Reader:
             size = 1 if found.group(2) is None else int(found.group(2))
             self.register(begin, head == "qubit", found.group(3), size, found.group(2) is None)
             if found.group(4) is not None and head == "bit":
-                self.measure((offset, f"{found.group(3)} = {found.group(4)}", None))
+                name = found.group(3)  # placed so that what follows the = stands where it stood
+                self.measure((offset + found.start(4) - len(name) - 3, f"{name} = {found.group(4)}", None))
 
     def register(self, offset: int, quantum: bool, name: str, size: int, single: bool) -> None:
         if name in self.quantum or name in self.classical:
@@ -227,26 +231,26 @@ class _Reader:
         """For each operand, its qubits or bits: one, or all of a register."""
         resolved = []
         for part in text.split(","):
+            begin = offset + len(part) - len(part.lstrip())
+            offset += len(part) + 1
             found = _OPERAND.match(part)
             if found is None:
                 if re.search(r"[$:+*/-]|\[[^\]]*[A-Za-z]", part):
                     raise Handover  # a slice, a computed index or a hardware qubit
-                raise self.fail(offset + max(text.find(part.strip()), 0), f"cannot read the operand {part.strip()[:60]!r}",
+                raise self.fail(begin, f"cannot read the operand {part.strip()[:60]!r}",
                                 "name or name[index], separated by commas, closed by ;")
             name, index = found.groups()
             if name not in table:
                 if name in self.quantum or name in self.classical:
                     kind = "qubits" if table is self.quantum else "classical bits"
-                    raise self.fail(offset, f"{name!r} cannot stand here", f"{kind} are wanted")
-                raise self.fail(offset + text.find(name), f"{name!r} is not declared",
-                                "a register is declared before it is used",
+                    raise self.fail(begin, f"{name!r} cannot stand here", f"{kind} are wanted")
+                raise self.fail(begin, f"{name!r} is not declared", "a register is declared before it is used",
                                 f"declared: {', '.join(table) or 'none'}")
             start, size = table[name]
             if index is None:
                 resolved.append(tuple(range(start, start + size)))
-            elif int(index) >= size:
-                raise self.fail(offset + text.find(name), f"{name}[{index}] is out of range",
-                                f"{name} has the indices 0 to {size - 1}")
+            elif len(index) > 9 or int(index) >= size:
+                raise self.fail(begin, f"{name}[{index[:20]}] is out of range", f"{name} has the indices 0 to {size - 1}")
             else:
                 resolved.append((start + int(index),))
         return resolved
@@ -255,7 +259,7 @@ class _Reader:
         offset, text, _ = node
         found = _MEASURE.match(text)
         if found is not None:
-            wires, bits = found.group(1), found.group(2)
+            wires, bits, first, second = *found.group(1, 2), found.start(1), found.start(2)
         else:
             assigned = _ASSIGN.match(text)
             if assigned is None:
@@ -263,24 +267,25 @@ class _Reader:
                     raise Handover  # measured without keeping the outcome
                 raise self.fail(self.start(node), f"cannot read {text.strip()[:60]!r}",
                                 "measure qubits -> bits;  or  bits = measure qubits;")
-            bits, wires = assigned.group(1), assigned.group(2)
+            bits, wires, second, first = *assigned.group(1, 2), assigned.start(1), assigned.start(2)
         begin = self.start(node)
-        sources = self.resolve(begin, wires, self.quantum)
-        targets = self.resolve(begin, bits, self.classical)
+        sources = self.resolve(offset + first, wires, self.quantum)
+        targets = self.resolve(offset + second, bits, self.classical)
         if len(sources) != 1 or len(targets) != 1 or len(sources[0]) != len(targets[0]):
             raise self.fail(begin, "the two sides of the measurement differ in size", "as many qubits as bits")
         for qubit, bit in zip(sources[0], targets[0], strict=True):
             self.circuit._special_op((MEASURE, (qubit,), (bit,)))
 
     def plain(self, node: Node, head: str) -> None:
-        rest = node[1].strip()[len(head):]
         begin = self.start(node)
+        rest = node[1].lstrip()[len(head):]
         if not rest.strip():
             wires: tuple[int, ...] = tuple(range(self.circuit.num_qubits))
             if head == "reset":
                 raise self.fail(begin, "reset has no operand", "reset qubits;")
         else:
-            wires = tuple(dict.fromkeys(q for group in self.resolve(begin, rest, self.quantum) for q in group))
+            wires = tuple(dict.fromkeys(q for group in self.resolve(begin + len(head), rest, self.quantum)
+                                        for q in group))
         if head == "barrier":
             self.circuit._special_op((BARRIER, wires, ()))
         for qubit in wires if head == "reset" else ():
@@ -327,7 +332,7 @@ class _Reader:
         names = self.inputs if formal is None else formal
         params = parameters(inside or "", lambda part: self.value(begin, part, names))
         if local is None:
-            lists = self.resolve(begin, wires, self.quantum) if wires.strip() else []
+            lists = self.resolve(node[0] + found.start(3), wires, self.quantum) if wires.strip() else []
         else:
             lists = []
             for wire in wires.split(",") if wires.strip() else []:
@@ -363,6 +368,8 @@ class _Reader:
                 raise self.fail(begin, f"a qubit is named twice in {text.strip()[:60]!r}", "the qubits of a gate differ")
             for instruction in expand(call, call.params, wires, lambda message, rule: self.fail(begin, message, rule)):
                 self.add(instruction)
+            if len(self.circuit._ops) > INSTRUCTIONS_MAX:
+                raise self.fail(begin, "the program becomes too long", f"at most {INSTRUCTIONS_MAX} instructions")
         self.remember(text, call)
 
     def add(self, instruction: Instruction) -> None:

@@ -16,6 +16,9 @@ from qrealm.circuits.gate_rows import GATES
 LOOP_TURNS_MAX = 100_000
 """Most turns of one loop: every turn becomes gates."""
 
+GATES_MAX = 1_000_000
+"""Most gates that unrolling may visit, at a fifth of a millisecond each: loops in loops have no other bound."""
+
 _PLACE = re.compile(r"line (\d+), column (\d+)")
 _DEFINED = re.compile(r"\bgate\s+([A-Za-z_]\w*)")
 _LOCK = threading.Lock()  # pyqasm reports places through a logger that all threads share
@@ -49,14 +52,16 @@ def unroll(text: str, source: str) -> str:
     except ImportError as problem:
         raise MissingExtraError("reading the whole of OpenQASM", package="pyqasm", extra="all") from problem
     defined = set(_DEFINED.findall(blank_comments(text)))
-    kept = [name for gate in GATES.values() for name in (gate.name, *gate.aliases, gate.name.upper())
-            if name not in defined and gate.name not in ("unitary", "gphase")]
+    kept = _Counted(name for gate in GATES.values() for name in (gate.name, *gate.aliases, gate.name.upper())
+            if name not in defined and gate.name not in ("unitary", "gphase"))
     program = _versioned(text)
     with _LOCK, _Quiet() as log:
         try:
             module = pyqasm.loads(program)
             module.unroll(external_gates=kept, unroll_barriers=False, max_loop_iters=LOOP_TURNS_MAX)
             return str(openqasm3.dumps(module.unrolled_ast))
+        except UnsupportedError:
+            raise
         except Exception as problem:  # pyqasm raises whatever its parser and Python's evaluation raise
             raise _explain(program, source, problem, log.messages) from problem
 
@@ -96,6 +101,19 @@ def _where(problem: BaseException, messages: list[str]) -> tuple[int, int]:
         if found is not None:
             return int(found.group(1)), int(found.group(2)) + 1
     return 0, 0
+
+
+class _Counted(list[str]):
+    """Names that count how often they are searched: pyqasm does so once for every gate that it unrolls."""
+
+    searches = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.searches += 1
+        if self.searches > GATES_MAX:
+            raise UnsupportedError(f"the program unrolls to more than {GATES_MAX} gates",
+                                   rule="loops of moderate size")
+        return super().__contains__(name)
 
 
 class _Quiet(logging.Handler):

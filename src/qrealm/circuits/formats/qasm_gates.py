@@ -22,7 +22,7 @@ from qrealm.circuits.transform import inverted
 Fail = Callable[[str, str], Exception]
 GateInstructions = list[Instruction]
 
-EXPANSION_MAX = 2_000_000
+EXPANSION_MAX = 100_000
 """Most instructions that one call may become: definitions that call each other grow exponentially."""
 
 _COMPARE_MAX = 200  # gates of a definition that is compared with the table

@@ -98,6 +98,8 @@ class _Reader:
             self.circuit.append(row, wires, params, controls=controls)
         elif row is GPHASE:
             self.circuit.append(row, (), [_param(op.params[0])], controls=controls)
+        elif op.name == "u" and len(op.params) == 4 and controls:  # what Qiskit makes of a CU under more controls
+            self.circuit.append("cu", (controls[-1], *wires), [_param(v) for v in op.params], controls=controls[:-1])
         elif op.name == "unitary" and len(wires) <= MATRIX_QUBITS_MAX:
             self.circuit.unitary(np.asarray(op.params[0]), wires, controls=controls)
         elif hasattr(op, "base_gate"):
@@ -168,7 +170,8 @@ class _Reader:
 
 def _row(op: Any) -> Gate | None:
     """The row of the gate table, for gates of Qiskit's own standard library with all controls 1."""
-    if not type(op).__module__.startswith(_STANDARD) or op.name in _OTHER_MEANING:
+    kind = getattr(op, "base_class", type(op))  # the shared object of a gate has a class without a module
+    if not str(kind.__module__).startswith(_STANDARD) or op.name in _OTHER_MEANING:
         return None
     if hasattr(op, "ctrl_state") and op.ctrl_state != (1 << op.num_ctrl_qubits) - 1:
         return None
@@ -242,7 +245,11 @@ class _Writer:
 
     def add(self, result: Any, instruction: Instruction) -> None:
         op, qubits, args = instruction
-        if isinstance(op, Gate):
+        if isinstance(op, Gate) and op.name == "cu" and len(qubits) > 2:
+            # Qiskit cannot control a CU further: a phase on the controls and a CU3 say the same.
+            self.add(result, (GPHASE, qubits[:-1], args[3:]))
+            self.add(result, (find_gate("cu3"), qubits, args[:3]))
+        elif isinstance(op, Gate):
             result.append(self.gate(op, len(qubits), args), list(qubits))
         elif op is MEASURE:
             result.measure(qubits[0], args[0])
