@@ -324,7 +324,7 @@ inline void copy_block(T* to, const T* from) {
 
 template <class T>
 void gather(T* tile, const T* memory, const uint32_t* offsets, size_t count, uint32_t base) {
-    constexpr size_t ahead = 32;  // blocks; far enough to hide memory, near enough to stay in the first cache
+    constexpr size_t ahead = 6;  // blocks; more would push one another out of the sets that they share
     for (size_t i = 0; i < count; ++i) {
         if (i + ahead < count) {
             const T* next = memory + size_t(offsets[i + ahead] ^ base) * Simd<T>::block;

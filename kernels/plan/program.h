@@ -111,7 +111,7 @@ struct Program {
     complex scale = 1;                 // amplitudes are stored divided by this
     bool from_start = true;            // begins from `start`; otherwise from a given state
     ProductState start;
-    std::vector<uint8_t> start_lane_wires;  // the other wires are the bits of a block address, in order
+    std::vector<uint8_t> start_block_wires, start_lane_wires;  // wire of each bit of a block address and of a lane
     Work work;
 };
 

@@ -161,11 +161,13 @@ Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots,
     }
     for (const auto& part : plan.parts) {
         Amplitudes<T> state;
-        execute(part.program, state, engine<T>(set), threads, poll);
+        Weights weights;
+        execute(part.program, state, engine<T>(set), threads, poll, nullptr, &weights);
         if (!shots) continue;
+        if (weights.sums.empty()) weights = weigh(state, engine<T>(set), threads, poll);
         const BitMap to_qubits(part.qubits_of_physical);
         uint64_t last = ~uint64_t(0), mapped = 0;
-        for (const Draw& d : draw(state, engine<T>(set), shots, seed, stream++, threads, poll)) {
+        for (const Draw& d : draw(state, weights, shots, seed, stream++)) {
             if (d.index != last) mapped = to_qubits(last = d.index);
             values[d.shot] ^= mapped;
         }

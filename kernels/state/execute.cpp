@@ -20,7 +20,8 @@ bool parity(uint32_t v) { return __builtin_parity(v); }
 template <class T>
 class Runner {
 public:
-    Runner(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine) : program_(program), state_(state), engine_(engine) {
+    Runner(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, Weights* weights)
+        : program_(program), state_(state), engine_(engine), weights_(weights) {
         if (program.from_start) prepare_start();
         for (const Stage<T>& s : program.stages) inner_sums_.emplace_back(size_t(s.num_inners) << s.tile_columns.size(), 0.0);
     }
@@ -34,6 +35,7 @@ private:
     const Program<T>& program_;
     Amplitudes<T>& state_;
     const Engine<T>& engine_;
+    Weights* weights_;
     Table<T> start_lanes_;
     std::vector<std::vector<double>> inner_sums_;  // of each stage: [tile][inner product]
     std::array<std::array<complex, 256>, 4> start_bytes_;  // amplitude of each byte of a block address
@@ -54,9 +56,7 @@ void Runner<T>::prepare_start() {
     std::vector<std::array<complex, 2>> bits;
     std::vector<std::array<complex, 2>> lane_bits;
     for (int w : program_.start_lane_wires) lane_bits.push_back(program_.start.wires[w]);
-    for (int w = 0; w < program_.num_wires; ++w)
-        if (std::find(program_.start_lane_wires.begin(), program_.start_lane_wires.end(), w) == program_.start_lane_wires.end())
-            bits.push_back(program_.start.wires[w]);
+    for (int w : program_.start_block_wires) bits.push_back(program_.start.wires[w]);
     for (int l = 0; l < lanes; ++l) {
         complex v = 1;
         for (size_t j = 0; j < lane_bits.size(); ++j) v *= lane_bits[j][l >> j & 1];
@@ -243,6 +243,10 @@ void Runner<T>::stage(size_t index, Scratch<T>& scratch, Team& team, int member)
         if (fills) fill(tile, stage.row_offsets.data(), rows, base, scratch);
         else engine_.gather(tile, state_.data(), stage.row_offsets.data(), rows, base);
         run_all(stage, tile, static_cast<uint32_t>(number), scratch, sums + number * stage.num_inners, team, member);
+        if (weights_ && index + 1 == program_.stages.size()) {
+            const size_t chunks = rows / weights_->blocks_per_chunk;
+            engine_.norms(tile, weights_->blocks_per_chunk, chunks, weights_->sums.data() + number * chunks);
+        }
         (past_cache ? engine_.scatter_past_cache : engine_.scatter)(tile, state_.data(), stage.row_offsets.data(), rows, base);
         team.check(member);
     }
@@ -266,14 +270,23 @@ void Runner<T>::start_only(Scratch<T>& scratch, Team& team, int member) const {
 
 template <class T>
 void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll,
-             Derivatives* derivatives) {
+             Derivatives* derivatives, Weights* weights) {
     if (program.from_start) {
         state.num_wires = program.num_wires;
         if (state.memory.bytes() < state.bytes()) state.memory = Memory(state.bytes());
     }
     const bool one_tile = program.stages.empty() ? state.blocks() <= 4096 : program.stages[0].in_place;
     Team team(one_tile ? 1 : threads, poll);
-    Runner<T> runner(program, state, engine);
+    if (weights && !one_tile && !program.stages.empty()) {
+        const Stage<T>& last = program.stages.back();
+        weights->row_offsets = last.row_offsets;
+        weights->tile_columns = last.tile_columns;
+        weights->blocks_per_chunk = 16;  // the blocks of a chunk may lie apart: few of them are read for a sample
+        weights->sums.resize(state.blocks() / weights->blocks_per_chunk);
+    } else {
+        weights = nullptr;
+    }
+    Runner<T> runner(program, state, engine, weights);
     team.run([&](int member) {
         Scratch<T> scratch;
         if (program.stages.empty() && program.from_start) runner.start_only(scratch, team, member);
@@ -285,7 +298,7 @@ void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& e
     if (derivatives) runner.add_to(*derivatives);
 }
 
-template void execute(const Program<float>&, Amplitudes<float>&, const Engine<float>&, int, const Poll&, Derivatives*);
-template void execute(const Program<double>&, Amplitudes<double>&, const Engine<double>&, int, const Poll&, Derivatives*);
+template void execute(const Program<float>&, Amplitudes<float>&, const Engine<float>&, int, const Poll&, Derivatives*, Weights*);
+template void execute(const Program<double>&, Amplitudes<double>&, const Engine<double>&, int, const Poll&, Derivatives*, Weights*);
 
 }  // namespace qrealm

@@ -30,42 +30,42 @@ void sort_by_key(std::vector<Draw>& draws) {
 }  // namespace
 
 template <class T>
-std::vector<double> chunk_norms(const Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll) {
-    const size_t blocks = state.blocks(), per_chunk = std::min(chunk_blocks, blocks), chunks = blocks / per_chunk;
-    std::vector<double> sums(chunks);
+Weights weigh(const Amplitudes<T>& state, const Engine<T>& engine, int threads, const Poll& poll) {
+    constexpr size_t chunk_blocks = 64;  // 8 KiB: small enough to walk, large enough that their sums are few
+    Weights out;
+    const size_t blocks = state.blocks();
+    out.blocks_per_chunk = std::min(chunk_blocks, blocks);
+    const size_t chunks = blocks / out.blocks_per_chunk;
+    out.sums.resize(chunks);
     Team team(chunks >= 1024 ? threads : 1, poll);
     team.run([&](int member) {
         const auto [begin, end] = team.share(chunks, member);
         for (size_t c = begin; c < end;) {
             const size_t count = std::min(end - c, size_t(256));
-            engine.norms(state.data() + c * per_chunk * Layout<T>::block, per_chunk, count, sums.data() + c);
+            engine.norms(state.data() + c * out.blocks_per_chunk * Layout<T>::block, out.blocks_per_chunk, count, out.sums.data() + c);
             c += count;
             team.check(member);
         }
     });
-    return sums;
+    return out;
 }
 
 template <class T>
-std::vector<Draw> draw(const Amplitudes<T>& state, const Engine<T>& engine, uint64_t shots, uint64_t seed, uint64_t stream,
-                       int threads, const Poll& poll) {
+std::vector<Draw> draw(const Amplitudes<T>& state, const Weights& weights, uint64_t shots, uint64_t seed, uint64_t stream) {
     constexpr int lanes = Layout<T>::lanes, block = Layout<T>::block;
     const Draws words(seed, stream);
     std::vector<Draw> draws(shots);
     for (uint64_t s = 0; s < shots; ++s) draws[s] = {words(s), s};
     sort_by_key(draws);
-    const std::vector<double> sums = chunk_norms(state, engine, threads, poll);
+    const std::vector<double>& sums = weights.sums;
     double total = 0;
     for (double s : sums) total += s;
-    const size_t per_chunk = state.blocks() / sums.size();
 
     // One walk through the cumulative sums, chunk by chunk and then number by number, always forwards.
-    size_t chunk = 0;
-    double chunk_start = 0;
-    size_t opened = sums.size();  // the chunk whose amplitudes are being walked
-    size_t position = 0;
-    double reached = 0;
-    uint64_t found = 0;
+    constexpr uint64_t none = ~uint64_t(0);
+    size_t chunk = 0, opened = sums.size(), position = 0;
+    double chunk_start = 0, reached = 0;
+    uint64_t found = none;
     for (Draw& d : draws) {
         const double target = Draws::unit(d.index) * total;
         while (chunk + 1 < sums.size() && chunk_start + sums[chunk] <= target) chunk_start += sums[chunk++];
@@ -73,27 +73,27 @@ std::vector<Draw> draw(const Amplitudes<T>& state, const Engine<T>& engine, uint
             opened = chunk;
             position = 0;
             reached = chunk_start;
-            found = ~uint64_t(0);
+            found = none;
         }
-        const T* data = state.data() + chunk * per_chunk * block;
         // `found` is the last amplitude passed that is not zero, so rounding can never select a zero one.
-        while (position < per_chunk * lanes && (reached <= target || found == ~uint64_t(0))) {
-            const T* p = data + position / lanes * block + position % lanes;
+        while (position < weights.blocks_per_chunk * lanes && (reached <= target || found == none)) {
+            const uint64_t b = weights.block(chunk, position / lanes);
+            const T* p = state.data() + b * block + position % lanes;
             const double weight = double(p[0]) * double(p[0]) + double(p[lanes]) * double(p[lanes]);
             if (weight > 0) {
                 reached += weight;
-                found = chunk * per_chunk * lanes + position;
+                found = b * lanes + position % lanes;
             }
             ++position;
         }
-        d.index = found == ~uint64_t(0) ? chunk * per_chunk * lanes : found;
+        d.index = found == none ? weights.block(chunk, 0) * lanes : found;
     }
     return draws;
 }
 
-template std::vector<double> chunk_norms(const Amplitudes<float>&, const Engine<float>&, int, const Poll&);
-template std::vector<double> chunk_norms(const Amplitudes<double>&, const Engine<double>&, int, const Poll&);
-template std::vector<Draw> draw(const Amplitudes<float>&, const Engine<float>&, uint64_t, uint64_t, uint64_t, int, const Poll&);
-template std::vector<Draw> draw(const Amplitudes<double>&, const Engine<double>&, uint64_t, uint64_t, uint64_t, int, const Poll&);
+template Weights weigh(const Amplitudes<float>&, const Engine<float>&, int, const Poll&);
+template Weights weigh(const Amplitudes<double>&, const Engine<double>&, int, const Poll&);
+template std::vector<Draw> draw(const Amplitudes<float>&, const Weights&, uint64_t, uint64_t, uint64_t);
+template std::vector<Draw> draw(const Amplitudes<double>&, const Weights&, uint64_t, uint64_t, uint64_t);
 
 }  // namespace qrealm

@@ -166,7 +166,7 @@ std::vector<uint64_t> StateVector<T>::sample(uint64_t shots, uint64_t seed, int 
     std::vector<uint64_t> out(shots, 0);
     if (fresh_) return out;
     const BitMap map(wires_of_physical(placement_, lane_bits));
-    for (const Draw& d : draw(state_, engine<T>(set_), shots, seed, 0, threads, poll)) out[d.shot] = map(d.index) ^ flipped_;
+    for (const Draw& d : draw(state_, weigh(state_, engine<T>(set_), threads, poll), shots, seed, 0)) out[d.shot] = map(d.index) ^ flipped_;
     return out;
 }
 
@@ -227,7 +227,7 @@ double StateVector<T>::collapse(int qubit, bool outcome, int threads, const Poll
 template <class T>
 double StateVector<T>::norm(int threads, const Poll& poll) const {
     if (fresh_) return 1;
-    return sum(chunk_norms(state_, engine<T>(set_), threads, poll)) * std::norm(scale_);
+    return sum(weigh(state_, engine<T>(set_), threads, poll).sums) * std::norm(scale_);
 }
 
 template <class T>
