@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-QUBITS_MAX: Final = 64
-"""A basis index of all qubits is one uint64 in the kernel and in sampled values."""
+QUBITS_MAX: Final = 62
+"""A basis index of all qubits is one 64-bit word in the kernel, which keeps two bits to spare."""
 
 SHOTS_MAX: Final = 2**40
 """Counts are int64 and draws are sorted in memory only in blocks; beyond 10^12 shots the error of a frequency

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from qrealm.simulate.benchmark import BenchmarkRow
 
 PICTURE_ENDINGS = (".png", ".svg", ".pdf")
-_INK, _FAINT, _BAR, _REST = "#1f2430", "#d5d8de", "#3b6fb6", "#a9b4c2"
+_INK, _FAINT, _BAR = "#1f2430", "#d5d8de", "#3b6fb6"
 _LABEL_CHARACTERS_MAX = 6  # longer bit strings are written upwards
+_LEVEL_LABELS_MAX = 20
+_SHARES_SHOWN_MAX = 16
 
 
 def save_histogram(
@@ -34,25 +36,27 @@ def save_histogram(
         raise RequestError(f"bars_max is {bars_max}; it must be at least 1")
     figure_class = _figure_class("plotting counts")
     shown = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:bars_max])
-    labels, heights = list(shown), [counts[key] / shots for key in shown]
-    others = len(counts) - len(shown)
-    if others:
-        labels.append(f"{others:,} others")
-        heights.append(1.0 - sum(heights))
-    figure = figure_class(figsize=(max(4.5, min(16.0, 1.6 + 0.42 * len(labels))), 4.2), layout="constrained")
+    heights = [counts[key] / shots for key in shown]
+    width = max(4.5, min(16.0, 1.6 + 0.42 * len(shown)))
+    figure = figure_class(figsize=(width, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    colours = [_BAR] * len(shown) + ([_REST] if others else [])
-    bars = axes.bar(range(len(labels)), heights, width=0.72, color=colours, zorder=2)
-    if len(labels) <= 16:
+    bars = axes.bar(range(len(shown)), heights, width=0.72, color=_BAR, zorder=2)
+    if len(shown) <= _SHARES_SHOWN_MAX:
         axes.bar_label(
             bars, labels=[f"{height:.3g}" for height in heights], fontsize=8, padding=2, color=_INK
         )
-    upright = max(map(len, labels), default=0) > _LABEL_CHARACTERS_MAX or len(labels) > 20
-    axes.set_xticks(range(len(labels)), labels, rotation=90 if upright else 0, fontsize=9, family="monospace")
-    axes.set_xlim(-0.6, max(len(labels) - 0.4, 0.6))
+    upright = max(map(len, shown), default=0) > _LABEL_CHARACTERS_MAX or len(shown) > _LEVEL_LABELS_MAX
+    axes.set_xticks(range(len(shown)), shown, rotation=90 if upright else 0, fontsize=9, family="monospace")
+    axes.set_xlim(-0.6, max(len(shown) - 0.4, 0.6))
     axes.set_ylim(0, max(heights, default=1.0) * 1.12 or 1.0)
     axes.set_xlabel("outcome")
     axes.set_ylabel(f"share of {shots:,} shots")
+    if len(counts) > len(shown):
+        # In words: as a bar it would dwarf the others.
+        rest = 1.0 - sum(heights)
+        axes.set_title(
+            f"{len(counts) - len(shown):,} others: {rest:.1%}", loc="right", fontsize=9, color=_INK
+        )
     _finish(axes, title)
     return _save(figure, path)
 
@@ -83,14 +87,14 @@ def save_benchmark(rows: Sequence[BenchmarkRow], path: Path, *, title: str = "")
             axes.annotate(
                 format_seconds(row.seconds),
                 (row.qubits, row.seconds),
-                xytext=(0, 8),
+                xytext=(-6, 6),
                 textcoords="offset points",
-                ha="center",
+                ha="right",
                 fontsize=8,
                 color=_INK,
             )
     axes.set_yscale("log")
-    axes.margins(x=0.1, y=0.15)
+    axes.margins(x=0.15, y=0.15)
     axes.set_xticks(sorted({row.qubits for row in rows}))
     axes.set_xlabel("qubits")
     axes.set_ylabel("seconds per run")

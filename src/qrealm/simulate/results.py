@@ -312,7 +312,7 @@ class Result:
         Args:
             path: the file to write.
             title: text above the axes.
-            bars_max: outcomes shown; the rarest beyond it are added up in one bar named "others".
+            bars_max: outcomes shown; of the rarest beyond it, number and share are told.
 
         Raises:
             MissingExtraError: matplotlib is not installed; it comes with ``pip install "qrealm[plot]"``.

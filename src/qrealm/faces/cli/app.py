@@ -13,7 +13,7 @@ from qrealm.faces.cli.draw_command import draw
 from qrealm.faces.cli.estimate_command import estimate
 from qrealm.faces.cli.info_command import info
 from qrealm.faces.cli.run_command import run
-from qrealm.faces.cli.terminal import EXIT_INTERRUPTED, command, message_console, write_data
+from qrealm.faces.cli.terminal import EXIT_INTERRUPTED, command, message_console, speak_plainly, write_data
 
 _HELP = """
 Run quantum circuits on your own machine.
@@ -66,6 +66,7 @@ def _options(
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs one command and exits with its code."""
+    speak_plainly()
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["bench"]:
         words = spread_values(words, "--qubits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import functools
@@ -26,6 +27,7 @@ EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has gone, as `head` does."""
 
 _PIPE_COLUMNS = 400
+_PLAIN = {"µ": "u", "█": "#"}
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -49,6 +51,19 @@ def message_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def speak_plainly() -> None:
+    """Let stdout write every text, whatever its encoding: µ as u, bars as #, what remains as ?."""
+
+    def plain(problem: UnicodeError) -> tuple[str, int]:
+        assert isinstance(problem, UnicodeEncodeError)
+        lost = problem.object[problem.start : problem.end]
+        return "".join(_PLAIN.get(letter, "?") for letter in lost), problem.end
+
+    codecs.register_error("qrealm.plain", plain)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="qrealm.plain")
+
+
 def write_data(text: str) -> None:
     """Text to stdout, as it is, with a line end."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -56,7 +71,8 @@ def write_data(text: str) -> None:
 
 def write_json(value: Any) -> None:
     """A value as JSON to stdout."""
-    write_data(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    write_data(text if _can_print(text) else json.dumps(value, indent=2))
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -120,6 +120,8 @@ def threads_for(num_qubits: int, asked: int | None, cores: int) -> int:
 
 
 def _check_card(shape: CircuitShape, request: Request, card: BackendCard) -> None:
+    if shape.num_qubits < 1:
+        raise QubitError("a run needs at least one qubit; the circuit has none")
     if shape.num_qubits > card.qubits_max:
         raise too_many_qubits(shape.num_qubits, card)
     if request.precision is not None and request.precision not in card.precisions:

@@ -1,0 +1,262 @@
+"""The `qrealm` command as a user starts it: a process of its own, real files, real pipes, real signals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+QREALM = [sys.executable, "-c", "from qrealm.faces.cli import main; main()"]
+
+BELL = (
+    'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n'
+)
+DICT = {"num_qubits": 2, "gates": [{"type": "X", "qubits": [1]}]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "bell.qasm").write_text(BELL)
+    (tmp_path / "one.json").write_text(json.dumps(DICT))
+    (tmp_path / "bad.qasm").write_text(BELL.replace("cx", "foo"))
+    return tmp_path
+
+
+@pytest.fixture
+def qrealm(folder):
+    environment = {
+        **os.environ,
+        "QREALM_CACHE_DIR": str(folder / "cache"),
+        "COLUMNS": "100",
+        "PYTHONUTF8": "1",
+    }
+
+    def run(*words: str, text: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*QREALM, *words], cwd=folder, env={**environment, **variables}, input=text, text=True,
+            encoding="utf-8", capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    run.environment = environment
+    return run
+
+
+def test_a_table_of_counts(qrealm):
+    done = qrealm("run", "bell.qasm", "--shots", "1000", "--seed", "7")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    head, _, *rows = done.stdout.splitlines()
+    assert re.fullmatch(r"bell.qasm: 2 qubits, 1,000 shots in .*, single precision, seed 7", head)
+    assert {row.split()[0] for row in rows} == {"00", "11"}
+    assert sum(int(row.split()[1]) for row in rows) == 1000
+    assert all("█" in row for row in rows)
+    assert "\x1b" not in done.stdout
+
+
+def test_json_and_csv_are_for_machines(qrealm):
+    done = qrealm("run", "bell.qasm", "--seed", "7", "--format", "json")
+    record = json.loads(done.stdout)
+    assert record["file"] == "bell.qasm"
+    assert record["metadata"]["seed"] == 7
+    table = list(
+        csv.DictReader(io.StringIO(qrealm("run", "bell.qasm", "--seed", "7", "--format", "csv").stdout))
+    )
+    assert {row["outcome"]: int(row["count"]) for row in table} == record["counts"]
+
+
+def test_stdin_and_bit_order(qrealm):
+    done = qrealm("run", "-", "--format", "json", "--shots", "3", text=json.dumps(DICT))
+    assert json.loads(done.stdout)["counts"] == {"10": 3}
+    done = qrealm("run", "-", "--format", "json", "--shots", "3", "--bit-order", "big", text=json.dumps(DICT))
+    assert json.loads(done.stdout)["counts"] == {"01": 3}
+
+
+def test_states_plots_and_observables(qrealm, folder):
+    pytest.importorskip("matplotlib")
+    done = qrealm(
+        "run", "bell.qasm", "--statevector", "s.npy", "--plot", "p.png", "--observable", "Z0 Z1 + 0.5 X0",
+        "--precision", "double", "--threads", "2",
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == ["saved s.npy", "saved p.png"]
+    assert np.load(folder / "s.npy") == pytest.approx([0.5**0.5, 0, 0, 0.5**0.5])
+    assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert "+1.0000000000" in done.stdout
+    only = qrealm("run", "bell.qasm", "--shots", "0", "--observable", "Z0", "--format", "csv")
+    assert only.stdout.splitlines()[0] == "observable,value,standard_error"
+
+
+def test_a_batch_goes_on_after_a_broken_file(qrealm, folder):
+    done = qrealm("run", "bell.qasm", "bad.qasm", "one.json", "--format", "json", "--statevector", "s.npy")
+    assert done.returncode == 2
+    assert [record["file"] for record in json.loads(done.stdout)] == ["bell.qasm", "one.json"]
+    assert "bad.qasm, line 6" in done.stderr
+    assert "3/3" in done.stderr
+    assert {path.name for path in folder.glob("*.npy")} == {"s-bell.npy", "s-one.npy"}
+    tables = qrealm("run", "bell.qasm", "one.json")
+    assert tables.returncode == 0
+    assert tables.stdout.count("seed") == 2
+    rows = list(csv.reader(io.StringIO(qrealm("run", "bell.qasm", "one.json", "--format", "csv").stdout)))
+    assert rows[0] == ["file", "outcome", "count", "share"]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["run", "bad.qasm"], "QR121: bad.qasm, line 6, column 1"),
+        (["run", "missing.qasm"], "QR124"),
+        (["run", "bell.qasm", "--shots", "-5"], "shots is -5"),
+        (["run", "bell.qasm", "--observable", "Q0"], "QR108"),
+        (["run", "bell.qasm", "--plot", "x.txt"], "no picture's ending"),
+        (["run", "bell.qasm", "--plot", "x.png", "--shots", "0"], "draws none"),
+        (["run", "bell.qasm", "--statevector", "x.bin"], "must be .npy"),
+        (["run", "-", "-"], "only once"),
+        (["estimate", "bad.qasm"], "QR121"),
+        (["draw", "missing.qasm"], "QR124"),
+        (["bench", "--qubits", "0"], "at least 1"),
+    ],
+)
+def test_a_users_error_is_told_in_words(qrealm, words, message):
+    done = qrealm(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["run"], ["run", "bell.qasm", "--precision", "half"], ["nothing"], ["run", "x", "--no"]]
+)
+def test_wrong_usage_exits_with_2(qrealm, words):
+    done = qrealm(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Usage:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_does_not_fit_is_refused_with_advice(qrealm, folder):
+    gates = [{"type": "RY", "qubits": [q], "params": [0.3]} for q in range(36)]
+    gates += [{"type": "CX", "qubits": [q, q + 1]} for q in range(35)]
+    (folder / "huge.json").write_text(json.dumps({"num_qubits": 36, "gates": gates + gates}))
+    done = qrealm("run", "huge.json")
+    assert done.returncode == 2
+    assert "QR201" in done.stderr
+    assert "needs 512 GiB of memory" in done.stderr
+    assert "hint: use at most" in done.stderr
+    estimate = qrealm("estimate", "huge.json", "--format", "json")
+    assert estimate.returncode == 0
+    assert json.loads(estimate.stdout)["fits"] is False
+
+
+def test_estimate_info_draw_and_version(qrealm):
+    estimate = qrealm("estimate", "bell.qasm")
+    assert "fits" in estimate.stdout
+    assert "GiB of" in estimate.stdout
+    info = qrealm("info")
+    for words in ("cores", "vector instructions", "memory", "GPUs", "largest circuit", "statevector"):
+        assert words in info.stdout
+    record = json.loads(qrealm("info", "--format", "json").stdout)
+    assert record["backends"][0]["qubits_max"]["single"] > 10
+    assert "q0" in qrealm("draw", "bell.qasm").stdout
+    assert qrealm("draw", "bell.qasm", "--ascii").stdout.isascii()
+    assert re.fullmatch(r"qrealm \S+\n", qrealm("--version").stdout)
+
+
+def test_the_benchmark_takes_several_widths(qrealm, folder):
+    pytest.importorskip("matplotlib")
+    done = qrealm("bench", "--qubits", "3", "5", "8", "--verbose", "--plot", "b.png")
+    assert done.returncode == 0
+    assert [row.split()[0] for row in done.stdout.splitlines()] == ["qubits", "3", "5", "8"]
+    assert "5 qubits, 140 gates" in done.stderr
+    assert (folder / "b.png").stat().st_size > 1000
+    rows = json.loads(qrealm("bench", "--qubits", "3", "--layers", "2", "--format", "json").stdout)
+    assert [row["qubits"] for row in rows] == [3]
+    assert qrealm("bench", "--qubits", "3", "--format", "csv").stdout.startswith("qubits,gates,seconds")
+
+
+@pytest.mark.parametrize("command", ["", "run", "estimate", "info", "bench", "draw"])
+def test_help_teaches(qrealm, command):
+    done = qrealm(*([command] if command else []), "--help")
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+    if command != "info":
+        assert "qrealm run" in done.stdout or f"qrealm {command} " in done.stdout
+
+
+def test_colour_only_where_it_is_wanted(qrealm):
+    assert "\x1b" in qrealm("run", "bad.qasm", FORCE_COLOR="1").stderr
+    assert "\x1b[3" not in qrealm("run", "bad.qasm", FORCE_COLOR="1", NO_COLOR="1").stderr
+
+
+def test_plain_ascii_terminals_get_plain_bars(qrealm, folder):
+    done = qrealm("run", "bell.qasm", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "###" in done.stdout
+    assert done.stdout.isascii()
+    assert qrealm("bench", "--qubits", "2", PYTHONUTF8="0", PYTHONIOENCODING="ascii").stdout.isascii()
+    (folder / "Ψ.json").write_text(json.dumps(DICT))
+    done = qrealm("run", "Ψ.json", "--format", "json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout)["file"] == "Ψ.json"
+
+
+def test_a_reader_that_leaves_is_no_error_message(qrealm, folder):
+    many = {"num_qubits": 12, "gates": [{"type": "H", "qubits": [q]} for q in range(12)]}
+    (folder / "many.json").write_text(json.dumps(many))
+    with subprocess.Popen(
+        [*QREALM, "run", "many.json", "--shots", "200000", "--format", "csv"], cwd=folder,
+        env=qrealm.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 141
+
+
+def test_ctrl_c_ends_a_long_run_within_a_second(qrealm, folder):
+    gates = []
+    for layer in range(300):  # minutes of work on 26 qubits
+        gates += [{"type": "RY", "qubits": [q], "params": [0.1 + layer + q]} for q in range(26)]
+        gates += [{"type": "RX", "qubits": [q], "params": [0.2 + layer]} for q in range(26)]
+        gates += [{"type": "CX", "qubits": [q, (q + 1 + layer) % 26]} for q in range(26) if (1 + layer) % 26]
+    (folder / "long.json").write_text(json.dumps({"num_qubits": 26, "gates": gates}))
+    with subprocess.Popen(
+        [*QREALM, "run", "long.json"], cwd=folder, env=qrealm.environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            _wait_for_memory(process.pid, 512 * 1024**2)  # the state is there: the run has begun
+            sent = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+            seconds = time.monotonic() - sent
+        finally:
+            process.kill()
+    assert seconds < 2.0
+    assert process.returncode == 130
+    assert out == ""
+    assert err == "interrupted\n"
+
+
+def _wait_for_memory(pid: int, size: int) -> None:
+    statm = Path(f"/proc/{pid}/statm")
+    if not statm.exists():
+        time.sleep(5)
+        return
+    for _ in range(600):
+        if int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > size:
+            return
+        time.sleep(0.05)
+    pytest.fail("the run did not begin within 30 s")

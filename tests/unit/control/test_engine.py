@@ -1,0 +1,122 @@
+"""The engine: jobs in, job results out, the loop free meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+import qrealm
+from qrealm.base.errors import InternalError, RequestError
+from qrealm.control import engine as engine_module
+from qrealm.control.engine import JobStatus
+
+BELL = {"num_qubits": 2, "gates": [{"type": "H", "qubits": [0]}, {"type": "CX", "qubits": [0, 1]}]}
+
+
+def execute(*args, **kwargs):
+    engine = qrealm.QuantumVirtualizationEngine()
+    return asyncio.run(engine.execute_circuit(*args, **kwargs))
+
+
+def test_a_circuit_becomes_a_completed_job():
+    job = execute(BELL, shots=100, seed=3, return_statevector=True, observables="Z0 Z1")
+    assert isinstance(job, qrealm.QuantumJobResult)
+    assert job.status is JobStatus.COMPLETED
+    assert job.error is None
+    assert sum(job.counts.values()) == 100
+    assert job.statevector.shape == (4,)
+    assert job.expectation_values == pytest.approx({"Z0 Z1": 1.0})
+    assert job.execution_time > 0
+    assert job.metadata["seed"] == 3
+    assert job.job_id != execute(BELL, shots=1).job_id
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        ({"circuit": {"num_qubits": 1, "gates": [{"type": "NO", "qubits": [0]}]}}, "QR125", "NO"),
+        ({"circuit": BELL, "shots": -1}, "QR300", "shots is -1"),
+        ({"circuit": BELL, "backend": "gpu"}, "QR301", "gpu"),
+        ({"circuit": BELL, "vm_name": "lab"}, "QR300", "no machine is named 'lab'"),
+        ({"circuit": "OPENQASM 2.0;\nqreg q[1];\nfoo q[0];"}, "QR121", "foo"),
+    ],
+)
+def test_what_the_caller_can_mend_is_in_the_result(arguments, code, words):
+    job = execute(**arguments)
+    assert job.status is JobStatus.FAILED
+    assert job.error.code == code
+    assert words in job.error.message
+    assert str(job.error).startswith(code)
+    assert job.counts == {}
+    assert job.statevector is None
+
+
+def test_a_place_in_the_program_is_told():
+    job = execute("OPENQASM 2.0;\nqreg q[1];\nfoo q[0];")
+    assert "line 3, column 1" in str(job.error)
+
+
+def test_bugs_propagate(monkeypatch):
+    def broken(*_, **__):
+        raise InternalError("a promise was broken")
+
+    monkeypatch.setattr(engine_module, "run", broken)
+    with pytest.raises(InternalError):
+        execute(BELL)
+    monkeypatch.undo()
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        execute(BELL, no_such_option=1)
+
+
+def test_the_loop_stays_free(monkeypatch):
+    release = threading.Event()
+
+    def slow(*args, **kwargs):
+        assert release.wait(10)
+        return qrealm.run(*args, **kwargs)
+
+    monkeypatch.setattr(engine_module, "run", slow)
+
+    async def both():
+        job = asyncio.create_task(qrealm.QuantumVirtualizationEngine().execute_circuit(BELL, shots=5))
+        await asyncio.sleep(0)
+        release.set()  # reached only because the loop is not blocked by the run
+        return await job
+
+    assert asyncio.run(both()).status is JobStatus.COMPLETED
+
+
+def test_many_jobs_at_once():
+    async def gather():
+        engine = qrealm.QuantumVirtualizationEngine()
+        return await asyncio.gather(*(engine.execute_circuit(BELL, shots=50, seed=7) for _ in range(8)))
+
+    jobs = asyncio.run(gather())
+    assert all(job.counts == jobs[0].counts for job in jobs)
+
+
+def test_hardware_and_benchmark(tmp_path):
+    engine = qrealm.QuantumVirtualizationEngine(config_dir=tmp_path)
+    info = engine.hardware_info
+    assert info is engine.hardware_info
+    assert info.cores >= 1
+    (backend,) = info.backends
+    assert backend.name == "statevector"
+    assert backend.qubits_max["single"] >= backend.qubits_max["double"] > 10
+    assert "plain" in backend.instruction_sets
+    times = asyncio.run(engine.benchmark(num_qubits=4))
+    assert set(times) == {"statevector"}
+    assert 0 < times["statevector"] < 1
+    with pytest.raises(RequestError):
+        asyncio.run(engine.benchmark(num_qubits=0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_facade_names_everything_it_promises():
+    for name in qrealm.__all__:
+        assert getattr(qrealm, name) is not None
+        assert name in dir(qrealm)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = qrealm.nothing

@@ -1,0 +1,52 @@
+"""From words on the command line to values."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from qrealm.base.errors import SourceFileError
+from qrealm.faces.cli import terminal
+from qrealm.faces.cli.arguments import numbered_path, read_source, spread_values, title_of
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("bench --qubits 5 10 15", "bench --qubits 5 --qubits 10 --qubits 15"),
+        ("bench --qubits 5 10 --verbose", "bench --qubits 5 --qubits 10 --verbose"),
+        ("bench --threads 2 --qubits 5 6", "bench --threads 2 --qubits 5 --qubits 6"),
+        ("bench --qubits 5 6 --threads 2", "bench --qubits 5 --qubits 6 --threads 2"),
+        ("bench --qubits 5 -6", "bench --qubits 5 --qubits -6"),
+        ("bench --qubits", "bench --qubits"),
+        ("bench", "bench"),
+    ],
+)
+def test_one_option_takes_several_values(words, expected):
+    assert spread_values(words.split(), "--qubits") == expected.split()
+
+
+def test_outputs_of_several_files_have_names_of_their_own():
+    assert numbered_path(Path("a/out.png"), "x/bell.qasm", several=False) == Path("a/out.png")
+    assert numbered_path(Path("a/out.png"), "x/bell.qasm", several=True) == Path("a/out-bell.png")
+    assert numbered_path(Path("out.npy"), "-", several=True) == Path("out-stdin.npy")
+    assert title_of("-") == "<stdin>"
+
+
+def test_stdin_must_be_text(monkeypatch):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"\xff\xfe")))
+    with pytest.raises(SourceFileError, match="not UTF-8"):
+        read_source("-")
+
+
+@pytest.mark.parametrize(
+    "encoding, bars", [("utf-8", ["████", "██▌", "", "▏"]), ("ascii", ["####", "##", "", "#"])]
+)
+def test_bars(monkeypatch, encoding, bars):
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(encoding=encoding))
+    assert [terminal.bar(1, 4), terminal.bar(0.625, 4), terminal.bar(0, 4), terminal.bar(0.13, 4)][
+        :3
+    ] == bars[:3]

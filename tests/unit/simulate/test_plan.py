@@ -1,0 +1,136 @@
+"""Planning needs no kernel: every fact is an argument."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from qrealm.base import limits
+from qrealm.base.errors import QubitError, RequestError, TooLargeError
+from qrealm.base.units import GIB
+from qrealm.simulate.backends.statevector.card import CARD
+from qrealm.simulate.plan import (
+    CircuitShape,
+    Precision,
+    Rates,
+    Request,
+    Work,
+    choose,
+    qubits_max,
+    threads_for,
+)
+from qrealm.simulate.plan.choose import plan_unchecked
+
+
+def shape(num_qubits: int, branch_points: int = 0, state_arrays: int = 0) -> CircuitShape:
+    return CircuitShape(num_qubits, 1 << num_qubits, branch_points, state_arrays)
+
+
+def request(
+    precision: Precision | None = None, *, exact: bool = False, copy: bool = False, threads: int | None = None
+) -> Request:
+    return Request(1000, precision, threads, exact, copy)
+
+
+def test_a_plan_counts_the_state_and_what_a_run_takes_beside_it():
+    plan = choose(shape(30), request(), CARD, cores=2, memory_available_bytes=24 * GIB)
+    assert plan.precision is Precision.SINGLE
+    assert plan.state_bytes == 8 * GIB
+    assert plan.memory_bytes == 8 * GIB + limits.RUN_OVERHEAD_BYTES
+    assert plan.memory_bytes < 1.15 * plan.state_bytes
+    assert plan.threads == 2
+    assert plan.reasons == ("single precision, because only counts are asked for",)
+
+
+def test_a_copy_of_the_state_counts():
+    plan = choose(shape(20), request(exact=True, copy=True), CARD, cores=2, memory_available_bytes=GIB)
+    assert plan.memory_bytes == 2 * plan.state_bytes + limits.RUN_OVERHEAD_BYTES == 32 * 2**20 + 32 * 2**20
+    prepared = choose(
+        shape(20, state_arrays=2), request(exact=True, copy=True), CARD, cores=2, memory_available_bytes=GIB
+    )
+    assert prepared.memory_bytes == 3 * plan.state_bytes + limits.RUN_OVERHEAD_BYTES
+
+
+def test_automatic_precision_falls_back_to_single_where_double_does_not_fit():
+    plan = choose(shape(30), request(exact=True), CARD, cores=2, memory_available_bytes=12 * GIB)
+    assert plan.precision is Precision.SINGLE
+    assert "single precision, because double does not fit in memory" in plan.reasons
+    roomy = choose(shape(30), request(exact=True), CARD, cores=2, memory_available_bytes=24 * GIB)
+    assert roomy.precision is Precision.DOUBLE
+    with pytest.raises(TooLargeError, match=r"needs 16 GiB of memory; 11.4 GiB are available"):
+        choose(
+            shape(30), request(Precision.DOUBLE, exact=True), CARD, cores=2, memory_available_bytes=12 * GIB
+        )
+
+
+def test_an_unfitting_plan_can_still_be_looked_at():
+    plan = plan_unchecked(shape(40), request(), CARD, cores=2, memory_available_bytes=GIB)
+    assert plan.state_bytes == 8192 * GIB
+    with pytest.raises(TooLargeError) as caught:
+        choose(shape(40), request(), CARD, cores=2, memory_available_bytes=GIB)
+    assert caught.value.needed_bytes == plan.memory_bytes
+    assert "another backend or a machine with more memory" in caught.value.hint
+
+
+def test_the_advice_names_what_would_fit():
+    with pytest.raises(TooLargeError) as caught:
+        choose(
+            shape(27), request(Precision.SINGLE, exact=True, copy=True), CARD, cores=2,
+            memory_available_bytes=2 * GIB,
+        )  # fmt: skip
+    assert "ask for counts, amplitudes or observables" in caught.value.hint
+
+
+@pytest.mark.parametrize("available", [GIB // 2, GIB, 24 * GIB, 1000 * GIB])
+@pytest.mark.parametrize("precision", list(Precision))
+def test_the_largest_circuit_fits_and_one_more_qubit_does_not(precision, available):
+    largest = qubits_max(precision, CARD, available)
+    choose(shape(largest), request(precision), CARD, cores=1, memory_available_bytes=available)
+    with pytest.raises(TooLargeError):
+        choose(shape(largest + 1), request(precision), CARD, cores=1, memory_available_bytes=available)
+
+
+def test_branches_keep_as_many_copies_as_there_is_room_for():
+    def copies(points: int, available: int) -> int:
+        return choose(
+            shape(27, points), request(), CARD, cores=1, memory_available_bytes=available
+        ).branch_copies
+
+    assert copies(3, 24 * GIB) == 3
+    assert copies(30, 24 * GIB) == 12  # half of the memory
+    assert copies(3, 3 * GIB // 2) == 0  # runs again from the start instead
+    assert copies(1000, 10**6 * GIB) == limits.BRANCH_COPIES_MAX
+
+
+def test_one_thread_on_small_states():
+    assert threads_for(10, None, 64) == 1
+    assert threads_for(25, None, 64) == 64
+    assert threads_for(10, 3, 64) == 3
+
+
+def test_the_card_has_the_last_word():
+    with pytest.raises(QubitError, match="up to 62 qubits"):
+        choose(shape(63), request(), CARD, cores=1, memory_available_bytes=None)
+    with pytest.raises(QubitError, match="at least one qubit"):
+        choose(shape(0), request(), CARD, cores=1, memory_available_bytes=None)
+    narrow = type(CARD)("narrow", "", 10, (Precision.SINGLE,), False, 0, CARD.seconds)
+    with pytest.raises(RequestError, match="no double precision"):
+        choose(shape(3), request(Precision.DOUBLE), narrow, cores=1, memory_available_bytes=None)
+
+
+def test_the_cost_model_adds_up():
+    rates = Rates(1.0, 0.1, 100.0, 1000.0, 0.01)
+    work = Work(state_bytes=0, stages=1, moved_bytes=200, flops=3000, gates=10, shots=50)
+    assert CARD.seconds(work, rates) == pytest.approx(1 + 1 + 2 + 3 + 0.5)
+    unmeasured = Rates(1.0, 0.1, math.inf, 1000.0, 0.01)
+    assert CARD.seconds(work, unmeasured) == pytest.approx(1 + 1 + 3 + 0.5)
+
+
+def test_planning_loads_no_compiled_code():
+    listing = [sys.executable, "-c", "import sys, qrealm.simulate.plan; print(*sys.modules)"]
+    loaded = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+    assert "qrealm.simulate.plan.choose" in loaded
+    assert "qrealm._kernels" not in loaded

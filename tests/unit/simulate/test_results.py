@@ -1,0 +1,146 @@
+"""What a `Result` tells."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import sys
+
+import numpy as np
+import pytest
+
+import qrealm
+from qrealm.base.errors import MissingExtraError, RequestError
+from qrealm.simulate import bits
+from qrealm.simulate.bits import BitLayout
+
+
+def skewed(shots: int = 4000) -> qrealm.Result:
+    return qrealm.run(qrealm.Circuit(2).ry(1.0, 0).x(1), shots=shots, seed=2)
+
+
+def test_probabilities_are_shares_of_the_shots_or_exact():
+    result = skewed()
+    assert result.probabilities() == {key: count / 4000 for key, count in result.counts.items()}
+    exact = qrealm.run(qrealm.Circuit(2).ry(1.0, 0).x(1), shots=0, return_statevector=True)
+    assert exact.probabilities() == pytest.approx({"10": math.cos(0.5) ** 2, "11": math.sin(0.5) ** 2})
+    neither = qrealm.run(qrealm.Circuit(1), shots=0, observables="Z0")
+    with pytest.raises(RequestError, match="needs shots or a state vector"):
+        neither.probabilities()
+
+
+def test_the_most_frequent_outcome_and_marginals():
+    result = skewed()
+    assert result.most_frequent == "10"
+    assert result.marginal([1]) == {"1": 4000}
+    assert result.marginal([0]) == {"0": result.counts["10"], "1": result.counts["11"]}
+    assert result.marginal([1, 0]) == {"01": result.counts["10"], "11": result.counts["11"]}
+    for qubits, words in (([5], "qubits 0 to 1"), ([0, 0], "named twice")):
+        with pytest.raises(RequestError, match=words):
+            result.marginal(qubits)
+
+
+def test_marginals_follow_qubits_into_their_classical_bits():
+    circuit = qrealm.Circuit(3, 2).x(2).measure([2, 0], [0, 1])
+    result = qrealm.run(circuit, shots=10)
+    assert result.marginal([2]) == {"1": 10}
+    assert result.marginal([0]) == {"0": 10}
+    with pytest.raises(RequestError, match="does not measure at its end"):
+        result.marginal([1])
+
+
+def test_a_diagonal_observable_from_counts():
+    result = skewed(40000)
+    value, error = result.sampled_expectation("Z0 - 2 Z1 + 0.5")
+    assert abs(value - (math.cos(1.0) + 2 + 0.5)) < 5 * error
+    # The standard error of a mean of independent ±1 readings.
+    assert error == pytest.approx(math.sqrt((1 - math.cos(1.0) ** 2) / 40000), rel=0.05)
+    with pytest.raises(RequestError, match="not diagonal"):
+        result.sampled_expectation("X0")
+    with pytest.raises(RequestError, match="shots=0"):
+        qrealm.run(qrealm.Circuit(1), shots=0, observables="Z0").sampled_expectation("Z0")
+    assert qrealm.run(qrealm.Circuit(1), shots=1).sampled_expectation("Z0") == (1.0, 0.0)
+
+
+def test_metadata_says_how_it_came_about():
+    facts = skewed().metadata
+    expected = {"backend": "statevector", "precision": "single", "threads": 1, "seed": 2, "shots": 4000}
+    assert expected.items() <= facts.items()
+    assert facts["state_bytes"] == 32
+    assert facts["seconds"] > 0
+    assert set(facts["versions"]) == {"qrealm", "numpy", "python"}
+    assert facts["plan_digest"] == skewed().metadata["plan_digest"]
+    double = qrealm.run(qrealm.Circuit(2).ry(1.0, 0).x(1), shots=1, precision="double").metadata
+    assert double["circuit_digest"] == facts["circuit_digest"]
+    assert double["plan_digest"] != facts["plan_digest"]
+
+
+def test_everything_goes_to_json_and_pickle():
+    circuit = qrealm.Circuit(1).h(0)
+    result = qrealm.run(circuit, shots=9, seed=1, return_statevector=True, observables="X0", amplitudes=["1"])
+    record = json.loads(result.to_json())
+    assert record["counts"] == result.counts
+    assert record["statevector"]["real"] == pytest.approx([math.sqrt(0.5)] * 2)
+    assert record["expectation_values"] == pytest.approx({"X0": 1.0})
+    assert record["amplitudes"] == {"1": [pytest.approx(math.sqrt(0.5)), 0.0]}
+    assert "statevector" not in result.to_dict(state=False)
+    twin = pickle.loads(pickle.dumps(result))
+    assert twin.metadata == result.metadata
+    assert twin.counts == result.counts
+    assert repr(twin) == "<Result: 1 qubits, 9 shots, 2 outcomes, state vector, 1 expectation values>"
+
+
+def test_a_result_cannot_be_changed():
+    result = skewed()
+    result.counts.clear()
+    assert result.counts
+    for name in ("counts", "statevector", "shots"):
+        with pytest.raises(AttributeError):
+            setattr(result, name, None)
+
+
+def test_a_missing_matplotlib_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError) as caught:
+        skewed().plot(tmp_path / "x.png")
+    assert caught.value.hint == 'pip install "qrealm[plot]"'
+
+
+def test_histograms_are_saved(tmp_path):
+    pytest.importorskip("matplotlib")
+    result = qrealm.run(qrealm.Circuit(7).h(range(7)), shots=2000, seed=1)
+    for name in ("a.png", "a.svg", "a.pdf"):
+        assert result.plot(tmp_path / name, title="seven coins").stat().st_size > 1000
+    assert "others" in (tmp_path / "a.svg").read_text()
+    with pytest.raises(RequestError, match="no picture's ending"):
+        result.plot(tmp_path / "a.txt")
+    with pytest.raises(RequestError, match="cannot be written"):
+        result.plot(tmp_path / "nowhere" / "a.png")
+    with pytest.raises(RequestError, match="bars_max"):
+        result.plot(tmp_path / "a.png", bars_max=0)
+    with pytest.raises(RequestError, match="plot"):
+        qrealm.run(qrealm.Circuit(1), shots=0, observables="Z0").plot(tmp_path / "a.png")
+
+
+def test_bit_strings_go_there_and_back():
+    layout = BitLayout((("a", 2), ("b", 3)), ())
+    assert bits.to_strings([0b01101], layout, "little") == ["011 01"]
+    assert bits.to_strings(np.array([0b01101], dtype=np.uint64), layout, "big") == ["10 110"]
+    for order in bits.BIT_ORDERS:
+        (text,) = bits.to_strings([13], layout, order)
+        assert bits.from_string(text, 5, order) == 13
+    assert bits.to_strings([0, 0], BitLayout((), ()), "little") == ["", ""]
+
+
+def test_outcomes_are_gathered_scattered_and_merged():
+    values = np.array([0b110, 0b011, 0b110], dtype=np.uint64)
+    gathered = bits.gather(values, [2, 0])
+    assert gathered.tolist() == [0b01, 0b10, 0b01]
+    assert bits.scatter(gathered, [2, 0]) == [0b100, 0b001, 0b100]
+    distinct, totals = bits.merge_array(gathered, np.array([1, 2, 3]))
+    assert distinct.tolist() == [1, 2]
+    assert totals.tolist() == [4, 2]
+    keys, sums = bits.merge([2**80, 1, 2**80], [1, 2, 3])
+    assert keys == [1, 2**80]
+    assert sums.tolist() == [2, 4]
