@@ -5,11 +5,13 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <variant>
 
 #include "../state/counts.h"
+#include "../state/random.h"
 #include "../state/state_vector.h"
 
 namespace nb = nanobind;
@@ -164,9 +166,30 @@ nb::dict describe_counts(const CountsPlan<T>& plan) {
     return d;
 }
 
+// A fingerprint of everything that decides the plan: FNV-1a over the arrays and options, with a final mix.
+uint64_t digest_of(const Plan& plan) {
+    uint64_t hash = 0xcbf29ce484222325ull;
+    auto add = [&hash](const void* data, size_t bytes) {
+        for (size_t i = 0; i < bytes; ++i) hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3ull;
+    };
+    auto add_all = [&add](const auto& v) { add(v.data(), v.size() * sizeof(v[0])); };
+    const int head[4] = {plan.ops.num_qubits, plan.single, int(plan.options.passes), plan.options.tile_qubits};
+    add(head, sizeof head);
+    add_all(plan.codes);
+    add_all(plan.num_controls);
+    add_all(plan.qubit_offsets);
+    add_all(plan.qubits);
+    add_all(plan.params);
+    for (const auto& m : plan.matrices) add_all(m);
+    return mix(hash);
+}
+
 nb::dict describe(Plan& plan) {
     plan_for_counts(plan);
     nb::dict d = plan.single ? describe_counts(std::get<CountsPlan<float>>(plan.counts)) : describe_counts(std::get<CountsPlan<double>>(plan.counts));
+    char digest[17];
+    std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(digest_of(plan)));
+    d["digest"] = digest;
     d["precision"] = plan.single ? "single" : "double";
     d["instruction_set"] = name_of(plan.set);
     return d;

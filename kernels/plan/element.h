@@ -2,6 +2,7 @@
 // a CX, or a dense matrix with controls. Swaps and X gates are gone: they renamed and flipped wires.
 #pragma once
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "../ops.h"
@@ -45,6 +46,9 @@ struct Elements {
     double global_phase = 0;
     std::vector<uint8_t> wire_of_qubit;   // where each qubit ended
     uint64_t flipped = 0;                 // wires whose value reads inverted at the end
+
+    // Wrapped, or thousands of half turns would cost the last digits.
+    void add_global_phase(double angle) { global_phase = std::remainder(global_phase + angle, 6.283185307179586); }
 
     uint64_t support(const Element& e) const;
     uint64_t targets(const Element& e) const;  // wires on which the element is neither diagonal nor a CX target

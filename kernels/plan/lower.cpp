@@ -26,7 +26,7 @@ void Lowering::phase(uint64_t mask, double angle) {
     if (angle == 0) return;
     const int count = __builtin_popcountll(mask);
     if (count == 0) {
-        out.global_phase += angle;
+        out.add_global_phase(angle);
         return;
     }
     auto emit = [&](uint64_t m, uint64_t v, double a) {
@@ -41,7 +41,7 @@ void Lowering::phase(uint64_t mask, double angle) {
     if (flipped == 0) return emit(mask, mask, angle);
     const uint64_t plain = mask & ~flip_;
     if (count == 1) {  // angle * (1 - x)
-        out.global_phase += angle;
+        out.add_global_phase(angle);
         return emit(mask, mask, -angle);
     }
     if (plain) {  // angle * (1 - x) * y
@@ -49,7 +49,7 @@ void Lowering::phase(uint64_t mask, double angle) {
         return emit(mask, mask, -angle);
     }
     const uint64_t low = mask & (~mask + 1);
-    out.global_phase += angle;  // angle * (1 - x) * (1 - y)
+    out.add_global_phase(angle);  // angle * (1 - x) * (1 - y)
     emit(low, low, -angle);
     emit(mask ^ low, mask ^ low, -angle);
     emit(mask, mask, angle);

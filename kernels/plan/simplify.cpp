@@ -112,7 +112,7 @@ private:
             case Kind::phase:
                 if (!reduce(x)) return;
                 if (x.mask == 0) {
-                    e_.global_phase += x.angle;
+                    e_.add_global_phase(x.angle);
                     return;
                 }
                 if (single(x.mask) && fresh(__builtin_ctzll(x.mask))) return apply(__builtin_ctzll(x.mask), phase_matrix(x));
@@ -322,13 +322,13 @@ void split_unitaries(Elements& e) {
         const Matrix2& u = e.unitaries[x.data];
         const double c = std::abs(u[0]), s = std::abs(u[2]);
         if (s < tiny) {
-            e.global_phase += std::arg(u[0]);
+            e.add_global_phase(std::arg(u[0]));
             phase(x.wire, std::arg(u[3]) - std::arg(u[0]));
             continue;
         }
         // With a zero cosine alpha is free; zero keeps the other angles plain.
         const double alpha = c < tiny ? 0 : std::arg(u[0]);
-        e.global_phase += alpha;
+        e.add_global_phase(alpha);
         phase(x.wire, std::arg(-u[1]) - alpha);
         Element r{Kind::rotation};
         r.wire = x.wire;
