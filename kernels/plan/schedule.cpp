@@ -30,7 +30,9 @@ struct Blocked {
         x |= n.x;
         g |= n.g;
     }
-    bool everything(uint64_t all) const { return ((g | (z & x)) & all) == all; }
+    // No mixing and no CX can pass any more, only phases; no phase can pass any more.
+    bool only_phases(uint64_t all) const { return ((z | g) & all) == all; }
+    bool no_phases(uint64_t all) const { return ((x | g) & all) == all; }
 };
 
 template <class T>
@@ -57,7 +59,7 @@ private:
     std::vector<int> by_first_use() const;
 
     template <class F>
-    void scan(F&& visit);
+    void scan(F&& visit, bool for_phases = false);
     bool remaining() const { return first_ < static_cast<int>(nodes_.size()); }
     bool only_phases_left();
 
@@ -133,7 +135,7 @@ void Scheduler<T>::place(const Placement* before) {
 // run the node; otherwise the node holds back what does not commute with it.
 template <class T>
 template <class F>
-void Scheduler<T>::scan(F&& visit) {
+void Scheduler<T>::scan(F&& visit, bool for_phases) {
     Blocked blocked;
     int* link = &first_;
     while (*link < static_cast<int>(nodes_.size())) {
@@ -143,7 +145,7 @@ void Scheduler<T>::scan(F&& visit) {
             continue;
         }
         blocked.add(n);
-        if (blocked.everything(all_)) return;
+        if (for_phases ? blocked.no_phases(all_) : blocked.only_phases(all_)) return;
         link = &n.next;
     }
 }
@@ -180,13 +182,13 @@ double Scheduler<T>::gain(uint64_t chosen, int room, uint64_t* used) {
                 // A CX out of the tile waits for the tile to close, and what depends on it waits too.
                 if (n.x && !(n.x & chosen) && (n.z & chosen)) {
                     blocked.add(n);
-                    if (blocked.everything(all_)) break;
+                    if (blocked.only_phases(all_)) break;
                 }
                 continue;
             }
         }
         blocked.add(n);
-        if (blocked.everything(all_)) break;
+        if (blocked.only_phases(all_)) break;
     }
     *used = chosen;
     return work;
@@ -277,7 +279,7 @@ bool Scheduler<T>::unlocks(bool count_lanes) {
             }
         }
         blocked.add(n);
-        if (blocked.everything(all_)) break;
+        if (blocked.only_phases(all_)) break;
     }
     return false;
 }
@@ -329,7 +331,7 @@ void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted) {
             continue;
         }
         blocked.add(n);
-        if (blocked.everything(all_)) break;
+        if (blocked.only_phases(all_)) break;
     }
     // Other lane wires with work ahead come along while rows without any are left.
     std::vector<int> out(frame_.rows), in;
@@ -416,7 +418,7 @@ bool Scheduler<T>::step(Stage<T>& stage) {
             if (n.element->kind != Kind::phase) return false;
             phases.push_back(n.element);
             return true;
-        });
+        }, true);
         if (phases.empty()) return false;
         make_diagonals<T>(frame_, phases, stage.ops);
         just_swapped_ = false;
