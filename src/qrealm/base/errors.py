@@ -146,8 +146,17 @@ class ReadError(UserError, ValueError):
 
     code = "QR120"
 
-    def __init__(self, message: str, *, hint: str = "", source: str = "<text>", line: int = 0,
-                 column: int = 0, text: str = "", rule: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        source: str = "<text>",
+        line: int = 0,
+        column: int = 0,
+        text: str = "",
+        rule: str = "",
+    ) -> None:
         super().__init__(message, hint=hint)
         self.source = source
         self.line = line
@@ -227,8 +236,9 @@ class TooLargeError(ResourceError):
         super().__init__(
             f"{what} needs {needed_bytes / _GIB:.3g} GiB of memory; "
             f"{available_bytes / _GIB:.3g} GiB are available",
-            hint=hint or "use single precision (half the memory) or fewer qubits (half per qubit), "
-                         "or another backend or a larger machine",
+            hint=hint
+            or "use single precision (half the memory) or fewer qubits (half per qubit), "
+            "or another backend or a larger machine",
         )
 
 
@@ -269,8 +279,10 @@ class MissingExtraError(UserError, ImportError):
     def __init__(self, what: str, *, package: str, extra: str) -> None:
         self.package = package
         self.extra = extra
-        super().__init__(f"{what} needs the package {package!r}, which is not installed",
-                         hint=f'pip install "qrealm[{extra}]"')
+        super().__init__(
+            f"{what} needs the package {package!r}, which is not installed",
+            hint=f'pip install "qrealm[{extra}]"',
+        )
 
 
 class InternalError(QrealmError):

@@ -6,4 +6,12 @@ from qrealm.circuits.pack import PackedCircuit, PackedTemplate
 from qrealm.circuits.parameters import Parameter, ParameterExpression
 from qrealm.circuits.read import read
 
-__all__ = ["Circuit", "PackedCircuit", "PackedTemplate", "Parameter", "ParameterExpression", "PauliSum", "read"]
+__all__ = [
+    "Circuit",
+    "PackedCircuit",
+    "PackedTemplate",
+    "Parameter",
+    "ParameterExpression",
+    "PauliSum",
+    "read",
+]

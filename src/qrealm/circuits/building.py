@@ -16,14 +16,22 @@ if TYPE_CHECKING:
     from qrealm.circuits.circuit import Circuit
 
 
-def append_checked(circuit: Circuit, name: str | Gate, qubits: Sequence[int], params: Sequence[Any],
-                   controls: Sequence[int], control_state: int | str | None) -> None:
+def append_checked(
+    circuit: Circuit,
+    name: str | Gate,
+    qubits: Sequence[int],
+    params: Sequence[Any],
+    controls: Sequence[int],
+    control_state: int | str | None,
+) -> None:
     """What `Circuit.append` does."""
     gate = name if isinstance(name, Gate) else find_gate(name)
     try:
         wires = check_qubits(circuit, (*controls, *qubits), gate.name)
     except TypeError:
-        raise QubitError(f"{gate.name} got {qubits!r:.60} as qubits; the rule is a list of integers") from None
+        raise QubitError(
+            f"{gate.name} got {qubits!r:.60} as qubits; the rule is a list of integers"
+        ) from None
     values = check_params(circuit, gate, params)
     extra = len(wires) - len(qubits)
     check_shape(gate, values, len(wires) - extra)
@@ -45,20 +53,27 @@ def check_shape(gate: Gate, params: tuple[Any, ...], count: int) -> None:
     if count == need or (gate.variadic and count > need):
         return
     rule = f"at least {need}" if gate.variadic else f"exactly {need}"
-    raise GateShapeError(f"{gate.name} got {count} qubits; the rule is {rule}",
-                         hint=f"{gate.name}: {gate.help}" if gate is not UNITARY else
-                         "a matrix of shape (2^k, 2^k) acts on k qubits")
+    raise GateShapeError(
+        f"{gate.name} got {count} qubits; the rule is {rule}",
+        hint=f"{gate.name}: {gate.help}"
+        if gate is not UNITARY
+        else "a matrix of shape (2^k, 2^k) acts on k qubits",
+    )
 
 
 def check_params(circuit: Circuit, gate: Gate, params: Sequence[Any]) -> tuple[Any, ...]:
-    """The parameters as finite floats, expressions, or a `Matrix`; raises GateShapeError or ParameterError."""
+    """The parameters as floats, expressions or a `Matrix`; raises GateShapeError or ParameterError."""
     try:
         values = tuple(params)
     except TypeError:
-        raise ParameterError(f"{gate.name} got {params!r:.60} as parameters; the rule is a list of numbers") from None
+        raise ParameterError(
+            f"{gate.name} got {params!r:.60} as parameters; the rule is a list of numbers"
+        ) from None
     if len(values) != len(gate.params):
         names = f" ({', '.join(gate.params)})" if gate.params else ""
-        raise GateShapeError(f"{gate.name} got {len(values)} parameters; the rule is {len(gate.params)}{names}")
+        raise GateShapeError(
+            f"{gate.name} got {len(values)} parameters; the rule is {len(gate.params)}{names}"
+        )
     if gate is UNITARY:
         return (values[0] if isinstance(values[0], Matrix) else Matrix(values[0]),)
     checked = []
@@ -80,8 +95,10 @@ def check_qubits(circuit: Circuit, qubits: tuple[Any, ...], what: str) -> tuple[
         except TypeError:
             raise QubitError(f"{what} got the qubit {qubit!r:.60}; the rule is an integer") from None
         if not 0 <= number < count:
-            raise QubitError(f"{what} got qubit {number}; the rule is 0 to {count - 1} "
-                             f"in a circuit of {count} qubits", hint="qubits are counted from 0")
+            raise QubitError(
+                f"{what} got qubit {number}; the rule is 0 to {count - 1} in a circuit of {count} qubits",
+                hint="qubits are counted from 0",
+            )
         wires.append(number)
     if len(set(wires)) != len(wires):
         raise QubitError(f"{what} got the qubits {wires}; the rule is that none is named twice")
@@ -91,14 +108,17 @@ def check_qubits(circuit: Circuit, qubits: tuple[Any, ...], what: str) -> tuple[
 def check_clbit(circuit: Circuit, clbit: Any, what: str) -> int:
     """The classical bit as an integer; a circuit that may grows to hold it. Raises QubitError."""
     from qrealm.circuits.circuit import CLBITS_MAX
+
     try:
         number = operator.index(clbit)
     except TypeError:
         raise QubitError(f"{what} got the classical bit {clbit!r:.60}; the rule is an integer") from None
     limit = CLBITS_MAX if circuit._grows else circuit._num_clbits
     if not 0 <= number < limit:
-        raise QubitError(f"{what} got classical bit {number}; the rule is 0 to {limit - 1}",
-                         hint="give the circuit enough classical bits: Circuit(num_qubits, num_clbits)")
+        raise QubitError(
+            f"{what} got classical bit {number}; the rule is 0 to {limit - 1}",
+            hint="give the circuit enough classical bits: Circuit(num_qubits, num_clbits)",
+        )
     if number >= circuit._num_clbits:
         circuit._num_clbits = number + 1
     return number
@@ -139,15 +159,18 @@ class ConditionBlock:
 
     def __enter__(self) -> Circuit:
         if self._done:
-            raise ParameterError("if_ got a body already, so it opens no block", hint="leave out either of the two")
+            raise ParameterError(
+                "if_ got a body already, so it opens no block", hint="leave out either of the two"
+            )
         self._start = len(self._circuit._ops)
         return self._circuit
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         circuit = self._circuit
-        body = tuple(circuit._ops[self._start:])
-        del circuit._ops[self._start:]
+        body = tuple(circuit._ops[self._start :])
+        del circuit._ops[self._start :]
         circuit._special -= sum(not isinstance(op, Gate) for op, _, _ in body)
         circuit._cache.clear()
         if kind is None:

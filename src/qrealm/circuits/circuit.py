@@ -114,7 +114,8 @@ class Circuit(GateMethods):
     def __repr__(self) -> str:
         title = f" {self.name!r}" if self.name else ""
         open_ = f", {len(self._parameters)} parameters" if self._parameters else ""
-        return f"<Circuit{title}: {self.num_qubits} qubits, {self._num_clbits} clbits, {len(self._ops)} instructions{open_}>"
+        size = f"{self.num_qubits} qubits, {self._num_clbits} clbits, {len(self._ops)} instructions"
+        return f"<Circuit{title}: {size}{open_}>"
 
     def __str__(self) -> str:
         return self.draw()
@@ -197,8 +198,8 @@ class Circuit(GateMethods):
             qubits if isinstance(qubits, Iterable) else (qubits,)
         checked = check_qubits(self, tuple(wires), "initialize")
         if len(checked) != prepared.num_qubits:
-            raise GateShapeError(f"initialize got a state of {prepared.num_qubits} qubits for {len(checked)} qubits; "
-                                 "the rule is as many qubits as the state has")
+            raise GateShapeError(f"initialize got a state of {prepared.num_qubits} qubits for {len(checked)} "
+                                 "qubits; the rule is as many qubits as the state has")
         return self._special_op((INITIALIZE, checked, (prepared,)))
 
     def measure(self, qubits: Qubits, clbits: Qubits | None = None) -> Self:
@@ -211,7 +212,8 @@ class Circuit(GateMethods):
         bits: tuple[Any, ...] = wires if clbits is None else \
             tuple(clbits) if isinstance(clbits, Iterable) else (clbits,)
         if len(wires) != len(bits):
-            raise QubitError(f"measure got {len(wires)} qubits and {len(bits)} classical bits; the rule is one each")
+            raise QubitError(f"measure got {len(wires)} qubits and {len(bits)} classical bits; "
+                             "the rule is one each")
         for qubit, bit in zip(wires, [check_clbit(self, bit, "measure") for bit in bits], strict=True):
             self._special_op((MEASURE, (qubit,), (bit,)))
         return self
@@ -245,7 +247,8 @@ class Circuit(GateMethods):
         """
         count = _count("the size of a register", size, CLBITS_MAX - self._num_clbits)
         if not isinstance(name, str) or not name or any(r.name == name for r in self._registers):
-            raise QubitError(f"a register got the name {name!r}; the rule is a text that no other register has")
+            raise QubitError(f"a register got the name {name!r}; "
+                             "the rule is a text that no other register has")
         register = Register(name, self._num_clbits, count)
         self._registers += (register,)
         self._num_clbits += count
@@ -271,7 +274,8 @@ class Circuit(GateMethods):
         if body is not None:
             for branch in (body, otherwise):
                 if branch is not None and branch.num_qubits > self.num_qubits:
-                    raise QubitError(f"if_ got a branch of {branch.num_qubits} qubits for {self.num_qubits} qubits")
+                    raise QubitError(f"if_ got a branch of {branch.num_qubits} qubits "
+                                     f"for {self.num_qubits} qubits")
             self._branch(condition, transform.body(self, body),
                          transform.body(self, otherwise) if otherwise is not None else ())
         return ConditionBlock(self, condition, done=body is not None)
@@ -301,7 +305,7 @@ class Circuit(GateMethods):
         return twin
 
     def inverse(self) -> Circuit:
-        """The circuit that undoes this one. Raises NotUnitaryError when there is more than gates and barriers."""
+        """The circuit that undoes this one. Raises NotUnitaryError for more than gates and barriers."""
         return transform.inverse(self)
 
     def control(self, controls: int = 1) -> Circuit:
@@ -313,7 +317,7 @@ class Circuit(GateMethods):
         return transform.power(self, exponent)
 
     def bind(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> Circuit:
-        """A copy with parameters replaced by numbers or expressions: ``bind({"theta": 0.1})``, ``bind(theta=0.1)``.
+        """A copy with parameters replaced by numbers or expressions: ``bind({"a": 0.1})``, ``bind(a=0.1)``.
 
         Parameters that are not named stay open.
 
@@ -337,7 +341,7 @@ class Circuit(GateMethods):
                 raise _unbound(self)
             found = pack(self.num_qubits, self._plain_gates("packed"), self._global_phase)
             self._cache["packed"] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def template(self) -> PackedTemplate:
         """The packed circuit with its parameters open: packed once for a whole sweep. Kept as `packed` is.
@@ -350,7 +354,7 @@ class Circuit(GateMethods):
             found = pack_template(self.num_qubits, self._plain_gates("template"), tuple(self._parameters),
                                   self._global_phase)
             self._cache["template"] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def segments(self) -> tuple[Segment, ...]:
         """Unitary parts, measurements, resets, conditions and preparations in the order of execution.
@@ -367,14 +371,14 @@ class Circuit(GateMethods):
                 raise _unbound(self)
             found = cut(self.num_qubits, self._ops, float(self._global_phase))
             self._cache["segments"] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     @property
     def terminal_measurements(self) -> dict[int, int] | None:
         """qubit -> classical bit when the circuit is gates and then measurements, else None.
 
-        Then one run and many samples give the counts. Without a measurement every qubit is measured into the bit of
-        its number. None when something must be decided anew for every shot.
+        Then one run and many samples give the counts. Without a measurement every qubit is measured into the
+        bit of its number. None when something must be decided anew for every shot.
         """
         if "terminal" not in self._cache:
             self._cache["terminal"] = terminal_map(self.num_qubits, self._ops, self._special > 0)
@@ -404,7 +408,7 @@ class Circuit(GateMethods):
         return write_qasm3(self)
 
     def to_qasm2(self) -> str:
-        """OpenQASM 2. Raises WriteError for what it has no words for (open parameters, matrices, else branches)."""
+        """OpenQASM 2. Raises WriteError for open parameters, else branches and other things it lacks."""
         from qrealm.circuits.formats.qasm_writer import write_qasm2
         return write_qasm2(self)
 
@@ -437,13 +441,15 @@ class Circuit(GateMethods):
         if isinstance(where, str):
             found = [r for r in self._registers if r.name == where]
             if not found:
-                raise QubitError(f"if_ got the register {where!r}; there are {[r.name for r in self._registers]}")
+                raise QubitError(f"if_ got the register {where!r}; "
+                                 f"there are {[r.name for r in self._registers]}")
             where = found[0]
         bits = where.clbits if isinstance(where, Register) else \
             tuple(where) if isinstance(where, Sequence) else (where,)
         checked = tuple(check_clbit(self, bit, "if_") for bit in bits)
         if len(set(checked)) != len(checked) or not checked:
-            raise QubitError(f"if_ got the classical bits {list(checked)}; the rule is at least one, none twice")
+            raise QubitError(f"if_ got the classical bits {list(checked)}; "
+                             "the rule is at least one, none twice")
         if not isinstance(value, int) or not 0 <= value < 1 << len(checked):
             raise QubitError(f"if_ compares {len(checked)} classical bits with {value!r}; "
                              f"the rule is an integer from 0 to {(1 << len(checked)) - 1}")
@@ -480,8 +486,8 @@ def _unbound(circuit: Circuit) -> ParameterError:
 
 
 def _not_unitary(method: str) -> CircuitError:
-    return NotUnitaryError(f"{method}() needs gates and then measurements; the circuit has a measurement, reset or "
-                           "condition with something after it", hint="use circuit.segments()")
+    return NotUnitaryError(f"{method}() needs gates and then measurements; the circuit has a measurement, "
+                           "reset or condition with something after it", hint="use circuit.segments()")
 
 
 __all__ = ["CLBITS_MAX", "QUBITS_MAX", "Circuit"]

@@ -56,7 +56,9 @@ def draw(circuit: Circuit, *, width: int, ascii_only: bool) -> str:
             used = margin
         pages[-1].append(column)
         used += column.width + 1
-    blocks = [_block(part, names, margin, style, last=index == len(pages) - 1) for index, part in enumerate(pages)]
+    blocks = [
+        _block(part, names, margin, style, last=index == len(pages) - 1) for index, part in enumerate(pages)
+    ]
     return "\n\n".join(blocks)
 
 
@@ -108,7 +110,9 @@ def _cells(instruction: Instruction, style: _Style) -> dict[int, str]:
     return dict.fromkeys(qubits, op.name)
 
 
-def _targets(op: Gate, qubits: tuple[int, ...], args: tuple[Any, ...], controlled: bool, style: _Style) -> dict[int, str]:
+def _targets(
+    op: Gate, qubits: tuple[int, ...], args: tuple[Any, ...], controlled: bool, style: _Style
+) -> dict[int, str]:
     base = _base(op)
     if base == "x" and controlled:
         return {qubits[0]: style.target}
@@ -119,7 +123,7 @@ def _targets(op: Gate, qubits: tuple[int, ...], args: tuple[Any, ...], controlle
     word = base.upper() if len(base) <= 4 else base
     if args and op is not UNITARY:
         word += f"({','.join(_angle(a) for a in args)})"
-    word = word if len(word) <= _LABEL_MAX else word[:_LABEL_MAX - 1] + "~"
+    word = word if len(word) <= _LABEL_MAX else word[: _LABEL_MAX - 1] + "~"
     if len(qubits) == 1:
         return {qubits[0]: f"[{word}]"}
     return {q: f"[{i} {word}]" for i, q in enumerate(qubits)}
@@ -128,6 +132,7 @@ def _targets(op: Gate, qubits: tuple[int, ...], args: tuple[Any, ...], controlle
 def _base(op: Gate) -> str:
     """The name of what a controlled gate does to its targets."""
     from qrealm.circuits.gate_rows import GATES
+
     if not op.controls:
         return op.name
     return next((g.name for g in GATES.values() if not g.controls and g.matrix is op.matrix), op.name[1:])
@@ -139,8 +144,12 @@ def _if_cells(qubits: tuple[int, ...], args: tuple[Any, ...]) -> dict[int, str]:
     cells = {}
     for q in qubits:
         words = [_inner(branch, q) for branch in (then, otherwise)]
-        word = f"[if {bits}={condition.value}: {words[0] or '-'}" + (f" else {words[1]}" if words[1] else "") + "]"
-        cells[q] = word if len(word) <= 2 * _LABEL_MAX else word[:2 * _LABEL_MAX - 2] + "~]"
+        word = (
+            f"[if {bits}={condition.value}: {words[0] or '-'}"
+            + (f" else {words[1]}" if words[1] else "")
+            + "]"
+        )
+        cells[q] = word if len(word) <= 2 * _LABEL_MAX else word[: 2 * _LABEL_MAX - 2] + "~]"
     return cells
 
 

@@ -155,17 +155,25 @@ class Matrix:
         except (TypeError, ValueError, OverflowError) as problem:
             raise MatrixError(f"a unitary needs a square array of numbers: {problem}") from None
         size = len(matrix) if matrix.ndim == 2 else 0
-        if matrix.ndim != 2 or matrix.shape[1] != size or size & (size - 1) or \
-                not 2 <= size <= 1 << MATRIX_QUBITS_MAX:
+        if (
+            matrix.ndim != 2
+            or matrix.shape[1] != size
+            or size & (size - 1)
+            or not 2 <= size <= 1 << MATRIX_QUBITS_MAX
+        ):
             raise MatrixError(
                 f"a unitary got an array of shape {matrix.shape}; the rule is (2^k, 2^k) for k qubits, "
-                f"k from 1 to {MATRIX_QUBITS_MAX}", hint="split a larger matrix into gates")
+                f"k from 1 to {MATRIX_QUBITS_MAX}",
+                hint="split a larger matrix into gates",
+            )
         with np.errstate(all="ignore"):
             error = float(np.abs(matrix.conj().T @ matrix - np.eye(size)).max())
         if not error <= UNITARY_TOLERANCE:  # written so that NaN fails too
             raise MatrixError(
-                f"the matrix is not unitary: U†U differs from the identity by {error:.3g}; the rule is at most "
-                f"{UNITARY_TOLERANCE:g}", hint="check its entries; normalise with scipy.linalg.polar")
+                f"the matrix is not unitary: U†U differs from the identity by {error:.3g}; the rule is "
+                f"at most {UNITARY_TOLERANCE:g}",
+                hint="check its entries; normalise with scipy.linalg.polar",
+            )
         matrix.setflags(write=False)
         self.array = matrix
         self._hash = hash(matrix.tobytes())
@@ -214,8 +222,11 @@ def unknown_gate(name: object) -> UnknownGateError:
     text = name if isinstance(name, str) else repr(name)
     text = text if len(text) <= 40 else text[:37] + "..."
     close = difflib.get_close_matches(text.lower(), _BY_NAME, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(close)}?" if close else \
-        "the gates are listed in qrealm.circuits.gate_rows; use unitary for a matrix of your own"
+    hint = (
+        f"did you mean {' or '.join(close)}?"
+        if close
+        else "the gates are listed in qrealm.circuits.gate_rows; use unitary for a matrix of your own"
+    )
     return UnknownGateError(f"there is no gate called {text!r}", hint=hint)
 
 

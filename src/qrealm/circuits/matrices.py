@@ -24,9 +24,9 @@ def _make(rows: Sequence[Sequence[complex]]) -> ComplexMatrix:
     return np.array(rows, dtype=np.complex128)
 
 
-def constant(rows: Sequence[Sequence[complex]]) -> MatrixFunction:
+def constant(rows: Sequence[Sequence[complex]] | ComplexMatrix) -> MatrixFunction:
     """A function of no parameters that returns a fresh copy of `rows`."""
-    matrix = _make(rows)
+    matrix = np.array(rows, dtype=np.complex128)
     return lambda: matrix.copy()
 
 
@@ -39,9 +39,9 @@ PAULIS = {"I": PAULI_I, "X": PAULI_X, "Y": PAULI_Y, "Z": PAULI_Z}
 
 def pauli_string(letters: str) -> ComplexMatrix:
     """Matrix of a Pauli string; letter i acts on qubit i. The empty string is the 1 x 1 identity."""
-    matrix = np.ones((1, 1), dtype=np.complex128)
+    matrix: ComplexMatrix = np.ones((1, 1), dtype=np.complex128)
     for letter in letters:
-        matrix = np.kron(PAULIS[letter], matrix)
+        matrix = np.kron(PAULIS[letter], matrix).astype(np.complex128, copy=False)
     return matrix
 
 
@@ -90,7 +90,9 @@ def p(lam: float) -> ComplexMatrix:
 def u(theta: float, phi: float, lam: float) -> ComplexMatrix:
     """OpenQASM 3's U(θ, φ, λ)."""
     c, s_ = math.cos(theta / 2), math.sin(theta / 2)
-    return _make([[c, -cmath.exp(1j * lam) * s_], [cmath.exp(1j * phi) * s_, cmath.exp(1j * (phi + lam)) * c]])
+    return _make(
+        [[c, -cmath.exp(1j * lam) * s_], [cmath.exp(1j * phi) * s_, cmath.exp(1j * (phi + lam)) * c]]
+    )
 
 
 def u2(phi: float, lam: float) -> ComplexMatrix:

@@ -11,7 +11,15 @@ from pathlib import Path
 from qrealm.circuits.gate_rows import GATES
 from qrealm.circuits.gates import Gate
 
-SPELLINGS = {"cnot": "cx", "toffoli": "ccx", "fredkin": "cswap", "u1": "p", "u3": "u", "cu1": "cp", "phase": "p"}
+SPELLINGS = {
+    "cnot": "cx",
+    "toffoli": "ccx",
+    "fredkin": "cswap",
+    "u1": "p",
+    "u3": "u",
+    "cu1": "cp",
+    "phase": "p",
+}
 """Other common names that get a method of their own."""
 
 _HEAD = '''"""Builder methods, one per gate. Written by method_writer.py from the gate table: do not edit."""
@@ -67,9 +75,11 @@ def _method(name: str, gate: Gate) -> str:
         typed = "".join(f", {wire}: {'Sequence[int]' if wire == 'controls' else 'int'}" for wire in names)
         arguments, note = f"{angles}{typed}", ""
     call = call.replace("'", '"')
-    return (f"\n    def {name}(self{arguments}) -> Self:\n"
-            f'        """{gate.help}{note}"""\n'
-            f"        return {call}\n")
+    return (
+        f"\n    def {name}(self{arguments}) -> Self:\n"
+        f'        """{gate.help}{note}"""\n'
+        f"        return {call}\n"
+    )
 
 
 def _wires(gate: Gate) -> list[str]:

@@ -44,7 +44,9 @@ class PauliSum:
         for key, coefficient in _read(source):
             total = self._terms.get(key, 0.0) + coefficient
             if not (math.isfinite(total.real) and math.isfinite(total.imag)):
-                raise ObservableError(f"the coefficient of {_text(key)} is {total}; the rule is a finite number")
+                raise ObservableError(
+                    f"the coefficient of {_text(key)} is {total}; the rule is a finite number"
+                )
             self._terms[key] = total
         self._terms = {key: value for key, value in self._terms.items() if value != 0}
 
@@ -79,14 +81,20 @@ class PauliSum:
             ObservableError: a coefficient is not real, or a qubit above 63.
         """
         if self.num_qubits > MASK_QUBITS_MAX:
-            raise ObservableError(f"the observable acts on qubit {self.num_qubits - 1}; "
-                                  f"the rule is 0 to {MASK_QUBITS_MAX - 1}")
+            raise ObservableError(
+                f"the observable acts on qubit {self.num_qubits - 1}; the rule is 0 to {MASK_QUBITS_MAX - 1}"
+            )
         if not self.is_hermitian:
-            raise ObservableError(f"the observable {self} is not Hermitian; the rule is real coefficients",
-                                  hint="take the real and the imaginary part one after the other")
+            raise ObservableError(
+                f"the observable {self} is not Hermitian; the rule is real coefficients",
+                hint="take the real and the imaginary part one after the other",
+            )
         keys = list(self._terms)
-        return (np.array([x for x, _ in keys], dtype=np.uint64), np.array([z for _, z in keys], dtype=np.uint64),
-                np.array([v.real for v in self._terms.values()], dtype=np.float64))
+        return (
+            np.array([x for x, _ in keys], dtype=np.uint64),
+            np.array([z for _, z in keys], dtype=np.uint64),
+            np.array([v.real for v in self._terms.values()], dtype=np.float64),
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PauliSum) and self._terms == other._terms
@@ -139,8 +147,10 @@ class PauliSum:
     __matmul__ = __mul__
 
     def __truediv__(self, other: object) -> PauliSum:
-        if not isinstance(other, numbers.Number) or other == 0:
-            raise ObservableError(f"a Pauli sum is divided by {other!r:.60}; the rule is a number that is not 0")
+        if not isinstance(other, numbers.Number) or complex(other) == 0:  # type: ignore[call-overload]
+            raise ObservableError(
+                f"a Pauli sum is divided by {other!r:.60}; the rule is a number that is not 0"
+            )
         return self * (1 / complex(other))  # type: ignore[call-overload, no-any-return]
 
 
@@ -177,23 +187,30 @@ def _read(source: Any) -> list[tuple[_Key, complex]]:
     if isinstance(source, Mapping):
         return _read(list(source.items()))
     if hasattr(source, "paulis") and hasattr(source, "coeffs"):  # Qiskit's SparsePauliOp
-        return [(_key(label), _coefficient(value))
-                for label, value in zip(source.paulis.to_labels(), source.coeffs, strict=True)]
+        return [
+            (_key(label), _coefficient(value))
+            for label, value in zip(source.paulis.to_labels(), source.coeffs, strict=True)
+        ]
     if hasattr(source, "to_label"):  # Qiskit's Pauli
         sign, label = re.fullmatch(r"([-i]*)([IXYZ]*)", source.to_label()).groups()  # type: ignore[union-attr]
         return [(_key(label), {"": 1, "-": -1, "i": 1j, "-i": -1j}[sign])]
     if isinstance(source, (list, tuple)):
-        terms = []
+        terms: list[tuple[_Key, complex]] = []
         for item in source:
             if not isinstance(item, (list, tuple)) or len(item) != 2 or not isinstance(item[0], str):
-                raise ObservableError(f"a term is {item!r:.60}; the rule is (string, coefficient)",
-                                      hint='[("Z0 Z1", 1.0), ("X2", 0.5)]')
+                raise ObservableError(
+                    f"a term is {item!r:.60}; the rule is (string, coefficient)",
+                    hint='[("Z0 Z1", 1.0), ("X2", 0.5)]',
+                )
             factor = _coefficient(item[1])
             inner = [(_key(item[0]), 1.0 + 0j)] if _LABEL.fullmatch(item[0]) else _parse(item[0])
             terms.extend((key, value * factor) for key, value in inner)
         return terms
-    raise ObservableError(f"an observable is a {type(source).__name__}; the rule is text, a list of (string, "
-                          "coefficient), a PauliSum or a Qiskit SparsePauliOp", hint='PauliSum("Z0 Z1 + 0.5 X2")')
+    raise ObservableError(
+        f"an observable is a {type(source).__name__}; the rule is text, a list of (string, "
+        "coefficient), a PauliSum or a Qiskit SparsePauliOp",
+        hint='PauliSum("Z0 Z1 + 0.5 X2")',
+    )
 
 
 def _coefficient(value: Any) -> complex:
@@ -256,13 +273,19 @@ def _factor(text: str, found: re.Match[str]) -> _Key:
 
 
 def _unreadable(text: str, position: int) -> ObservableError:
-    return ObservableError(f"cannot read the observable {text[:80]!r} at column {position + 1}: "
-                           f"{text[position:position + 20]!r}; the rule is terms such as 0.5 X2 or Z0 Z1, with + or - "
-                           "between them", hint='"Z0 Z1 + 0.5 X2"')
+    return ObservableError(
+        f"cannot read the observable {text[:80]!r} at column {position + 1}: "
+        f"{text[position : position + 20]!r}; the rule is terms such as 0.5 X2 or Z0 Z1, with + or - "
+        "between them",
+        hint='"Z0 Z1 + 0.5 X2"',
+    )
 
 
 def _text(key: _Key) -> str:
     x, z = key
-    words = [f"{'Y' if x >> q & 1 and z >> q & 1 else 'X' if x >> q & 1 else 'Z'}{q}"
-             for q in range((x | z).bit_length()) if (x | z) >> q & 1]
+    words = [
+        f"{'Y' if x >> q & 1 and z >> q & 1 else 'X' if x >> q & 1 else 'Z'}{q}"
+        for q in range((x | z).bit_length())
+        if (x | z) >> q & 1
+    ]
     return " ".join(words) or "I"

@@ -72,7 +72,9 @@ class State:
         self.amplitudes: np.ndarray[Any, np.dtype[np.complex128]] | None = None
         if isinstance(value, str):
             if not value or set(value) - {"0", "1"}:
-                raise StateError(f"initialize got the text {value[:40]!r}; the rule is 0s and 1s, qubit 0 rightmost")
+                raise StateError(
+                    f"initialize got the text {value[:40]!r}; the rule is 0s and 1s, qubit 0 rightmost"
+                )
             self.bits, self.num_qubits = value, len(value)
             return
         try:
@@ -81,18 +83,25 @@ class State:
             raise StateError(f"initialize needs amplitudes or a bit string: {problem}") from None
         size = amplitudes.size
         if amplitudes.ndim != 1 or size < 2 or size & (size - 1):
-            raise StateError(f"initialize got an array of shape {amplitudes.shape}; the rule is (2^k,) for k qubits")
+            raise StateError(
+                f"initialize got an array of shape {amplitudes.shape}; the rule is (2^k,) for k qubits"
+            )
         norm = float(np.linalg.norm(amplitudes))
         if not math.isclose(norm, 1.0, abs_tol=STATE_TOLERANCE):
-            raise StateError(f"initialize got amplitudes of norm {norm:.6g}; the rule is 1 within {STATE_TOLERANCE:g}",
-                             hint="divide them by numpy.linalg.norm(amplitudes)")
+            raise StateError(
+                f"initialize got amplitudes of norm {norm:.6g}; the rule is 1 within {STATE_TOLERANCE:g}",
+                hint="divide them by numpy.linalg.norm(amplitudes)",
+            )
         amplitudes /= norm
         amplitudes.setflags(write=False)
         self.amplitudes, self.num_qubits = amplitudes, size.bit_length() - 1
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self.bits == other.bits and (
-            self.bits is not None or np.array_equal(self.amplitudes, other.amplitudes))  # type: ignore[arg-type]
+        if not isinstance(other, State) or self.bits != other.bits:
+            return False
+        if self.amplitudes is None or other.amplitudes is None:
+            return self.amplitudes is other.amplitudes
+        return np.array_equal(self.amplitudes, other.amplitudes)
 
     def __hash__(self) -> int:
         return hash(self.bits if self.amplitudes is None else self.amplitudes.tobytes())

@@ -52,8 +52,16 @@ class PackedCircuit:
     def digest(self) -> str:
         """Hexadecimal SHA-256 of all of it: equal programs have equal digests on every machine."""
         state = hashlib.sha256(f"{self.num_qubits},{len(self.codes)}".encode())
-        for array in (self.codes, self.num_controls, self.qubit_offsets, self.qubits, self.param_offsets,
-                      self.params, *self.matrices):
+        arrays: tuple[NDArray[Any], ...] = (
+            self.codes,
+            self.num_controls,
+            self.qubit_offsets,
+            self.qubits,
+            self.param_offsets,
+            self.params,
+            *self.matrices,
+        )
+        for array in arrays:
             state.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         return state.hexdigest()
 
@@ -88,7 +96,9 @@ class PackedTemplate:
             ParameterError: a parameter is missing or unknown, or a result is not finite.
         """
         columns = self._columns(values)
-        return self.with_params(self.evaluate({name: np.array([value]) for name, value in columns.items()})[0])
+        return self.with_params(
+            self.evaluate({name: np.array([value]) for name, value in columns.items()})[0]
+        )
 
     def evaluate(self, values: Mapping[Any, Any] | NDArray[np.float64]) -> NDArray[np.float64]:
         """`packed.params` for many parameter sets at once.
@@ -110,14 +120,18 @@ class PackedTemplate:
         except (TypeError, ValueError) as problem:
             raise ParameterError(f"a sweep needs arrays of numbers of one length: {problem}") from None
         if len(shape) != 1:
-            raise ParameterError(f"a sweep got values of shape {shape}; the rule is one number per parameter set")
+            raise ParameterError(
+                f"a sweep got values of shape {shape}; the rule is one number per parameter set"
+            )
         params = np.repeat(self.packed.params[None, :], shape[0], axis=0)
         for expression, slots in self._distinct.items():
             params[:, slots] = np.broadcast_to(expression.evaluate(arrays), shape)[:, None]
         if not np.isfinite(params).all():
             row, slot = np.argwhere(~np.isfinite(params))[0]
             culprit = self.expressions[int(np.searchsorted(self.slots, slot))]
-            raise ParameterError(f"{culprit} is {params[row, slot]} for parameter set {row}; the rule is a finite number")
+            raise ParameterError(
+                f"{culprit} is {params[row, slot]} for parameter set {row}; the rule is a finite number"
+            )
         return params
 
     def with_params(self, params: NDArray[np.float64]) -> PackedCircuit:
@@ -145,13 +159,18 @@ class PackedTemplate:
             wrong = [name for name in named if name not in self.parameters]
             missing = [name for name in self.parameters if name not in named]
             if wrong or missing:
-                raise ParameterError(f"binding got {sorted(map(str, named))}; the circuit's parameters are "
-                                     f"{list(self.parameters)}", hint="give every parameter once, by its name")
+                raise ParameterError(
+                    f"binding got {sorted(map(str, named))}; the circuit's parameters are "
+                    f"{list(self.parameters)}",
+                    hint="give every parameter once, by its name",
+                )
             return named
         array = np.asarray(values, dtype=np.float64)
         if array.ndim not in (1, 2) or array.shape[-1] != len(self.parameters):
-            raise ParameterError(f"binding got an array of shape {array.shape}; the rule is one column for each of "
-                                 f"{list(self.parameters)}")
+            raise ParameterError(
+                f"binding got an array of shape {array.shape}; the rule is one column for each of "
+                f"{list(self.parameters)}"
+            )
         return {name: array[..., column] for column, name in enumerate(self.parameters)}
 
 
@@ -165,28 +184,50 @@ def pack(num_qubits: int, instructions: Iterable[GateInstruction], global_phase:
     try:
         values = np.array(params, dtype=np.float64)
     except (TypeError, ParameterError):
-        raise ParameterError("the circuit has parameters that are not bound yet",
-                             hint="circuit.bind({...}), or pass parameter sets to the run") from None
-    return PackedCircuit(num_qubits, np.array(codes, dtype=np.uint8), np.array(controls, dtype=np.uint8),
-                         np.array(offsets, dtype=np.int32), np.array(qubits, dtype=np.int32),
-                         np.array(param_offsets, dtype=np.int32), values, matrices)
+        raise ParameterError(
+            "the circuit has parameters that are not bound yet",
+            hint="circuit.bind({...}), or pass parameter sets to the run",
+        ) from None
+    return PackedCircuit(
+        num_qubits,
+        np.array(codes, dtype=np.uint8),
+        np.array(controls, dtype=np.uint8),
+        np.array(offsets, dtype=np.int32),
+        np.array(qubits, dtype=np.int32),
+        np.array(param_offsets, dtype=np.int32),
+        values,
+        matrices,
+    )
 
 
-def pack_template(num_qubits: int, instructions: Iterable[GateInstruction], parameters: Sequence[str],
-                  global_phase: Any = 0.0) -> PackedTemplate:
+def pack_template(
+    num_qubits: int,
+    instructions: Iterable[GateInstruction],
+    parameters: Sequence[str],
+    global_phase: Any = 0.0,
+) -> PackedTemplate:
     """Packs gates some of whose parameters are expressions of `parameters`."""
     codes, controls, offsets, qubits, param_offsets, params, matrices = _flatten(instructions, global_phase)
     slots = [index for index, value in enumerate(params) if isinstance(value, ParameterExpression)]
     expressions = tuple(params[index] for index in slots)
     for index in slots:
         params[index] = np.nan
-    packed = PackedCircuit(num_qubits, np.array(codes, dtype=np.uint8), np.array(controls, dtype=np.uint8),
-                           np.array(offsets, dtype=np.int32), np.array(qubits, dtype=np.int32),
-                           np.array(param_offsets, dtype=np.int32), np.array(params, dtype=np.float64), matrices)
+    packed = PackedCircuit(
+        num_qubits,
+        np.array(codes, dtype=np.uint8),
+        np.array(controls, dtype=np.uint8),
+        np.array(offsets, dtype=np.int32),
+        np.array(qubits, dtype=np.int32),
+        np.array(param_offsets, dtype=np.int32),
+        np.array(params, dtype=np.float64),
+        matrices,
+    )
     return PackedTemplate(packed, tuple(parameters), np.array(slots, dtype=np.int64), expressions)
 
 
-_Flat = tuple[list[int], list[int], list[int], list[int], list[int], list[Any], tuple[NDArray[np.complex128], ...]]
+_Flat = tuple[
+    list[int], list[int], list[int], list[int], list[int], list[Any], tuple[NDArray[np.complex128], ...]
+]
 
 
 def _flatten(instructions: Iterable[GateInstruction], global_phase: Any) -> _Flat:

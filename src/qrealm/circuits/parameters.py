@@ -23,8 +23,17 @@ EXPRESSION_DEPTH_MAX = 200
 """Deepest tree of arithmetic: evaluation recurses, and Python's own limit is 1000 frames."""
 
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin, "arccos": np.arccos,
-    "arctan": np.arctan, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sign": np.sign,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "arcsin": np.arcsin,
+    "arccos": np.arccos,
+    "arctan": np.arctan,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "sign": np.sign,
 }
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3, "**": 4}
 
@@ -38,6 +47,7 @@ class ParameterExpression:
     """
 
     __slots__ = ("_depth", "args", "op")
+    _depth: int
 
     def __init__(self, op: str, args: tuple[Any, ...]) -> None:
         self.op = op
@@ -46,7 +56,9 @@ class ParameterExpression:
         if self._depth > EXPRESSION_DEPTH_MAX:
             raise ParameterError(
                 f"an expression of parameters is nested {self._depth} deep; the rule is at most "
-                f"{EXPRESSION_DEPTH_MAX}", hint="bind some of its parameters first, or add terms pairwise")
+                f"{EXPRESSION_DEPTH_MAX}",
+                hint="bind some of its parameters first, or add terms pairwise",
+            )
 
     def __add__(self, other: object) -> ParameterExpression:
         return _binary("+", self, other)
@@ -147,8 +159,9 @@ class ParameterExpression:
             try:
                 return values[self.args[0]]
             except KeyError:
-                raise ParameterError(f"parameter {self.args[0]!r} has no value",
-                                     hint=f"bind it: {{{self.args[0]!r}: 0.1}}") from None
+                raise ParameterError(
+                    f"parameter {self.args[0]!r} has no value", hint=f"bind it: {{{self.args[0]!r}: 0.1}}"
+                ) from None
         operands = [a.evaluate(values) if isinstance(a, ParameterExpression) else a for a in self.args]
         with np.errstate(all="ignore"):  # a result that is not finite is reported where it is used
             return _apply(self.op, operands)
@@ -168,11 +181,11 @@ class ParameterExpression:
             return lift(1.0 if self.op == "parameter" and self.args[0] == name else 0.0)
         if all(p.name != name for p in self.parameters):
             return lift(0.0)
-        f = self.args[0]
+        f: ParameterExpression = self.args[0]
         df = f.derivative(name)
         if len(self.args) == 1:
             return df * _outer_derivative(self.op, f, self)
-        g = self.args[1]
+        g: ParameterExpression = self.args[1]
         dg = g.derivative(name)
         if self.op in "+-":
             return df + dg if self.op == "+" else df - dg
@@ -195,7 +208,9 @@ class ParameterExpression:
     def __float__(self) -> float:
         if self.parameters:
             names = ", ".join(p.name for p in self.parameters)
-            raise ParameterError(f"{self} has no value yet: {names} unbound", hint="bind the parameters first")
+            raise ParameterError(
+                f"{self} has no value yet: {names} unbound", hint="bind the parameters first"
+            )
         return float(self.evaluate({}))
 
     def __str__(self) -> str:
@@ -235,7 +250,9 @@ class Parameter(ParameterExpression):
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str) or not name:
-            raise ParameterError(f"Parameter({name!r}): the name must be non-empty text", hint='Parameter("theta")')
+            raise ParameterError(
+                f"Parameter({name!r}): the name must be non-empty text", hint='Parameter("theta")'
+            )
         super().__init__("parameter", (name,))
 
     @property
@@ -272,8 +289,10 @@ def real(value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"a parameter must be a real number, got {_short(value)}") from None
     if isinstance(value, (str, bytes)):
-        raise ParameterError(f"a parameter must be a real number, got the text {_short(value)}",
-                             hint='for a parameter that is bound later use Parameter("theta")')
+        raise ParameterError(
+            f"a parameter must be a real number, got the text {_short(value)}",
+            hint='for a parameter that is bound later use Parameter("theta")',
+        )
     if not math.isfinite(number):
         raise ParameterError(f"a parameter must be finite, got {number}")
     return number
@@ -321,8 +340,11 @@ def _apply(op: str, values: list[Any]) -> Any:
     if op == "*":
         return values[0] * values[1]
     if op == "/":
-        return np.divide(values[0], values[1]) if isinstance(values[1], (int, float, np.ndarray)) \
+        return (
+            np.divide(values[0], values[1])
+            if isinstance(values[1], (int, float, np.ndarray))
             else values[0] / values[1]
+        )
     if op == "**":
         if isinstance(values[0], (int, float, np.ndarray)):  # float64, so that a negative power is no error
             return np.power(np.asarray(values[0], dtype=np.float64), values[1])[()]

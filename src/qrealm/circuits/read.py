@@ -22,7 +22,7 @@ TEXT_BYTES_MAX = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A row of the registry: objects of which kind, and what reads them (with the caller's further arguments)."""
+    """A row of the registry: which objects, and what reads them (with the caller's further arguments)."""
 
     name: str
     accepts: Callable[[Any], bool]
@@ -47,12 +47,16 @@ def read(source: Any, *args: Any, **kwargs: Any) -> Circuit:
     for row in FORMATS:
         if row.accepts(source):
             if (args or kwargs) and row.name != "PennyLane":
-                raise SourceKindError(f"read() got arguments besides the source, which is {row.name}",
-                                      hint="only a PennyLane QNode takes arguments")
+                raise SourceKindError(
+                    f"read() got arguments besides the source, which is {row.name}",
+                    hint="only a PennyLane QNode takes arguments",
+                )
             return row.read(source, *args, **kwargs)
     known = ", ".join(row.name for row in FORMATS)
-    raise SourceKindError(f"read() got a {type(source).__module__}.{type(source).__qualname__}",
-                          rule=f"a source is one of: {known}")
+    raise SourceKindError(
+        f"read() got a {type(source).__module__}.{type(source).__qualname__}",
+        rule=f"a source is one of: {known}",
+    )
 
 
 def looks_like_text(source: str) -> bool:
@@ -79,12 +83,18 @@ def read_file(path: str | os.PathLike[str]) -> Circuit:
             raise SourceFileError(f"{name} is larger than {TEXT_BYTES_MAX >> 30} GiB", source=name)
         text = Path(name).read_bytes().decode("utf-8")
     except UnicodeDecodeError as problem:
-        raise SourceFileError(f"{name} is not UTF-8 text: {problem.reason} at byte {problem.start}",
-                              source=name, hint="OpenQASM and JSON programs are text") from problem
+        raise SourceFileError(
+            f"{name} is not UTF-8 text: {problem.reason} at byte {problem.start}",
+            source=name,
+            hint="OpenQASM and JSON programs are text",
+        ) from problem
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        raise SourceFileError(f"cannot read the file {name[:200]!r}: {reason}", source=name[:200],
-                              hint="give the path of a file, or the text of a program") from problem
+        raise SourceFileError(
+            f"cannot read the file {name[:200]!r}: {reason}",
+            source=name[:200],
+            hint="give the path of a file, or the text of a program",
+        ) from problem
     return read_text(text, name)
 
 
@@ -93,13 +103,24 @@ def _read_json(text: str, name: str) -> Circuit:
         value = json.loads(text)
     except json.JSONDecodeError as problem:
         line, column, row = place(text, problem.pos)
-        raise SchemaError(f"not JSON: {problem.msg}", source=name, line=line, column=column, text=row,
-                          rule="a program that starts with { or [ is JSON") from problem
+        raise SchemaError(
+            f"not JSON: {problem.msg}",
+            source=name,
+            line=line,
+            column=column,
+            text=row,
+            rule="a program that starts with { or [ is JSON",
+        ) from problem
     except (RecursionError, ValueError) as problem:
-        raise SchemaError(f"not JSON that can be read: {type(problem).__name__}", source=name,
-                          rule="nesting and numbers of moderate size") from problem
+        raise SchemaError(
+            f"not JSON that can be read: {type(problem).__name__}",
+            source=name,
+            rule="nesting and numbers of moderate size",
+        ) from problem
     if not isinstance(value, dict):
-        raise SchemaError("the JSON is a list", source=name, rule='an object: {"num_qubits": 2, "gates": [...]}')
+        raise SchemaError(
+            "the JSON is a list", source=name, rule='an object: {"num_qubits": 2, "gates": [...]}'
+        )
     return _read_mapping(value, name)
 
 
@@ -108,8 +129,11 @@ def _read_mapping(source: Mapping[str, Any], name: str = "<dict>") -> Circuit:
         return ionq.read_ionq(source, name)
     if is_dict_form(source) or not source:
         return read_dict(source, name)
-    raise SchemaError(f"neither our dict form nor IonQ's: the fields are {sorted(map(str, source))[:8]}", source=name,
-                      rule='{"num_qubits": 2, "gates": [...]}')
+    raise SchemaError(
+        f"neither our dict form nor IonQ's: the fields are {sorted(map(str, source))[:8]}",
+        source=name,
+        rule='{"num_qubits": 2, "gates": [...]}',
+    )
 
 
 def _read_string(source: str) -> Circuit:

@@ -28,9 +28,7 @@ def final_measurements(instructions: Sequence[Instruction]) -> dict[int, int] | 
                 return None
             measured.add(qubits[0])
             by_clbit[args[0]] = qubits[0]
-        elif op is IF:
-            return None
-        elif op is not BARRIER and not measured.isdisjoint(qubits):
+        elif op is IF or (op is not BARRIER and not measured.isdisjoint(qubits)):
             return None
     return {qubit: clbit for clbit, qubit in by_clbit.items()}
 
@@ -52,7 +50,7 @@ def cut(num_qubits: int, instructions: Sequence[Instruction], global_phase: floa
 
 
 def gates_only(num_qubits: int, instructions: Sequence[Instruction]) -> list[GateInstruction] | None:
-    """The gates, with preparations of fresh qubits as gates, when that and final measurements are all; else None."""
+    """The gates (preparations of fresh qubits too) when only final measurements follow; else None."""
     if final_measurements(instructions) is None:
         return None
     cutter = _Cutter(num_qubits, 0.0)
@@ -62,7 +60,9 @@ def gates_only(num_qubits: int, instructions: Sequence[Instruction]) -> list[Gat
     return None if cutter.segments else cutter.gates
 
 
-def terminal_map(num_qubits: int, instructions: Sequence[Instruction], special: bool) -> dict[int, int] | None:
+def terminal_map(
+    num_qubits: int, instructions: Sequence[Instruction], special: bool
+) -> dict[int, int] | None:
     """`Circuit.terminal_measurements`; `special` tells whether there is anything but gates."""
     everything = {qubit: qubit for qubit in range(num_qubits)}
     if not special:
@@ -121,8 +121,11 @@ class _Cutter:
     def measure(self, qubits: tuple[int, ...], clbits: tuple[int, ...]) -> None:
         self.flush()
         last = self.segments[-1] if self.segments else None
-        if isinstance(last, Measurement) and set(last.qubits).isdisjoint(qubits) and \
-                set(last.clbits).isdisjoint(clbits):
+        if (
+            isinstance(last, Measurement)
+            and set(last.qubits).isdisjoint(qubits)
+            and set(last.clbits).isdisjoint(clbits)
+        ):
             self.segments[-1] = Measurement(last.qubits + qubits, last.clbits + clbits)
         else:
             self.segments.append(Measurement(qubits, clbits))
@@ -139,8 +142,9 @@ class _Cutter:
         self.touched.update(qubits)
         if state.amplitudes is None:
             bits = state.bits or ""
-            self.gates.extend((GATES["x"], (q,), ()) for q, bit in zip(qubits, reversed(bits), strict=True)
-                              if bit == "1")
+            self.gates.extend(
+                (GATES["x"], (q,), ()) for q, bit in zip(qubits, reversed(bits), strict=True) if bit == "1"
+            )
         elif len(qubits) <= MATRIX_QUBITS_MAX:
             self.gates.append((UNITARY, qubits, (preparation(state.amplitudes),)))
         else:

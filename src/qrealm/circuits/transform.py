@@ -23,7 +23,7 @@ def count(instructions: Iterable[Instruction]) -> dict[str, int]:
 
 
 def depth(instructions: Iterable[Instruction]) -> int:
-    """Longest chain of instructions through shared qubits or classical bits; barriers order, and add nothing."""
+    """Longest chain of instructions through shared qubits or bits; barriers order, and add nothing."""
     level: dict[tuple[str, int], int] = {}
     for op, qubits, args in instructions:
         lines = [("q", q) for q in qubits] + [("c", c) for c in _clbits(op, args)]
@@ -107,8 +107,10 @@ def control(circuit: Circuit, controls: int) -> Circuit:
 def power(circuit: Circuit, exponent: int) -> Circuit:
     """See `Circuit.power`."""
     if not isinstance(exponent, int) or abs(exponent) * max(1, len(circuit)) > 10_000_000:
-        raise GateShapeError(f"power got {exponent!r:.60}; the rule is an integer, with at most 10,000,000 instructions "
-                             "in the result")
+        raise GateShapeError(
+            f"power got {exponent!r:.60}; the rule is an integer, with at most 10,000,000 instructions "
+            "in the result"
+        )
     base = circuit if exponent >= 0 else inverse(circuit)
     twin = _blank(circuit, circuit.num_qubits)
     twin._ops = list(_gates(base, "power")) * abs(exponent)
@@ -119,12 +121,16 @@ def power(circuit: Circuit, exponent: int) -> Circuit:
 
 def bind(circuit: Circuit, values: Mapping[Any, Any]) -> Circuit:
     """See `Circuit.bind`."""
-    named = {getattr(key, "name", key): value if isinstance(value, ParameterExpression) else real(value)
-             for key, value in values.items()}
+    named = {
+        getattr(key, "name", key): value if isinstance(value, ParameterExpression) else real(value)
+        for key, value in values.items()
+    }
     wrong = [name for name in named if name not in circuit._parameters]
     if wrong:
-        raise ParameterError(f"bind got {wrong}; the circuit's parameters are {list(circuit._parameters)}",
-                             hint="give parameters by their names")
+        raise ParameterError(
+            f"bind got {wrong}; the circuit's parameters are {list(circuit._parameters)}",
+            hint="give parameters by their names",
+        )
     twin = circuit.copy()
     twin._cache.clear()
     twin._parameters.clear()
@@ -142,23 +148,36 @@ def _bound(twin: Circuit, instruction: Instruction, named: Mapping[str, Any]) ->
     if not any(isinstance(arg, ParameterExpression) for arg in args):
         return instruction
     try:
-        return (op, qubits, tuple(twin._parameter(a.substitute(named)) if isinstance(a, ParameterExpression) else a
-                                  for a in args))
+        return (
+            op,
+            qubits,
+            tuple(
+                twin._parameter(a.substitute(named)) if isinstance(a, ParameterExpression) else a
+                for a in args
+            ),
+        )
     except ParameterError as problem:
-        raise ParameterError(f"bind: {op.name} on {list(qubits)}: {problem.message}", hint=problem.hint) from None
+        raise ParameterError(
+            f"bind: {op.name} on {list(qubits)}: {problem.message}", hint=problem.hint
+        ) from None
 
 
-def moved(circuit: Circuit, other: Circuit, qubits: Sequence[int] | None,
-          clbits: Sequence[int] | None) -> list[Instruction]:
+def moved(
+    circuit: Circuit, other: Circuit, qubits: Sequence[int] | None, clbits: Sequence[int] | None
+) -> list[Instruction]:
     """The instructions of `other` on the qubits and bits of `circuit`."""
     wires = check_qubits(circuit, tuple(range(other.num_qubits) if qubits is None else qubits), "compose")
     if len(wires) != other.num_qubits:
-        raise QubitError(f"compose got {len(wires)} qubits for a circuit of {other.num_qubits}; "
-                         "the rule is as many as it has")
+        raise QubitError(
+            f"compose got {len(wires)} qubits for a circuit of {other.num_qubits}; "
+            "the rule is as many as it has"
+        )
     places = tuple(range(other.num_clbits) if clbits is None else clbits)
     if len(places) != other.num_clbits or len(set(places)) != len(places):
-        raise QubitError(f"compose got the classical bits {list(places)} for a circuit with {other.num_clbits}; "
-                         "the rule is as many as it has, none twice")
+        raise QubitError(
+            f"compose got the classical bits {list(places)} for a circuit with {other.num_clbits}; "
+            "the rule is as many as it has, none twice"
+        )
     bits = tuple(check_clbit(circuit, place, "compose") for place in places)
     return [_moved(instruction, wires, bits) for instruction in other._ops]
 
@@ -188,9 +207,14 @@ def body(circuit: Circuit, branch: Circuit) -> tuple[Instruction, ...]:
 def _gates(circuit: Circuit, method: str) -> list[Instruction]:
     for op, qubits, _ in circuit._ops:
         if not isinstance(op, Gate) and op is not BARRIER:
-            hint = "give the state's preparation as gates" if op is INITIALIZE else "leave measurements for the end"
-            raise NotUnitaryError(f"{method}() needs a circuit of gates; it has {op.name} on qubits {list(qubits)}",
-                                  hint=hint)
+            hint = (
+                "give the state's preparation as gates"
+                if op is INITIALIZE
+                else "leave measurements for the end"
+            )
+            raise NotUnitaryError(
+                f"{method}() needs a circuit of gates; it has {op.name} on qubits {list(qubits)}", hint=hint
+            )
     return circuit._ops
 
 

@@ -1,4 +1,4 @@
-"""Values that leave this package: registers, and the segments of a circuit that a simulator executes in turn."""
+"""Values that leave this package: registers, and the segments that a simulator executes in turn."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ def random_unitary(rng: np.random.Generator, num_qubits: int) -> np.ndarray:
     return np.linalg.qr(rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size)))[0]
 
 
-def random_circuit(seed: int, num_qubits: int = 5, length: int = 30, *, leave_out: tuple[str, ...] = ()) -> Circuit:
+def random_circuit(
+    seed: int, num_qubits: int = 5, length: int = 30, *, leave_out: tuple[str, ...] = ()
+) -> Circuit:
     """Gates of the table (but for `leave_out`) on random qubits, some under one or two added controls."""
     rng = np.random.default_rng(seed)
     circuit = Circuit(num_qubits, global_phase=float(rng.uniform(-3, 3)))
@@ -30,6 +32,10 @@ def random_circuit(seed: int, num_qubits: int = 5, length: int = 30, *, leave_ou
             continue
         wires = rng.permutation(num_qubits).tolist()
         extra = int(rng.integers(0, min(3, num_qubits - count + 1))) if "controls" not in leave_out else 0
-        circuit.append(gate, wires[:count], rng.uniform(-3, 3, gate.num_params).tolist(),
-                       controls=wires[count:count + extra])
+        circuit.append(
+            gate,
+            wires[:count],
+            rng.uniform(-3, 3, gate.num_params).tolist(),
+            controls=wires[count : count + extra],
+        )
     return circuit

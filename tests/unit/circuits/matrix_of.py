@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from reference.dense import DenseSimulator
 
 from qrealm.circuits import Circuit, PackedCircuit
+from reference.dense import DenseSimulator
 
 
 def matrix_of(circuit: Circuit | PackedCircuit) -> NDArray[np.complex128]:

@@ -6,9 +6,6 @@ import pickle
 
 import numpy as np
 import pytest
-from reference.dense import DenseSimulator
-from unit.circuits.draws import random_circuit, random_unitary
-from unit.circuits.matrix_of import matrix_of
 
 from qrealm.base.errors import (
     CircuitError,
@@ -23,6 +20,9 @@ from qrealm.base.errors import (
 from qrealm.circuits import Circuit, Parameter
 from qrealm.circuits.segments import preparation
 from qrealm.circuits.types import Conditional, Initialize, Measurement, Reset, UnitarySegment
+from reference.dense import DenseSimulator
+from unit.circuits.draws import random_circuit, random_unitary
+from unit.circuits.matrix_of import matrix_of
 
 
 def test_chaining_and_counts() -> None:
@@ -37,34 +37,41 @@ def test_one_qubit_gates_take_several_qubits() -> None:
     assert Circuit(3).h(range(3)) == Circuit(3).h(0).h(1).h(2)
 
 
-@pytest.mark.parametrize("build,kind,words", [
-    (lambda c: c.append("foo", [0]), UnknownGateError, "no gate called 'foo'"),
-    (lambda c: c.append("cx", [0]), GateShapeError, "cx got 1 qubits; the rule is exactly 2"),
-    (lambda c: c.append("mcx", [0]), GateShapeError, "at least 2"),
-    (lambda c: c.append("rx", [0]), GateShapeError, r"rx got 0 parameters; the rule is 1 \(theta\)"),
-    (lambda c: c.cx(0, 0), QubitError, "none is named twice"),
-    (lambda c: c.h(3), QubitError, "h got qubit 3; the rule is 0 to 2"),
-    (lambda c: c.h(-1), QubitError, "h got qubit -1"),
-    (lambda c: c.h("a"), QubitError, "the rule is an integer"),
-    (lambda c: c.h(0.5), QubitError, "the rule is an integer"),
-    (lambda c: c.rx(float("nan"), 0), ParameterError, r"rx\(theta\): a parameter must be finite, got nan"),
-    (lambda c: c.rx(float("inf"), 0), ParameterError, "finite"),
-    (lambda c: c.rx("pi", 0), ParameterError, "real number"),
-    (lambda c: c.rx(1j, 0), ParameterError, "real number"),
-    (lambda c: c.unitary([[1, 0], [0, 2]], 0), MatrixError, "not unitary"),
-    (lambda c: c.unitary(np.eye(4), 0), GateShapeError, "unitary got 1 qubits; the rule is exactly 2"),
-    (lambda c: c.initialize([1, 1]), StateError, "norm 1.41421"),
-    (lambda c: c.initialize([1, 0, 0]), StateError, "shape"),
-    (lambda c: c.initialize("012"), StateError, "0s and 1s"),
-    (lambda c: c.initialize("01", 0), GateShapeError, "2 qubits for 1 qubits"),
-    (lambda c: c.measure([0, 1], [0]), QubitError, "2 qubits and 1 classical bits"),
-    (lambda c: c.if_(0, 2), QubitError, "0 to 1"),
-    (lambda c: c.if_("c"), QubitError, "the register 'c'"),
-    (lambda c: c.compose(Circuit(2), [0]), QubitError, "rule is as many"),
-    (lambda c: c.append("x", [0], controls=[1], control_state=2), GateShapeError, "0 to 1"),
-    (lambda c: c.power(0.5), GateShapeError, "integer"),
-    (lambda c: c.bind(theta=1.0), ParameterError, "bind got \\['theta'\\]"),
-])
+@pytest.mark.parametrize(
+    "build,kind,words",
+    [
+        (lambda c: c.append("foo", [0]), UnknownGateError, "no gate called 'foo'"),
+        (lambda c: c.append("cx", [0]), GateShapeError, "cx got 1 qubits; the rule is exactly 2"),
+        (lambda c: c.append("mcx", [0]), GateShapeError, "at least 2"),
+        (lambda c: c.append("rx", [0]), GateShapeError, r"rx got 0 parameters; the rule is 1 \(theta\)"),
+        (lambda c: c.cx(0, 0), QubitError, "none is named twice"),
+        (lambda c: c.h(3), QubitError, "h got qubit 3; the rule is 0 to 2"),
+        (lambda c: c.h(-1), QubitError, "h got qubit -1"),
+        (lambda c: c.h("a"), QubitError, "the rule is an integer"),
+        (lambda c: c.h(0.5), QubitError, "the rule is an integer"),
+        (
+            lambda c: c.rx(float("nan"), 0),
+            ParameterError,
+            r"rx\(theta\): a parameter must be finite, got nan",
+        ),
+        (lambda c: c.rx(float("inf"), 0), ParameterError, "finite"),
+        (lambda c: c.rx("pi", 0), ParameterError, "real number"),
+        (lambda c: c.rx(1j, 0), ParameterError, "real number"),
+        (lambda c: c.unitary([[1, 0], [0, 2]], 0), MatrixError, "not unitary"),
+        (lambda c: c.unitary(np.eye(4), 0), GateShapeError, "unitary got 1 qubits; the rule is exactly 2"),
+        (lambda c: c.initialize([1, 1]), StateError, "norm 1.41421"),
+        (lambda c: c.initialize([1, 0, 0]), StateError, "shape"),
+        (lambda c: c.initialize("012"), StateError, "0s and 1s"),
+        (lambda c: c.initialize("01", 0), GateShapeError, "2 qubits for 1 qubits"),
+        (lambda c: c.measure([0, 1], [0]), QubitError, "2 qubits and 1 classical bits"),
+        (lambda c: c.if_(0, 2), QubitError, "0 to 1"),
+        (lambda c: c.if_("c"), QubitError, "the register 'c'"),
+        (lambda c: c.compose(Circuit(2), [0]), QubitError, "rule is as many"),
+        (lambda c: c.append("x", [0], controls=[1], control_state=2), GateShapeError, "0 to 1"),
+        (lambda c: c.power(0.5), GateShapeError, "integer"),
+        (lambda c: c.bind(theta=1.0), ParameterError, "bind got \\['theta'\\]"),
+    ],
+)
 def test_what_is_refused(build, kind, words) -> None:
     with pytest.raises(kind, match=words) as caught:
         build(Circuit(3))
@@ -93,9 +100,17 @@ def test_packed_arrays() -> None:
     assert packed.qubits.tolist() == [2, 0, 1]
     assert packed.param_offsets.tolist() == [0, 1, 2, 3]
     assert packed.params.tolist() == [0.25, 0.5, 0.0]
-    assert [a.dtype.name for a in (packed.codes, packed.num_controls, packed.qubit_offsets, packed.qubits,
-                                   packed.param_offsets, packed.params)] == [
-        "uint8", "uint8", "int32", "int32", "int32", "float64"]
+    assert [
+        a.dtype.name
+        for a in (
+            packed.codes,
+            packed.num_controls,
+            packed.qubit_offsets,
+            packed.qubits,
+            packed.param_offsets,
+            packed.params,
+        )
+    ] == ["uint8", "uint8", "int32", "int32", "int32", "float64"]
     assert packed.matrices[0].flags.c_contiguous
 
 
@@ -142,10 +157,23 @@ def test_copy_is_independent_and_pickle_keeps_everything() -> None:
 
 
 def test_digest_sees_every_difference() -> None:
-    circuits = [Circuit(2), Circuit(3), Circuit(2).h(0), Circuit(2).h(1), Circuit(2).rx(0.1, 0), Circuit(2).rx(0.2, 0),
-                Circuit(2, global_phase=1.0), Circuit(2).unitary(np.eye(2), 0), Circuit(2).initialize("1", 0),
-                Circuit(2).unitary(np.diag([1, -1]), 0), Circuit(2).initialize([1, 0], 0), Circuit(2).measure(0),
-                Circuit(2).measure(0, 1), Circuit(2).rx(Parameter("a"), 0), Circuit(2).rx(Parameter("b"), 0)]
+    circuits = [
+        Circuit(2),
+        Circuit(3),
+        Circuit(2).h(0),
+        Circuit(2).h(1),
+        Circuit(2).rx(0.1, 0),
+        Circuit(2).rx(0.2, 0),
+        Circuit(2, global_phase=1.0),
+        Circuit(2).unitary(np.eye(2), 0),
+        Circuit(2).initialize("1", 0),
+        Circuit(2).unitary(np.diag([1, -1]), 0),
+        Circuit(2).initialize([1, 0], 0),
+        Circuit(2).measure(0),
+        Circuit(2).measure(0, 1),
+        Circuit(2).rx(Parameter("a"), 0),
+        Circuit(2).rx(Parameter("b"), 0),
+    ]
     assert len({c.digest for c in circuits}) == len(circuits)
 
 
@@ -192,7 +220,13 @@ def test_if_with_both_branches_and_registers() -> None:
 
 def test_reset_after_use_stays_in_order() -> None:
     circuit = Circuit(1).h(0).measure(0, 0).reset(0).h(0).measure(0, 1)
-    assert [type(s) for s in circuit.segments()] == [UnitarySegment, Measurement, Reset, UnitarySegment, Measurement]
+    assert [type(s) for s in circuit.segments()] == [
+        UnitarySegment,
+        Measurement,
+        Reset,
+        UnitarySegment,
+        Measurement,
+    ]
 
 
 def test_a_body_that_fails_leaves_nothing_behind() -> None:
@@ -230,7 +264,11 @@ def test_initialize_beyond_a_matrix_and_on_used_qubits() -> None:
     assert large.terminal_measurements is not None
     with pytest.raises(NotUnitaryError):
         large.packed()
-    assert [type(s) for s in Circuit(1).h(0).initialize("1").segments()] == [UnitarySegment, Reset, UnitarySegment]
+    assert [type(s) for s in Circuit(1).h(0).initialize("1").segments()] == [
+        UnitarySegment,
+        Reset,
+        UnitarySegment,
+    ]
 
 
 @pytest.mark.parametrize("method", ["inverse", "control", "packed"])

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from unit.circuits.draws import random_circuit, random_unitary
-from unit.circuits.matrix_of import assert_same_up_to_phase, matrix_of
 
 from qrealm.base.errors import QrealmError, SourceKindError, UnsupportedError
 from qrealm.circuits import Circuit, Parameter, PauliSum, read
+from unit.circuits.draws import random_circuit, random_unitary
+from unit.circuits.matrix_of import assert_same_up_to_phase, matrix_of
 
 
 def bit_reversed(matrix: np.ndarray) -> np.ndarray:
@@ -32,6 +32,7 @@ def qiskit():
 def test_random_qiskit_circuits(qiskit, seed: int) -> None:
     from qiskit.circuit.random import random_circuit as theirs
     from qiskit.quantum_info import Operator
+
     source = theirs(4, 6, max_operands=4, seed=seed)
     assert np.allclose(matrix_of(read(source)), Operator(source).data, atol=1e-9)
 
@@ -39,6 +40,7 @@ def test_random_qiskit_circuits(qiskit, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_to_qiskit_and_back(qiskit, seed: int) -> None:
     from qiskit.quantum_info import Operator
+
     circuit = random_circuit(seed, 5, 25)
     written = circuit.to_qiskit()
     assert np.allclose(Operator(written).data, matrix_of(circuit), atol=1e-9)
@@ -50,7 +52,9 @@ def test_to_qiskit_and_back(qiskit, seed: int) -> None:
 def test_qiskit_reads_our_openqasm(qiskit, seed: int) -> None:
     from qiskit import qasm2, qasm3
     from qiskit.quantum_info import Operator
+
     from unit.circuits.test_writers import NOT_IN_2
+
     circuit = random_circuit(seed, 4, 15, leave_out=(*NOT_IN_2, "controls"))
     assert_same_up_to_phase(Operator(qasm2.loads(circuit.to_qasm2())).data, matrix_of(circuit))
     pytest.importorskip("qiskit_qasm3_import")
@@ -61,7 +65,21 @@ def test_qiskit_reads_our_openqasm(qiskit, seed: int) -> None:
 def test_qiskits_openqasm_3_is_read(qiskit) -> None:
     from qiskit import qasm3
     from qiskit.quantum_info import Operator
-    others = ("unitary", "ms", "zz", "gpi", "gpi2", "sy", "sydg", "siswap", "siswapdg", "iswapdg", "csxdg", "rv")
+
+    others = (
+        "unitary",
+        "ms",
+        "zz",
+        "gpi",
+        "gpi2",
+        "sy",
+        "sydg",
+        "siswap",
+        "siswapdg",
+        "iswapdg",
+        "csxdg",
+        "rv",
+    )
     source = random_circuit(2, 4, 20, leave_out=others).to_qiskit()
     assert_same_up_to_phase(matrix_of(read(qasm3.dumps(source))), Operator(source).data)
 
@@ -70,6 +88,7 @@ def test_qiskit_controls_states_and_definitions(qiskit) -> None:
     from qiskit import QuantumCircuit
     from qiskit.circuit.library import QFTGate, RXGate, UnitaryGate, XGate
     from qiskit.quantum_info import Operator
+
     rng = np.random.default_rng(1)
     source = QuantumCircuit(4, global_phase=0.3)
     source.append(XGate().control(2, ctrl_state=1), [0, 1, 2])
@@ -88,6 +107,7 @@ def test_qiskit_controls_states_and_definitions(qiskit) -> None:
 
 def test_qiskit_registers_measurements_and_conditions(qiskit) -> None:
     from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+
     q, c, d = QuantumRegister(2, "q"), ClassicalRegister(2, "c"), ClassicalRegister(1, "d")
     source = QuantumCircuit(q, c, d)
     source.initialize("10", q)
@@ -118,6 +138,7 @@ def test_qiskit_parameters(qiskit) -> None:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter as Theirs
     from qiskit.circuit import ParameterVector
+
     a, vector = Theirs("a"), ParameterVector("v", 12)
     source = QuantumCircuit(1)
     source.rx(2 * a + 1, 0)
@@ -133,6 +154,7 @@ def test_qiskit_parameters(qiskit) -> None:
 
 def test_qiskit_observables(qiskit) -> None:
     from qiskit.quantum_info import Pauli, SparsePauliOp
+
     assert PauliSum(SparsePauliOp(["IXZ", "YII"], [0.5, -1])) == PauliSum("0.5 Z0 X1 - Y2")
     assert PauliSum(Pauli("-XZ")) == PauliSum("-1 Z0 X1")
 
@@ -163,19 +185,36 @@ def test_random_cirq_circuits(cirq, seed: int) -> None:
 def test_cirq_gates(cirq) -> None:
     a, b, c = cirq.LineQubit.range(3)
     source = cirq.Circuit(
-        cirq.X(a) ** 0.3, cirq.rx(0.4)(b), cirq.ZZ(a, b) ** 0.5, cirq.CZ(a, c) ** 0.25, cirq.ISWAP(b, c) ** 0.5,
-        cirq.X(c).controlled_by(a, b, control_values=[0, 1]), cirq.PhasedXZGate(
-            x_exponent=0.1, z_exponent=0.2, axis_phase_exponent=0.3)(a), cirq.FSimGate(0.3, 0.4)(a, c),
-        cirq.MatrixGate(random_unitary(np.random.default_rng(1), 2))(c, a), cirq.global_phase_operation(1j),
-        (cirq.Y(b) ** 0.2).controlled_by(c), cirq.QuantumFourierTransformGate(3)(c, a, b), cirq.TOFFOLI(c, b, a),
-        cirq.givens(0.3)(a, b), cirq.CCZ(a, b, c) ** 0.5)
-    assert np.allclose(matrix_of(read(source)), bit_reversed(source.unitary(qubit_order=[a, b, c])), atol=1e-7)
+        cirq.X(a) ** 0.3,
+        cirq.rx(0.4)(b),
+        cirq.ZZ(a, b) ** 0.5,
+        cirq.CZ(a, c) ** 0.25,
+        cirq.ISWAP(b, c) ** 0.5,
+        cirq.X(c).controlled_by(a, b, control_values=[0, 1]),
+        cirq.PhasedXZGate(x_exponent=0.1, z_exponent=0.2, axis_phase_exponent=0.3)(a),
+        cirq.FSimGate(0.3, 0.4)(a, c),
+        cirq.MatrixGate(random_unitary(np.random.default_rng(1), 2))(c, a),
+        cirq.global_phase_operation(1j),
+        (cirq.Y(b) ** 0.2).controlled_by(c),
+        cirq.QuantumFourierTransformGate(3)(c, a, b),
+        cirq.TOFFOLI(c, b, a),
+        cirq.givens(0.3)(a, b),
+        cirq.CCZ(a, b, c) ** 0.5,
+    )
+    assert np.allclose(
+        matrix_of(read(source)), bit_reversed(source.unitary(qubit_order=[a, b, c])), atol=1e-7
+    )
 
 
 def test_cirq_measurements_and_conditions(cirq) -> None:
     a, b = cirq.LineQubit.range(2)
-    source = cirq.Circuit(cirq.H(a), cirq.measure(a, key="m"), cirq.X(b).with_classical_controls("m"), cirq.reset(a),
-                          cirq.measure(a, b, key="out", invert_mask=(False, True)))
+    source = cirq.Circuit(
+        cirq.H(a),
+        cirq.measure(a, key="m"),
+        cirq.X(b).with_classical_controls("m"),
+        cirq.reset(a),
+        cirq.measure(a, b, key="out", invert_mask=(False, True)),
+    )
     circuit = read(source)
     assert [(r.name, r.size) for r in circuit.registers] == [("m", 1), ("out", 2)]
     assert circuit.count_ops() == {"measure": 3, "x": 2, "h": 1, "if": 1, "reset": 1}
@@ -183,6 +222,7 @@ def test_cirq_measurements_and_conditions(cirq) -> None:
 
 def test_cirq_symbols(cirq) -> None:
     import sympy
+
     q = cirq.LineQubit(0)
     circuit = read(cirq.Circuit(cirq.rx(2 * sympy.Symbol("t")).on(q), cirq.Z(q) ** sympy.Symbol("s")))
     assert {p.name for p in circuit.parameters} == {"s", "t"}
@@ -194,8 +234,7 @@ def test_what_cirq_has_and_we_have_not(cirq) -> None:
     with pytest.raises(UnsupportedError, match="no unitary"):
         read(cirq.Circuit(cirq.depolarize(0.1)(cirq.LineQubit(0))))
     with pytest.raises(UnsupportedError, match="qudits"):
-        read(cirq.Circuit(cirq.IdentityGate(
-            qid_shape=(3,))(cirq.LineQid(0, 3))))
+        read(cirq.Circuit(cirq.IdentityGate(qid_shape=(3,))(cirq.LineQid(0, 3))))
 
 
 # ---- PennyLane ---------------------------------------------------------------------------------------
@@ -209,13 +248,33 @@ def qml():
 def test_pennylane_tape(qml) -> None:
     rng = np.random.default_rng(3)
     ops = [
-        qml.Hadamard(0), qml.RX(0.3, 1), qml.Rot(0.1, 0.2, 0.3, 2), qml.CNOT([0, 2]), qml.U2(0.3, 0.4, 1),
-        qml.U3(0.1, 0.2, 0.3, 0), qml.IsingXY(0.3, [0, 1]), qml.MultiControlledX([0, 1, 2], control_values=[0, 1]),
-        qml.QubitUnitary(random_unitary(rng, 2), [2, 0]), qml.adjoint(qml.S(1)), qml.ctrl(qml.RY(0.4, 2), [0, 1]),
-        qml.pow(qml.X(0), 0.5), qml.QFT([0, 1, 2]), qml.MultiRZ(0.3, [0, 1, 2]), qml.GlobalPhase(0.4),
-        qml.PhaseShift(0.3, 0), qml.ControlledPhaseShift(0.2, [1, 0]), qml.CRot(0.1, 0.2, 0.3, [2, 1]),
-        qml.SingleExcitation(0.3, [0, 1]), qml.ISWAP([0, 1]), qml.SISWAP([1, 2]), qml.ECR([0, 1]), qml.Toffoli([2, 1, 0]),
-        qml.PauliRot(0.3, "XYZ", [0, 1, 2]), qml.ctrl(qml.GlobalPhase(0.2), 1), qml.CCZ([0, 1, 2]), qml.Barrier([0, 1]),
+        qml.Hadamard(0),
+        qml.RX(0.3, 1),
+        qml.Rot(0.1, 0.2, 0.3, 2),
+        qml.CNOT([0, 2]),
+        qml.U2(0.3, 0.4, 1),
+        qml.U3(0.1, 0.2, 0.3, 0),
+        qml.IsingXY(0.3, [0, 1]),
+        qml.MultiControlledX([0, 1, 2], control_values=[0, 1]),
+        qml.QubitUnitary(random_unitary(rng, 2), [2, 0]),
+        qml.adjoint(qml.S(1)),
+        qml.ctrl(qml.RY(0.4, 2), [0, 1]),
+        qml.pow(qml.X(0), 0.5),
+        qml.QFT([0, 1, 2]),
+        qml.MultiRZ(0.3, [0, 1, 2]),
+        qml.GlobalPhase(0.4),
+        qml.PhaseShift(0.3, 0),
+        qml.ControlledPhaseShift(0.2, [1, 0]),
+        qml.CRot(0.1, 0.2, 0.3, [2, 1]),
+        qml.SingleExcitation(0.3, [0, 1]),
+        qml.ISWAP([0, 1]),
+        qml.SISWAP([1, 2]),
+        qml.ECR([0, 1]),
+        qml.Toffoli([2, 1, 0]),
+        qml.PauliRot(0.3, "XYZ", [0, 1, 2]),
+        qml.ctrl(qml.GlobalPhase(0.2), 1),
+        qml.CCZ([0, 1, 2]),
+        qml.Barrier([0, 1]),
     ]
     tape = qml.tape.QuantumScript(ops, [qml.expval(qml.Z(0))])
     theirs = bit_reversed(np.asarray(qml.matrix(tape, wire_order=[0, 1, 2])))

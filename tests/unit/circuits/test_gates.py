@@ -6,8 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from reference.ops import OP_BY_CODE
-from unit.circuits.matrix_of import matrix_of
 
 from qrealm.base.errors import MatrixError, UnknownGateError
 from qrealm.circuits import Circuit, method_writer
@@ -16,6 +14,8 @@ from qrealm.circuits.gates import Gate, Matrix, find_gate
 from qrealm.circuits.kernel_ops import OpCode
 from qrealm.circuits.matrices import controlled, pauli_string
 from qrealm.circuits.transform import inverted
+from reference.ops import OP_BY_CODE
+from unit.circuits.matrix_of import matrix_of
 
 ROWS = [g for g in GATES.values() if g.name != "unitary"]
 POINTS = (0.3, -1.7, 2.9, 0.0)
@@ -51,7 +51,9 @@ def test_added_controls_act_only_when_all_are_one(gate: Gate) -> None:
 def test_inverse_undoes(gate: Gate) -> None:
     params, wires = tuple(params_of(gate, 2)), tuple(range(gate.num_qubits))
     circuit = Circuit(gate.num_qubits).append(gate, wires, params)
-    assert np.allclose(matrix_of(circuit.compose(circuit.inverse())), np.eye(1 << gate.num_qubits), atol=1e-12)
+    assert np.allclose(
+        matrix_of(circuit.compose(circuit.inverse())), np.eye(1 << gate.num_qubits), atol=1e-12
+    )
     if gate.inverse is not None:
         assert gate.inverse in GATES
         assert len(inverted(gate, wires, params)[2]) == GATES[gate.inverse].num_params
@@ -94,11 +96,30 @@ def test_names_and_aliases_are_unique_and_found_in_any_case() -> None:
         assert "\n" not in gate.help
 
 
-@pytest.mark.parametrize("spelling,name", [
-    ("CNOT", "cx"), ("Toffoli", "ccx"), ("Fredkin", "cswap"), ("u1", "p"), ("u3", "u"), ("U", "u"), ("CX", "cx"),
-    ("PhaseShift", "p"), ("cu1", "cp"), ("not", "x"), ("si", "sdg"), ("v", "sx"), ("vi", "sxdg"), ("tof", "ccx"),
-    ("MCPhase", "mcp"), ("rc3x", "rcccx"), ("c3sqrtx", "c3sx"), ("global_phase", "gphase"), ("IsingXX", "rxx"),
-])
+@pytest.mark.parametrize(
+    "spelling,name",
+    [
+        ("CNOT", "cx"),
+        ("Toffoli", "ccx"),
+        ("Fredkin", "cswap"),
+        ("u1", "p"),
+        ("u3", "u"),
+        ("U", "u"),
+        ("CX", "cx"),
+        ("PhaseShift", "p"),
+        ("cu1", "cp"),
+        ("not", "x"),
+        ("si", "sdg"),
+        ("v", "sx"),
+        ("vi", "sxdg"),
+        ("tof", "ccx"),
+        ("MCPhase", "mcp"),
+        ("rc3x", "rcccx"),
+        ("c3sqrtx", "c3sx"),
+        ("global_phase", "gphase"),
+        ("IsingXX", "rxx"),
+    ],
+)
 def test_other_spellings(spelling: str, name: str) -> None:
     assert find_gate(spelling) is GATES[name]
 
@@ -115,6 +136,7 @@ def test_kernel_codes_agree_with_the_reference() -> None:
 
 def test_gate_methods_are_up_to_date() -> None:
     from pathlib import Path
+
     written = Path(method_writer.__file__).with_name("gate_methods.py").read_text(encoding="utf-8")
     assert written == method_writer.source(), "run: python -m qrealm.circuits.method_writer"
 
@@ -137,6 +159,7 @@ def test_matrices_against_qiskit() -> None:
     pytest.importorskip("qiskit")
     from qiskit.circuit.library import RVGate
     from qiskit.circuit.library.standard_gates import C3XGate, C4XGate, get_standard_gate_name_mapping
+
     compared = set()
     rows = {**get_standard_gate_name_mapping(), "c3x": C3XGate(), "c4x": C4XGate(), "rv": RVGate(1, 2, 3)}
     for name, standard in rows.items():
@@ -144,16 +167,26 @@ def test_matrices_against_qiskit() -> None:
             continue
         gate = find_gate(name)
         params = params_of(gate, 1)
-        theirs = type(standard)(*params) if not hasattr(standard, "base_class") else standard.base_class(*params)
+        theirs = (
+            type(standard)(*params) if not hasattr(standard, "base_class") else standard.base_class(*params)
+        )
         assert np.allclose(gate.full_matrix(params), np.atleast_2d(theirs.to_matrix()), atol=1e-12), name
         compared.add(gate.name)
     assert len(compared) >= 48
 
 
-@pytest.mark.parametrize("bad,words", [
-    ([[1, 0], [0, 2]], "not unitary"), ([[1, 0, 0]] * 3, "shape"), ([[np.nan, 0], [0, 1]], "not unitary"),
-    ("x", "square array"), (np.eye(128), "k from 1 to 6"), ([[1, 0], [0]], "square array"), (np.eye(1), "shape"),
-])
+@pytest.mark.parametrize(
+    "bad,words",
+    [
+        ([[1, 0], [0, 2]], "not unitary"),
+        ([[1, 0, 0]] * 3, "shape"),
+        ([[np.nan, 0], [0, 1]], "not unitary"),
+        ("x", "square array"),
+        (np.eye(128), "k from 1 to 6"),
+        ([[1, 0], [0]], "square array"),
+        (np.eye(1), "shape"),
+    ],
+)
 def test_matrices_that_are_refused(bad: object, words: str) -> None:
     with pytest.raises(MatrixError, match=words):
         Matrix(bad)
@@ -168,14 +201,15 @@ def test_matrix_is_read_only_and_compares_by_value() -> None:
 
 
 def test_two_level_decomposition_is_exact() -> None:
+    from qrealm.circuits.formats.two_level import decompose
     from unit.circuits.draws import random_unitary
 
-    from qrealm.circuits.formats.two_level import decompose
     rng = np.random.default_rng(5)
     for size, order in itertools.product((1, 2, 3), range(2)):
         matrix = random_unitary(rng, size) if order else np.eye(1 << size)[::-1].astype(complex)
         circuit = Circuit(size)
         for gate, wires, params in decompose(matrix, tuple(range(size))):
-            circuit.append(gate, (), params, controls=wires) if gate.name == "gphase" else \
-                circuit.append(gate, wires[-1:], params, controls=wires[:-1])
+            circuit.append(gate, (), params, controls=wires) if gate.name == "gphase" else circuit.append(
+                gate, wires[-1:], params, controls=wires[:-1]
+            )
         assert np.allclose(matrix_of(circuit), matrix, atol=1e-10)

@@ -20,20 +20,53 @@ def dense(observable: PauliSum, num_qubits: int = 3) -> np.ndarray:
     return total
 
 
-@pytest.mark.parametrize("text,terms", [
-    ("Z0 Z1 + 0.5 X2", [("Z0 Z1", 1), ("X2", 0.5)]), ("-1.5*Y3", [("Y3", -1.5)]), ("I", [("I", 1)]), ("2", [("I", 2)]),
-    ("X0*X1 - Z0@Z1", [("X0 X1", 1), ("Z0 Z1", -1)]), ("1e-3 Z0", [("Z0", 1e-3)]), ("- -2 Z_1", [("Z1", 2)]),
-    ("x1z0", [("Z0 X1", 1)]), ("Z0 + Z0", [("Z0", 2)]), ("Z0 - Z0", []), ("X0 Y0", [("Z0", 1j)]), ("Z0 I I5", [("Z0", 1)]),
-    ("  3*I  ", [("I", 3)]), (".5X0", [("X0", 0.5)]), ("Z63", [("Z63", 1)]),
-])
+@pytest.mark.parametrize(
+    "text,terms",
+    [
+        ("Z0 Z1 + 0.5 X2", [("Z0 Z1", 1), ("X2", 0.5)]),
+        ("-1.5*Y3", [("Y3", -1.5)]),
+        ("I", [("I", 1)]),
+        ("2", [("I", 2)]),
+        ("X0*X1 - Z0@Z1", [("X0 X1", 1), ("Z0 Z1", -1)]),
+        ("1e-3 Z0", [("Z0", 1e-3)]),
+        ("- -2 Z_1", [("Z1", 2)]),
+        ("x1z0", [("Z0 X1", 1)]),
+        ("Z0 + Z0", [("Z0", 2)]),
+        ("Z0 - Z0", []),
+        ("X0 Y0", [("Z0", 1j)]),
+        ("Z0 I I5", [("Z0", 1)]),
+        ("  3*I  ", [("I", 3)]),
+        (".5X0", [("X0", 0.5)]),
+        ("Z63", [("Z63", 1)]),
+    ],
+)
 def test_reading(text: str, terms: list) -> None:
     assert list(PauliSum(text).terms) == terms
     if all(isinstance(value, (int, float)) for _, value in terms) and terms:
         assert PauliSum(str(PauliSum(text))) == PauliSum(text)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "Z", "Z0 +", "+", "A0", "Z0 0.5", "Z0 ++- X1", "0.5.5 Z0", "Z-1", "Z0)", "1e999 Z0",
-                                  "Z9999999", "nan", "Z0 / 2", "2**3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "Z",
+        "Z0 +",
+        "+",
+        "A0",
+        "Z0 0.5",
+        "Z0 ++- X1",
+        "0.5.5 Z0",
+        "Z-1",
+        "Z0)",
+        "1e999 Z0",
+        "Z9999999",
+        "nan",
+        "Z0 / 2",
+        "2**3",
+    ],
+)
 def test_text_that_is_refused(text: str) -> None:
     with pytest.raises(ObservableError, match="QR108"):
         PauliSum(text)

@@ -7,22 +7,42 @@ import pickle
 
 import numpy as np
 import pytest
-from unit.circuits.matrix_of import matrix_of
 
 from qrealm.base.errors import ParameterError
 from qrealm.circuits import Circuit, Parameter
 from qrealm.circuits.formats.arithmetic import evaluate
 from qrealm.circuits.parameters import lift
+from unit.circuits.matrix_of import matrix_of
 
 A, B = Parameter("a"), Parameter("b")
 POINT = {"a": 0.7, "b": 1.9}
 EXPRESSIONS = [
-    (A + B, 2.6), (A - B, -1.2), (2 * A, 1.4), (A / 2, 0.35), (1 / A, 1 / 0.7), (A ** 2, 0.49), (2 ** A, 2 ** 0.7),
-    (A ** B, 0.7 ** 1.9), (-A, -0.7), (abs(-A), 0.7), (A.sin(), math.sin(0.7)), (A.cos(), math.cos(0.7)),
-    (A.tan(), math.tan(0.7)), (A.arcsin(), math.asin(0.7)), (A.arccos(), math.acos(0.7)),
-    (A.arctan(), math.atan(0.7)), (A.exp(), math.exp(0.7)), (A.log(), math.log(0.7)), (A.sqrt(), math.sqrt(0.7)),
-    (np.sin(A) * B + 3, math.sin(0.7) * 1.9 + 3), ((A - B) - (A - 1), -0.9), (A / (B / 2), 0.7 / 0.95), (+A, 0.7),
-    (3 - A, 2.3), (-(A + B) ** 2, -2.6 ** 2), ((A ** 2) ** B, 0.49 ** 1.9),
+    (A + B, 2.6),
+    (A - B, -1.2),
+    (2 * A, 1.4),
+    (A / 2, 0.35),
+    (1 / A, 1 / 0.7),
+    (A**2, 0.49),
+    (2**A, 2**0.7),
+    (A**B, 0.7**1.9),
+    (-A, -0.7),
+    (abs(-A), 0.7),
+    (A.sin(), math.sin(0.7)),
+    (A.cos(), math.cos(0.7)),
+    (A.tan(), math.tan(0.7)),
+    (A.arcsin(), math.asin(0.7)),
+    (A.arccos(), math.acos(0.7)),
+    (A.arctan(), math.atan(0.7)),
+    (A.exp(), math.exp(0.7)),
+    (A.log(), math.log(0.7)),
+    (A.sqrt(), math.sqrt(0.7)),
+    (np.sin(A) * B + 3, math.sin(0.7) * 1.9 + 3),
+    ((A - B) - (A - 1), -0.9),
+    (A / (B / 2), 0.7 / 0.95),
+    (+A, 0.7),
+    (3 - A, 2.3),
+    (-((A + B) ** 2), -(2.6**2)),
+    ((A**2) ** B, 0.49**1.9),
 ]
 
 
@@ -63,9 +83,10 @@ def test_constants_fold_and_bad_values_are_refused() -> None:
 
 def test_nesting_has_a_limit() -> None:
     total = lift(0.0) + A
-    with pytest.raises(ParameterError, match="nested"):
-        for index in range(300):
-            total = total + A * index + 1
+    while total._depth < 200:
+        total = total + A
+    with pytest.raises(ParameterError, match="nested 201 deep; the rule is at most 200"):
+        total + A
 
 
 def test_bind_in_parts_and_by_expression() -> None:
@@ -115,7 +136,9 @@ def test_a_sweep_packs_once() -> None:
         bound = circuit.bind(a=point[0], b=point[1])
         assert np.allclose(row, bound.packed().params, atol=1e-15)
         assert np.allclose(matrix_of(template.with_params(row)), matrix_of(bound))
-    assert np.allclose(template.evaluate({"a": values[:, 0], "b": 0.1})[3], template.bind([values[3, 0], 0.1]).params)
+    assert np.allclose(
+        template.evaluate({"a": values[:, 0], "b": 0.1})[3], template.bind([values[3, 0], 0.1]).params
+    )
 
 
 def test_jacobian_is_exact() -> None:
@@ -125,29 +148,73 @@ def test_jacobian_is_exact() -> None:
     assert np.allclose(jacobian, expected)
 
 
-@pytest.mark.parametrize("values,words", [
-    ({"a": 1.0}, "parameters are \\['a', 'b'\\]"), ({"a": 1, "b": 2, "c": 3}, "binding got"), ([1.0], "one column"),
-    ({"a": [1, 2], "b": [1, 2, 3]}, "one length"), ({"a": float("nan"), "b": 0}, "finite"),
-    ({"a": "x", "b": 0}, "numbers"),
-])
+@pytest.mark.parametrize(
+    "values,words",
+    [
+        ({"a": 1.0}, "parameters are \\['a', 'b'\\]"),
+        ({"a": 1, "b": 2, "c": 3}, "binding got"),
+        ([1.0], "one column"),
+        ({"a": [1, 2], "b": [1, 2, 3]}, "one length"),
+        ({"a": float("nan"), "b": 0}, "finite"),
+        ({"a": "x", "b": 0}, "numbers"),
+    ],
+)
 def test_sweeps_that_are_refused(values, words) -> None:
     with pytest.raises(ParameterError, match=words):
         Circuit(1).rx(A, 0).ry(B, 0).template().evaluate(values)
 
 
-@pytest.mark.parametrize("text,value", [
-    ("pi/2", math.pi / 2), ("-pi", -math.pi), ("2*pi/3", 2 * math.pi / 3), ("sin(pi/6)", 0.5), ("2^3", 8.0),
-    ("2**3", 8.0), ("1e-3", 1e-3), (".5", 0.5), ("5.", 5.0), ("(1+2)*3", 9.0), ("ln(euler)", 1.0), ("sqrt(2)", 2 ** 0.5),
-    ("τ/4", math.pi / 2), ("-2^2", -4.0), ("pow(2, 3)", 8.0), ("007", 7.0), ("+1", 1.0),
-])
+@pytest.mark.parametrize(
+    "text,value",
+    [
+        ("pi/2", math.pi / 2),
+        ("-pi", -math.pi),
+        ("2*pi/3", 2 * math.pi / 3),
+        ("sin(pi/6)", 0.5),
+        ("2^3", 8.0),
+        ("2**3", 8.0),
+        ("1e-3", 1e-3),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("(1+2)*3", 9.0),
+        ("ln(euler)", 1.0),
+        ("sqrt(2)", 2**0.5),
+        ("τ/4", math.pi / 2),
+        ("-2^2", -4.0),
+        ("pow(2, 3)", 8.0),
+        ("007", 7.0),
+        ("+1", 1.0),
+    ],
+)
 def test_arithmetic_text(text: str, value: float) -> None:
     assert evaluate(text) == pytest.approx(value, rel=1e-14)
 
 
-@pytest.mark.parametrize("text", [
-    "", "1/0", "__import__('os')", "a.b", "1 if 2 else 3", "nan", "lambda: 1", "2**99999999", "[1]", "1,2", "(" * 500,
-    "f(1)", "x" * 20_000, "1e999", "sqrt(0-1)", "'a'", "True", "1_0", "sin(1,2)", "1j",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1/0",
+        "__import__('os')",
+        "a.b",
+        "1 if 2 else 3",
+        "nan",
+        "lambda: 1",
+        "2**99999999",
+        "[1]",
+        "1,2",
+        "(" * 500,
+        "f(1)",
+        "x" * 20_000,
+        "1e999",
+        "sqrt(0-1)",
+        "'a'",
+        "True",
+        "1_0",
+        "sin(1,2)",
+        "1j",
+    ],
+)
 def test_arithmetic_that_is_refused(text: str) -> None:
     with pytest.raises(ParameterError):
         evaluate(text, ())

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 from pathlib import Path
 
-import numpy as np
 import pytest
-from unit.circuits.matrix_of import assert_same_up_to_phase, matrix_of
 
 from qrealm.base.errors import (
     QrealmError,
-    ReadError,
     SchemaError,
     SourceFileError,
     SourceKindError,
@@ -21,11 +17,12 @@ from qrealm.base.errors import (
     UnsupportedError,
 )
 from qrealm.circuits import Circuit, Parameter, read
-from qrealm.circuits.formats import qasm_full
 from qrealm.circuits.read import FORMATS
+from unit.circuits.matrix_of import assert_same_up_to_phase, matrix_of
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.qasm")) + sorted(
-    (Path(__file__).parents[3] / "examples").glob("*.json"))
+    (Path(__file__).parents[3] / "examples").glob("*.json")
+)
 BELL = Circuit(2).h(0).cx(0, 1)
 BELL_DICT = {"num_qubits": 2, "gates": [{"type": "H", "qubits": [0]}, {"type": "CX", "qubits": [0, 1]}]}
 BELL_2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\nh q[0];\ncx q[0],q[1];\n'
@@ -39,9 +36,18 @@ def qasm(body: str, *, head: str = "OPENQASM 3.0; qubit[3] q; bit[3] c; ") -> Ci
 # ---- which form it is --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("source", [BELL, BELL_DICT, json.dumps(BELL_DICT), BELL_2, BELL_3, "\ufeff" + BELL_3,
-                                    {"qubits": 2, "circuit": [{"gate": "h", "target": 0},
-                                                              {"gate": "cnot", "control": 0, "target": 1}]}])
+@pytest.mark.parametrize(
+    "source",
+    [
+        BELL,
+        BELL_DICT,
+        json.dumps(BELL_DICT),
+        BELL_2,
+        BELL_3,
+        "\ufeff" + BELL_3,
+        {"qubits": 2, "circuit": [{"gate": "h", "target": 0}, {"gate": "cnot", "control": 0, "target": 1}]},
+    ],
+)
 def test_one_circuit_in_every_form(source: object) -> None:
     assert read(source) == BELL
 
@@ -89,212 +95,16 @@ def test_examples_are_read_and_written_again(path: Path) -> None:
     assert read(circuit.to_qasm3()).count_ops() == circuit.count_ops()
 
 
-# ---- OpenQASM ----------------------------------------------------------------------------------------
-
-
-def test_registers_broadcast_and_measure() -> None:
-    circuit = read("OPENQASM 2.0; qreg a[2]; qreg b[2]; creg c[2]; creg d[1]; h a; cx a,b; cz a, b[1]; "
-                   "measure a -> c; measure b[1] -> d[0];")
-    expected = Circuit(4, 0)
-    expected.add_register("c", 2)
-    expected.add_register("d", 1)
-    expected.h(0).h(1).cx(0, 2).cx(1, 3).cz(0, 3).cz(1, 3).measure([0, 1, 3], [0, 1, 2])
-    assert circuit == expected
-
-
-def test_declarations_of_openqasm_3() -> None:
-    circuit = read("qubit a; qubit[2] b; bit m; bit[2] n = measure b; x a; m = measure a; n[1] = measure b[0];")
-    assert circuit.num_qubits == 3
-    assert [i[1:] for i in circuit][0] == ((1,), (1,))
-    assert [r.name for r in circuit.registers] == ["m", "n"]
-
-
-def test_comments_and_white_space() -> None:
-    assert read(BELL_3.replace("h q[0];", "/* a\n; b */ h\n  q [ 0 ] // c;\n ;").replace(", ", " ,\t")) == BELL
-
-
-@pytest.mark.parametrize("text,value", [
-    ("pi/2", math.pi / 2), ("-0.25", -0.25), ("2*(1+sin(0.5))", 2 * (1 + math.sin(0.5))), ("1e-3", 1e-3), ("π", math.pi),
-    (" 3 ", 3.0), ("pi * 0.5", math.pi / 2), ("sqrt(2)/2", math.sqrt(0.5)),
-])
-def test_parameters(text: str, value: float) -> None:
-    assert qasm(f"rx({text}) q[0]; rx({text}) q[1];") == read(
-        "qubit[3] q; bit[3] c;").rx(value, 0).rx(value, 1)
-
-
-def test_a_list_of_parameters() -> None:
-    assert qasm("U(pi/2, 0.1,-sin(0.3)) q[1]; u3(1,2,3) q[0]; u3(1,2,4) q[0];").instructions[0][2] == (
-        math.pi / 2, 0.1, -math.sin(0.3))
-
-
-def test_caret_is_a_power_in_openqasm_2_only() -> None:
-    assert read("OPENQASM 2.0; qreg q[1]; rx(2^3) q[0];").instructions[0][2] == (8.0,)
-    with pytest.raises(ReadError):
-        read("OPENQASM 3.0; qubit[1] q; rx(2^3) q[0];")
-
-
-def test_modifiers() -> None:
-    circuit = qasm("ctrl @ rx(0.3) q[0], q[1]; inv @ s q[0]; pow(2) @ t q[1]; ctrl(2) @ z q[0],q[1],q[2]; "
-                   "negctrl @ ctrl @ x q[0],q[1],q[2]; pow(0.5) @ rz(0.4) q[0]; inv @ ctrl @ pow(-1) @ p(0.2) q[2],q[0]; "
-                   "ctrl @ gphase(0.7) q[1];")
-    expected = Circuit(3).crx(0.3, 0, 1).sdg(0).t(1).t(1).ccz(0, 1, 2).x(0).ccx(0, 1, 2).x(0).rz(0.2, 0).cp(
-        0.2, 2, 0).p(0.7, 1)
-    assert np.allclose(matrix_of(circuit), matrix_of(expected), atol=1e-12)
-
-
-@pytest.mark.parametrize("gate,size", [("x", 1), ("h", 1), ("swap", 2), ("iswap", 2), ("cx", 2), ("s", 1)])
-def test_fractional_powers(gate: str, size: int) -> None:
-    wires = ", ".join(f"q[{i}]" for i in range(size))
-    third = qasm(f"pow(1/3) @ {gate} {wires};")
-    assert np.allclose(np.linalg.matrix_power(matrix_of(third), 3), matrix_of(qasm(f"{gate} {wires};")), atol=1e-10)
-
-
-def test_gate_definitions_are_expanded() -> None:
-    circuit = qasm("gate half(t) a { rx(t/2) a; } gate pair(t, s) a, b { half(t+s) a; cx a, b; inv @ half(s) b; } "
-                   "pair(0.4, pi) q[2], q[0]; ctrl @ pair(1, 2) q[0], q[1], q[2];")
-    expected = Circuit(3).rx((0.4 + math.pi) / 2, 2).cx(2, 0).rx(-math.pi / 2, 0).crx(1.5, 0, 1).ccx(0, 1, 2).crx(
-        -1.0, 0, 2)
-    assert np.allclose(matrix_of(circuit), matrix_of(expected), atol=1e-12)
-
-
-def test_a_definition_that_says_what_the_table_says_stays_one_gate() -> None:
-    head = "gate rzz(t) a, b { cx a, b; rz(t) b; cx a, b; } "
-    assert qasm(head + "rzz(0.5) q[0], q[1];").count_ops() == {"rzz": 1}
-    other = qasm("gate rzz(t) a, b { cx a, b; rz(2*t) b; cx a, b; } rzz(0.5) q[0], q[1];")
-    assert np.allclose(matrix_of(other), matrix_of(Circuit(3).rzz(1.0, 0, 1)))
-
-
-def test_conditions_stay_conditions() -> None:
-    circuit = qasm("c[0] = measure q[0]; if (c[0]) x q[1]; if (!c[0]) { y q[1]; } else { z q[1]; } "
-                   "if (c == 5) h q[2]; if (c[1] != 1) reset q[0]; if (c[2] == true) { if (c[0] == false) x q[0]; }")
-    expected = Circuit(3, 0)
-    expected.add_register("c", 3)
-    expected.measure(0, 0).if_(0, 1, Circuit(3).x(1))
-    expected.if_(0, 1, Circuit(3).z(1), Circuit(3).y(1))
-    expected.if_("c", 5, Circuit(3).h(2))
-    expected.if_(1, 1, Circuit(3), Circuit(3).reset(0))
-    inner = Circuit(3, 3)
-    inner.if_(0, 0, Circuit(3).x(0))
-    expected.if_(2, 1, inner)
-    assert circuit == expected
-
-
-def test_conditions_of_openqasm_2() -> None:
-    circuit = read("OPENQASM 2.0; qreg q[2]; creg c[2]; measure q -> c; if(c==2) u1(pi) q[0]; if (c == 1) x q[1];")
-    assert circuit.count_ops() == {"measure": 2, "if": 2}
-
-
-def test_open_parameters() -> None:
-    circuit = read("OPENQASM 3.0; input float[64] theta; input angle b; qubit q; rx(2*theta) q; ry(b) q; rx(2*theta) q;")
-    assert circuit == Circuit(1, 0).rx(2 * Parameter("theta"), 0).ry(Parameter("b"), 0).rx(2 * Parameter("theta"), 0)
-
-
-def test_the_whole_language_goes_through_pyqasm() -> None:
-    circuit = read("""OPENQASM 3.0;
-        include "stdgates.inc";
-        const int n = 3;
-        qubit[n] q; bit[n] c;
-        def entangle(qubit a, qubit b) { h a; cx a, b; }
-        for int i in [0:n - 1] { rx(pi / (i + 1)) q[i]; }
-        entangle(q[0], q[2]);
-        let pair = q[0:1];
-        swap pair[0], pair[1];
-        switch (n) { case 3 { z q[0]; } default { x q[0]; } }
-        c[0] = measure q[0];
-        if (c >= 6) { ecr q[0], q[1]; }
-        """)
-    assert circuit.count_ops() == {"rx": 3, "h": 1, "cx": 1, "swap": 1, "z": 1, "measure": 1, "if": 1}
-    assert circuit.instructions[2][2] == (math.pi / 3,)
-
-
-def test_pyqasm_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
-    import sys
-    with pytest.raises(ReadError):
-        qasm("for int i in [0:9] { h q[i]; }")
-    assert capfd.readouterr() == ("", "")
-    assert getattr(sys, "tracebacklimit", None) is None
-
-
-BAD_QASM = [
-    ("qreg q[2];\nh q[5];", 2, 3, "q[5] is out of range", "q has the indices 0 to 1"),
-    ("qubit[2] q;\n  foo q[0];", 2, 3, "no gate called 'foo'", "in the gate table"),
-    ("qubit[2] q;\ncx q[0],q[0];", 2, 1, "named twice", "differ"),
-    ("qubit[2] q;\nrx(1,2) q[0];", 2, 1, "rx got 2 parameters", "rx takes 1 (theta)"),
-    ("qubit[2] q;\nrx(a) q[0];", 2, 1, "'a' is not declared", "arithmetic"),
-    ("qubit[2] q;\nrx(1/0) q[0];", 2, 1, "finite", ""),
-    ("qubit[2] q;\nh q[0]", 2, 7, "does not end", "ends with ;"),
-    ("qubit[2] q;\nh r[0];", 2, 3, "'r' is not declared", "before it is used"),
-    ("qubit[2] q;\nqubit[2] q;", 2, 1, "declared twice", "once"),
-    ("qubit[0] q;\n", 1, 1, "has size 0", "from 1"),
-    ("qubit[99999] q;\n", 1, 1, "has size 99999", "4096"),
-    ("qubit[2] q; bit[2] c;\nmeasure q -> c[0];", 2, 1, "differ in size", "as many"),
-    ("qubit[2] q; bit[2] c;\nmeasure c -> q;", 2, 9, "cannot stand here", "qubits are wanted"),
-    ("qubit[2] q; qubit[3] r;\ncx q, r;", 2, 1, "sizes [2, 3]", "one size"),
-    ("qubit[2] q;\nh q[0];\n}", 3, 1, "closes no block", ""),
-    ("qubit[2] q;\ngate g a { h a;", 2, 10, "never closed", ""),
-    ("qubit[2] q;\nh q[0]\ncx q[0],q[1];", 2, 3, "cannot read the operand", "separated by commas"),
-    ("OPENQASM 4.0;\nqubit q;", 1, 1, "OPENQASM 4.0", "3.0"),
-    ("qubit[2] q;\n;;\n5 q;", 3, 1, "cannot read '5 q'", "starts with a name"),
-    ("OPENQASM 2.0;\nqreg q[1];\ncreg c[1];\nif(c==2) x q[0];", 4, 1, "can never be 2", "0 to 1"),
-    ("qubit[2] q;\ncx q[0];", 2, 1, "cx got 1 qubits", ""),
-]
-
-
-@pytest.mark.parametrize("text,line,column,message,rule", BAD_QASM, ids=lambda x: str(x)[:24])
-def test_errors_say_where_what_and_why(text: str, line: int, column: int, message: str, rule: str) -> None:
-    with pytest.raises(SyntaxReadError) as caught:
-        read(text)
-    error = caught.value
-    assert (error.line, error.column) == (line, column), str(error)
-    assert error.text == text.split("\n")[line - 1]
-    assert message in error.message
-    assert rule in error.rule
-    assert str(error).startswith(f"QR121: <text>, line {line}, column {column}: ")
-
-
-def test_the_whole_text_of_an_error() -> None:
-    with pytest.raises(SyntaxReadError) as caught:
-        read("OPENQASM 3.0;\nqubit[2] q;\ncnt q[0], q[1];")
-    assert str(caught.value) == (
-        "QR121: <text>, line 3, column 1: there is no gate called 'cnt'\n"
-        "    cnt q[0], q[1];\n"
-        "    ^\n"
-        "rule: a gate is defined, or in the gate table\n"
-        "hint: did you mean cnot or ccnot or not?")
-
-
-def test_the_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "bad.qasm").write_text("qubit q;\nh r;", encoding="utf-8")
-    with pytest.raises(SyntaxReadError, match=r"bad\.qasm, line 2, column 3"):
-        read(tmp_path / "bad.qasm")
-
-
-@pytest.mark.parametrize("body", ["for int i in [0:9] { h q[i]; }", "for int i in [0:2] { h q i]; }",
-                                  "while (true) { x q[0]; }", "rx(a) $0; float a = 1;", "int i = 0; h q[i+7];"])
-def test_errors_behind_pyqasm(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qasm_full, "LOOP_TURNS_MAX", 50)
-    with pytest.raises(ReadError):
-        qasm(body)
-
-
-def test_loops_in_loops_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qasm_full, "GATES_MAX", 500)
-    with pytest.raises(UnsupportedError, match="more than 500 gates"):
-        qasm("for int i in [0:99999] { for int j in [0:99999] { x q[0]; } }")
-
-
-def test_exponential_definitions_are_stopped() -> None:
-    body = "gate g0 a { x a; x a; } " + " ".join(f"gate g{i + 1} a {{ g{i} a; g{i} a; }}" for i in range(40))
-    with pytest.raises(ReadError, match="too many gates"):
-        qasm(body + " g40 q[0];")
-
-
 # ---- dict and JSON -----------------------------------------------------------------------------------
 
 
 def test_everything_that_the_dict_form_can_say() -> None:
     source = {
-        "num_qubits": 3, "num_clbits": 3, "name": "all", "global_phase": 0.5, "registers": [{"name": "c", "size": 3}],
+        "num_qubits": 3,
+        "num_clbits": 3,
+        "name": "all",
+        "global_phase": 0.5,
+        "registers": [{"name": "c", "size": 3}],
         "gates": [
             {"type": "initialize", "qubits": [0, 1], "state": "10"},
             {"type": "Initialize", "qubits": [2], "state": [0.6, [0, 0.8]]},
@@ -305,9 +115,15 @@ def test_everything_that_the_dict_form_can_say() -> None:
             {"type": "measure", "qubits": [0, 1], "clbits": [1, 2]},
             {"type": "reset", "qubits": [0]},
             {"type": "Z", "qubits": [2], "if": {"clbits": [1], "value": 1}},
-            {"type": "if", "clbits": [0, 1], "value": 2, "gates": [{"type": "H", "qubits": [0]}],
-             "else": [{"type": "Y", "qubits": [0]}]},
-        ]}
+            {
+                "type": "if",
+                "clbits": [0, 1],
+                "value": 2,
+                "gates": [{"type": "H", "qubits": [0]}],
+                "else": [{"type": "Y", "qubits": [0]}],
+            },
+        ],
+    }
     before = copy.deepcopy(source)
     circuit = read(source)
     assert source == before
@@ -321,28 +137,40 @@ def test_everything_that_the_dict_form_can_say() -> None:
     assert read(json.loads(json.dumps(circuit.to_dict()))) == circuit
 
 
-@pytest.mark.parametrize("change,words", [
-    ({"num_qubits": None}, "num_qubits must be an integer"), ({"num_qubits": -1}, "0 to 4096"),
-    ({"gates": 5}, "gates is a int"), ({"extra": 1}, "'extra' is not known"),
-    ({"gates": [5]}, r"gates\[0\]: a gate is a int"),
-    ({"gates": [{"qubits": [0]}]}, r"gates\[0\]: the field 'type' is missing"),
-    ({"gates": [{"type": "H"}]}, "the field 'qubits' is missing"),
-    ({"gates": [{"type": "H", "qubits": 0}]}, "'qubits' is a int"),
-    ({"gates": [{"type": "H", "qubits": [0], "angle": 1}]}, "'angle' is not known"),
-    ({"gates": [{"type": "H", "qubits": [0]}, {"type": "HH", "qubits": [0]}]}, r"gates\[1\]: there is no gate"),
-    ({"gates": [{"type": "CX", "qubits": [0, 0]}]}, "named twice"),
-    ({"gates": [{"type": "CX", "qubits": [0, 2]}]}, "cx got qubit 2"),
-    ({"gates": [{"type": "RX", "qubits": [0], "params": [float("nan")]}]}, "finite"),
-    ({"gates": [{"type": "RX", "qubits": [0], "params": [None]}]}, "real number"),
-    ({"gates": [{"type": "RX", "qubits": [0], "params": ["1 +"]}]}, "arithmetic"),
-    ({"gates": [{"type": "unitary", "qubits": [0]}]}, "needs the field 'matrix'"),
-    ({"gates": [{"type": "unitary", "qubits": [0], "matrix": [[1, 0], [0, 2]]}]}, "not unitary"),
-    ({"gates": [{"type": "unitary", "qubits": [0], "matrix": 3}]}, "list of rows"),
-    ({"gates": [{"type": "initialize", "qubits": [0], "state": None}]}, "not a state"),
-    ({"gates": [{"type": "if", "clbits": [0], "gates": [{"type": "HH", "qubits": [0]}]}]}, "no gate called"),
-    ({"gates": [{"type": "X", "qubits": [0], "if": 3}]}, "'if' is not an object"),
-    ({"registers": 3}, "registers is not a list"), ({"registers": [3]}, "needs name and size"),
-])
+@pytest.mark.parametrize(
+    "change,words",
+    [
+        ({"num_qubits": None}, "num_qubits must be an integer"),
+        ({"num_qubits": -1}, "0 to 4096"),
+        ({"gates": 5}, "gates is a int"),
+        ({"extra": 1}, "'extra' is not known"),
+        ({"gates": [5]}, r"gates\[0\]: a gate is a int"),
+        ({"gates": [{"qubits": [0]}]}, r"gates\[0\]: the field 'type' is missing"),
+        ({"gates": [{"type": "H"}]}, "the field 'qubits' is missing"),
+        ({"gates": [{"type": "H", "qubits": 0}]}, "'qubits' is a int"),
+        ({"gates": [{"type": "H", "qubits": [0], "angle": 1}]}, "'angle' is not known"),
+        (
+            {"gates": [{"type": "H", "qubits": [0]}, {"type": "HH", "qubits": [0]}]},
+            r"gates\[1\]: there is no gate",
+        ),
+        ({"gates": [{"type": "CX", "qubits": [0, 0]}]}, "named twice"),
+        ({"gates": [{"type": "CX", "qubits": [0, 2]}]}, "cx got qubit 2"),
+        ({"gates": [{"type": "RX", "qubits": [0], "params": [float("nan")]}]}, "finite"),
+        ({"gates": [{"type": "RX", "qubits": [0], "params": [None]}]}, "real number"),
+        ({"gates": [{"type": "RX", "qubits": [0], "params": ["1 +"]}]}, "arithmetic"),
+        ({"gates": [{"type": "unitary", "qubits": [0]}]}, "needs the field 'matrix'"),
+        ({"gates": [{"type": "unitary", "qubits": [0], "matrix": [[1, 0], [0, 2]]}]}, "not unitary"),
+        ({"gates": [{"type": "unitary", "qubits": [0], "matrix": 3}]}, "list of rows"),
+        ({"gates": [{"type": "initialize", "qubits": [0], "state": None}]}, "not a state"),
+        (
+            {"gates": [{"type": "if", "clbits": [0], "gates": [{"type": "HH", "qubits": [0]}]}]},
+            "no gate called",
+        ),
+        ({"gates": [{"type": "X", "qubits": [0], "if": 3}]}, "'if' is not an object"),
+        ({"registers": 3}, "registers is not a list"),
+        ({"registers": [3]}, "needs name and size"),
+    ],
+)
 def test_dicts_that_are_refused(change: dict, words: str) -> None:
     with pytest.raises(SchemaError, match=words) as caught:
         read({**BELL_DICT, **change})
@@ -351,7 +179,7 @@ def test_dicts_that_are_refused(change: dict, words: str) -> None:
 
 def test_json_errors_have_a_place() -> None:
     with pytest.raises(SchemaError, match="line 2, column 3: not JSON") as caught:
-        read('{\n  num: 1}')
+        read("{\n  num: 1}")
     assert caught.value.text == "  num: 1}"
     with pytest.raises(SchemaError, match="neither our dict form nor IonQ's"):
         read({"foo": 1})
@@ -363,33 +191,79 @@ def test_json_errors_have_a_place() -> None:
 
 
 def test_ionq_gates_in_radians() -> None:
-    circuit = read({"format": "ionq.circuit.v0", "qubits": 3, "gateset": "qis", "circuit": [
-        {"gate": "h", "target": 0}, {"gate": "cnot", "control": 0, "target": 1}, {"gate": "rx", "target": 2, "rotation": 0.3},
-        {"gate": "x", "controls": [0, 1], "target": 2}, {"gate": "swap", "targets": [0, 2]}, {"gate": "si", "target": 0},
-        {"gate": "v", "target": 1}, {"gate": "vi", "target": 1}, {"gate": "zz", "targets": [0, 1], "rotation": 0.5},
-        {"gate": "not", "target": 2}, {"gate": "rz", "control": 0, "target": 1, "rotation": 0.25}]})
-    expected = Circuit(3).h(0).cx(0, 1).rx(0.3, 2).append("x", [2], controls=[0, 1]).swap(0, 2).sdg(0).sx(1).sxdg(
-        1).rzz(0.5, 0, 1).x(2).append("rz", [1], [0.25], controls=[0])
+    circuit = read(
+        {
+            "format": "ionq.circuit.v0",
+            "qubits": 3,
+            "gateset": "qis",
+            "circuit": [
+                {"gate": "h", "target": 0},
+                {"gate": "cnot", "control": 0, "target": 1},
+                {"gate": "rx", "target": 2, "rotation": 0.3},
+                {"gate": "x", "controls": [0, 1], "target": 2},
+                {"gate": "swap", "targets": [0, 2]},
+                {"gate": "si", "target": 0},
+                {"gate": "v", "target": 1},
+                {"gate": "vi", "target": 1},
+                {"gate": "zz", "targets": [0, 1], "rotation": 0.5},
+                {"gate": "not", "target": 2},
+                {"gate": "rz", "control": 0, "target": 1, "rotation": 0.25},
+            ],
+        }
+    )
+    expected = (
+        Circuit(3)
+        .h(0)
+        .cx(0, 1)
+        .rx(0.3, 2)
+        .append("x", [2], controls=[0, 1])
+        .swap(0, 2)
+        .sdg(0)
+        .sx(1)
+        .sxdg(1)
+        .rzz(0.5, 0, 1)
+        .x(2)
+        .append("rz", [1], [0.25], controls=[0])
+    )
     assert circuit == expected
 
 
 def test_ionq_native_gates_in_turns() -> None:
-    job = {"name": "job", "input": {"format": "ionq.circuit.v0", "gateset": "native", "qubits": 2, "circuit": [
-        {"gate": "gpi", "target": 0, "phase": 0.1}, {"gate": "gpi2", "target": 1, "phase": 0.2},
-        {"gate": "ms", "targets": [0, 1], "phases": [0.1, 0.2], "angle": 0.15},
-        {"gate": "ms", "targets": [0, 1], "phases": [0, 0.5]}, {"gate": "zz", "targets": [0, 1], "angle": 0.12},
-        {"gate": "nop", "target": 0}]}}
-    expected = Circuit(2).gpi(0.1, 0).gpi2(0.2, 1).ms(0.1, 0.2, 0.15, 0, 1).ms(0, 0.5, 0.25, 0, 1).zz(0.12, 0, 1)
+    job = {
+        "name": "job",
+        "input": {
+            "format": "ionq.circuit.v0",
+            "gateset": "native",
+            "qubits": 2,
+            "circuit": [
+                {"gate": "gpi", "target": 0, "phase": 0.1},
+                {"gate": "gpi2", "target": 1, "phase": 0.2},
+                {"gate": "ms", "targets": [0, 1], "phases": [0.1, 0.2], "angle": 0.15},
+                {"gate": "ms", "targets": [0, 1], "phases": [0, 0.5]},
+                {"gate": "zz", "targets": [0, 1], "angle": 0.12},
+                {"gate": "nop", "target": 0},
+            ],
+        },
+    }
+    expected = (
+        Circuit(2).gpi(0.1, 0).gpi2(0.2, 1).ms(0.1, 0.2, 0.15, 0, 1).ms(0, 0.5, 0.25, 0, 1).zz(0.12, 0, 1)
+    )
     assert_same_up_to_phase(matrix_of(read(job)), matrix_of(expected))
 
 
-@pytest.mark.parametrize("source,words", [
-    ({"circuit": 3}, "not a list"), ({"circuit": [{"target": 0}]}, "field 'gate'"),
-    ({"circuit": [{"gate": "h", "target": "a"}]}, "integers"), ({"circuit": [{"gate": "h", "target": 0, "x": 1}]}, "'x'"),
-    ({"qubits": 1, "circuit": [{"gate": "h", "target": 1}]}, r"circuit\[0\]: h got qubit 1"),
-    ({"circuit": [], "gateset": "other"}, "gate set"), ({"circuits": [[]]}, "several circuits"),
-    ({"gateset": "native", "circuit": [{"gate": "h", "target": 0}]}, "not a native gate"),
-])
+@pytest.mark.parametrize(
+    "source,words",
+    [
+        ({"circuit": 3}, "not a list"),
+        ({"circuit": [{"target": 0}]}, "field 'gate'"),
+        ({"circuit": [{"gate": "h", "target": "a"}]}, "integers"),
+        ({"circuit": [{"gate": "h", "target": 0, "x": 1}]}, "'x'"),
+        ({"qubits": 1, "circuit": [{"gate": "h", "target": 1}]}, r"circuit\[0\]: h got qubit 1"),
+        ({"circuit": [], "gateset": "other"}, "gate set"),
+        ({"circuits": [[]]}, "several circuits"),
+        ({"gateset": "native", "circuit": [{"gate": "h", "target": 0}]}, "not a native gate"),
+    ],
+)
 def test_ionq_that_is_refused(source: dict, words: str) -> None:
     with pytest.raises(SchemaError, match=words):
         read(source)

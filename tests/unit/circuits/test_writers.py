@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from unit.circuits.draws import random_circuit
-from unit.circuits.matrix_of import assert_same_up_to_phase, matrix_of
 
 from qrealm.base.errors import WriteError
 from qrealm.circuits import Circuit, Parameter, read
 from qrealm.circuits.gate_rows import GATES
+from unit.circuits.draws import random_circuit
+from unit.circuits.matrix_of import assert_same_up_to_phase, matrix_of
 
 SEEDS = range(12)
-NOT_IN_2 = tuple(name for name in GATES if name not in
-                 "id x y z h s sdg t tdg sx sxdg rx ry rz p u u2 cx cy cz ch cp crx cry crz cu swap cswap ccx ccz rxx "
-                 "ryy rzz rzx rccx rcccx c3x c4x c3sx iswap iswapdg dcx r cs csdg csx cu3 gphase".split())
+NOT_IN_2 = tuple(
+    name
+    for name in GATES
+    if name
+    not in "id x y z h s sdg t tdg sx sxdg rx ry rz p u u2 cx cy cz ch cp crx cry crz cu swap cswap ccx "
+    "ccz rxx ryy rzz rzx rccx rcccx c3x c4x c3sx iswap iswapdg dcx r cs csdg csx cu3 gphase".split()
+)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -38,7 +42,9 @@ def test_qasm2_and_back(seed: int) -> None:
 @pytest.mark.parametrize("name", [n for n in GATES if n not in ("unitary", "gphase")])
 def test_every_gate_alone_in_qasm3(name: str) -> None:
     gate = GATES[name]
-    circuit = Circuit(gate.num_qubits).append(name, range(gate.num_qubits), [0.3 * (i + 1) for i in range(gate.num_params)])
+    circuit = Circuit(gate.num_qubits).append(
+        name, range(gate.num_qubits), [0.3 * (i + 1) for i in range(gate.num_params)]
+    )
     assert np.allclose(matrix_of(read(circuit.to_qasm3())), matrix_of(circuit), atol=1e-12)
 
 
@@ -79,14 +85,19 @@ def test_open_parameters_are_inputs() -> None:
 def test_initial_states_are_written_as_gates() -> None:
     state = np.array([0.5, 0.5j, -0.5, 0.5])
     circuit = read(Circuit(3).initialize(state, [2, 0]).initialize("1", 1).to_qasm3())
-    assert np.allclose(matrix_of(circuit)[:, 0], matrix_of(Circuit(3).initialize(state, [2, 0]).initialize("1", 1))[:, 0])
+    assert np.allclose(
+        matrix_of(circuit)[:, 0], matrix_of(Circuit(3).initialize(state, [2, 0]).initialize("1", 1))[:, 0]
+    )
 
 
-@pytest.mark.parametrize("circuit,words", [
-    (Circuit(1).rx(Parameter("a"), 0), "no open parameters"),
-    (Circuit(6).mcx([0, 1, 2, 3, 4], 5), "no words for mcx"),
-    (Circuit(2).siswap(0, 1), "no words for siswap"),
-])
+@pytest.mark.parametrize(
+    "circuit,words",
+    [
+        (Circuit(1).rx(Parameter("a"), 0), "no open parameters"),
+        (Circuit(6).mcx([0, 1, 2, 3, 4], 5), "no words for mcx"),
+        (Circuit(2).siswap(0, 1), "no words for siswap"),
+    ],
+)
 def test_what_qasm2_cannot_say(circuit: Circuit, words: str) -> None:
     with pytest.raises(WriteError, match=words):
         circuit.to_qasm2()
@@ -115,13 +126,15 @@ def test_large_states_have_no_words() -> None:
 
 def test_drawing() -> None:
     circuit = Circuit(3).h(0).cx(0, 2).rz(0.5, 1).swap(0, 1).cp(0.25, 1, 2).measure(0)
-    assert circuit.draw(ascii_only=True) == "\n".join([
-        "q0: -[H]-o-----------x----M0-----",
-        "         |           |",
-        "q1: -----+-[RZ(0.5)]-x-----o-----",
-        "         |                 |",
-        "q2: -----X-------------[P(0.25)]-",
-    ])
+    assert circuit.draw(ascii_only=True) == "\n".join(
+        [
+            "q0: -[H]-o-----------x----M0-----",
+            "         |           |",
+            "q1: -----+-[RZ(0.5)]-x-----o-----",
+            "         |                 |",
+            "q2: -----X-------------[P(0.25)]-",
+        ]
+    )
     assert "⊕" in circuit.draw()
     assert circuit.draw(ascii_only=True).isascii()
 

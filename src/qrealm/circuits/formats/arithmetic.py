@@ -22,12 +22,18 @@ _NAMES = {"ln": "log", "log": "log", "asin": "arcsin", "acos": "arccos", "atan":
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log", "sqrt", "abs"})
 
 
-def evaluate(text: str, names: Container[str] | None = None, *, caret_is_power: bool = True,
-             lookup: Callable[[str], Any] | None = None) -> float | ParameterExpression:
+def evaluate(
+    text: str,
+    names: Container[str] | None = None,
+    *,
+    caret_is_power: bool = True,
+    lookup: Callable[[str], Any] | None = None,
+) -> float | ParameterExpression:
     """The value of an arithmetic expression.
 
     Args:
-        text: numbers, ``pi tau euler``, ``+ - * / **``, brackets, sin cos tan arcsin arccos arctan exp ln sqrt.
+        text: numbers, ``pi tau euler``, ``+ - * / **``, brackets, sin cos tan arcsin arccos arctan exp ln
+            sqrt.
         names: which other names stand for parameters that are bound later; None allows all.
         caret_is_power: whether ``^`` is a power, as in OpenQASM 2.
         lookup: from a name to a value, asked before `names`; returns None where it knows none.
@@ -38,20 +44,31 @@ def evaluate(text: str, names: Container[str] | None = None, *, caret_is_power: 
     if _NUMBER.fullmatch(text):
         return real(float(text))
     if len(text) > TEXT_MAX or not _ALLOWED.fullmatch(text) or _GROUPED.search(text):
-        raise ParameterError(f"cannot read {text[:60]!r} as arithmetic",
-                             hint="numbers, pi, + - * / **, brackets and sin cos tan exp ln sqrt are known")
+        raise ParameterError(
+            f"cannot read {text[:60]!r} as arithmetic",
+            hint="numbers, pi, + - * / **, brackets and sin cos tan exp ln sqrt are known",
+        )
     source = text.replace("^", "**") if caret_is_power else text
     try:
         tree = ast.parse(source.strip(), mode="eval")
         value = _walk(tree.body, names, lookup)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, ZeroDivisionError) as problem:
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+        OverflowError,
+        ZeroDivisionError,
+    ) as problem:
         if isinstance(problem, ParameterError):
             raise
         raise ParameterError(f"cannot read {text[:60]!r} as arithmetic: {_reason(problem)}") from None
     return value if value.parameters else real(value.evaluate({}))
 
 
-def _walk(node: ast.AST, names: Container[str] | None, lookup: Callable[[str], Any] | None) -> ParameterExpression:
+def _walk(
+    node: ast.AST, names: Container[str] | None, lookup: Callable[[str], Any] | None
+) -> ParameterExpression:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return lift(node.value)
     if isinstance(node, ast.Name):
@@ -70,7 +87,7 @@ def _walk(node: ast.AST, names: Container[str] | None, lookup: Callable[[str], A
         if isinstance(node.op, ast.Div):
             return left / right
         if isinstance(node.op, ast.Pow):
-            return left ** right
+            return left**right
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         return _call(node.func.id, [_walk(argument, names, lookup) for argument in node.args])
     raise ValueError("only arithmetic is known here")
@@ -85,7 +102,9 @@ def _call(name: str, arguments: list[ParameterExpression]) -> ParameterExpressio
     return function(name, arguments[0])
 
 
-def _name(name: str, names: Container[str] | None, lookup: Callable[[str], Any] | None) -> ParameterExpression:
+def _name(
+    name: str, names: Container[str] | None, lookup: Callable[[str], Any] | None
+) -> ParameterExpression:
     found = lookup(name) if lookup is not None else None
     if found is not None:
         return lift(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def read(source: Any) -> Circuit:
         UnsupportedError: qudits, channels, conditions that are not on one key, gates without a decomposition.
     """
     import cirq
+
     qubits = sorted(source.all_qubits())
     if any(q.dimension != 2 for q in qubits):
         raise UnsupportedError("a circuit of qudits", source="Cirq", rule="every qudit has two levels")
@@ -71,10 +73,15 @@ class _Reader:
             self.keys[key] = self.circuit.add_register(key, len(wires)).clbits
         bits = self.keys[key]
         if len(bits) != len(wires) or op.gate.confusion_map:
-            raise UnsupportedError(f"the measurement {key!r} is repeated with another size, or has a confusion map",
-                                   source="Cirq", rule="a key is measured alike each time, without confusion")
+            raise UnsupportedError(
+                f"the measurement {key!r} is repeated with another size, or has a confusion map",
+                source="Cirq",
+                rule="a key is measured alike each time, without confusion",
+            )
         flips = [qubit for qubit, turned in zip(wires, op.gate.full_invert_mask(), strict=True) if turned]
-        self.circuit.x(flips).measure(wires, bits).x(flips)  # an inverted outcome is that of the flipped qubit
+        self.circuit.x(flips).measure(wires, bits).x(
+            flips
+        )  # an inverted outcome is that of the flipped qubit
 
     def conditional(self, op: Any, depth: int) -> None:
         body = capture(self.circuit, lambda: self.add(op.without_classical_controls(), depth + 1))
@@ -82,10 +89,13 @@ class _Reader:
             key = getattr(control, "key", None)
             bits = self.keys.get(str(key)) if key is not None else None
             if bits is None or getattr(control, "index", -1) != -1:
-                raise UnsupportedError(f"the condition {control} cannot be executed here", source="Cirq",
-                                       rule="a condition is a measurement key, true when it is not zero")
-            then = body  # Cirq's condition is "not zero"
-            body = capture(self.circuit, lambda b=bits, t=then: self.circuit._branch(Condition(b, 0), (), t))
+                raise UnsupportedError(
+                    f"the condition {control} cannot be executed here",
+                    source="Cirq",
+                    rule="a condition is a measurement key, true when it is not zero",
+                )
+            # Cirq's condition is "not zero".
+            body = capture(self.circuit, partial(self.circuit._branch, Condition(bits, 0), (), body))
         self.circuit._ops.extend(body)
         self.circuit._special += len(body)
 
@@ -114,8 +124,14 @@ class _Reader:
         """Adds a gate of Cirq's that the gate table has too; phases included. False when there is none."""
         cirq = self.cirq
         found: list[tuple[str, list[Any]]] = []
-        powers = {cirq.XPowGate: "rx", cirq.YPowGate: "ry", cirq.ZPowGate: "rz", cirq.XXPowGate: "rxx",
-                  cirq.YYPowGate: "ryy", cirq.ZZPowGate: "rzz"}
+        powers = {
+            cirq.XPowGate: "rx",
+            cirq.YPowGate: "ry",
+            cirq.ZPowGate: "rz",
+            cirq.XXPowGate: "rxx",
+            cirq.YYPowGate: "ryy",
+            cirq.ZZPowGate: "rzz",
+        }
         for kind, name in powers.items():
             if isinstance(gate, kind):
                 exponent, shift = _real(gate.exponent), gate.global_shift
@@ -123,9 +139,22 @@ class _Reader:
                 found = [(name, [exponent * math.pi])]
                 if shift != -0.5:
                     found.append(("gphase", [exponent * (math.pi * (0.5 + shift))]))
-        plain = {"X": cirq.X, "Y": cirq.Y, "Z": cirq.Z, "H": cirq.H, "S": cirq.S, "T": cirq.T, "CX": cirq.CNOT,
-                 "CZ": cirq.CZ, "SWAP": cirq.SWAP, "ISWAP": cirq.ISWAP, "CCX": cirq.TOFFOLI, "CCZ": cirq.CCZ,
-                 "CSWAP": cirq.FREDKIN, "ID": cirq.I}
+        plain = {
+            "X": cirq.X,
+            "Y": cirq.Y,
+            "Z": cirq.Z,
+            "H": cirq.H,
+            "S": cirq.S,
+            "T": cirq.T,
+            "CX": cirq.CNOT,
+            "CZ": cirq.CZ,
+            "SWAP": cirq.SWAP,
+            "ISWAP": cirq.ISWAP,
+            "CCX": cirq.TOFFOLI,
+            "CCZ": cirq.CCZ,
+            "CSWAP": cirq.FREDKIN,
+            "ID": cirq.I,
+        }
         for name, known in plain.items():
             if gate == known:
                 found = [(name, [])]
@@ -148,8 +177,11 @@ class _Reader:
             return
         parts = cirq.decompose_once(op, None)
         if parts is None:
-            raise UnsupportedError(f"Cirq's {str(op)[:80]} has no unitary and no decomposition", source="Cirq",
-                                   rule="gates, measurements and resets; channels are noise, not gates")
+            raise UnsupportedError(
+                f"Cirq's {str(op)[:80]} has no unitary and no decomposition",
+                source="Cirq",
+                rule="gates, measurements and resets; channels are noise, not gates",
+            )
         for part in parts:
             self.add(part, depth + 1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,22 @@ from qrealm.circuits.operations import IF, INITIALIZE, MEASURE, OPERATIONS, Inst
 from qrealm.circuits.parameters import ParameterExpression
 
 _TOP = frozenset({"format", "name", "num_qubits", "num_clbits", "registers", "global_phase", "gates"})
-_ITEM = frozenset({"type", "qubits", "params", "controls", "control_state", "clbits", "matrix", "state", "value",
-                   "gates", "else", "if"})
+_ITEM = frozenset(
+    {
+        "type",
+        "qubits",
+        "params",
+        "controls",
+        "control_state",
+        "clbits",
+        "matrix",
+        "state",
+        "value",
+        "gates",
+        "else",
+        "if",
+    }
+)
 _DEPTH_MAX = 50
 
 
@@ -35,15 +49,21 @@ def read_dict(source: Mapping[str, Any], name: str = "<dict>") -> Circuit:
     """
     unknown = [key for key in source if key not in _TOP]
     if unknown:
-        raise _wrong(name, f"the field {unknown[0]!r:.60} is not known", "", f"fields are {', '.join(sorted(_TOP))}")
+        raise _wrong(
+            name, f"the field {unknown[0]!r:.60} is not known", "", f"fields are {', '.join(sorted(_TOP))}"
+        )
     for key in ("num_qubits", "gates"):
         if key not in source:
             raise _wrong(name, f"the field {key!r} is missing", "", '{"num_qubits": 2, "gates": [...]}')
     if not isinstance(source["gates"], (list, tuple)):
         raise _wrong(name, f"gates is a {type(source['gates']).__name__}", "gates", "a list of objects")
     try:
-        circuit = Circuit(source["num_qubits"], source.get("num_clbits"), name=str(source.get("name", "")),
-                          global_phase=_number(source.get("global_phase", 0.0)))
+        circuit = Circuit(
+            source["num_qubits"],
+            source.get("num_clbits"),
+            name=str(source.get("name", "")),
+            global_phase=_number(source.get("global_phase", 0.0)),
+        )
         _registers(circuit, source.get("registers", ()))
     except CircuitError as problem:
         raise _wrong(name, problem.message, "the head", problem.hint) from problem
@@ -99,7 +119,9 @@ class _Items:
                 if problem.rule.startswith("gates") or problem.rule.startswith("else"):
                     problem.rule = f"{where}[{index}].{problem.rule}"
                     raise
-                raise _wrong(self.name, problem.message, f"{where}[{index}]", problem.hint or problem.rule) from problem
+                raise _wrong(
+                    self.name, problem.message, f"{where}[{index}]", problem.hint or problem.rule
+                ) from problem
             except QrealmError as problem:
                 raise _wrong(self.name, problem.message, f"{where}[{index}]", problem.hint) from problem
 
@@ -108,10 +130,14 @@ class _Items:
             raise SchemaError(f"a gate is a {type(item).__name__}", hint='{"type": "H", "qubits": [0]}')
         unknown = [key for key in item if key not in _ITEM]
         if unknown:
-            raise SchemaError(f"the field {unknown[0]!r:.60} is not known", hint=f"fields are {', '.join(sorted(_ITEM))}")
+            raise SchemaError(
+                f"the field {unknown[0]!r:.60} is not known", hint=f"fields are {', '.join(sorted(_ITEM))}"
+            )
         kind = item.get("type")
         if not isinstance(kind, str):
-            raise SchemaError("the field 'type' is missing or not a text", hint='{"type": "H", "qubits": [0]}')
+            raise SchemaError(
+                "the field 'type' is missing or not a text", hint='{"type": "H", "qubits": [0]}'
+            )
         if "if" in item:
             self.guarded(item, depth)
         elif kind.lower() in OPERATIONS:
@@ -125,7 +151,9 @@ class _Items:
         params = [_number(value) for value in _sequence(item, "params", True)]
         if gate is UNITARY:
             if "matrix" not in item:
-                raise SchemaError("a unitary needs the field 'matrix'", hint="rows of numbers or [real, imaginary]")
+                raise SchemaError(
+                    "a unitary needs the field 'matrix'", hint="rows of numbers or [real, imaginary]"
+                )
             params = [_matrix(item["matrix"])]
         controls = _sequence(item, "controls", True)
         before = len(self.circuit._ops)
@@ -143,7 +171,9 @@ class _Items:
         if kind == "if":
             self.branch(item, item.get("gates", ()), item.get("else", ()), depth)
         elif kind == "measure":
-            circuit.measure(_sequence(item, "qubits"), _sequence(item, "clbits") if "clbits" in item else None)
+            circuit.measure(
+                _sequence(item, "qubits"), _sequence(item, "clbits") if "clbits" in item else None
+            )
         elif kind == "reset":
             circuit.reset(_sequence(item, "qubits"))
         elif kind == "barrier":
@@ -189,7 +219,11 @@ def _number(value: Any) -> Any:
 
 
 def _complex(value: Any) -> complex:
-    if isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(v, (int, float)) for v in value):
+    if (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and all(isinstance(v, (int, float)) for v in value)
+    ):
         return complex(*value)
     if isinstance(value, (int, float, complex, np.number)):
         return complex(value)
@@ -200,7 +234,7 @@ def _vector(values: Any) -> Any:
     if isinstance(values, np.ndarray):
         return values
     if not isinstance(values, (list, tuple)):
-        raise SchemaError(f"{values!r:.60} is not a state", hint="bits such as \"01\", or a list of amplitudes")
+        raise SchemaError(f"{values!r:.60} is not a state", hint='bits such as "01", or a list of amplitudes')
     return [_complex(value) for value in values]
 
 
@@ -208,12 +242,16 @@ def _matrix(rows: Any) -> Matrix:
     if isinstance(rows, (np.ndarray, Matrix)):
         return rows if isinstance(rows, Matrix) else Matrix(rows)
     if not isinstance(rows, (list, tuple)) or not all(isinstance(row, (list, tuple)) for row in rows):
-        raise SchemaError("matrix is not a list of rows", hint="[[0, 1], [1, 0]], entries numbers or [real, imaginary]")
+        raise SchemaError(
+            "matrix is not a list of rows", hint="[[0, 1], [1, 0]], entries numbers or [real, imaginary]"
+        )
     return Matrix([[_complex(value) for value in row] for row in rows])
 
 
 def _wrong(source: str, message: str, where: str, hint: str) -> SchemaError:
-    return SchemaError(f"{where}: {message}" if where else message, source=source, hint=hint, rule=where or "the dict form")
+    return SchemaError(
+        f"{where}: {message}" if where else message, source=source, hint=hint, rule=where or "the dict form"
+    )
 
 
 def write(circuit: Circuit) -> dict[str, Any]:

@@ -11,14 +11,19 @@ from qrealm.circuits.gates import Gate, find_gate
 
 _QIS_NAMES = {"zz": "rzz", "xx": "rxx", "yy": "ryy", "not": "x", "cnot": "cx"}
 _NATIVE = frozenset({"gpi", "gpi2", "ms", "zz", "nop"})
-_ITEM = frozenset({"gate", "target", "targets", "control", "controls", "rotation", "phase", "phases", "angle"})
+_ITEM = frozenset(
+    {"gate", "target", "targets", "control", "controls", "rotation", "phase", "phases", "angle"}
+)
 
 
 def is_ionq(source: Mapping[str, Any]) -> bool:
     """Whether it looks like IonQ's JSON: a job, or its input."""
-    return "circuit" in source or "circuits" in source or (
-        isinstance(source.get("input"), Mapping) and is_ionq(source["input"])) or (
-        str(source.get("format", "")).startswith("ionq."))
+    return (
+        "circuit" in source
+        or "circuits" in source
+        or (isinstance(source.get("input"), Mapping) and is_ionq(source["input"]))
+        or (str(source.get("format", "")).startswith("ionq."))
+    )
 
 
 def read_ionq(source: Mapping[str, Any], name: str = "<dict>") -> Circuit:
@@ -34,8 +39,12 @@ def read_ionq(source: Mapping[str, Any], name: str = "<dict>") -> Circuit:
         raise _wrong(name, "a job of several circuits", "circuits", "read them one by one")
     items = body.get("circuit")
     if not isinstance(items, (list, tuple)):
-        raise _wrong(name, "the field 'circuit' is missing or not a list", "circuit",
-                     '{"qubits": 2, "circuit": [{"gate": "h", "target": 0}]}')
+        raise _wrong(
+            name,
+            "the field 'circuit' is missing or not a list",
+            "circuit",
+            '{"qubits": 2, "circuit": [{"gate": "h", "target": 0}]}',
+        )
     gateset = body.get("gateset", "qis")
     if gateset not in ("qis", "native"):
         raise _wrong(name, f"the gate set {gateset!r:.40} is not known", "gateset", "qis or native")
@@ -59,7 +68,12 @@ def _wires(name: str, item: Any, where: str) -> tuple[list[int], int]:
         raise _wrong(name, "a gate is an object with the field 'gate'", where, '{"gate": "h", "target": 0}')
     unknown = [key for key in item if key not in _ITEM]
     if unknown:
-        raise _wrong(name, f"the field {unknown[0]!r:.60} is not known", where, f"fields are {', '.join(sorted(_ITEM))}")
+        raise _wrong(
+            name,
+            f"the field {unknown[0]!r:.60} is not known",
+            where,
+            f"fields are {', '.join(sorted(_ITEM))}",
+        )
     found: list[list[int]] = []
     for one, many in (("control", "controls"), ("target", "targets")):
         value = item.get(many, item.get(one, []))
@@ -73,7 +87,9 @@ def _wires(name: str, item: Any, where: str) -> tuple[list[int], int]:
 def _add(circuit: Circuit, item: Mapping[str, Any], wires: list[int], controls: int, native: bool) -> None:
     word = item["gate"].lower()
     if native and word not in _NATIVE:
-        raise SchemaError(f"{word[:40]!r} is not a native gate", hint=f"native gates are {', '.join(sorted(_NATIVE))}")
+        raise SchemaError(
+            f"{word[:40]!r} is not a native gate", hint=f"native gates are {', '.join(sorted(_NATIVE))}"
+        )
     if word == "nop":
         return
     gate = find_gate(word if native else _QIS_NAMES.get(word, word))

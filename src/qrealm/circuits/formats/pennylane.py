@@ -14,38 +14,74 @@ from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 
 _DEPTH_MAX = 100
 _NAMES = {
-    "Identity": "id", "PauliX": "x", "PauliY": "y", "PauliZ": "z", "Hadamard": "h", "S": "s", "T": "t", "SX": "sx",
-    "RX": "rx", "RY": "ry", "RZ": "rz", "PhaseShift": "p", "U1": "p", "U2": "u2", "U3": "u", "CNOT": "cx", "CY": "cy",
-    "CZ": "cz", "CH": "ch", "SWAP": "swap", "ISWAP": "iswap", "SISWAP": "siswap", "SQISW": "siswap", "ECR": "ecr",
-    "CSWAP": "cswap", "Toffoli": "ccx", "CCZ": "ccz", "CRX": "crx", "CRY": "cry", "CRZ": "crz",
-    "ControlledPhaseShift": "cp", "CPhase": "cp", "IsingXX": "rxx", "IsingYY": "ryy", "IsingZZ": "rzz",
+    "Identity": "id",
+    "PauliX": "x",
+    "PauliY": "y",
+    "PauliZ": "z",
+    "Hadamard": "h",
+    "S": "s",
+    "T": "t",
+    "SX": "sx",
+    "RX": "rx",
+    "RY": "ry",
+    "RZ": "rz",
+    "PhaseShift": "p",
+    "U1": "p",
+    "U2": "u2",
+    "U3": "u",
+    "CNOT": "cx",
+    "CY": "cy",
+    "CZ": "cz",
+    "CH": "ch",
+    "SWAP": "swap",
+    "ISWAP": "iswap",
+    "SISWAP": "siswap",
+    "SQISW": "siswap",
+    "ECR": "ecr",
+    "CSWAP": "cswap",
+    "Toffoli": "ccx",
+    "CCZ": "ccz",
+    "CRX": "crx",
+    "CRY": "cry",
+    "CRZ": "crz",
+    "ControlledPhaseShift": "cp",
+    "CPhase": "cp",
+    "IsingXX": "rxx",
+    "IsingYY": "ryy",
+    "IsingZZ": "rzz",
 }
 """PennyLane's names whose wires and parameters are in our order."""
 
 
 def is_pennylane(source: Any) -> bool:
     """Whether it is a QuantumScript (tape) or a QNode."""
-    return comes_from(source, "pennylane") and (hasattr(source, "operations") or hasattr(source, "qtape")
-                                                or hasattr(source, "func"))
+    return comes_from(source, "pennylane") and (
+        hasattr(source, "operations") or hasattr(source, "qtape") or hasattr(source, "func")
+    )
 
 
 def read(source: Any, *args: Any, **kwargs: Any) -> Circuit:
-    """Reads a tape, or a QNode called with `args` and `kwargs`. What is measured at the end is not part of it.
+    """Reads a tape, or a QNode called with `args` and `kwargs`, without what is measured at the end.
 
     Raises:
         SourceKindError: a QNode that cannot be called so, or arguments for a tape.
         UnsupportedError: a channel, a qudit operation, a condition on a mid-circuit measurement.
     """
     import pennylane as qml
+
     tape = source
     if hasattr(source, "func") and not hasattr(source, "operations"):
         try:
             tape = qml.workflow.construct_tape(source)(*args, **kwargs)
         except TypeError as problem:
-            raise SourceKindError(f"the QNode cannot be called with these arguments: {problem}",
-                                  hint="read(qnode, *args, **kwargs) takes what the QNode takes") from problem
+            raise SourceKindError(
+                f"the QNode cannot be called with these arguments: {problem}",
+                hint="read(qnode, *args, **kwargs) takes what the QNode takes",
+            ) from problem
     elif args or kwargs:
-        raise SourceKindError("read() got arguments for a PennyLane tape", hint="only a QNode takes arguments")
+        raise SourceKindError(
+            "read() got arguments for a PennyLane tape", hint="only a QNode takes arguments"
+        )
     wires = list(tape.wires)
     device = getattr(source, "device", None)
     if device is not None and getattr(device, "wires", None) is not None:
@@ -68,7 +104,9 @@ class _Reader:
 
     def add(self, op: Any, controls: tuple[int, ...], depth: int) -> None:
         if depth > _DEPTH_MAX:
-            raise UnsupportedError(f"decompositions are nested more than {_DEPTH_MAX} deep", source="PennyLane")
+            raise UnsupportedError(
+                f"decompositions are nested more than {_DEPTH_MAX} deep", source="PennyLane"
+            )
         name, wires = op.name, tuple(self.places[w] for w in op.wires)
         if name in _NAMES:
             self.circuit.append(_NAMES[name], wires, self.params(op), controls=controls)
@@ -96,8 +134,11 @@ class _Reader:
         for value in op.parameters:
             array = np.asarray(self.qml.math.toarray(value) if not isinstance(value, (int, float)) else value)
             if array.ndim:
-                raise UnsupportedError(f"PennyLane's {op.name} with a batch of {array.shape} parameters",
-                                       source="PennyLane", rule="one circuit at a time; read them one by one")
+                raise UnsupportedError(
+                    f"PennyLane's {op.name} with a batch of {array.shape} parameters",
+                    source="PennyLane",
+                    rule="one circuit at a time; read them one by one",
+                )
             values.append(float(array))
         return values
 
@@ -133,7 +174,9 @@ class _Reader:
 
     def measure(self, op: Any, wires: tuple[int, ...]) -> None:
         if getattr(op, "postselect", None) is not None:
-            raise UnsupportedError("a measurement with postselection", source="PennyLane", rule="outcomes are drawn")
+            raise UnsupportedError(
+                "a measurement with postselection", source="PennyLane", rule="outcomes are drawn"
+            )
         self.circuit.measure(wires[0], self.circuit.num_clbits)
         if op.reset:
             self.circuit.reset(wires[0])
@@ -149,7 +192,8 @@ class _Reader:
             for part in op.decomposition():
                 self.add(part, controls, depth + 1)
             return
-        raise UnsupportedError(f"PennyLane's {op.name} has no matrix and no decomposition", source="PennyLane",
-                               rule="gates, preparations and measurements; channels are noise, not gates")
-
-
+        raise UnsupportedError(
+            f"PennyLane's {op.name} has no matrix and no decomposition",
+            source="PennyLane",
+            rule="gates, preparations and measurements; channels are noise, not gates",
+        )

@@ -8,6 +8,7 @@ that it has seen, so that a gate costs a few microseconds. At the first statemen
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from qrealm.base.errors import CircuitError, ParameterError, ReadError, SyntaxReadError, UnsupportedError
@@ -18,8 +19,8 @@ from qrealm.circuits.formats.qasm_gates import Call, Macro, expand, is_table_gat
 from qrealm.circuits.formats.qasm_text import Node, blank_comments, place, split
 from qrealm.circuits.gate_rows import GPHASE
 from qrealm.circuits.gates import Gate, find_gate, unknown_gate
-from qrealm.circuits.parameters import ParameterExpression
 from qrealm.circuits.operations import BARRIER, MEASURE, RESET, Condition, Instruction
+from qrealm.circuits.parameters import ParameterExpression
 
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*([^()]*)\Z", re.DOTALL)
 _PLAIN = re.compile(r"\s*-?\d{1,20}(?:\.\d{0,40})?(?:[eE][-+]?\d{1,2})?\s*")
@@ -27,7 +28,8 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _OPERAND = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*\Z")
 _VERSION = re.compile(r"\s*OPENQASM\s+(\d+)(?:\.\d+)?\s*\Z")
 _OLD_REGISTER = re.compile(r"\s*([qc])reg\s+([A-Za-z_]\w*)\s*\[\s*(\d+)\s*\]\s*\Z")
-_REGISTER = re.compile(r"\s*(qubit|bit)\s*(?:\[\s*(\d+)\s*\])?\s*([A-Za-z_]\w*)\s*(?:=\s*(measure\b.*))?\Z", re.DOTALL)
+_REGISTER = re.compile(
+    r"\s*(qubit|bit)\s*(?:\[\s*(\d+)\s*\])?\s*([A-Za-z_]\w*)\s*(?:=\s*(measure\b.*))?\Z", re.DOTALL)
 _MEASURE = re.compile(r"\s*measure\s+(.*?)\s*->\s*(.*)\Z", re.DOTALL)
 _ASSIGN = re.compile(r"\s*([A-Za-z_]\w*\s*(?:\[\s*\d+\s*\])?)\s*=\s*measure\s+(.*)\Z", re.DOTALL)
 _INPUT = re.compile(r"\s*input\s+(?:float|angle)\s*(?:\[\s*\d+\s*\])?\s+([A-Za-z_]\w*)\s*\Z")
@@ -36,9 +38,9 @@ _TEST = re.compile(r"\s*(!?)\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*(?:(==|!=
 _GATE = re.compile(r"\s*gate\s+([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*([^()]*)\Z", re.DOTALL)
 _MODIFIED = re.compile(r"\s*(?:ctrl|negctrl|inv|pow)\b")
 _LANGUAGE = frozenset(
-    "const let int uint float angle bool complex duration stretch array for while switch def extern box delay "
-    "opaque return break continue end cal defcal defcalgrammar pragma output input case default else reset "
-    "durationof readonly mutable void nop".split())
+    "const let int uint float angle bool complex duration stretch array for while switch def extern box "
+    "delay opaque return break continue end cal defcal defcalgrammar pragma output input case default "
+    "else reset durationof readonly mutable void nop".split())
 
 NESTING_MAX = 50
 """Deepest nesting of conditions."""
@@ -102,7 +104,8 @@ class _Reader:
     def fail(self, offset: int, message: str, rule: str = "", hint: str = "") -> ReadError:
         """The error for the character at `offset`."""
         line, column, text = place(self.original, offset)
-        return SyntaxReadError(message, source=self.source, line=line, column=column, text=text, rule=rule, hint=hint)
+        return SyntaxReadError(message, source=self.source, line=line, column=column, text=text, rule=rule,
+                               hint=hint)
 
     # ---- statements ----------------------------------------------------------------------------------
 
@@ -147,7 +150,7 @@ class _Reader:
     def statement(self, nodes: list[Node], index: int, found: re.Match[str] | None) -> int:
         """Executes ``nodes[index]`` and returns the index of the next one."""
         node = nodes[index]
-        offset, text, children = node
+        _, text, children = node
         word = _NAME.match(text.lstrip())
         if word is None:
             if not text.strip() and children is None:
@@ -244,13 +247,15 @@ class _Reader:
                 if name in self.quantum or name in self.classical:
                     kind = "qubits" if table is self.quantum else "classical bits"
                     raise self.fail(begin, f"{name!r} cannot stand here", f"{kind} are wanted")
-                raise self.fail(begin, f"{name!r} is not declared", "a register is declared before it is used",
+                raise self.fail(begin, f"{name!r} is not declared",
+                                "a register is declared before it is used",
                                 f"declared: {', '.join(table) or 'none'}")
             start, size = table[name]
             if index is None:
                 resolved.append(tuple(range(start, start + size)))
             elif len(index) > 9 or int(index) >= size:
-                raise self.fail(begin, f"{name}[{index[:20]}] is out of range", f"{name} has the indices 0 to {size - 1}")
+                raise self.fail(begin, f"{name}[{index[:20]}] is out of range",
+                                f"{name} has the indices 0 to {size - 1}")
             else:
                 resolved.append((start + int(index),))
         return resolved
@@ -272,7 +277,8 @@ class _Reader:
         sources = self.resolve(offset + first, wires, self.quantum)
         targets = self.resolve(offset + second, bits, self.classical)
         if len(sources) != 1 or len(targets) != 1 or len(sources[0]) != len(targets[0]):
-            raise self.fail(begin, "the two sides of the measurement differ in size", "as many qubits as bits")
+            raise self.fail(begin, "the two sides of the measurement differ in size",
+                            "as many qubits as bits")
         for qubit, bit in zip(sources[0], targets[0], strict=True):
             self.circuit._special_op((MEASURE, (qubit,), (bit,)))
 
@@ -294,14 +300,16 @@ class _Reader:
     # ---- gates ---------------------------------------------------------------------------------------
 
     def define(self, node: Node) -> None:
-        offset, text, children = node
+        _, text, children = node
         found = _GATE.match(text)
         begin = self.start(node)
         if found is None:
-            raise self.fail(begin, f"cannot read {text.strip()[:60]!r}", "gate name(parameters) qubits { ... }")
+            raise self.fail(begin, f"cannot read {text.strip()[:60]!r}",
+                            "gate name(parameters) qubits { ... }")
         formal = [p.strip() for p in (found.group(2) or "").split(",") if p.strip()]
         wires = [q.strip() for q in found.group(3).split(",")]
-        if not all(_NAME.fullmatch(name) for name in (*formal, *wires)) or len({*formal, *wires}) != len(formal + wires):
+        names = formal + wires
+        if not all(_NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
             raise self.fail(begin, f"gate {found.group(1)!r} names a parameter or qubit wrongly",
                             "names differ, and are letters, digits and _")
         calls = []
@@ -315,7 +323,7 @@ class _Reader:
                 continue
             calls.append(self.parse_call(body, formal, {name: i for i, name in enumerate(wires)}))
         macro = Macro(found.group(1), tuple(formal), len(wires), tuple(calls))
-        if is_table_gate(macro, lambda message, rule: self.fail(begin, message, rule)):
+        if is_table_gate(macro, partial(self.fail, begin)):
             return  # the definition says what the table has: keep the gate whole
         self.macros[macro.name] = macro
         self.gates.pop(macro.name, None)
@@ -323,10 +331,11 @@ class _Reader:
     def parse_call(self, node: Node, formal: list[str] | None, local: dict[str, int] | None) -> Call:
         """A gate call; `local` gives the qubits of a definition, None means the program's registers."""
         begin = self.start(node)
-        marks, rest = modifiers(node[1], lambda message, rule: self.fail(begin, message, rule))
+        marks, rest = modifiers(node[1], partial(self.fail, begin))
         found = _CALL.match(rest)
         if found is None:
-            raise self.fail(begin, f"cannot read {rest.strip()[:60]!r}", "a gate is: name(parameters) operands;")
+            raise self.fail(begin, f"cannot read {rest.strip()[:60]!r}",
+                            "a gate is: name(parameters) operands;")
         name, inside, wires = found.groups()
         gate: Gate | Macro = self.macros[name] if name in self.macros else self.gate(begin, name)
         names = self.inputs if formal is None else formal
@@ -337,7 +346,8 @@ class _Reader:
             lists = []
             for wire in wires.split(",") if wires.strip() else []:
                 if wire.strip() not in local:
-                    raise self.fail(begin, f"{wire.strip()[:60]!r} is not a qubit of this gate", "qubits named in its head")
+                    raise self.fail(begin, f"{wire.strip()[:60]!r} is not a qubit of this gate",
+                                    "qubits named in its head")
                 lists.append((local[wire.strip()],))
         return Call(gate, marks, params, lists)
 
@@ -346,7 +356,8 @@ class _Reader:
             return find_gate(name)
         except CircuitError:
             problem = unknown_gate(name)
-            raise self.fail(offset, problem.message, "a gate is defined, or in the gate table", problem.hint) from None
+            raise self.fail(offset, problem.message, "a gate is defined, or in the gate table",
+                            problem.hint) from None
 
     def value(self, offset: int, text: str, names: Any) -> Any:
         try:
@@ -355,7 +366,7 @@ class _Reader:
             raise self.fail(offset, problem.message, "parameters are arithmetic", problem.hint) from problem
 
     def call(self, node: Node) -> None:
-        offset, text, _ = node
+        _, text, _ = node
         begin = self.start(node)
         call = self.parse_call(node, None, None)
         sizes = {len(group) for group in call.qubits if len(group) != 1}
@@ -365,11 +376,13 @@ class _Reader:
         for turn in range(max(sizes, default=1)):
             wires = tuple(group[turn if len(group) != 1 else 0] for group in call.qubits)
             if len(set(wires)) != len(wires):
-                raise self.fail(begin, f"a qubit is named twice in {text.strip()[:60]!r}", "the qubits of a gate differ")
-            for instruction in expand(call, call.params, wires, lambda message, rule: self.fail(begin, message, rule)):
+                raise self.fail(begin, f"a qubit is named twice in {text.strip()[:60]!r}",
+                                "the qubits of a gate differ")
+            for instruction in expand(call, call.params, wires, partial(self.fail, begin)):
                 self.add(instruction)
             if len(self.circuit._ops) > INSTRUCTIONS_MAX:
-                raise self.fail(begin, "the program becomes too long", f"at most {INSTRUCTIONS_MAX} instructions")
+                raise self.fail(begin, "the program becomes too long",
+                                f"at most {INSTRUCTIONS_MAX} instructions")
         self.remember(text, call)
 
     def add(self, instruction: Instruction) -> None:
@@ -431,7 +444,8 @@ class _Reader:
         negated, name, place_, sign, number = test.groups()
         if name not in self.classical:
             if name in self.quantum or self.version == 2:
-                raise self.fail(offset, f"{name!r} is not a classical register", "a condition compares classical bits")
+                raise self.fail(offset, f"{name!r} is not a classical register",
+                                "a condition compares classical bits")
             raise Handover
         bits = self.resolve(offset, name if place_ is None else f"{name}[{place_}]", self.classical)[0]
         if sign is None and len(bits) != 1:
@@ -439,7 +453,8 @@ class _Reader:
         value = {None: 1, "true": 1, "false": 0}.get(number)
         value = int(number) if value is None else value
         if value >= 1 << len(bits):
-            raise self.fail(offset, f"{name} can never be {value}", f"{len(bits)} bits hold 0 to {(1 << len(bits)) - 1}")
+            raise self.fail(offset, f"{name} can never be {value}",
+                            f"{len(bits)} bits hold 0 to {(1 << len(bits)) - 1}")
         return bits, value, (sign != "!=") != bool(negated)
 
     def capture(self, nodes: list[Node]) -> tuple[Instruction, ...]:

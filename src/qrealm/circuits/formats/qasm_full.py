@@ -17,7 +17,7 @@ LOOP_TURNS_MAX = 100_000
 """Most turns of one loop: every turn becomes gates."""
 
 GATES_MAX = 1_000_000
-"""Most gates that unrolling may visit, at a fifth of a millisecond each: loops in loops have no other bound."""
+"""Most gates that unrolling may visit, at 0.2 ms each: loops in loops have no other bound."""
 
 _PLACE = re.compile(r"line (\d+), column (\d+)")
 _DEFINED = re.compile(r"\bgate\s+([A-Za-z_]\w*)")
@@ -32,16 +32,24 @@ def read_full(text: str, source: str) -> Circuit:
         MissingExtraError: pyqasm is not installed.
     """
     from qrealm.circuits.formats.qasm import Handover, read_qasm_plain
+
     plain = unroll(text, source)
     try:
         return read_qasm_plain(plain, source)
     except Handover as problem:
-        raise UnsupportedError("the program uses a part of OpenQASM that cannot be executed here", source=source,
-                               rule="gates, measurements, resets, barriers, conditions on measured bits, and what "
-                                    "pyqasm unrolls to these") from problem
+        raise UnsupportedError(
+            "the program uses a part of OpenQASM that cannot be executed here",
+            source=source,
+            rule="gates, measurements, resets, barriers, conditions on measured bits, and what "
+            "pyqasm unrolls to these",
+        ) from problem
     except ReadError as problem:  # its place is one in the unrolled text, so it is not passed on
-        raise UnsupportedError(f"{problem.message} (after unrolling: {problem.text.strip()})", source=source,
-                               rule=problem.rule, hint=problem.hint) from problem
+        raise UnsupportedError(
+            f"{problem.message} (after unrolling: {problem.text.strip()})",
+            source=source,
+            rule=problem.rule,
+            hint=problem.hint,
+        ) from problem
 
 
 def unroll(text: str, source: str) -> str:
@@ -52,8 +60,12 @@ def unroll(text: str, source: str) -> str:
     except ImportError as problem:
         raise MissingExtraError("reading the whole of OpenQASM", package="pyqasm", extra="all") from problem
     defined = set(_DEFINED.findall(blank_comments(text)))
-    kept = _Counted(name for gate in GATES.values() for name in (gate.name, *gate.aliases, gate.name.upper())
-            if name not in defined and gate.name not in ("unitary", "gphase"))
+    kept = _Counted(
+        name
+        for gate in GATES.values()
+        for name in (gate.name, *gate.aliases, gate.name.upper())
+        if name not in defined and gate.name not in ("unitary", "gphase")
+    )
     program = _versioned(text)
     with _LOCK, _Quiet() as log:
         try:
@@ -80,9 +92,19 @@ def _explain(text: str, source: str, problem: BaseException, messages: list[str]
     message = str(problem).split("QuantumGate(span=")[0].strip().removesuffix(":") or type(problem).__name__
     if isinstance(problem, RecursionError):
         message = "the program is nested too deeply"
-    kind = UnsupportedError if "support" in message.lower() or "Limit" in type(problem).__name__ else SyntaxReadError
-    return kind(message[:400], source=source, line=line if row else 0, column=column if row else 0, text=row,
-                rule="OpenQASM 3.0, as pyqasm reads it")
+    kind = (
+        UnsupportedError
+        if "support" in message.lower() or "Limit" in type(problem).__name__
+        else SyntaxReadError
+    )
+    return kind(
+        message[:400],
+        source=source,
+        line=line if row else 0,
+        column=column if row else 0,
+        text=row,
+        rule="OpenQASM 3.0, as pyqasm reads it",
+    )
 
 
 def _where(problem: BaseException, messages: list[str]) -> tuple[int, int]:
@@ -111,8 +133,9 @@ class _Counted(list[str]):
     def __contains__(self, name: object) -> bool:
         self.searches += 1
         if self.searches > GATES_MAX:
-            raise UnsupportedError(f"the program unrolls to more than {GATES_MAX} gates",
-                                   rule="loops of moderate size")
+            raise UnsupportedError(
+                f"the program unrolls to more than {GATES_MAX} gates", rule="loops of moderate size"
+            )
         return super().__contains__(name)
 
 
@@ -138,5 +161,3 @@ class _Quiet(logging.Handler):
             sys.tracebacklimit = self._limit
         elif hasattr(sys, "tracebacklimit"):
             del sys.tracebacklimit
-
-

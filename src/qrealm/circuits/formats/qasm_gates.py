@@ -66,7 +66,7 @@ def modifiers(text: str, fail: Fail) -> tuple[tuple[tuple[str, float], ...], str
         if (word == "pow") != (inside is not None) and word in ("pow", "inv"):
             raise fail(f"cannot read the modifier {found.group().strip()!r}", "inv @  and  pow(number) @")
         marks.append((word, number))
-        text = " " * found.end() + text[found.end():]
+        text = " " * found.end() + text[found.end() :]
     return tuple(marks), text
 
 
@@ -95,7 +95,7 @@ def expand(call: Call, params: tuple[Any, ...], wires: tuple[int, ...], fail: Fa
         elif word == "pow":
             found = _power(found, number, wires[held:], fail)
         else:
-            added = wires[held - int(number):held]
+            added = wires[held - int(number) : held]
             held -= int(number)
             found = [(gate, added + qubits, values) for gate, qubits, values in found]
             if word == "negctrl":
@@ -115,12 +115,16 @@ def is_table_gate(macro: Macro, fail: Fail) -> bool:
     for scale in (0.3, 0.7, 1.1):
         point = tuple(scale * (index + 1) for index in range(row.num_params))
         found = _base(macro, point, wires, fail)
-        if len(found) > _COMPARE_MAX or not np.allclose(_dense(found, wires), row.full_matrix(point), atol=1e-9):
+        if len(found) > _COMPARE_MAX or not np.allclose(
+            _dense(found, wires), row.full_matrix(point), atol=1e-9
+        ):
             return False
     return True
 
 
-def _base(gate: Gate | Macro, params: tuple[Any, ...], wires: tuple[int, ...], fail: Fail) -> GateInstructions:
+def _base(
+    gate: Gate | Macro, params: tuple[Any, ...], wires: tuple[int, ...], fail: Fail
+) -> GateInstructions:
     names = gate.formal if isinstance(gate, Macro) else gate.params
     if len(params) != len(names):
         listed = f" ({', '.join(names)})" if names else ""
@@ -159,8 +163,13 @@ def _power(found: GateInstructions, exponent: float, wires: tuple[int, ...], fai
     if len(found) == 1 and isinstance(found[0][0], Gate) and found[0][0].scales:
         gate, qubits, params = found[0]
         return [(gate, qubits, tuple(p * exponent for p in params))]
-    if not 1 <= len(wires) <= MATRIX_QUBITS_MAX or any(isinstance(p, ParameterExpression) for i in found for p in i[2]):
-        raise fail(f"pow({exponent:g}) of this gate is not known", "fractional powers of up to 6 qubits, parameters bound")
+    if not 1 <= len(wires) <= MATRIX_QUBITS_MAX or any(
+        isinstance(p, ParameterExpression) for i in found for p in i[2]
+    ):
+        raise fail(
+            f"pow({exponent:g}) of this gate is not known",
+            "fractional powers of up to 6 qubits, parameters bound",
+        )
     return [(UNITARY, wires, (Matrix(_fractional(_dense(found, wires), exponent)),))]
 
 
@@ -173,8 +182,9 @@ def _dense(found: GateInstructions, wires: tuple[int, ...]) -> Any:
         matrix = controlled(gate.matrix(*params), len(qubits) - size)  # type: ignore[union-attr]
         axes = [count - 1 - wires.index(q) for q in reversed(qubits)]
         block = matrix.reshape((2,) * (2 * len(qubits)))
-        total = np.moveaxis(np.tensordot(block, total, (range(len(qubits), 2 * len(qubits)), axes)),
-                            range(len(qubits)), axes)
+        total = np.moveaxis(
+            np.tensordot(block, total, (range(len(qubits), 2 * len(qubits)), axes)), range(len(qubits)), axes
+        )
     return total.reshape(1 << count, 1 << count)
 
 

@@ -20,7 +20,9 @@ def blank_comments(text: str) -> str:
     """The text with comments turned into blanks of the same length, so that offsets stay."""
     if "//" not in text and "/*" not in text:
         return text
-    return _COMMENT.sub(lambda m: m.group() if m.group()[0] == '"' else re.sub(r"[^\n]", " ", m.group()), text)
+    return _COMMENT.sub(
+        lambda m: m.group() if m.group()[0] == '"' else re.sub(r"[^\n]", " ", m.group()), text
+    )
 
 
 def place(text: str, offset: int) -> tuple[int, int, str]:
@@ -51,7 +53,7 @@ def _split_blocks(text: str, fail: Fail) -> list[Node]:
     stack: list[tuple[list[Node], int, str]] = []
     offset = 0
     for mark in _MARK.finditer(text):
-        statement = text[offset:mark.start()]
+        statement = text[offset : mark.start()]
         if mark.group() == ";":
             nodes.append((offset, statement, None))
         elif mark.group() == "{":

@@ -8,26 +8,58 @@ from qrealm.circuits.gates import Gate, LoweredOp
 from qrealm.circuits.kernel_ops import OpCode as K
 from qrealm.circuits.parameters import Parameter
 
-STDGATES = frozenset("id x y z h s sdg t tdg sx rx ry rz p u2 cx cy cz ch cp crx cry crz cu swap cswap ccx".split())
+STDGATES = frozenset(
+    "id x y z h s sdg t tdg sx rx ry rz p u2 cx cy cz ch cp crx cry crz cu swap cswap ccx".split()
+)
 """Rows whose names stdgates.inc has, with our meaning."""
 
 QELIB = {
     **{name: name for name in "id x y z h s sdg t tdg rx ry rz u2 cx cy cz ch crz cu3 ccx".split()},
-    "p": "u1", "u": "u3", "cp": "cu1",
+    "p": "u1",
+    "u": "u3",
+    "cp": "cu1",
 }
-"""Row -> name in qelib1.inc as published with the language (arXiv:1707.03429); later versions only add to it."""
+"""Row -> name in qelib1.inc as published (arXiv:1707.03429); later versions only add to it."""
 
-BASE = {"sxdg": "inv @ sx", "u": "U", "sydg": "inv @ sy", "iswapdg": "inv @ iswap", "siswapdg": "inv @ siswap"}
+BASE = {
+    "sxdg": "inv @ sx",
+    "u": "U",
+    "sydg": "inv @ sy",
+    "iswapdg": "inv @ iswap",
+    "siswapdg": "inv @ siswap",
+}
 """Rows that OpenQASM 3 says with other words."""
 
-_KERNEL = {K.X: "x", K.Y: "y", K.Z: "z", K.H: "h", K.S: "s", K.SDG: "sdg", K.T: "t", K.TDG: "tdg", K.SX: "sx",
-           K.SXDG: "inv @ sx", K.RX: "rx", K.RY: "ry", K.RZ: "rz", K.P: "p", K.U: "U", K.GPHASE: "gphase",
-           K.SWAP: "swap", K.ISWAP: "iswap", K.RXX: "rxx", K.RYY: "ryy", K.RZZ: "rzz", K.RZX: "rzx"}
+_KERNEL = {
+    K.X: "x",
+    K.Y: "y",
+    K.Z: "z",
+    K.H: "h",
+    K.S: "s",
+    K.SDG: "sdg",
+    K.T: "t",
+    K.TDG: "tdg",
+    K.SX: "sx",
+    K.SXDG: "inv @ sx",
+    K.RX: "rx",
+    K.RY: "ry",
+    K.RZ: "rz",
+    K.P: "p",
+    K.U: "U",
+    K.GPHASE: "gphase",
+    K.SWAP: "swap",
+    K.ISWAP: "iswap",
+    K.RXX: "rxx",
+    K.RYY: "ryy",
+    K.RZZ: "rzz",
+    K.RZX: "rzx",
+}
 
 _WRITTEN = {
     "rzz": "gate rzz(theta) a, b { cx a, b; rz(theta) b; cx a, b; }",
     "rxx": "gate rxx(theta) a, b { h a; h b; cx a, b; rz(theta) b; cx a, b; h a; h b; }",
-    "ryy": "gate ryy(theta) a, b { rx(pi/2) a; rx(pi/2) b; cx a, b; rz(theta) b; cx a, b; rx(-pi/2) a; rx(-pi/2) b; }",
+    "ryy": "gate ryy(theta) a, b { rx(pi/2) a; rx(pi/2) b; cx a, b; rz(theta) b; cx a, b; "
+    "rx(-pi/2) a; rx(-pi/2) b; }",
     "rzx": "gate rzx(theta) a, b { h b; cx a, b; rz(theta) b; cx a, b; h b; }",
     "iswap": "gate iswap a, b { s a; s b; h a; cx a, b; cx b, a; h b; }",
 }
@@ -62,7 +94,7 @@ def definition2(name: str) -> str:
 
 
 def _phase(angle: str, *wires: str) -> str:
-    """A phase where all wires are 1, from phases of parities: sum of products of bits, by inclusion and exclusion."""
+    """A phase where all wires are 1, from phases of parities by inclusion and exclusion."""
     words = []
     share = 2 ** (len(wires) - 1)
     for count in range(1, len(wires) + 1):
@@ -93,6 +125,7 @@ _WRITTEN_2 = {
     "c3x": f"gate c3x a, b, c, d {{ h d; {_phase('pi', *'abcd')} h d; }}",
     "c4x": f"gate c4x a, b, c, d, e {{ h e; {_phase('pi', *'abcde')} h e; }}",
     "c3sx": f"gate c3sx a, b, c, d {{ h d; {_phase('pi/2', *'abcd')} h d; }}",
-    "rcccx": f"gate rcccx a, b, c, d {{ cu1(pi/2) a, b; {_phase('pi', *'abd')} h d; {_phase('pi', *'abcd')} h d; "
-             f"{_phase('pi/2', *'abc')} }}",
+    "rcccx": f"gate rcccx a, b, c, d {{ cu1(pi/2) a, b; {_phase('pi', *'abd')} h d; "
+    f"{_phase('pi', *'abcd')} h d; "
+    f"{_phase('pi/2', *'abc')} }}",
 }

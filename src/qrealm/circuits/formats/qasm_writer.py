@@ -18,9 +18,11 @@ from qrealm.circuits.segments import preparation
 
 _LEGAL = re.compile(r"[A-Za-z_]\w*")
 _RESERVED = frozenset(
-    "q U pi tau euler gphase ctrl negctrl inv pow input output const bit qubit int uint float angle bool complex gate "
-    "def if else for while in return let box barrier reset measure include OPENQASM qreg creg opaque extern duration "
-    "stretch delay end break continue switch case default true false sin cos tan exp ln log sqrt".split()) | set(GATES)
+    "q U pi tau euler gphase ctrl negctrl inv pow input output const bit qubit int uint float angle bool "
+    "complex gate def if else for while in return let box barrier reset measure include OPENQASM qreg "
+    "creg opaque extern duration stretch delay end break continue switch case default true false sin cos "
+    "tan exp ln log sqrt".split()
+) | set(GATES)
 
 
 def write_qasm3(circuit: Circuit) -> str:
@@ -79,14 +81,22 @@ class _Writer3:
         return "\n".join([*head, *self.lines]) + "\n"
 
     def angle(self, value: Any) -> str:
-        return str(value.substitute(self.names)) if isinstance(value, ParameterExpression) else repr(float(value))
+        return (
+            str(value.substitute(self.names))
+            if isinstance(value, ParameterExpression)
+            else repr(float(value))
+        )
 
     def add(self, instruction: Instruction, indent: str) -> None:
         op, qubits, args = instruction
         listed = ", ".join(f"q[{q}]" for q in qubits)
         if op is UNITARY:
             self.matrix(args[0].array, qubits, args[0].num_qubits, indent)
-        elif isinstance(op, Gate) and op.name == "rv" and not any(isinstance(a, ParameterExpression) for a in args):
+        elif (
+            isinstance(op, Gate)
+            and op.name == "rv"
+            and not any(isinstance(a, ParameterExpression) for a in args)
+        ):
             self.matrix(op.matrix(*args), qubits, 1, indent)
         elif isinstance(op, Gate):
             self.lines.append(f"{indent}{self.call(op, len(qubits), args)} {listed}".rstrip() + ";")
@@ -95,7 +105,7 @@ class _Writer3:
         elif op is RESET or op is BARRIER:
             self.lines.append(f"{indent}{op.name} {listed};")
         elif op is IF:
-            self.branch(*args, indent)
+            self.branch(args[0], args[1], args[2], indent)
         elif op is INITIALIZE:
             self.lines.extend(f"{indent}reset q[{q}];" for q in qubits)
             state = args[0]
@@ -105,11 +115,13 @@ class _Writer3:
             elif len(qubits) <= MATRIX_QUBITS_MAX:
                 self.matrix(preparation(state.amplitudes).array, qubits, len(qubits), indent)
             else:
-                raise WriteError(f"OpenQASM has no words for a state of {len(qubits)} qubits",
-                                 hint=f"at most {MATRIX_QUBITS_MAX} qubits can be written as gates")
+                raise WriteError(
+                    f"OpenQASM has no words for a state of {len(qubits)} qubits",
+                    hint=f"at most {MATRIX_QUBITS_MAX} qubits can be written as gates",
+                )
 
     def matrix(self, array: Any, qubits: tuple[int, ...], size: int, indent: str) -> None:
-        outer, targets = qubits[:len(qubits) - size], qubits[len(qubits) - size:]
+        outer, targets = qubits[: len(qubits) - size], qubits[len(qubits) - size :]
         for op, wires, params in decompose(array, targets):
             self.add((op, outer + wires, params), indent)
 
@@ -118,7 +130,9 @@ class _Writer3:
         if op.name == "rv":  # its lowering needs numbers
             raise WriteError("OpenQASM has no words for rv with open parameters", hint="bind them first")
         if op.name not in STDGATES and op is not GPHASE:
-            simple = next((g for g in GATES.values() if op.controls and not g.controls and g.matrix is op.matrix), None)
+            simple = next(
+                (g for g in GATES.values() if op.controls and not g.controls and g.matrix is op.matrix), None
+            )
             if simple is not None:  # a controlled row is its base under controls
                 word, extra = simple.name, count - simple.num_qubits
             word = BASE.get(word, word)
@@ -129,8 +143,13 @@ class _Writer3:
         angles = f"({', '.join(self.angle(a) for a in args)})" if args else ""
         return f"{controls}{word}{angles}"
 
-    def branch(self, condition: Condition, then: tuple[Instruction, ...], otherwise: tuple[Instruction, ...],
-               indent: str) -> None:
+    def branch(
+        self,
+        condition: Condition,
+        then: tuple[Instruction, ...],
+        otherwise: tuple[Instruction, ...],
+        indent: str,
+    ) -> None:
         test = self.test(condition)
         if test is None:  # bits that are no register: one after the other
             first, rest = condition.clbits[0], Condition(condition.clbits[1:], condition.value >> 1)
@@ -186,7 +205,9 @@ class _Writer2(_Writer3):
         if not word:
             definition = definition2(name)
             if not definition:
-                raise WriteError(f"OpenQASM 2 has no words for {op.name} on {count} qubits", hint="use to_qasm3()")
+                raise WriteError(
+                    f"OpenQASM 2 has no words for {op.name} on {count} qubits", hint="use to_qasm3()"
+                )
             self.definitions[name] = definition
             word = name
         return f"{word}({', '.join(self.angle(a) for a in args)})" if args else word
@@ -200,14 +221,22 @@ class _Writer2(_Writer3):
                 return row.name
         return "none"
 
-    def branch(self, condition: Condition, then: tuple[Instruction, ...], otherwise: tuple[Instruction, ...],
-               indent: str) -> None:
+    def branch(
+        self,
+        condition: Condition,
+        then: tuple[Instruction, ...],
+        otherwise: tuple[Instruction, ...],
+        indent: str,
+    ) -> None:
         test = self.test(condition)
         if test is None or "[" in test or otherwise or indent:
-            raise WriteError("OpenQASM 2 compares whole registers, without else and without nesting",
-                             hint="use to_qasm3()")
+            raise WriteError(
+                "OpenQASM 2 compares whole registers, without else and without nesting", hint="use to_qasm3()"
+            )
         if len(then) > 1 and any(op is MEASURE for op, _, _ in then):
-            raise WriteError("OpenQASM 2 tests anew before every statement, and a branch measures", hint="use to_qasm3()")
+            raise WriteError(
+                "OpenQASM 2 tests anew before every statement, and a branch measures", hint="use to_qasm3()"
+            )
         start = len(self.lines)
         for instruction in then:
             self.add(instruction, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def read(source: Any) -> Circuit:
     _registers(circuit, source)
     circuit.global_phase = _param(source.global_phase)
     _Reader(circuit, {bit: i for i, bit in enumerate(source.clbits)}).body(
-        source, tuple(range(source.num_qubits)), tuple(range(source.num_clbits)), (), 0)
+        source, tuple(range(source.num_qubits)), tuple(range(source.num_clbits)), (), 0
+    )
     circuit._cache.clear()
     return circuit
 
@@ -50,7 +52,9 @@ def _registers(circuit: Circuit, source: Any) -> None:
     places = {bit: i for i, bit in enumerate(source.clbits)}
     rows = [(register.name, [places[bit] for bit in register]) for register in source.cregs]
     flat = [place for _, bits in rows for place in bits]
-    if flat and flat == list(range(len(source.clbits))):  # registers that share bits or leave gaps stay unnamed
+    if flat and flat == list(
+        range(len(source.clbits))
+    ):  # registers that share bits or leave gaps stay unnamed
         circuit._num_clbits = 0
         for name, bits in rows:
             circuit.add_register(name, len(bits))
@@ -61,19 +65,31 @@ class _Reader:
         self.circuit = circuit
         self.bits = bits
 
-    def body(self, source: Any, wires: tuple[int, ...], clbits: tuple[int, ...], controls: tuple[int, ...],
-             depth: int) -> None:
+    def body(
+        self,
+        source: Any,
+        wires: tuple[int, ...],
+        clbits: tuple[int, ...],
+        controls: tuple[int, ...],
+        depth: int,
+    ) -> None:
         """Adds the instructions of a circuit whose qubit i is ``wires[i]``."""
         if depth > _DEPTH_MAX:
             raise UnsupportedError(f"definitions are nested more than {_DEPTH_MAX} deep", source="Qiskit")
-        qubits = {bit: wire for bit, wire in zip(source.qubits, wires, strict=True)}
-        inner = {bit: clbit for bit, clbit in zip(source.clbits, clbits, strict=True)}
+        qubits = dict(zip(source.qubits, wires, strict=True))
+        inner = dict(zip(source.clbits, clbits, strict=True))
         for item in source.data:
-            self.add(item.operation, tuple(qubits[q] for q in item.qubits), tuple(inner[c] for c in item.clbits),
-                     controls, depth)
+            self.add(
+                item.operation,
+                tuple(qubits[q] for q in item.qubits),
+                tuple(inner[c] for c in item.clbits),
+                controls,
+                depth,
+            )
 
-    def add(self, op: Any, wires: tuple[int, ...], clbits: tuple[int, ...], controls: tuple[int, ...],
-            depth: int) -> None:
+    def add(
+        self, op: Any, wires: tuple[int, ...], clbits: tuple[int, ...], controls: tuple[int, ...], depth: int
+    ) -> None:
         circuit, name = self.circuit, op.name
         if name == "measure":
             circuit.measure(wires, clbits)
@@ -86,8 +102,11 @@ class _Reader:
         elif name in ("if_else", "switch_case", "for_loop"):
             getattr(self, name)(op, wires, clbits, depth)
         elif name in ("while_loop", "break_loop", "continue_loop", "store", "box"):
-            raise UnsupportedError(f"Qiskit's {name} cannot be executed here", source="Qiskit",
-                                   rule="gates, measure, reset, initialize, if, switch and for")
+            raise UnsupportedError(
+                f"Qiskit's {name} cannot be executed here",
+                source="Qiskit",
+                rule="gates, measure, reset, initialize, if, switch and for",
+            )
         elif name != "delay":
             self.gate(op, wires, controls, depth)
 
@@ -98,8 +117,12 @@ class _Reader:
             self.circuit.append(row, wires, params, controls=controls)
         elif row is GPHASE:
             self.circuit.append(row, (), [_param(op.params[0])], controls=controls)
-        elif op.name == "u" and len(op.params) == 4 and controls:  # what Qiskit makes of a CU under more controls
-            self.circuit.append("cu", (controls[-1], *wires), [_param(v) for v in op.params], controls=controls[:-1])
+        elif (
+            op.name == "u" and len(op.params) == 4 and controls
+        ):  # what Qiskit makes of a CU under more controls
+            self.circuit.append(
+                "cu", (controls[-1], *wires), [_param(v) for v in op.params], controls=controls[:-1]
+            )
         elif op.name == "unitary" and len(wires) <= MATRIX_QUBITS_MAX:
             self.circuit.unitary(np.asarray(op.params[0]), wires, controls=controls)
         elif hasattr(op, "base_gate"):
@@ -113,8 +136,11 @@ class _Reader:
         elif hasattr(op, "to_matrix") and len(wires) <= MATRIX_QUBITS_MAX:
             self.circuit.unitary(np.asarray(op.to_matrix()), wires, controls=controls)
         else:
-            raise UnsupportedError(f"Qiskit's {op.name} on {len(wires)} qubits has no definition and no small matrix",
-                                   source="Qiskit", rule="an instruction is a known gate, or defined by gates")
+            raise UnsupportedError(
+                f"Qiskit's {op.name} on {len(wires)} qubits has no definition and no small matrix",
+                source="Qiskit",
+                rule="an instruction is a known gate, or defined by gates",
+            )
 
     def controlled(self, op: Any, wires: tuple[int, ...], controls: tuple[int, ...], depth: int) -> None:
         count = op.num_ctrl_qubits
@@ -127,45 +153,56 @@ class _Reader:
 
     def if_else(self, op: Any, wires: tuple[int, ...], clbits: tuple[int, ...], depth: int) -> None:
         bits, value = self.condition(op.condition)
-        branches = [capture(self.circuit, lambda b=block: self.body(b, wires, clbits, (), depth + 1))
-                    if block is not None else () for block in op.params]
+        branches = [
+            capture(self.circuit, partial(self.body, block, wires, clbits, (), depth + 1))
+            if block is not None
+            else ()
+            for block in op.params
+        ]
         self.circuit._branch(Condition(bits, value), branches[0], branches[1] if len(branches) > 1 else ())
 
     def switch_case(self, op: Any, wires: tuple[int, ...], clbits: tuple[int, ...], depth: int) -> None:
         target = self.target(op.target)
         otherwise: tuple[Instruction, ...] = ()
         for labels, block in reversed(list(op.cases_specifier())):
-            then = capture(self.circuit, lambda b=block: self.body(b, wires, clbits, (), depth + 1))
+            then = capture(self.circuit, partial(self.body, block, wires, clbits, (), depth + 1))
             for label in labels:
                 if not isinstance(label, int):
                     otherwise = then
                 else:
-                    before = otherwise
-                    otherwise = capture(self.circuit, lambda v=label, t=then, o=before: self.circuit._branch(
-                        Condition(target, int(v)), t, o))
+                    test = Condition(target, int(label))
+                    otherwise = capture(self.circuit, partial(self.circuit._branch, test, then, otherwise))
         self.circuit._ops.extend(otherwise)
-        self.circuit._special += len(otherwise)
+        self.circuit._special += sum(not isinstance(inner, Gate) for inner, _, _ in otherwise)
 
     def for_loop(self, op: Any, wires: tuple[int, ...], clbits: tuple[int, ...], depth: int) -> None:
         values, parameter, block = op.params
         if len(values) > _LOOP_TURNS_MAX:
-            raise UnsupportedError(f"a loop of {len(values)} turns", source="Qiskit", rule=f"at most {_LOOP_TURNS_MAX}")
+            raise UnsupportedError(
+                f"a loop of {len(values)} turns", source="Qiskit", rule=f"at most {_LOOP_TURNS_MAX}"
+            )
         for value in values:
             turn = block if parameter is None else block.assign_parameters({parameter: value})
             self.body(turn, wires, clbits, (), depth + 1)
 
     def condition(self, condition: Any) -> tuple[tuple[int, ...], int]:
         if not isinstance(condition, tuple):
-            raise UnsupportedError("a condition that is an expression cannot be executed here", source="Qiskit",
-                                   rule="a condition compares a bit or a register with a value")
+            raise UnsupportedError(
+                "a condition that is an expression cannot be executed here",
+                source="Qiskit",
+                rule="a condition compares a bit or a register with a value",
+            )
         return self.target(condition[0]), int(condition[1])
 
     def target(self, target: Any) -> tuple[int, ...]:
         try:
             return (self.bits[target],) if target in self.bits else tuple(self.bits[bit] for bit in target)
         except (TypeError, KeyError) as problem:
-            raise UnsupportedError("a condition on something that is not a bit or register of the circuit",
-                                   source="Qiskit", rule="a condition compares a bit or a register") from problem
+            raise UnsupportedError(
+                "a condition on something that is not a bit or register of the circuit",
+                source="Qiskit",
+                rule="a condition compares a bit or a register",
+            ) from problem
 
 
 def _row(op: Any) -> Gate | None:
@@ -224,8 +261,11 @@ def write(circuit: Circuit) -> Any:
     named = sum(r.size for r in circuit.registers)
     if circuit.num_clbits > named:
         rows.append(ClassicalRegister(circuit.num_clbits - named, "c" if not rows else "c_rest"))
-    result = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), *rows, name=circuit.name or None) \
-        if circuit.num_qubits else QuantumCircuit(*rows)
+    result = (
+        QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), *rows, name=circuit.name or None)
+        if circuit.num_qubits
+        else QuantumCircuit(*rows)
+    )
     writer = _Writer({p.name: QiskitParameter(p.name) for p in circuit.parameters})
     result.global_phase = writer.param(circuit.global_phase)
     for instruction in circuit:
@@ -236,9 +276,12 @@ def write(circuit: Circuit) -> Any:
 class _Writer:
     def __init__(self, parameters: dict[str, Any]) -> None:
         from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
+
         self.parameters = parameters
-        self.classes = {name: type(gate) if not hasattr(gate, "base_class") else gate.base_class
-                        for name, gate in get_standard_gate_name_mapping().items()}
+        self.classes = {
+            name: type(gate) if not hasattr(gate, "base_class") else gate.base_class
+            for name, gate in get_standard_gate_name_mapping().items()
+        }
 
     def param(self, value: Any) -> Any:
         return value.evaluate(self.parameters) if isinstance(value, ParameterExpression) else value
@@ -263,8 +306,13 @@ class _Writer:
         elif op is IF:
             self.branch(result, *args)
 
-    def branch(self, result: Any, condition: Condition, then: tuple[Instruction, ...],
-               otherwise: tuple[Instruction, ...]) -> None:
+    def branch(
+        self,
+        result: Any,
+        condition: Condition,
+        then: tuple[Instruction, ...],
+        otherwise: tuple[Instruction, ...],
+    ) -> None:
         blocks = []
         for body in (then, otherwise):
             block = result.copy_empty_like()
@@ -285,10 +333,13 @@ class _Writer:
         for register in result.cregs:
             if list(register) == bits:
                 return (register, condition.value)
-        raise WriteError("a condition on bits that are no register", hint="put them into one with add_register")
+        raise WriteError(
+            "a condition on bits that are no register", hint="put them into one with add_register"
+        )
 
     def gate(self, op: Gate, count: int, args: tuple[Any, ...]) -> Any:
         from qiskit.circuit.library import GlobalPhaseGate, UnitaryGate
+
         if op is UNITARY:
             size, made = args[0].num_qubits, UnitaryGate(np.array(args[0].array))
         elif op is GPHASE and count == 0:
@@ -303,7 +354,9 @@ class _Writer:
         elif op.name in ("c3x", "c4x"):
             size, made = 1, self.classes["x"]()
         elif any(isinstance(a, ParameterExpression) for a in args):
-            raise WriteError(f"Qiskit has no gate {op.name}, and its parameters are open", hint="bind them first")
+            raise WriteError(
+                f"Qiskit has no gate {op.name}, and its parameters are open", hint="bind them first"
+            )
         else:
             size, made = op.targets, UnitaryGate(op.matrix(*args), label=op.name)
         return made.control(count - size, annotated=False) if count > size else made

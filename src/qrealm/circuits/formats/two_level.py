@@ -20,7 +20,7 @@ _SMALL = 1e-13
 
 
 def decompose(matrix: ComplexMatrix, qubits: tuple[int, ...]) -> list[Instruction]:
-    """Instructions (X, multi-controlled U and phases) that multiply to `matrix` on `qubits`, phase included."""
+    """Instructions (X, multi-controlled U and phases) whose product is `matrix`, phase included."""
     size = len(matrix)
     work = np.array(matrix)
     steps: list[tuple[int, int, ComplexMatrix]] = []
@@ -32,7 +32,7 @@ def decompose(matrix: ComplexMatrix, qubits: tuple[int, ...]) -> list[Instructio
             if abs(b) < _SMALL:
                 continue
             norm = math.hypot(abs(a), abs(b))
-            rotation = np.array([[a.conjugate(), b.conjugate()], [-b, a]]) / norm
+            rotation = np.array([[a.conjugate(), b.conjugate()], [-b, a]], dtype=np.complex128) / norm
             work[[upper, lower]] = rotation @ work[[upper, lower]]
             steps.append((upper, lower, rotation.conj().T))
     found: list[Instruction] = []

@@ -1,0 +1,286 @@
+"""OpenQASM 2 and 3: what is read, and what an error says."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qrealm.base.errors import (
+    ReadError,
+    SyntaxReadError,
+    UnsupportedError,
+)
+from qrealm.circuits import Circuit, Parameter, read
+from qrealm.circuits.formats import qasm_full
+from unit.circuits.matrix_of import matrix_of
+
+BELL = Circuit(2).h(0).cx(0, 1)
+BELL_DICT = {"num_qubits": 2, "gates": [{"type": "H", "qubits": [0]}, {"type": "CX", "qubits": [0, 1]}]}
+BELL_2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\nh q[0];\ncx q[0],q[1];\n'
+BELL_3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nh q[0];\ncx q[0], q[1];\n'
+
+
+def qasm(body: str, *, head: str = "OPENQASM 3.0; qubit[3] q; bit[3] c; ") -> Circuit:
+    return read(head + body)
+
+
+def test_registers_broadcast_and_measure() -> None:
+    circuit = read(
+        "OPENQASM 2.0; qreg a[2]; qreg b[2]; creg c[2]; creg d[1]; h a; cx a,b; cz a, b[1]; "
+        "measure a -> c; measure b[1] -> d[0];"
+    )
+    expected = Circuit(4, 0)
+    expected.add_register("c", 2)
+    expected.add_register("d", 1)
+    expected.h(0).h(1).cx(0, 2).cx(1, 3).cz(0, 3).cz(1, 3).measure([0, 1, 3], [0, 1, 2])
+    assert circuit == expected
+
+
+def test_declarations_of_openqasm_3() -> None:
+    circuit = read(
+        "qubit a; qubit[2] b; bit m; bit[2] n = measure b; x a; m = measure a; n[1] = measure b[0];"
+    )
+    assert circuit.num_qubits == 3
+    assert circuit.instructions[0][1:] == ((1,), (1,))
+    assert [r.name for r in circuit.registers] == ["m", "n"]
+
+
+def test_comments_and_white_space() -> None:
+    assert (
+        read(BELL_3.replace("h q[0];", "/* a\n; b */ h\n  q [ 0 ] // c;\n ;").replace(", ", " ,\t")) == BELL
+    )
+
+
+@pytest.mark.parametrize(
+    "text,value",
+    [
+        ("pi/2", math.pi / 2),
+        ("-0.25", -0.25),
+        ("2*(1+sin(0.5))", 2 * (1 + math.sin(0.5))),
+        ("1e-3", 1e-3),
+        ("π", math.pi),
+        (" 3 ", 3.0),
+        ("pi * 0.5", math.pi / 2),
+        ("sqrt(2)/2", math.sqrt(0.5)),
+    ],
+)
+def test_parameters(text: str, value: float) -> None:
+    assert qasm(f"rx({text}) q[0]; rx({text}) q[1];") == read("qubit[3] q; bit[3] c;").rx(value, 0).rx(
+        value, 1
+    )
+
+
+def test_a_list_of_parameters() -> None:
+    assert qasm("U(pi/2, 0.1,-sin(0.3)) q[1]; u3(1,2,3) q[0]; u3(1,2,4) q[0];").instructions[0][2] == (
+        math.pi / 2,
+        0.1,
+        -math.sin(0.3),
+    )
+
+
+def test_caret_is_a_power_in_openqasm_2_only() -> None:
+    assert read("OPENQASM 2.0; qreg q[1]; rx(2^3) q[0];").instructions[0][2] == (8.0,)
+    with pytest.raises(ReadError):
+        read("OPENQASM 3.0; qubit[1] q; rx(2^3) q[0];")
+
+
+def test_modifiers() -> None:
+    circuit = qasm(
+        "ctrl @ rx(0.3) q[0], q[1]; inv @ s q[0]; pow(2) @ t q[1]; ctrl(2) @ z q[0],q[1],q[2]; "
+        "negctrl @ ctrl @ x q[0],q[1],q[2]; pow(0.5) @ rz(0.4) q[0]; inv @ ctrl @ "
+        "pow(-1) @ p(0.2) q[2],q[0]; ctrl @ gphase(0.7) q[1];"
+    )
+    expected = (
+        Circuit(3)
+        .crx(0.3, 0, 1)
+        .sdg(0)
+        .t(1)
+        .t(1)
+        .ccz(0, 1, 2)
+        .x(0)
+        .ccx(0, 1, 2)
+        .x(0)
+        .rz(0.2, 0)
+        .cp(0.2, 2, 0)
+        .p(0.7, 1)
+    )
+    assert np.allclose(matrix_of(circuit), matrix_of(expected), atol=1e-12)
+
+
+@pytest.mark.parametrize("gate,size", [("x", 1), ("h", 1), ("swap", 2), ("iswap", 2), ("cx", 2), ("s", 1)])
+def test_fractional_powers(gate: str, size: int) -> None:
+    wires = ", ".join(f"q[{i}]" for i in range(size))
+    third = qasm(f"pow(1/3) @ {gate} {wires};")
+    assert np.allclose(
+        np.linalg.matrix_power(matrix_of(third), 3), matrix_of(qasm(f"{gate} {wires};")), atol=1e-10
+    )
+
+
+def test_gate_definitions_are_expanded() -> None:
+    circuit = qasm(
+        "gate half(t) a { rx(t/2) a; } gate pair(t, s) a, b { half(t+s) a; cx a, b; inv @ half(s) b; } "
+        "pair(0.4, pi) q[2], q[0]; ctrl @ pair(1, 2) q[0], q[1], q[2];"
+    )
+    expected = (
+        Circuit(3)
+        .rx((0.4 + math.pi) / 2, 2)
+        .cx(2, 0)
+        .rx(-math.pi / 2, 0)
+        .crx(1.5, 0, 1)
+        .ccx(0, 1, 2)
+        .crx(-1.0, 0, 2)
+    )
+    assert np.allclose(matrix_of(circuit), matrix_of(expected), atol=1e-12)
+
+
+def test_a_definition_that_says_what_the_table_says_stays_one_gate() -> None:
+    head = "gate rzz(t) a, b { cx a, b; rz(t) b; cx a, b; } "
+    assert qasm(head + "rzz(0.5) q[0], q[1];").count_ops() == {"rzz": 1}
+    other = qasm("gate rzz(t) a, b { cx a, b; rz(2*t) b; cx a, b; } rzz(0.5) q[0], q[1];")
+    assert np.allclose(matrix_of(other), matrix_of(Circuit(3).rzz(1.0, 0, 1)))
+
+
+def test_conditions_stay_conditions() -> None:
+    circuit = qasm(
+        "c[0] = measure q[0]; if (c[0]) x q[1]; if (!c[0]) { y q[1]; } else { z q[1]; } "
+        "if (c == 5) h q[2]; if (c[1] != 1) reset q[0]; if (c[2] == true) { if (c[0] == false) x q[0]; }"
+    )
+    expected = Circuit(3, 0)
+    expected.add_register("c", 3)
+    expected.measure(0, 0).if_(0, 1, Circuit(3).x(1))
+    expected.if_(0, 1, Circuit(3).z(1), Circuit(3).y(1))
+    expected.if_("c", 5, Circuit(3).h(2))
+    expected.if_(1, 1, Circuit(3), Circuit(3).reset(0))
+    inner = Circuit(3, 3)
+    inner.if_(0, 0, Circuit(3).x(0))
+    expected.if_(2, 1, inner)
+    assert circuit == expected
+
+
+def test_conditions_of_openqasm_2() -> None:
+    circuit = read(
+        "OPENQASM 2.0; qreg q[2]; creg c[2]; measure q -> c; if(c==2) u1(pi) q[0]; if (c == 1) x q[1];"
+    )
+    assert circuit.count_ops() == {"measure": 2, "if": 2}
+
+
+def test_open_parameters() -> None:
+    circuit = read(
+        "OPENQASM 3.0; input float[64] theta; input angle b; qubit q; rx(2*theta) q; ry(b) q; rx(2*theta) q;"
+    )
+    assert circuit == Circuit(1, 0).rx(2 * Parameter("theta"), 0).ry(Parameter("b"), 0).rx(
+        2 * Parameter("theta"), 0
+    )
+
+
+def test_the_whole_language_goes_through_pyqasm() -> None:
+    circuit = read("""OPENQASM 3.0;
+        include "stdgates.inc";
+        const int n = 3;
+        qubit[n] q; bit[n] c;
+        def entangle(qubit a, qubit b) { h a; cx a, b; }
+        for int i in [0:n - 1] { rx(pi / (i + 1)) q[i]; }
+        entangle(q[0], q[2]);
+        let pair = q[0:1];
+        swap pair[0], pair[1];
+        switch (n) { case 3 { z q[0]; } default { x q[0]; } }
+        c[0] = measure q[0];
+        if (c >= 6) { ecr q[0], q[1]; }
+        """)
+    assert circuit.count_ops() == {"rx": 3, "h": 1, "cx": 1, "swap": 1, "z": 1, "measure": 1, "if": 1}
+    assert circuit.instructions[2][2] == (math.pi / 3,)
+
+
+def test_pyqasm_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
+    import sys
+
+    with pytest.raises(ReadError):
+        qasm("for int i in [0:9] { h q[i]; }")
+    assert capfd.readouterr() == ("", "")
+    assert getattr(sys, "tracebacklimit", None) is None
+
+
+BAD_QASM = [
+    ("qreg q[2];\nh q[5];", 2, 3, "q[5] is out of range", "q has the indices 0 to 1"),
+    ("qubit[2] q;\n  foo q[0];", 2, 3, "no gate called 'foo'", "in the gate table"),
+    ("qubit[2] q;\ncx q[0],q[0];", 2, 1, "named twice", "differ"),
+    ("qubit[2] q;\nrx(1,2) q[0];", 2, 1, "rx got 2 parameters", "rx takes 1 (theta)"),
+    ("qubit[2] q;\nrx(a) q[0];", 2, 1, "'a' is not declared", "arithmetic"),
+    ("qubit[2] q;\nrx(1/0) q[0];", 2, 1, "finite", ""),
+    ("qubit[2] q;\nh q[0]", 2, 7, "does not end", "ends with ;"),
+    ("qubit[2] q;\nh r[0];", 2, 3, "'r' is not declared", "before it is used"),
+    ("qubit[2] q;\nqubit[2] q;", 2, 1, "declared twice", "once"),
+    ("qubit[0] q;\n", 1, 1, "has size 0", "from 1"),
+    ("qubit[99999] q;\n", 1, 1, "has size 99999", "4096"),
+    ("qubit[2] q; bit[2] c;\nmeasure q -> c[0];", 2, 1, "differ in size", "as many"),
+    ("qubit[2] q; bit[2] c;\nmeasure c -> q;", 2, 9, "cannot stand here", "qubits are wanted"),
+    ("qubit[2] q; qubit[3] r;\ncx q, r;", 2, 1, "sizes [2, 3]", "one size"),
+    ("qubit[2] q;\nh q[0];\n}", 3, 1, "closes no block", ""),
+    ("qubit[2] q;\ngate g a { h a;", 2, 10, "never closed", ""),
+    ("qubit[2] q;\nh q[0]\ncx q[0],q[1];", 2, 3, "cannot read the operand", "separated by commas"),
+    ("OPENQASM 4.0;\nqubit q;", 1, 1, "OPENQASM 4.0", "3.0"),
+    ("qubit[2] q;\n;;\n5 q;", 3, 1, "cannot read '5 q'", "starts with a name"),
+    ("OPENQASM 2.0;\nqreg q[1];\ncreg c[1];\nif(c==2) x q[0];", 4, 1, "can never be 2", "0 to 1"),
+    ("qubit[2] q;\ncx q[0];", 2, 1, "cx got 1 qubits", ""),
+]
+
+
+@pytest.mark.parametrize("text,line,column,message,rule", BAD_QASM, ids=lambda x: str(x)[:24])
+def test_errors_say_where_what_and_why(text: str, line: int, column: int, message: str, rule: str) -> None:
+    with pytest.raises(SyntaxReadError) as caught:
+        read(text)
+    error = caught.value
+    assert (error.line, error.column) == (line, column), str(error)
+    assert error.text == text.split("\n")[line - 1]
+    assert message in error.message
+    assert rule in error.rule
+    assert str(error).startswith(f"QR121: <text>, line {line}, column {column}: ")
+
+
+def test_the_whole_text_of_an_error() -> None:
+    with pytest.raises(SyntaxReadError) as caught:
+        read("OPENQASM 3.0;\nqubit[2] q;\ncnt q[0], q[1];")
+    assert str(caught.value) == (
+        "QR121: <text>, line 3, column 1: there is no gate called 'cnt'\n"
+        "    cnt q[0], q[1];\n"
+        "    ^\n"
+        "rule: a gate is defined, or in the gate table\n"
+        "hint: did you mean cnot or ccnot or not?"
+    )
+
+
+def test_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.qasm").write_text("qubit q;\nh r;", encoding="utf-8")
+    with pytest.raises(SyntaxReadError, match=r"bad\.qasm, line 2, column 3"):
+        read(tmp_path / "bad.qasm")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for int i in [0:9] { h q[i]; }",
+        "for int i in [0:2] { h q i]; }",
+        "while (true) { x q[0]; }",
+        "rx(a) $0; float a = 1;",
+        "int i = 0; h q[i+7];",
+    ],
+)
+def test_errors_behind_pyqasm(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qasm_full, "LOOP_TURNS_MAX", 50)
+    with pytest.raises(ReadError):
+        qasm(body)
+
+
+def test_loops_in_loops_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qasm_full, "GATES_MAX", 500)
+    with pytest.raises(UnsupportedError, match="more than 500 gates"):
+        qasm("for int i in [0:99999] { for int j in [0:99999] { x q[0]; } }")
+
+
+def test_exponential_definitions_are_stopped() -> None:
+    body = "gate g0 a { x a; x a; } " + " ".join(f"gate g{i + 1} a {{ g{i} a; g{i} a; }}" for i in range(40))
+    with pytest.raises(ReadError, match="too many gates"):
+        qasm(body + " g40 q[0];")
