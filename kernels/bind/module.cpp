@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <variant>
 
 #include "../state/counts.h"
@@ -149,7 +150,7 @@ nb::dict describe_counts(const CountsPlan<T>& plan) {
         work.transposes += w.transposes;
         stages += part.program.stages.size();
         for (const auto& s : part.program.stages) ops += s.ops.size();
-        largest = std::max(largest, size_t(2 * sizeof(T)) << part.program.num_wires);
+        largest = std::max(largest, size_t(2 * sizeof(T)) << part.num_wires);
     }
     nb::dict d;
     d["num_qubits"] = plan.num_qubits;
@@ -210,7 +211,9 @@ private:
     using Either = std::variant<StateVector<float>, StateVector<double>>;
     Either state_;
     static Either make(int n, bool single, InstructionSet set) {
-        if (n < 1 || n > 40) throw nb::value_error("number of qubits must be 1 to 40");
+        if (n < 1) throw nb::value_error("a state has at least 1 qubit");
+        if (n > (single ? max_state_wires<float> : max_state_wires<double>))
+            throw OutOfMemory("a state of " + std::to_string(n) + " qubits is more than any machine holds");
         if (single) return StateVector<float>(n, set);
         return StateVector<double>(n, set);
     }

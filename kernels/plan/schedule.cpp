@@ -33,6 +33,7 @@ struct Blocked {
     // No mixing and no CX can pass any more, only phases; no phase can pass any more.
     bool only_phases(uint64_t all) const { return ((z | g) & all) == all; }
     bool no_phases(uint64_t all) const { return ((x | g) & all) == all; }
+    bool everything(uint64_t all) const { return ((g | (z & x)) & all) == all; }
 };
 
 template <class T>
@@ -55,6 +56,8 @@ private:
     double log2_growth_ = 0;     // of the stored amplitudes over the true ones
     bool just_swapped_ = false;  // nothing has run since lanes moved: moving them again would lead nowhere
 
+    // Inner products with Z alone pass phases, and are work all the same.
+    bool nothing_more(const Blocked& b) const { return e_.inners.empty() ? b.only_phases(all_) : b.everything(all_); }
     void place(const Placement* before);
     std::vector<int> by_first_use() const;
 
@@ -71,7 +74,7 @@ private:
     bool step(Stage<T>& stage);
     void emit_rotations(Stage<T>& stage, std::vector<const Element*>& ready);
     bool unlocks(bool count_lanes);
-    void swap_lanes(Stage<T>& stage, uint64_t wanted);
+    void swap_lanes(Stage<T>& stage, uint64_t wanted, uint64_t keep);
     void limit_growth(Stage<T>& stage, double log2_max);
     void count(Stage<T>& stage);
 };
@@ -145,7 +148,7 @@ void Scheduler<T>::scan(F&& visit, bool for_phases) {
             continue;
         }
         blocked.add(n);
-        if (for_phases ? blocked.no_phases(all_) : blocked.only_phases(all_)) return;
+        if (for_phases ? blocked.no_phases(all_) : nothing_more(blocked)) return;
         link = &n.next;
     }
 }
@@ -182,13 +185,13 @@ double Scheduler<T>::gain(uint64_t chosen, int room, uint64_t* used) {
                 // A CX out of the tile waits for the tile to close, and what depends on it waits too.
                 if (n.x && !(n.x & chosen) && (n.z & chosen)) {
                     blocked.add(n);
-                    if (blocked.only_phases(all_)) break;
+                    if (nothing_more(blocked)) break;
                 }
                 continue;
             }
         }
         blocked.add(n);
-        if (blocked.only_phases(all_)) break;
+        if (nothing_more(blocked)) break;
     }
     *used = chosen;
     return work;
@@ -279,7 +282,7 @@ bool Scheduler<T>::unlocks(bool count_lanes) {
             }
         }
         blocked.add(n);
-        if (blocked.only_phases(all_)) break;
+        if (nothing_more(blocked)) break;
     }
     return false;
 }
@@ -312,9 +315,9 @@ void Scheduler<T>::limit_growth(Stage<T>& stage, double log2_max) {
     log2_growth_ += std::log2(factor);
 }
 
-// Brings the wanted wires from the lanes into rows, and into the lanes the rows that are needed last.
+// Brings the wanted wires from the lanes into rows, and into the lanes the rows that are needed last, but none to keep.
 template <class T>
-void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted) {
+void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted, uint64_t keep) {
     std::vector<int> need(num_wires_, std::numeric_limits<int>::max());
     Blocked blocked;
     int order = 0;
@@ -331,17 +334,17 @@ void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted) {
             continue;
         }
         blocked.add(n);
-        if (blocked.only_phases(all_)) break;
+        if (nothing_more(blocked)) break;
     }
-    // Other lane wires with work ahead come along while rows without any are left.
+    // Other lane wires come along where they have work before the rows that they replace.
     std::vector<int> out(frame_.rows), in;
-    std::erase(out, options_.selector);
+    std::erase_if(out, [&](int w) { return w == options_.selector || (keep >> w & 1); });
     std::stable_sort(out.begin(), out.end(), [&](int a, int b) { return need[a] > need[b]; });
     for (int w : frame_.lane_wires)
         if (wanted & bit(w)) in.push_back(w);
     for (int w : frame_.lane_wires) {
         if (wanted & bit(w) || in.size() >= out.size()) continue;
-        if (need[w] < std::numeric_limits<int>::max() && need[out[in.size()]] == std::numeric_limits<int>::max()) in.push_back(w);
+        if (need[w] < need[out[in.size()]]) in.push_back(w);
     }
     out.resize(std::min(out.size(), in.size()));
     in.resize(out.size());
@@ -352,7 +355,11 @@ void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted) {
 template <class T>
 bool Scheduler<T>::step(Stage<T>& stage) {
     std::vector<const Element*> rotations, dense;  // `dense` with inner products: what runs alone
-    uint64_t lanes_wanted = 0;
+    // What the first waiting element needs: wanting more at once could push its own wires out again.
+    uint64_t lanes_wanted = 0, waiting = 0;
+    auto want_lanes = [&](uint64_t mask) {
+        if (!lanes_wanted && (lanes_wanted = frame_.lanes_of(mask))) waiting = mask;
+    };
     bool moved = false;
     const size_t largest = options_.passes & pass_group ? size_t(largest_group<T>()) : 1;
     // First pass over what is ready: permutations run at once, rotations and matrices are collected.
@@ -361,7 +368,7 @@ bool Scheduler<T>::step(Stage<T>& stage) {
         const Element& x = *n.element;
         if (x.kind == Kind::cx) {
             if (frame_.touches_lane(n.x | n.z)) {
-                lanes_wanted |= frame_.lanes_of(n.x | n.z);
+                want_lanes(n.x | n.z);
                 return false;
             }
             const int c = __builtin_ctzll(n.z);
@@ -372,7 +379,7 @@ bool Scheduler<T>::step(Stage<T>& stage) {
         }
         if (x.kind == Kind::phase) return false;
         if (!frame_.is_row(n.g)) {
-            if (frame_.is_local(n.g)) lanes_wanted |= frame_.lanes_of(n.g);
+            if (frame_.is_local(n.g)) want_lanes(n.g);
             return false;
         }
         if (x.kind == Kind::rotation) {
@@ -425,7 +432,7 @@ bool Scheduler<T>::step(Stage<T>& stage) {
         return true;
     }
     if (!lanes_wanted || just_swapped_) return false;
-    swap_lanes(stage, lanes_wanted);
+    swap_lanes(stage, lanes_wanted, waiting);
     just_swapped_ = true;
     return true;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
 
 #include "random.h"
 #include "readout.h"
@@ -108,6 +109,12 @@ CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
         ProductState begin(wires_for<T>(part.num_wires));
         for (size_t i = 0; i < members.size(); ++i) begin.wires[i] = start.wires[members[i]];
         typename CountsPlan<T>::Part p;
+        p.num_wires = static_cast<int>(begin.wires.size());
+        if (p.num_wires > max_state_wires<T>) {
+            p.too_large = true;
+            plan.parts.push_back(std::move(p));
+            continue;
+        }
         p.program = schedule<T>(part, begin, nullptr, options);
         p.qubits_of_physical = wires_of_physical(p.program.placement, Layout<T>::lane_bits);
         for (uint64_t& m : p.qubits_of_physical) {
@@ -161,6 +168,7 @@ Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots,
     }
     for (const auto& part : plan.parts) {
         Amplitudes<T> state;
+        if (part.too_large) throw OutOfMemory("a state of " + std::to_string(part.num_wires) + " qubits is more than any machine holds");
         Weights weights;
         execute(part.program, state, engine<T>(set), threads, poll, nullptr, &weights);
         if (!shots) continue;

@@ -11,6 +11,8 @@ namespace qrealm {
 template <class T>
 struct CountsPlan {
     struct Part {
+        int num_wires = 0;
+        bool too_large = false;  // for any machine: not laid out, and refused when it is to run
         Program<T> program;
         std::vector<uint64_t> qubits_of_physical;  // which qubits one bit of a physical index flips
     };
@@ -35,6 +37,10 @@ struct Counts {
 
 template <class T>
 Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll);
+
+// Block addresses have 31 bits: 256 GiB.
+template <class T>
+inline constexpr int max_state_wires = 31 + Layout<T>::lane_bits;
 
 // Wires of a state of n qubits: lanes and rows enough for the widest matrix.
 template <class T>

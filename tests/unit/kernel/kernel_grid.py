@@ -1,4 +1,5 @@
-"""What the kernel's tests share: plans from reference circuits, and the grid of precisions and instruction sets."""
+"""What the kernel's tests share: plans from reference circuits, the grid of precisions and instruction
+sets."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def plan(circuit: ReferenceCircuit, *, single: bool, **options: Any) -> Any:
     )
 
 
-def evolved(circuit: ReferenceCircuit, *, single: bool, isa: str = "auto", threads: int = 2, **options: Any) -> Any:
+def evolved(
+    circuit: ReferenceCircuit, *, single: bool, isa: str = "auto", threads: int = 2, **options: Any
+) -> Any:
     """The kernel's state after a circuit."""
     state = _kernels.StateVector(circuit.num_qubits, single, isa)
     state.apply(plan(circuit, single=single, isa=isa, **options), threads)
@@ -62,7 +65,9 @@ def part(circuit: ReferenceCircuit, begin: int, end: int) -> ReferenceCircuit:
     )
 
 
-def chi_square(values: NDArray[np.uint64], counts: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
+def chi_square(
+    values: NDArray[np.uint64], counts: NDArray[np.int64], probabilities: NDArray[np.float64]
+) -> float:
     """Pearson's statistic divided by its degrees of freedom, outcomes of fewer than 5 expected pooled."""
     shots = int(counts.sum())
     observed = np.zeros(len(probabilities))

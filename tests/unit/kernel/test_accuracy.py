@@ -1,4 +1,4 @@
-"""Every amplitude against the dense reference: all ops, widths, precisions, instruction sets and planner passes."""
+"""Every amplitude against the dense reference: all ops, widths, precisions, instruction sets and passes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from qrealm import _kernels
-from reference.random_circuits import CircuitBuilder, random_circuit, replayable
-
+from reference.random_circuits import CircuitBuilder, random_circuit, random_unitary, replayable
 from unit.kernel.kernel_grid import TOLERANCE, evolved, instruction_sets, part, plan, precisions, reference
 
 SMALLEST_TILE = 10  # so that 11 to 14 qubits take several tiles and stages
 PASSES = _kernels.PLANNER_PASSES
+ALL = sum(PASSES.values())
 
 
 @precisions
@@ -19,7 +19,9 @@ PASSES = _kernels.PLANNER_PASSES
 @pytest.mark.parametrize("num_qubits", range(1, 15))
 def test_random_circuits(num_qubits: int, isa: str, single: bool) -> None:
     for seed in range(3):
-        circuit = random_circuit(100 * num_qubits + seed, num_qubits, num_ops=50, controls_max=3 + seed * num_qubits)
+        circuit = random_circuit(
+            100 * num_qubits + seed, num_qubits, num_ops=50, controls_max=3 + seed * num_qubits
+        )
         want = reference(circuit)
         for tile in (0, SMALLEST_TILE):
             with replayable(seed, num_qubits=num_qubits, tile=tile):
@@ -29,7 +31,9 @@ def test_random_circuits(num_qubits: int, isa: str, single: bool) -> None:
 
 
 @precisions
-@pytest.mark.parametrize("mask", [0, *PASSES.values(), *(sum(PASSES.values()) - bit for bit in PASSES.values())])
+@pytest.mark.parametrize(
+    "mask", [0, *PASSES.values(), *(sum(PASSES.values()) - bit for bit in PASSES.values())]
+)
 def test_planner_passes_on_and_off(mask: int, single: bool) -> None:
     for seed, num_qubits in enumerate((3, 7, 12)):
         circuit = random_circuit(seed, num_qubits, num_ops=60, controls_max=2, matrix_qubits_max=3)
@@ -53,7 +57,9 @@ def test_a_state_goes_on_where_it_was(single: bool) -> None:
             assert np.abs(state.to_array() - want).max() < TOLERANCE[single]
 
 
-@pytest.mark.parametrize("family", [("H", "CX"), ("RX", "RY", "RZ"), ("SWAP", "ISWAP", "X"), ("RZZ", "P", "RX"), ("U", "X")])
+@pytest.mark.parametrize(
+    "family", [("H", "CX"), ("RX", "RY", "RZ"), ("SWAP", "ISWAP", "X"), ("RZZ", "P", "RX"), ("U", "X")]
+)
 def test_families_that_meet_one_pass_each(family: tuple[str, ...]) -> None:
     names = tuple("X" if name == "CX" else name for name in family)
     for seed in range(4):
@@ -82,7 +88,20 @@ def test_threads_do_not_change_a_bit() -> None:
     circuit = random_circuit(5, 14, num_ops=120, controls_max=2, matrix_qubits_max=3)
     one = evolved(circuit, single=True, threads=1, tile_qubits=SMALLEST_TILE).to_array(1)
     for threads in (2, 3, 7):
-        assert np.array_equal(one, evolved(circuit, single=True, threads=threads, tile_qubits=SMALLEST_TILE).to_array(threads))
+        assert np.array_equal(
+            one, evolved(circuit, single=True, threads=threads, tile_qubits=SMALLEST_TILE).to_array(threads)
+        )
+
+
+@precisions
+def test_matrices_that_need_every_row_of_a_tile(single: bool) -> None:
+    """Once the wires that one element waits for pushed out those of another, for ever."""
+    rng = np.random.default_rng(115)
+    builder = CircuitBuilder(8)
+    for targets in ((6, 7, 5), (7, 3, 1, 0, 2, 5)):
+        builder.add_matrix(random_unitary(rng, len(targets)), targets)
+    circuit = builder.add("RYY", (6, 4), params=[0.7]).build()
+    assert np.abs(evolved(circuit, single=single).to_array() - reference(circuit)).max() < TOLERANCE[single]
 
 
 @precisions
@@ -105,3 +124,12 @@ def test_op_codes_are_the_reference_ones() -> None:
     from reference.ops import KERNEL_OPS
 
     assert _kernels.op_codes() == {op.name: op.code for op in KERNEL_OPS}
+
+
+@pytest.mark.parametrize("seed", [224, 453, 1101, 1136, 3203, 7246])
+def test_seeds_that_once_stopped_the_planner(seed: int) -> None:
+    circuit = random_circuit(seed, 1 + seed % 12, 20 + seed % 60)
+    for single in (True, False):
+        assert (
+            np.abs(evolved(circuit, single=single).to_array() - reference(circuit)).max() < TOLERANCE[single]
+        )

@@ -14,7 +14,6 @@ import pytest
 
 from qrealm import _kernels
 from reference.random_circuits import CircuitBuilder, random_circuit
-
 from unit.kernel.kernel_grid import evolved, plan
 
 
@@ -52,9 +51,11 @@ def arrays(**changes: object) -> dict[str, object]:
     ],
 )
 def test_broken_arrays_are_refused(changes: dict[str, object]) -> None:
-    with pytest.raises((ValueError, RuntimeError)):
-        made = _kernels.plan(**arrays(**changes), single=True)
-        _kernels.run_counts(made, 10, 1, 1)
+    def run() -> None:
+        _kernels.run_counts(_kernels.plan(**arrays(**changes), single=True), 10, 1, 1)
+
+    with pytest.raises(ValueError, match=r"op arrays|matrix"):
+        run()
 
 
 def test_a_matrix_index_is_checked() -> None:
@@ -93,9 +94,23 @@ def test_states_check_what_they_are_given() -> None:
 
 
 def test_a_state_that_no_machine_holds_is_a_memory_error() -> None:
-    state = _kernels.StateVector(40, False)
-    with pytest.raises(MemoryError):
-        state.apply(plan(CircuitBuilder(40).add("H", [0]).build(), single=False), 1)
+    """It is planned, so that its size can be told, and refused when it is to run."""
+    builder = CircuitBuilder(50)
+    for q in range(50):
+        builder.add("RX", [q], params=[0.3])
+    for q in range(50):
+        builder.add("RZZ", [q, (q + 1) % 50], params=[0.5])
+    for q in range(50):
+        builder.add("RX", [q], params=[0.3])
+    made = plan(builder.build(), single=True)
+    assert made.describe()["state_bytes"] == 8 << 50
+    with pytest.raises(MemoryError, match="more than any machine"):
+        _kernels.run_counts(made, 1, 1, 1)
+    with pytest.raises(MemoryError, match="more than any machine"):
+        _kernels.StateVector(50, False)
+    state = _kernels.StateVector(34, False)
+    with pytest.raises(MemoryError, match="refused"):
+        state.apply(plan(CircuitBuilder(34).add("H", [0]).build(), single=False), 1)
 
 
 LONG_RUN = """
@@ -118,7 +133,9 @@ except KeyboardInterrupt:
 def test_ctrl_c_stops_a_long_run_and_leaves_no_thread() -> None:
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     command = [sys.executable, "-c", LONG_RUN]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(1.0)

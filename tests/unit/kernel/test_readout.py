@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from qrealm import _kernels
-from reference.dense import DenseSimulator
-from reference.dense import unpack
+from reference.dense import DenseSimulator, unpack
 from reference.random_circuits import CircuitBuilder, ReferenceCircuit, random_circuit, replayable
-
-from unit.kernel.kernel_grid import TOLERANCE, chi_square, evolved, instruction_sets, plan, precisions, reference
+from unit.kernel.kernel_grid import (
+    TOLERANCE,
+    chi_square,
+    evolved,
+    instruction_sets,
+    plan,
+    precisions,
+    reference,
+)
 
 PASSES = _kernels.PLANNER_PASSES
 
@@ -51,13 +57,17 @@ def test_counts_do_not_depend_on_threads_but_on_the_seed() -> None:
         assert np.array_equal(values, again[0])
         assert np.array_equal(counts, again[1])
     other = _kernels.run_counts(made, 5000, 12, 1)
-    assert not (len(other[0]) == len(values) and np.array_equal(other[0], values) and np.array_equal(other[1], counts))
+    assert not (
+        len(other[0]) == len(values) and np.array_equal(other[0], values) and np.array_equal(other[1], counts)
+    )
 
 
 def test_independent_groups_are_told_apart() -> None:
     builder = CircuitBuilder(40)
     for q in range(0, 40, 2):
-        builder.add("RY", [q], params=[0.3 * q]).add("X", [q + 1], controls=[q]).add("RX", [q + 1], params=[1.0])
+        builder.add("RY", [q], params=[0.3 * q]).add("X", [q + 1], controls=[q]).add(
+            "RX", [q + 1], params=[1.0]
+        )
     made = plan(builder.build(), single=True)
     assert made.describe()["components"] >= 10
     assert made.describe()["state_bytes"] < 1 << 20
@@ -143,7 +153,9 @@ def test_gradients_are_the_differences_of_the_reference(num_qubits: int, single:
     step = 1e-4
     for seed in range(4):
         circuit = random_circuit(seed, num_qubits, num_ops=25, controls_max=2, matrix_qubits_max=2)
-        matrices = {int(circuit.param_offsets[i]) for i, op in enumerate(unpack(circuit)) if op.name == "MATRIX"}
+        matrices = {
+            int(circuit.param_offsets[i]) for i, op in enumerate(unpack(circuit)) if op.name == "MATRIX"
+        }
         rng = np.random.default_rng(seed)
         x = rng.integers(0, 2**num_qubits, 5).astype(np.uint64)
         z = rng.integers(0, 2**num_qubits, 5).astype(np.uint64)
@@ -151,9 +163,12 @@ def test_gradients_are_the_differences_of_the_reference(num_qubits: int, single:
 
         def energy(c: ReferenceCircuit) -> float:
             state = reference(c)
-            return sum(w * pauli_value(state, int(a), int(b)) for w, a, b in zip(weights, x, z, strict=True))  # noqa: B023
+            values = [pauli_value(state, int(a), int(b)) for a, b in zip(x, z, strict=True)]  # noqa: B023
+            return float(np.dot(weights, values))  # noqa: B023
 
-        wanted = np.array([i not in matrices and i % 4 != 3 for i in range(len(circuit.params))], dtype=np.uint8)
+        wanted = np.array(
+            [i not in matrices and i % 4 != 3 for i in range(len(circuit.params))], dtype=np.uint8
+        )
         made = plan(circuit, single=single, tile_qubits=10)
         value, got = _kernels.gradient(made, x, z, weights, wanted, 2)
         tolerance = 1e-3 if single else 1e-6
@@ -170,7 +185,11 @@ def test_gradient_over_several_tiles_and_threads() -> None:
     x, z = np.array([0, 3], dtype=np.uint64), np.array([5, 0], dtype=np.uint64)
     wanted = np.ones(len(circuit.params), dtype=np.uint8)
     whole = _kernels.gradient(plan(circuit, single=False), x, z, np.array([1.0, 0.5]), wanted, 1)
-    tiled = _kernels.gradient(plan(circuit, single=False, tile_qubits=10), x, z, np.array([1.0, 0.5]), wanted, 1)
-    threaded = _kernels.gradient(plan(circuit, single=False, tile_qubits=10), x, z, np.array([1.0, 0.5]), wanted, 3)
+    tiled = _kernels.gradient(
+        plan(circuit, single=False, tile_qubits=10), x, z, np.array([1.0, 0.5]), wanted, 1
+    )
+    threaded = _kernels.gradient(
+        plan(circuit, single=False, tile_qubits=10), x, z, np.array([1.0, 0.5]), wanted, 3
+    )
     assert np.abs(whole[1] - tiled[1]).max() < 1e-11
     assert np.array_equal(tiled[1], threaded[1])
