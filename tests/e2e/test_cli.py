@@ -147,13 +147,13 @@ def test_wrong_usage_exits_with_2(qrealm, words):
 
 
 def test_what_does_not_fit_is_refused_with_advice(qrealm, folder):
-    gates = [{"type": "RY", "qubits": [q], "params": [0.3]} for q in range(36)]
-    gates += [{"type": "CX", "qubits": [q, q + 1]} for q in range(35)]
-    (folder / "huge.json").write_text(json.dumps({"num_qubits": 36, "gates": gates + gates}))
+    gates = [{"type": "RY", "qubits": [q], "params": [0.3]} for q in range(40)]
+    gates += [{"type": "CX", "qubits": [q, q + 1]} for q in range(39)]
+    (folder / "huge.json").write_text(json.dumps({"num_qubits": 40, "gates": gates + gates}))
     done = qrealm("run", "huge.json")
     assert done.returncode == 2
     assert "QR201" in done.stderr
-    assert "needs 512 GiB of memory" in done.stderr
+    assert "needs 8,192 GiB of memory" in done.stderr
     assert "hint: use at most" in done.stderr
     estimate = qrealm("estimate", "huge.json", "--format", "json")
     assert estimate.returncode == 0

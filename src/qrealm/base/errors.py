@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-_GIB = 1024**3
+from qrealm.base.units import format_gib
 
 
 class QrealmError(Exception):
@@ -234,8 +234,7 @@ class TooLargeError(ResourceError):
         self.needed_bytes = needed_bytes
         self.available_bytes = available_bytes
         super().__init__(
-            f"{what} needs {needed_bytes / _GIB:.3g} GiB of memory; "
-            f"{available_bytes / _GIB:.3g} GiB are available",
+            f"{what} needs {format_gib(needed_bytes)} of memory; {format_gib(available_bytes)} are available",
             hint=hint
             or "use single precision (half the memory) or fewer qubits (half per qubit), "
             "or another backend or a larger machine",

@@ -12,8 +12,9 @@ _TIME_STEPS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def format_gib(size_bytes: float) -> str:
-    """The size in GiB with three significant digits, whatever its magnitude: ``"0.25 GiB"``."""
-    return f"{size_bytes / GIB:.3g} GiB"
+    """The size in GiB with at least three significant digits: ``"0.25 GiB"``, ``"8,192 GiB"``."""
+    value = size_bytes / GIB
+    return f"{value:.3g} GiB" if value < 999.5 else f"{value:,.0f} GiB"
 
 
 def format_bytes(size_bytes: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from qrealm.base import limits
@@ -55,6 +56,8 @@ def estimate(
     work, branches = _work(circuit, plan, number, engine)
     seconds = engine.card.seconds(work, rates(engine, plan.precision, plan.threads))
     reasons = plan.reasons
+    if not work.stages and plan.state_bytes > limits.MEMORY_UNCHECKED_BYTES:
+        reasons += ("too large to plan in detail: the time is a lower bound, one pass over the state",)
     if branches > 1:
         reasons += (
             f"the time is an upper bound: at most {branches} outcomes of the measurements half-way are run",
@@ -91,7 +94,9 @@ def _work(circuit: Circuit, plan: Plan, shots: int, engine: Backend) -> tuple[Wo
     """(work of the whole run, branches it may take)."""
     packed = packed_or_none(circuit)
     if packed is not None:
-        return engine.compile(packed, plan.precision).work(shots), 1
+        work = engine.compile(packed, plan.precision).work(shots)
+        # Every amplitude that is held is written once and read once, whatever the gates are.
+        return replace(work, moved_bytes=max(work.moved_bytes, 2 * plan.state_bytes)), 1
     segments = circuit.segments()
     parts = [engine.compile(each.packed, plan.precision).work(0) for each in _unitary(segments)]
     points = shape_of_branches(circuit).branch_points

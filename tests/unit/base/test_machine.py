@@ -137,6 +137,7 @@ def test_durations(value, text):
 def test_sizes_and_rates():
     assert format_gib(8 * GIB) == "8 GiB"
     assert format_gib(256 * MIB) == "0.25 GiB"
+    assert format_gib(8192 * GIB) == "8,192 GiB"
     sizes = [format_bytes(size) for size in (512, 1536, 3 * MIB, 1023 * GIB)]
     assert sizes == ["512 B", "1.5 KiB", "3 MiB", "1,023 GiB"]
     assert [format_rate(rate) for rate in (5, 1500, 2.5e6, 3e9)] == ["5 /s", "1.5 k/s", "2.5 M/s", "3 G/s"]

@@ -45,7 +45,7 @@ def test_too_large_says_how_much_and_what_to_do() -> None:
     assert str(
         errors.TooLargeError("a state of 40 qubits", needed_bytes=2**43, available_bytes=24 * 2**30)
     ) == (
-        "QR201: a state of 40 qubits needs 8.19e+03 GiB of memory; 24 GiB are available\n"
+        "QR201: a state of 40 qubits needs 8,192 GiB of memory; 24 GiB are available\n"
         "hint: use single precision (half the memory) or fewer qubits (half per qubit), or another backend "
         "or a larger machine"
     )

@@ -52,6 +52,9 @@ def test_what_does_not_fit_is_estimated_too(monkeypatch):
     assert found.memory_bytes > 32 * 2**30
     assert found.qubits_max == 26
     assert found.seconds > 0
+    vast = qrealm.estimate(layered_circuit(45, 2))
+    assert not vast.fits
+    assert vast.seconds > 2**48 * 2 / RATES.bytes_per_second
 
 
 @pytest.mark.usefixtures("known_rates")
@@ -157,4 +160,4 @@ def test_an_empty_benchmark_is_refused(arguments):
 
 def test_a_benchmark_too_large_is_refused():
     with pytest.raises(TooLargeError):
-        qrealm.benchmark([36], layers=2)
+        qrealm.benchmark([40], layers=2)
