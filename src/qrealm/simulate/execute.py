@@ -100,7 +100,7 @@ def plan_counts(packed: PackedCircuit, planning: Request, backend: Backend) -> t
     """
     num_qubits, card = packed.num_qubits, backend.card
     precision = planning.precision or Precision.SINGLE
-    if num_qubits <= _UNCHECKED_QUBITS:
+    if num_qubits <= _UNCHECKED_QUBITS and planning.shots <= limits.SHOTS_UNCHECKED:
         plan = choose(
             CircuitShape(num_qubits, 1 << num_qubits, 0, 0),
             planning,
@@ -125,7 +125,12 @@ def plan_counts(packed: PackedCircuit, planning: Request, backend: Backend) -> t
 
 def plan_state(shape: CircuitShape, planning: Request, backend: Backend) -> Plan:
     """Plan a run that holds the whole state. Raises TooLargeError, QubitError, RequestError."""
-    small = shape.num_qubits <= _UNCHECKED_QUBITS and not shape.branch_points
+    arrays = 1 + max(shape.state_arrays, int(planning.state_copy))
+    small = (
+        arrays << shape.num_qubits <= 1 << _UNCHECKED_QUBITS
+        and planning.shots <= limits.SHOTS_UNCHECKED
+        and not shape.branch_points
+    )
     return choose(
         shape,
         planning,

@@ -24,6 +24,9 @@ from qrealm.simulate.plan import (
 )
 from qrealm.simulate.plan.choose import plan_unchecked
 
+SHOTS = 1000
+BESIDE = limits.RUN_OVERHEAD_BYTES + SHOTS * limits.SHOT_BYTES
+
 
 def shape(num_qubits: int, branch_points: int = 0, state_arrays: int = 0) -> CircuitShape:
     return CircuitShape(num_qubits, 1 << num_qubits, branch_points, state_arrays)
@@ -32,14 +35,14 @@ def shape(num_qubits: int, branch_points: int = 0, state_arrays: int = 0) -> Cir
 def request(
     precision: Precision | None = None, *, exact: bool = False, copy: bool = False, threads: int | None = None
 ) -> Request:
-    return Request(1000, precision, threads, exact, copy)
+    return Request(SHOTS, precision, threads, exact, copy)
 
 
 def test_a_plan_counts_the_state_and_what_a_run_takes_beside_it():
     plan = choose(shape(30), request(), CARD, cores=2, memory_available_bytes=24 * GIB)
     assert plan.precision is Precision.SINGLE
     assert plan.state_bytes == 8 * GIB
-    assert plan.memory_bytes == 8 * GIB + limits.RUN_OVERHEAD_BYTES
+    assert plan.memory_bytes == 8 * GIB + BESIDE
     assert plan.memory_bytes < 1.15 * plan.state_bytes
     assert plan.threads == 2
     assert plan.reasons == ("single precision, because only counts are asked for",)
@@ -47,11 +50,11 @@ def test_a_plan_counts_the_state_and_what_a_run_takes_beside_it():
 
 def test_a_copy_of_the_state_counts():
     plan = choose(shape(20), request(exact=True, copy=True), CARD, cores=2, memory_available_bytes=GIB)
-    assert plan.memory_bytes == 2 * plan.state_bytes + limits.RUN_OVERHEAD_BYTES == 32 * 2**20 + 32 * 2**20
+    assert plan.memory_bytes == 2 * plan.state_bytes + BESIDE
     prepared = choose(
         shape(20, state_arrays=2), request(exact=True, copy=True), CARD, cores=2, memory_available_bytes=GIB
     )
-    assert prepared.memory_bytes == 3 * plan.state_bytes + limits.RUN_OVERHEAD_BYTES
+    assert prepared.memory_bytes == 3 * plan.state_bytes + BESIDE
 
 
 def test_automatic_precision_falls_back_to_single_where_double_does_not_fit():
@@ -88,9 +91,10 @@ def test_the_advice_names_what_would_fit():
 @pytest.mark.parametrize("precision", list(Precision))
 def test_the_largest_circuit_fits_and_one_more_qubit_does_not(precision, available):
     largest = qubits_max(precision, CARD, available)
-    choose(shape(largest), request(precision), CARD, cores=1, memory_available_bytes=available)
+    none = Request(0, precision, None, False, False)
+    choose(shape(largest), none, CARD, cores=1, memory_available_bytes=available)
     with pytest.raises(TooLargeError):
-        choose(shape(largest + 1), request(precision), CARD, cores=1, memory_available_bytes=available)
+        choose(shape(largest + 1), none, CARD, cores=1, memory_available_bytes=available)
 
 
 def test_branches_keep_as_many_copies_as_there_is_room_for():
@@ -134,3 +138,10 @@ def test_planning_loads_no_compiled_code():
     loaded = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
     assert "qrealm.simulate.plan.choose" in loaded
     assert "qrealm._kernels" not in loaded
+
+
+def test_shots_take_memory_too():
+    many = Request(10**9, None, None, False, False)
+    with pytest.raises(TooLargeError, match=r"needs 37.3 GiB") as caught:
+        choose(shape(3), many, CARD, cores=1, memory_available_bytes=24 * GIB)
+    assert "draw fewer shots at once" in caught.value.hint

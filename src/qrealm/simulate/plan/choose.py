@@ -90,6 +90,8 @@ def too_large(
                 "ask for counts, amplitudes or observables instead of the whole state vector: "
                 f"that needs {format_gib(without)} and fits"
             )
+    if fits(plan.memory_bytes - request.shots * limits.SHOT_BYTES, memory_available_bytes):
+        advice.append(f"draw fewer shots at once: each takes {limits.SHOT_BYTES} bytes")
     largest = qubits_max(Precision.SINGLE, card, memory_available_bytes)
     advice.append(
         f"use at most {largest} qubits here in single precision "
@@ -146,7 +148,7 @@ def _with_precision(
     memory_available_bytes: int | None,
 ) -> Plan:
     state_bytes = shape.amplitudes * precision.amplitude_bytes
-    memory_bytes = state_bytes + card.overhead_bytes
+    memory_bytes = state_bytes + card.overhead_bytes + request.shots * limits.SHOT_BYTES
     # Arrays for a preparation are gone before the state is handed out: only the larger of the two counts.
     memory_bytes += max(shape.state_arrays, int(request.state_copy)) * (
         precision.amplitude_bytes << shape.num_qubits
