@@ -8,8 +8,8 @@ QUBITS_MAX: Final = 62
 """A basis index of all qubits is one 64-bit word in the kernel, which keeps two bits to spare."""
 
 SHOTS_MAX: Final = 2**40
-"""Counts are int64, and memory sets the limit long before this one; beyond 10^12 shots the error of a frequency
-is below 1e-6, so a larger number is a mistake in the request."""
+"""Counts are int64, and memory sets the limit long before this one; beyond 10^12 shots the error of a
+frequency is below 1e-6, so a larger number is a mistake in the request."""
 
 SHOT_BYTES: Final = 40
 """Memory per shot while samples are drawn, sorted and counted, measured with 10^8 shots. It counts in a
