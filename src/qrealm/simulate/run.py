@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base import limits
-from qrealm.base.errors import ParameterError, RequestError
-from qrealm.circuits import Circuit, read
+from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
+from qrealm.circuits import Circuit, PackedTemplate, read
 from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
 from qrealm.simulate.execute import execute, execute_packed
 from qrealm.simulate.plan.types import Precision
@@ -130,30 +131,30 @@ def sweep(
     if not isinstance(circuit, Circuit):
         circuit = read(circuit)
     rows = list(parameter_sets)
-    amplitudes = (
-        None if amplitudes is None else [amplitudes] if isinstance(amplitudes, str) else list(amplitudes)
-    )
     root = draw_seed() if seed is None else check_seed(seed)
     seeds = np.random.SeedSequence(root).generate_state(max(1, len(rows)), np.uint64).tolist()
-    results: list[Result] = []
+    first = make_request(
+        circuit.num_qubits,
+        shots=shots,
+        seed=root,
+        precision=precision,
+        threads=threads,
+        return_statevector=return_statevector,
+        observables=observables,
+        amplitudes=amplitudes,
+        sampled=sampled,
+        bit_order=bit_order,
+        backend=backend_named(backend),
+    )
+    engine = loaded(first.backend)
     template = circuit.template() if _is_packable(circuit) else None
+    params = _evaluated(template, rows) if template is not None and rows else None
+    results: list[Result] = []
     for index, row in enumerate(rows):
-        request = make_request(
-            circuit.num_qubits,
-            shots=shots,
-            seed=seeds[index],
-            precision=precision,
-            threads=threads,
-            return_statevector=return_statevector,
-            observables=observables,
-            amplitudes=amplitudes,
-            sampled=sampled,
-            bit_order=bit_order,
-            backend=backend_named(backend),
-        )
-        engine = loaded(request.backend)
-        if template is not None:
-            results.append(execute_packed(circuit, template.bind(row), request, engine, perf_counter()))
+        request = replace(first, seed=seeds[index])
+        if template is not None and params is not None:
+            packed = template.with_params(params[index])
+            results.append(execute_packed(circuit, packed, request, engine, perf_counter()))
         else:
             results.append(execute(_bound(circuit, row), request, engine))
         if progress is not None:
@@ -161,14 +162,29 @@ def sweep(
     return results
 
 
+def _evaluated(
+    template: PackedTemplate, rows: Sequence[Mapping[Any, float] | Sequence[float]]
+) -> NDArray[np.float64]:
+    """The circuit's parameters for all sets at once, one row each."""
+    named = [_by_name(row, template.parameters) for row in rows]
+    odd = next((each for each in named if each.keys() != named[0].keys()), None)
+    if odd is not None:
+        raise ParameterError(f"the sets name different parameters: {sorted(named[0])} and {sorted(odd)}")
+    return template.evaluate({name: [each[name] for each in named] for name in named[0]})
+
+
+def _by_name(row: Mapping[Any, float] | Sequence[float], names: Sequence[str]) -> dict[str, float]:
+    """One parameter set by the parameters' names."""
+    if isinstance(row, Mapping):
+        return {str(getattr(key, "name", key)): value for key, value in row.items()}
+    if len(row) != len(names):
+        raise ParameterError(f"got {len(row)} values; the circuit's parameters are {list(names)}")
+    return dict(zip(names, row, strict=True))
+
+
 def _bound(circuit: Circuit, values: Mapping[Any, float] | Sequence[float]) -> Circuit:
     """The circuit with every open parameter replaced."""
-    if not isinstance(values, Mapping):
-        names = [parameter.name for parameter in circuit.parameters]
-        if len(values) != len(names):
-            raise ParameterError(f"got {len(values)} values; the circuit's parameters are {names}")
-        values = dict(zip(names, values, strict=True))
-    return circuit.bind(values)
+    return circuit.bind(_by_name(values, [parameter.name for parameter in circuit.parameters]))
 
 
 def _started(circuit: Circuit, state: str | Sequence[complex] | NDArray[np.complex128]) -> Circuit:
@@ -190,8 +206,6 @@ def _started(circuit: Circuit, state: str | Sequence[complex] | NDArray[np.compl
 
 def _is_packable(circuit: Circuit) -> bool:
     """Whether all of it is gates and then measurements, so that one set of arrays serves a whole sweep."""
-    from qrealm.base.errors import NotUnitaryError
-
     if circuit.terminal_measurements is None:
         return False
     try:

@@ -271,4 +271,8 @@ def test_a_sweep_refuses_wrong_sets():
         qrealm.sweep(circuit, [{"b": 1.0}], shots=1)
     with pytest.raises(ParameterError):
         qrealm.sweep(circuit, [[1.0, 2.0]], shots=1)
+    with pytest.raises(ParameterError):
+        qrealm.sweep(circuit, [[1.0], [1.0, 2.0]], shots=1)
+    with pytest.raises(ParameterError, match="different parameters"):
+        qrealm.sweep(circuit, [{"a": 1.0}, {"b": 1.0}], shots=1)
     assert qrealm.sweep(circuit, [], shots=1) == []
