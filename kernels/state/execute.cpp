@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <memory>
 
 namespace qrealm {
 namespace {
@@ -21,8 +23,9 @@ template <class T>
 class Runner {
 public:
     Runner(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& engine, Weights* weights)
-        : program_(program), state_(state), engine_(engine), weights_(weights) {
+        : program_(program), state_(state), engine_(engine), weights_(weights), next_tile_(new std::atomic<size_t>[program.stages.size()]) {
         if (program.from_start) prepare_start();
+        for (size_t i = 0; i < program.stages.size(); ++i) next_tile_[i] = 0;
         for (const Stage<T>& s : program.stages) inner_sums_.emplace_back(size_t(s.num_inners) << s.tile_columns.size(), 0.0);
     }
 
@@ -36,6 +39,7 @@ private:
     Amplitudes<T>& state_;
     const Engine<T>& engine_;
     Weights* weights_;
+    std::unique_ptr<std::atomic<size_t>[]> next_tile_;  // of each stage
     Table<T> start_lanes_;
     std::vector<std::vector<double>> inner_sums_;  // of each stage: [tile][inner product]
     std::array<std::array<complex, 256>, 4> start_bytes_;  // amplitude of each byte of a block address
@@ -234,8 +238,9 @@ void Runner<T>::stage(size_t index, Scratch<T>& scratch, Team& team, int member)
     }
     scratch.tile.resize(rows * block);
     const bool past_cache = state_.bytes() > largest_cached_bytes;
-    const auto [begin, end] = team.share(size_t(1) << stage.tile_columns.size(), member);
-    for (size_t number = begin; number < end; ++number) {
+    const size_t tiles = size_t(1) << stage.tile_columns.size();
+    // Whoever is free takes the next tile: a core that is busy elsewhere holds nobody up, and no result changes.
+    for (size_t number = next_tile_[index]++; number < tiles; number = next_tile_[index]++) {
         uint32_t base = 0;
         for (size_t j = 0; j < stage.tile_columns.size(); ++j)
             if (number >> j & 1) base ^= stage.tile_columns[j];
