@@ -34,11 +34,21 @@ Array<T> to_numpy(std::vector<T>&& values) {
     return Array<T>(kept->data(), {size}, owner);
 }
 
-// Asks Python now and then whether somebody pressed Ctrl-C.
+// What else to ask while a run goes on: a Python callable that raises to stop it. Released when the module goes.
+nb::object& interrupt_check() {
+    static auto* check = new nb::object();  // never destroyed: the interpreter is gone before static objects are
+    return *check;
+}
+
+// Asks Python now and then whether somebody pressed Ctrl-C or cancelled the run.
 const Poll& signals() {
     static const Poll poll = [] {
         nb::gil_scoped_acquire gil;
-        return PyErr_CheckSignals() != 0;
+        if (PyErr_CheckSignals() != 0) return true;
+        if (!interrupt_check().is_valid()) return false;
+        PyObject* answer = PyObject_CallNoArgs(interrupt_check().ptr());
+        Py_XDECREF(answer);
+        return answer == nullptr;
     };
     return poll;
 }
@@ -341,6 +351,8 @@ NB_MODULE(_kernels, m) {
             if (usable(s)) out.append(name_of(s));
         return out;
     });
+    m.def("set_interrupt_check", [](nb::object check) { interrupt_check() = std::move(check); }, "check"_a.none());
+    nb::module_::import_("atexit").attr("register")(nb::cpp_function([] { interrupt_check().reset(); }));
     nb::dict passes;
     for (const PassRow& row : pass_table) passes[row.name] = row.bit;
     m.attr("PLANNER_PASSES") = passes;

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qrealm.simulate.backends import QuantumBackend
     from qrealm.simulate.benchmark import benchmark
     from qrealm.simulate.estimate import estimate
+    from qrealm.simulate.gradient import Gradient, gradient
     from qrealm.simulate.results import Result
     from qrealm.simulate.run import run, sweep
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Circuit": "qrealm.circuits",
+    "Gradient": "qrealm.simulate.gradient",
     "Parameter": "qrealm.circuits",
     "PauliSum": "qrealm.circuits",
     "QuantumBackend": "qrealm.simulate.backends",
@@ -37,6 +39,7 @@ _HOMES = {
     "benchmark": "qrealm.simulate.benchmark",
     "errors": "qrealm.base",
     "estimate": "qrealm.simulate.estimate",
+    "gradient": "qrealm.simulate.gradient",
     "read": "qrealm.circuits",
     "run": "qrealm.simulate.run",
     "sweep": "qrealm.simulate.run",
@@ -44,6 +47,7 @@ _HOMES = {
 
 __all__ = [
     "Circuit",
+    "Gradient",
     "Parameter",
     "PauliSum",
     "QuantumBackend",
@@ -54,6 +58,7 @@ __all__ = [
     "benchmark",
     "errors",
     "estimate",
+    "gradient",
     "read",
     "run",
     "sweep",

@@ -25,6 +25,7 @@
     │   │   └── UnknownJobError     QR302   no job or result of this name
     │   └── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
     ├── RunError                QR310   a run failed for a reason outside the caller's program
+    ├── CancelledRunError       QR311   whoever asked for the run cancelled it
     └── InternalError           QR900   a promise inside qrealm was broken: please report it
 
 A message says what was called, what came and the rule; the hint says the fix. `str(error)` is
@@ -263,6 +264,12 @@ class RunError(QrealmError):
     """A run failed for a reason outside the caller's program."""
 
     code = "QR310"
+
+
+class CancelledRunError(QrealmError):
+    """Whoever asked for the run cancelled it."""
+
+    code = "QR311"
 
 
 class MissingExtraError(UserError, ImportError):

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base import limits
-from qrealm.base.errors import QrealmError, RequestError, UserError
+from qrealm.base.cancel import CancelToken, watching
+from qrealm.base.errors import CancelledRunError, QrealmError, RequestError, UserError
 from qrealm.control.hardware import HardwareInfo, hardware
 from qrealm.simulate.backends import BACKENDS, QuantumBackend
 from qrealm.simulate.benchmark import benchmark
 from qrealm.simulate.results import Result
 from qrealm.simulate.run import run
+
+T = TypeVar("T")
 
 
 class JobStatus(StrEnum):
@@ -105,6 +110,8 @@ class QuantumVirtualizationEngine:
     ) -> QuantumJobResult:
         """Run a circuit in a worker thread and wait for it; other tasks of the loop go on meanwhile.
 
+        Cancelling the awaiting task, as Ctrl-C does to `asyncio.run`, stops the run within a second.
+
         Args:
             circuit: anything that `qrealm.read` takes.
             vm_name: the machine to run on; None for this one, which is the only one that there is.
@@ -117,7 +124,7 @@ class QuantumVirtualizationEngine:
             option's wrong value) is in its `error`, with status failed; a bug propagates as the exception
             that it is.
         """
-        return await asyncio.to_thread(self._execute, circuit, vm_name, backend, shots, options)
+        return await _in_thread(lambda: self._execute(circuit, vm_name, backend, shots, options))
 
     async def benchmark(self, num_qubits: int = 10) -> dict[str, float]:
         """Seconds that a layered circuit of this many qubits takes on each backend, with 1,000 shots.
@@ -125,7 +132,7 @@ class QuantumVirtualizationEngine:
         Raises:
             TooLargeError, RequestError: as `qrealm.benchmark`.
         """
-        return await asyncio.to_thread(_benchmark_all, num_qubits)
+        return await _in_thread(lambda: _benchmark_all(num_qubits))
 
     def _execute(
         self,
@@ -160,6 +167,24 @@ class QuantumVirtualizationEngine:
             execution_time=perf_counter() - begun,
             metadata=result.metadata,
         )
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do some work in a worker thread; cancelling the caller stops the work and waits for that."""
+    token = CancelToken()
+
+    def watched() -> T:
+        with watching(token):
+            return work()
+
+    task = asyncio.ensure_future(asyncio.to_thread(watched))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        token.cancel()
+        with suppress(CancelledRunError):
+            await task
+        raise
 
 
 def _benchmark_all(num_qubits: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base import limits
+from qrealm.base import cancel, limits
 from qrealm.base.errors import InternalError, RequestError
 from qrealm.circuits import Circuit
 from qrealm.circuits.types import Conditional, Initialize, Measurement, Reset, Segment, UnitarySegment
@@ -116,6 +116,7 @@ class BranchWalk:
         state = self._start()
         here = _Here(0, (self._segments, 0, None), self._shots, 1.0)
         while True:
+            cancel.check()
             fork = self._advance(state, here, visit)
             if fork is not None:
                 if len(fork.ways) > 1 and self._copies_free > 0:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base import limits
+from qrealm.base import cancel, limits
 from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.circuits import Circuit, PackedTemplate, read
 from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
@@ -151,6 +151,7 @@ def sweep(
     params = _evaluated(template, rows) if template is not None and rows else None
     results: list[Result] = []
     for index, row in enumerate(rows):
+        cancel.check()
         request = replace(first, seed=seeds[index])
         if template is not None and params is not None:
             packed = template.with_params(params[index])

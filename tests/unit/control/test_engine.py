@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -120,3 +121,28 @@ def test_the_facade_names_everything_it_promises():
         assert name in dir(qrealm)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = qrealm.nothing
+
+
+def test_cancelling_a_job_stops_its_run_within_a_second():
+    """Alone the run would take minutes."""
+    circuit = qrealm.Circuit(22)
+    for layer in range(2000):
+        for qubit in range(22):
+            circuit.rx(0.1 + 0.01 * layer, qubit)
+        for qubit in range(layer % 2, 21, 2):
+            circuit.cz(qubit, qubit + 1)
+
+    async def cancelled() -> float:
+        engine = qrealm.QuantumVirtualizationEngine()
+        job = asyncio.create_task(engine.execute_circuit(circuit, shots=1, precision="double"))
+        await asyncio.sleep(1.0)
+        assert not job.done()
+        begun = time.monotonic()
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+        return time.monotonic() - begun
+
+    before = threading.active_count()
+    assert asyncio.run(cancelled()) < 5, "the bound is a second; the machine may be busy with other tests"
+    assert threading.active_count() <= before

@@ -30,6 +30,16 @@ class Program(Protocol):
         """Distinct basis indices of all qubits, ascending, and how often each was drawn."""
         ...
 
+    def gradient(
+        self,
+        terms: tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]],
+        wanted: NDArray[np.uint8],
+        threads: int,
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Expectation value of a Pauli sum (x masks, z masks, coefficients) on the state made from |0...0>,
+        and its derivative by every entry of the packed parameters that `wanted` marks; zero elsewhere."""
+        ...
+
 
 class State(Protocol):
     """A state of all qubits, started in |0...0>."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm import _kernels
+from qrealm.base import cancel
 from qrealm.base.errors import ResourceError
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.simulate.backends.protocol import Program, State
@@ -16,6 +17,7 @@ from qrealm.simulate.backends.statevector.card import CARD
 from qrealm.simulate.backends.statevector.options import StateVectorOptions
 from qrealm.simulate.plan.types import Precision, Work
 
+_kernels.set_interrupt_check(cancel.check)
 _compile = _kernels.plan
 _run_counts = _kernels.run_counts
 
@@ -58,6 +60,18 @@ class StateVectorProgram:
         """Distinct basis indices, ascending, and their counts."""
         try:
             return _run_counts(self.kernel_plan, shots, seed, threads)  # type: ignore[no-any-return]
+        except MemoryError as problem:
+            raise _refused(problem) from problem
+
+    def gradient(
+        self,
+        terms: tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]],
+        wanted: NDArray[np.uint8],
+        threads: int,
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Value and derivatives by the marked parameters."""
+        try:
+            return _kernels.gradient(self.kernel_plan, *terms, wanted, threads)  # type: ignore[no-any-return]
         except MemoryError as problem:
             raise _refused(problem) from problem
 
