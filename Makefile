@@ -17,7 +17,7 @@ PACKAGE := $(KERNEL) $(shell find src -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow lint docs-check bench limits wheel clean
+.PHONY: help demo test test-slow lint docs-check bench limits passes wheel clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ bench: $(BENCH_VENV)/.ready ## measure qrealm beside other simulators (ARGS="--q
 
 limits: $(BENCH_VENV)/.ready ## measure what this machine can do, and how close qrealm comes
 	@$(BENCH_PY) -m benchmarks.limits $(ARGS)
+
+passes: $(BENCH_VENV)/.ready ## measure what each idea of the kernel is worth (ARGS="--qubits 20 --families qft")
+	@$(BENCH_PY) -m benchmarks.passes $(ARGS)
 
 wheel: $(VENV)/.made ## build a wheel into dist/
 	@$(WITH_TOOLS) $(PY) -m pip wheel $(PIP_FLAGS) --no-build-isolation --no-deps --wheel-dir dist .

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <variant>
 
@@ -85,6 +86,7 @@ struct Plan {
     bool single;
     PlanOptions options;
     InstructionSet set;
+    std::once_flag planned;  // one plan may be run from several threads
     std::variant<std::monostate, CountsPlan<float>, CountsPlan<double>> counts;
 };
 
@@ -132,9 +134,10 @@ std::unique_ptr<Plan> make_plan(int num_qubits, Vector<uint8_t> codes, Vector<ui
 }
 
 void plan_for_counts(Plan& plan) {
-    if (!std::holds_alternative<std::monostate>(plan.counts)) return;
-    if (plan.single) plan.counts = plan_counts<float>(plan.ops, plan.options);
-    else plan.counts = plan_counts<double>(plan.ops, plan.options);
+    std::call_once(plan.planned, [&plan] {
+        if (plan.single) plan.counts = plan_counts<float>(plan.ops, plan.options);
+        else plan.counts = plan_counts<double>(plan.ops, plan.options);
+    });
 }
 
 nb::tuple counts_of(Plan& plan, uint64_t shots, uint64_t seed, int threads) {

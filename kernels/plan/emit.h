@@ -16,6 +16,9 @@ constexpr int default_tile_qubits(int num_wires) {
     return num_wires <= largest ? num_wires : largest;
 }
 
+// Half of them index one table of a diagonal.
+inline constexpr int max_tile_rows = 16;
+
 // Which wire is where while a tile is open.
 struct Frame {
     std::vector<int> lane_wires;
@@ -34,6 +37,8 @@ struct Frame {
     int lane_slot(int w) const;           // -1 outside the lanes
     bool touches_lane(uint64_t mask) const { return lanes_of(mask) != 0; }
     uint64_t lanes_of(uint64_t mask) const;
+    // A CX from a row to a wire that chooses the tile mixes tiles.
+    bool leaves_tile(uint64_t control, uint64_t target) const { return (control & rows_mask) && !(target & rows_mask); }
     bool is_row(uint64_t mask) const { return !(mask & ~rows_mask); }
     bool is_local(uint64_t mask) const { return !(mask & ~rows_mask & ~lanes_of(mask)); }
 

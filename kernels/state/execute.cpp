@@ -1,5 +1,7 @@
 #include "execute.h"
 
+#include "../plan/emit.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -16,6 +18,9 @@ struct Scratch {
 
 // States up to this size stay in a common last-level cache between stages.
 constexpr size_t largest_cached_bytes = size_t(16) << 20;
+
+// Blocks that a thread writes at a time when there is nothing but a product state.
+constexpr size_t start_piece = 4096;
 
 bool parity(uint32_t v) { return __builtin_parity(v); }
 
@@ -112,7 +117,7 @@ void Runner<T>::diagonal(const MicroOp<T>& op, T* tile, uint32_t number, uint32_
     if (tables || constant != complex(1)) {
         // The outer wires' phases are linear in the local ones: they go into the tables' entries.
         constexpr int lane_bits = Layout<T>::lane_bits;
-        std::array<complex, 256> line;
+        std::array<complex, size_t(1) << (max_tile_rows / 2)> line;
         auto spread = [&](const complex* factors, size_t n, complex first) {
             line[0] = first;
             for (size_t i = 0, filled = 1; i < n; ++i, filled *= 2)
@@ -260,8 +265,7 @@ void Runner<T>::stage(size_t index, Scratch<T>& scratch, Team& team, int member)
 // A program without stages still has a product state to write.
 template <class T>
 void Runner<T>::start_only(Scratch<T>& scratch, Team& team, int member) const {
-    constexpr size_t piece = 4096;
-    const size_t blocks = state_.blocks(), step = std::min(piece, blocks);
+    const size_t blocks = state_.blocks(), step = std::min(start_piece, blocks);
     std::vector<uint32_t> offsets(step);
     for (size_t i = 0; i < step; ++i) offsets[i] = static_cast<uint32_t>(i);
     const auto [begin, end] = team.share(blocks / step, member);
@@ -280,8 +284,10 @@ void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& e
         state.num_wires = program.num_wires;
         if (state.memory.bytes() < state.bytes()) state.memory = Memory(state.bytes());
     }
-    const bool one_tile = program.stages.empty() ? state.blocks() <= 4096 : program.stages[0].in_place;
-    Team team(one_tile ? 1 : threads, poll);
+    const size_t tiles = program.stages.empty() ? std::max<size_t>(1, state.blocks() / start_piece)
+                                                : size_t(1) << program.stages[0].tile_columns.size();
+    const bool one_tile = tiles == 1;
+    Team team(static_cast<int>(std::min(tiles, size_t(std::max(threads, 1)))), poll);
     if (weights && !one_tile && !program.stages.empty()) {
         const Stage<T>& last = program.stages.back();
         weights->row_offsets = last.row_offsets;

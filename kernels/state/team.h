@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -36,7 +37,13 @@ public:
             }
         };
         others.reserve(size_ - 1);
-        for (int m = 1; m < size_; ++m) others.emplace_back(guarded, m);
+        try {
+            for (int m = 1; m < size_; ++m) others.emplace_back(guarded, m);
+        } catch (const std::system_error&) {  // the system gives no more threads: those that run must not wait for them
+            stop_ = true;
+            for (std::thread& t : others) t.join();
+            throw;
+        }
         guarded(0);
         for (std::thread& t : others) t.join();
         if (error_) std::rethrow_exception(error_);

@@ -1,0 +1,145 @@
+"""What every backend promises (`simulate/backends/protocol.py`), against the dense reference. A new backend adds a
+row to the registry and a two-line subclass here."""
+
+from __future__ import annotations
+
+from abc import ABC
+
+import numpy as np
+import pytest
+
+from qrealm.circuits import Circuit, PauliSum
+from qrealm.simulate.backends import BACKENDS, QuantumBackend
+from qrealm.simulate.backends.protocol import Backend, State
+from qrealm.simulate.plan.types import Precision
+from reference.dense import DenseSimulator
+
+NUM_QUBITS = 5
+TOLERANCE = {Precision.SINGLE: 1e-5, Precision.DOUBLE: 1e-11}
+
+
+def example() -> Circuit:
+    """Dense, diagonal, permuting and controlled gates on five qubits, with no symmetry to hide behind."""
+    circuit = Circuit(NUM_QUBITS)
+    for qubit in range(NUM_QUBITS):
+        circuit.u(0.3 + qubit, 0.7 * qubit, -0.2, qubit)
+    return circuit.ccx(0, 3, 4).swap(1, 2).rzz(0.4, 0, 2).iswap(3, 1).cp(1.1, 4, 0).ry(0.5, 2).cx(2, 0)
+
+
+class BackendContract(ABC):
+    """The suite; a subclass says which backend."""
+
+    name: QuantumBackend
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        return BACKENDS[self.name].load()
+
+    @pytest.fixture(params=list(Precision), ids=str)
+    def precision(self, request: pytest.FixtureRequest, backend: Backend) -> Precision:
+        if request.param not in backend.card.precisions:
+            pytest.skip(f"{self.name} does not hold {request.param} states")
+        return request.param
+
+    @pytest.fixture
+    def state(self, backend: Backend, precision: Precision) -> State:
+        state = backend.start(NUM_QUBITS, precision)
+        state.apply(backend.compile(example().packed(), precision), threads=2)
+        return state
+
+    @pytest.fixture
+    def truth(self) -> np.ndarray:
+        return DenseSimulator.run(example().packed()).state
+
+    def test_the_card_is_the_backends(self, backend: Backend) -> None:
+        assert backend.card is BACKENDS[self.name].card
+        assert backend.card.name == self.name
+        assert backend.card.qubits_max >= NUM_QUBITS
+
+    def test_a_program_tells_its_work(self, backend: Backend, precision: Precision) -> None:
+        work = backend.compile(example().packed(), precision).work(100)
+        assert work.state_bytes >= precision.amplitude_bytes << NUM_QUBITS
+        assert work.gates == len(example().packed())
+        assert work.shots == 100
+        assert work.flops > 0
+
+    def test_a_state_starts_in_zero(self, backend: Backend, precision: Precision) -> None:
+        array = backend.start(NUM_QUBITS, precision).to_array(1)
+        assert array[0] == 1
+        assert not array[1:].any()
+
+    def test_amplitudes(self, state: State, truth: np.ndarray, precision: Precision) -> None:
+        array = state.to_array(2)
+        assert array.dtype == (np.complex64 if precision is Precision.SINGLE else np.complex128)
+        assert np.abs(array - truth).max() < TOLERANCE[precision]
+        chosen = np.array([3, 0, 31], dtype=np.uint64)
+        assert np.abs(state.amplitudes(chosen) - truth[[3, 0, 31]]).max() < TOLERANCE[precision]
+
+    def test_a_loaded_state_goes_on(self, backend: Backend, truth: np.ndarray, precision: Precision) -> None:
+        state = backend.start(NUM_QUBITS, precision)
+        state.load(truth)
+        state.apply(backend.compile(Circuit(NUM_QUBITS).x(4).packed(), precision), threads=1)
+        assert np.abs(state.to_array(1) - truth[np.arange(32) ^ 16]).max() < TOLERANCE[precision]
+
+    def test_probabilities_have_the_first_qubit_as_low_bit(self, state: State, precision: Precision) -> None:
+        want = DenseSimulator.run(example().packed()).probabilities([3, 0])
+        assert state.probabilities([3, 0], 2) == pytest.approx(want, abs=10 * TOLERANCE[precision])
+
+    def test_expectation_values(self, state: State, precision: Precision) -> None:
+        x_masks, z_masks, _ = PauliSum("Z0 + X1 + Y2 Z4 + X0 X3").masks()
+        reference = DenseSimulator.run(example().packed())
+        want = {0: "Z"}, {1: "X"}, {2: "Y", 4: "Z"}, {0: "X", 3: "X"}
+        masks = zip(x_masks.tolist(), z_masks.tolist(), strict=True)
+        found = dict(zip(masks, state.expectation(x_masks, z_masks, 2), strict=True))
+        for string in want:
+            x = sum(1 << q for q, p in string.items() if p in "XY")
+            z = sum(1 << q for q, p in string.items() if p in "YZ")
+            assert found[x, z] == pytest.approx(reference.expectation(string), abs=10 * TOLERANCE[precision])
+
+    def test_samples_follow_the_probabilities_and_the_seed(self, state: State, truth: np.ndarray) -> None:
+        shots = state.sample(20_000, 5, 1)
+        assert np.array_equal(shots, state.sample(20_000, 5, 2))
+        assert not np.array_equal(shots, state.sample(20_000, 6, 2))
+        share = np.bincount(shots.astype(np.int64), minlength=32) / 20_000
+        # Five standard deviations of each binomial share, 32 of them.
+        assert (np.abs(share - np.abs(truth) ** 2) < 5 * np.sqrt(np.abs(truth) ** 2 / 20_000) + 1e-3).all()
+
+    def test_counts_are_ascending_and_follow_the_seed(
+        self, backend: Backend, truth: np.ndarray, precision: Precision
+    ) -> None:
+        program = backend.compile(example().packed(), precision)
+        values, counts = program.counts(20_000, 5, 1)
+        again = program.counts(20_000, 5, 2)
+        assert np.array_equal(values, again[0])
+        assert np.array_equal(counts, again[1])
+        assert (np.diff(values.astype(np.int64)) > 0).all()
+        assert counts.sum() == 20_000
+        share = np.zeros(32)
+        share[values.astype(np.int64)] = counts / 20_000
+        assert (np.abs(share - np.abs(truth) ** 2) < 5 * np.sqrt(np.abs(truth) ** 2 / 20_000) + 1e-3).all()
+
+    def test_collapse_and_copy(self, state: State, truth: np.ndarray, precision: Precision) -> None:
+        kept = state.copy()
+        ones = (np.arange(32) >> 2 & 1) == 1
+        probability = state.collapse(2, 1, 2)
+        assert probability == pytest.approx(float((np.abs(truth[ones]) ** 2).sum()), abs=1e-5)
+        want = np.where(ones, truth, 0) / np.sqrt(probability)
+        assert np.abs(state.to_array(1) - want).max() < 10 * TOLERANCE[precision]
+        assert np.abs(kept.to_array(1) - truth).max() < TOLERANCE[precision]
+
+    def test_gradient_is_the_derivative(self, backend: Backend, precision: Precision) -> None:
+        """<Z> after RY(a) RY(b) is cos(a + b)."""
+        packed = Circuit(NUM_QUBITS).ry(0.3, 1).ry(0.4, 1).packed()
+        terms = PauliSum("2 Z1").masks()
+        wanted = np.array([1, 0], dtype=np.uint8)
+        value, slopes = backend.compile(packed, precision).gradient(terms, wanted, 1)
+        assert value == pytest.approx(2 * np.cos(0.7), abs=1e-5)
+        assert slopes == pytest.approx([-2 * np.sin(0.7), 0], abs=1e-5)
+
+
+class TestStateVector(BackendContract):
+    name = QuantumBackend.STATEVECTOR
+
+
+def test_every_row_of_the_registry_is_under_contract() -> None:
+    assert {suite.name for suite in BackendContract.__subclasses__()} == set(BACKENDS)
