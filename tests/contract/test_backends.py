@@ -1,5 +1,5 @@
-"""What every backend promises (`simulate/backends/protocol.py`), against the dense reference. A new backend adds
-a row to the registry and a two-line subclass here."""
+"""What every backend promises (`simulate/backends/protocol.py`), against the dense reference. A new backend
+adds a row to the registry and a two-line subclass here."""
 
 from __future__ import annotations
 
