@@ -10,7 +10,10 @@ template <class T>
 struct Engine {
     using Positions = const uint32_t*;
     // Butterflies of `group` wires; bit j of `forms` says that wire j has its sine factored out.
-    void (*rotate[5][16])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, const T* tangents);
+    void (*rotate[4][8])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, const T* tangents);
+    // The same, then each row of the group is multiplied by its phase.
+    void (*rotate_phased[4][8])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift,
+                                 const T* tangents, const T* phases);
     // Dense matrices of one and two wires, given for every lane.
     void (*dense[3])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, const T* matrix);
     // Dense matrix of `group` wires (up to six), one number for all lanes, where lane_mask is 1.

@@ -4,6 +4,23 @@
 
 namespace qrealm::QREALM_ISA {
 
+template <int group, int forms, class V>
+inline void butterflies(V (&x)[1 << group], const V (&t)[group]) {
+    UNROLL for (int b = 0; b < group; ++b) {
+        UNROLL for (int j = 0; j < 1 << group; ++j) {
+            if (j >> b & 1) continue;
+            const V a = x[j], c = x[j | 1 << b];
+            if (forms >> b & 1) {
+                x[j] = t[b] * a - c;
+                x[j | 1 << b] = t[b] * c + a;
+            } else {
+                x[j] = a - t[b] * c;
+                x[j | 1 << b] = c + t[b] * a;
+            }
+        }
+    }
+}
+
 template <class T, int group, int forms>
 void rotate(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const T* tangents) {
     using V = typename Simd<T>::V;
@@ -19,20 +36,38 @@ void rotate(T* tile, const uint32_t* bases, size_t count, const uint32_t* offset
         for (int h = 0; h < Simd<T>::block; h += Simd<T>::width) {
             V x[size];
             UNROLL for (int j = 0; j < size; ++j) x[j] = load(p[j] + h);
-            UNROLL for (int b = 0; b < group; ++b) {
-                UNROLL for (int j = 0; j < size; ++j) {
-                    if (j >> b & 1) continue;
-                    const V a = x[j], c = x[j | 1 << b];
-                    if (forms >> b & 1) {
-                        x[j] = t[b] * a - c;
-                        x[j | 1 << b] = t[b] * c + a;
-                    } else {
-                        x[j] = a - t[b] * c;
-                        x[j | 1 << b] = c + t[b] * a;
-                    }
-                }
-            }
+            butterflies<group, forms>(x, t);
             UNROLL for (int j = 0; j < size; ++j) store(p[j] + h, x[j]);
+        }
+    }
+}
+
+template <class T, int group, int forms>
+void rotate_phased(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const T* tangents,
+                   const T* phases) {
+    using V = typename Simd<T>::V;
+    constexpr int size = 1 << group, lanes = Simd<T>::lanes;
+    V t[group];
+    UNROLL for (int b = 0; b < group; ++b) t[b] = broadcast<T>(tangents[b]);
+    uint32_t offset[size];
+    UNROLL for (int j = 0; j < size; ++j) offset[j] = offsets[j];
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t base = bases[i] ^ shift;
+        T* p[size];
+        UNROLL for (int j = 0; j < size; ++j) p[j] = at(tile, base ^ offset[j]);
+        for (int h = 0; h < lanes; h += Simd<T>::width) {
+            V re[size], im[size];
+            UNROLL for (int j = 0; j < size; ++j) {
+                re[j] = load(p[j] + h);
+                im[j] = load(p[j] + lanes + h);
+            }
+            butterflies<group, forms>(re, t);
+            butterflies<group, forms>(im, t);
+            UNROLL for (int j = 0; j < size; ++j) {
+                const T c = phases[2 * j], s = phases[2 * j + 1];
+                store(p[j] + h, V(re[j] * c - im[j] * s));
+                store(p[j] + lanes + h, V(re[j] * s + im[j] * c));
+            }
         }
     }
 }
@@ -316,7 +351,10 @@ void scale(T* memory, size_t blocks, T factor) {
 }
 
 template <class T, int group, int... forms>
-constexpr void fill_rotate(Engine<T>& e) { ((e.rotate[group][forms] = rotate<T, group, forms>), ...); }
+constexpr void fill_rotate(Engine<T>& e) {
+    ((e.rotate[group][forms] = rotate<T, group, forms>), ...);
+    ((e.rotate_phased[group][forms] = rotate_phased<T, group, forms>), ...);
+}
 
 template <class T>
 constexpr Engine<T> make_engine() {
@@ -324,7 +362,6 @@ constexpr Engine<T> make_engine() {
     fill_rotate<T, 1, 0, 1>(e);
     fill_rotate<T, 2, 0, 1, 2, 3>(e);
     fill_rotate<T, 3, 0, 1, 2, 3, 4, 5, 6, 7>(e);
-    fill_rotate<T, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>(e);
     e.dense[1] = dense<T, 1>;
     e.dense[2] = dense<T, 2>;
     e.dense_wide = dense_wide<T>;

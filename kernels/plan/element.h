@@ -72,7 +72,8 @@ enum Pass : uint32_t {
     pass_strip = 1u << 3,      // what cannot change a sample is not run; last CX gates move to the read-out
     pass_factor = 1u << 4,     // independent groups of qubits are run apart
     pass_group = 1u << 5,      // several rotations for each load of a row group
-    pass_all = (1u << 6) - 1,
+    pass_attach = 1u << 6,     // phases on the wires of a row group alone are applied with its rotations
+    pass_all = (1u << 7) - 1,
 };
 
 struct PassRow {
@@ -82,6 +83,7 @@ struct PassRow {
 inline constexpr PassRow pass_table[] = {
     {"merge", pass_merge}, {"fuse", pass_fuse},     {"absorb", pass_absorb},
     {"strip", pass_strip}, {"factor", pass_factor}, {"group", pass_group},
+    {"attach", pass_attach},
 };
 
 // Amplitudes of the product state that a run starts from, one pair for each wire.

@@ -42,7 +42,8 @@ std::vector<uint32_t> moved(std::vector<uint32_t> positions, uint32_t by) {
 }  // namespace
 
 template <class T>
-MicroOp<T> make_rotate(Frame& frame, const std::vector<const Element*>& group, double* scale) {
+MicroOp<T> make_rotate(Frame& frame, const std::vector<const Element*>& group, const std::vector<const Element*>& phases,
+                       double* scale) {
     MicroOp<T> op;
     op.type = Micro::rotate;
     op.group = static_cast<uint8_t>(group.size());
@@ -61,6 +62,17 @@ MicroOp<T> make_rotate(Frame& frame, const std::vector<const Element*>& group, d
     op.offsets = span(positions);
     op.bases = frame.bases(mask);
     op.shift = frame.shift();
+    if (phases.empty()) return op;
+    for (size_t row = 0; row < op.offsets.size(); ++row) {
+        uint64_t ones = 0;
+        for (size_t j = 0; j < group.size(); ++j)
+            if (row >> j & 1) ones |= bit(group[j]->wire);
+        double angle = 0;
+        for (const Element* p : phases)
+            if ((ones & p->mask) == p->value) angle += p->angle;
+        op.high.push_back(T(std::cos(angle)));
+        op.high.push_back(T(std::sin(angle)));
+    }
     return op;
 }
 
@@ -401,7 +413,7 @@ void make_diagonals(Frame& frame, const std::vector<const Element*>& phases, std
 }
 
 #define INSTANTIATE(T)                                                                                     \
-    template MicroOp<T> make_rotate(Frame&, const std::vector<const Element*>&, double*);                  \
+    template MicroOp<T> make_rotate(Frame&, const std::vector<const Element*>&, const std::vector<const Element*>&, double*); \
     template MicroOp<T> make_dense(Frame&, const Element&, const DenseMatrix&);                            \
     template MicroOp<T> make_scale(Frame&, double);                                                        \
     template MicroOp<T> make_transpose(Frame&, const std::vector<int>&, const std::vector<int>&);          \

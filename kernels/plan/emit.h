@@ -57,8 +57,10 @@ private:
     void solve();
 };
 
+// `phases`: on wires of the group alone, applied after its rotations.
 template <class T>
-MicroOp<T> make_rotate(Frame& frame, const std::vector<const Element*>& group, double* scale);
+MicroOp<T> make_rotate(Frame& frame, const std::vector<const Element*>& group, const std::vector<const Element*>& phases,
+                       double* scale);
 template <class T>
 MicroOp<T> make_dense(Frame& frame, const Element& e, const DenseMatrix& m);
 template <class T>

@@ -39,8 +39,6 @@ struct Layout {
 
 enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose, inner };
 
-inline constexpr int max_group = 4;  // most rotations for one load of a row group
-
 // The bit of one wire that no tile mixes, as a parity of the bits of the tile's number.
 struct OuterBit {
     uint32_t parity_mask;
@@ -65,7 +63,7 @@ struct MicroOp {
     std::vector<uint32_t> shift;        // for each bit of the tile's number, XOR on positions; empty when none
     std::vector<OuterBit> conditions;   // the op acts on a tile when all of these hold
     Table<T> table;                     // rotate: tangents; dense: matrix by lanes; phase: one block; diagonal: low rows
-    Table<T> high;                      // diagonal: one block for each high row
+    Table<T> high;                      // diagonal: one block for each high row; rotate: phase of each row of a group, or empty
     Table<T> cross;                     // diagonal: one complex number for each (high, low); empty when all are 1
     std::vector<OuterPhase> outer;      // diagonal
     uint8_t num_local = 0;              // diagonal: how many local wires an outer phase speaks of

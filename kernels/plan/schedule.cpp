@@ -109,6 +109,29 @@ bool Scheduler<T>::unlocks(bool count_lanes) {
     return false;
 }
 
+// The phases that come next on the wires of a group, taken from the list, if none of them reaches beyond the group:
+// then they need no pass of their own.
+template <class T>
+std::vector<const Element*> Scheduler<T>::take_phases(uint64_t group) {
+    std::vector<const Element*> taken;
+    if (!(options_.passes & pass_attach)) return taken;
+    bool alone = true;
+    Blocked blocked;
+    for (int i = first_; i < static_cast<int>(nodes_.size()); i = nodes_[i].next) {
+        const Node& n = nodes_[i];
+        if (n.element->kind == Kind::phase && (n.z & group) && blocked.allows(n)) {
+            alone = alone && !(n.z & ~group);
+            if (!alone) return {};
+            taken.push_back(n.element);
+            continue;
+        }
+        blocked.add(n);
+        if (!(group & ~(blocked.x | blocked.g))) break;
+    }
+    if (!taken.empty()) scan([&](Node& n, Blocked&) { return std::find(taken.begin(), taken.end(), n.element) != taken.end(); }, true);
+    return taken;
+}
+
 template <class T>
 void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& ready) {
     const size_t largest = options_.passes & pass_group ? size_t(largest_group<T>()) : 1;
@@ -117,8 +140,10 @@ void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& 
         // 4 = 2 + 2 beats 3 + 1 when three is the largest group.
         const size_t take = left == largest + 1 && left > 2 ? (left + 1) / 2 : std::min(left, largest);
         std::vector<const Element*> group(ready.begin() + i, ready.begin() + i + take);
+        uint64_t wires = 0;
+        for (const Element* x : group) wires |= bit(x->wire);
         double scale = 1;
-        stage.ops.push_back(make_rotate<T>(frame_, group, &scale));
+        stage.ops.push_back(make_rotate<T>(frame_, group, take_phases(wires), &scale));
         program_.scale *= scale;
         log2_growth_ -= std::log2(scale);
         i += take;
@@ -293,7 +318,7 @@ void Scheduler<T>::count(Stage<T>& stage) {
         switch (op.type) {
             case Micro::rotate:
                 work.rotations += op.group;
-                work.flops += amplitudes * 4 * op.group;
+                work.flops += amplitudes * (4 * op.group + (op.high.empty() ? 0 : 6));
                 break;
             case Micro::dense:
                 ++work.dense;

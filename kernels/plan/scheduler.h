@@ -80,6 +80,7 @@ private:
     bool run_collected(Stage<T>& stage, Round& round);
     bool flush(Stage<T>& stage);
     void emit_rotations(Stage<T>& stage, std::vector<const Element*>& ready);
+    std::vector<const Element*> take_phases(uint64_t group);
     bool unlocks(bool count_lanes);
     void swap_lanes(Stage<T>& stage, uint64_t wanted, uint64_t keep);
     void limit_growth(Stage<T>& stage, double log2_max);

@@ -216,7 +216,10 @@ void Runner<T>::run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& 
     const uint32_t* offsets = op.offsets.data();
     const size_t count = op.bases.size();
     switch (op.type) {
-        case Micro::rotate: engine_.rotate[op.group][op.forms](tile, bases, count, offsets, shift, op.table.data()); break;
+        case Micro::rotate:
+            if (op.high.empty()) engine_.rotate[op.group][op.forms](tile, bases, count, offsets, shift, op.table.data());
+            else engine_.rotate_phased[op.group][op.forms](tile, bases, count, offsets, shift, op.table.data(), op.high.data());
+            break;
         case Micro::dense:
             if (op.group <= 2) engine_.dense[op.group](tile, bases, count, offsets, shift, op.table.data());
             else engine_.dense_wide(tile, bases, count, offsets, shift, op.group, op.table.data(), op.lane_mask.data());
