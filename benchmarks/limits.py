@@ -2,7 +2,7 @@
 
 Two limits bound a state-vector simulator: the bytes that it must move and the operations that it must do.
 Both peaks are measured here, not read from a data sheet. Bandwidth is the best of copying and of scaling in
-place, on arrays that no cache holds; arithmetic is a matrix product by the BLAS that NumPy brings.
+place, on arrays that no cache holds; arithmetic is chains of multiply-adds that never leave the registers.
 
 For each case the plan says how many bytes move and how many operations are done. The share of a limit is
 the time that the limit alone would take over the time that the run took; what a case can reach is the
@@ -27,9 +27,9 @@ import numpy as np
 
 from benchmarks.cases import FAMILIES, Case
 from benchmarks.check import packed
+from qrealm import _kernels
 
 ARRAY_BYTES = 256 * 2**20
-MATRIX_SIZE = 3072
 REPEATS = 7
 
 
@@ -93,13 +93,10 @@ def measure_limits(threads: int) -> Limits:
 
         copied = 2 * ARRAY_BYTES / _fastest(copy)
         scaled = 2 * ARRAY_BYTES / _fastest(scale)
-    return Limits(threads, copied, scaled, _matmul_flops(np.float32), _matmul_flops(np.float64))
-
-
-def _matmul_flops(dtype: type[np.floating]) -> float:
-    """The number of threads is the BLAS's, which reads it from the environment when NumPy is loaded."""
-    left = np.ones((MATRIX_SIZE, MATRIX_SIZE), dtype=dtype)
-    return 2 * MATRIX_SIZE**3 / _fastest(lambda: left @ left)
+    single, double = (
+        max(_kernels.arithmetic_rate(precise, threads) for _ in range(REPEATS)) for precise in (True, False)
+    )
+    return Limits(threads, copied, scaled, single, double)
 
 
 def measure_share(
@@ -147,8 +144,7 @@ def measure_share(
 def measure_in_process(
     families: Sequence[str], num_qubits: int, precision: Literal["single", "double"], threads: int
 ) -> tuple[Limits, list[Share]]:
-    """Limits and shares from a process of their own, in which the BLAS has the number of threads asked
-    for."""
+    """Limits and shares from a process of their own."""
     from benchmarks.measure import run_module
 
     with tempfile.TemporaryDirectory() as folder:

@@ -152,7 +152,7 @@ def plot_answers(answers: Sequence[Answer], machine: Machine, path: Path) -> Non
         panel.set_title(f"{size} qubits", loc="left")
         panel.grid(axis="y", alpha=0.3)
     figure.legend(
-        *panels[0, 0].get_legend_handles_labels(), ncols=6, fontsize="small", loc="outside upper center"
+        *panels[0, 0].get_legend_handles_labels(), ncols=6, fontsize="small", loc="outside lower center"
     )
     figure.suptitle(f"evolve and draw 1,000 samples; {machine.title()}", fontsize="medium")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -281,6 +282,23 @@ nb::tuple gradient_of(const Plan& plan, Vector<uint64_t> x_masks, Vector<uint64_
     return nb::make_tuple(g.value, to_numpy(std::move(g.derivatives)));
 }
 
+// Floating-point operations per second that multiply-adds in registers reach, all threads together.
+template <class T>
+double arithmetic_rate(InstructionSet set, int threads) {
+    constexpr size_t rounds = 10'000'000;
+    const Engine<T>& e = engine<T>(set);
+    Team team(threads, signals());
+    const auto begun = std::chrono::steady_clock::now();
+    team.run([&](int) {
+        T out[1] = {1};
+        e.multiply_add(rounds, out);
+        volatile T kept = out[0];
+        (void)kept;
+    });
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    return 2.0 * double(rounds) * double(e.multiply_adds_per_round) * team.size() / seconds;
+}
+
 void bind_state(nb::module_& m) {
     nb::class_<State>(m, "StateVector")
         .def(nb::init<int, bool, const std::string&>(), "num_qubits"_a, "single"_a, "isa"_a = "auto")
@@ -364,5 +382,9 @@ NB_MODULE(_kernels, m) {
           "matrices"_a, nb::kw_only(), "single"_a, "passes"_a = uint32_t(pass_all), "isa"_a = "auto", "tile_qubits"_a = 0);
     m.def("run_counts", &counts_of, "plan"_a, "shots"_a, "seed"_a, "threads"_a = 1);
     m.def("gradient", &gradient_of, "plan"_a, "x_masks"_a, "z_masks"_a, "coefficients"_a, "wanted"_a, "threads"_a = 1);
+    m.def("arithmetic_rate", [](bool single, int threads, const std::string& isa) {
+        const InstructionSet set = set_from(isa);
+        return without_gil([&] { return single ? arithmetic_rate<float>(set, threads) : arithmetic_rate<double>(set, threads); });
+    }, "single"_a, "threads"_a = 1, "isa"_a = "auto");
     bind_state(m);
 }

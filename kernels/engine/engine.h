@@ -43,6 +43,9 @@ struct Engine {
     void (*pauli_add)(const T* memory, T* out, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
                       const uint64_t* block_signs, const T* coefficients);
     void (*scale)(T* memory, size_t blocks, T factor);
+    // `rounds` times `multiply_adds_per_round` multiply-adds in registers: what the processor can do at most.
+    void (*multiply_add)(size_t rounds, T* out);
+    size_t multiply_adds_per_round;
 };
 
 enum class InstructionSet { plain, avx2, avx512 };

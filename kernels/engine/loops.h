@@ -377,6 +377,8 @@ constexpr Engine<T> make_engine() {
     e.pauli_sums = pauli_sums<T>;
     e.pauli_add = pauli_add<T>;
     e.scale = scale<T>;
+    e.multiply_add = multiply_add<T>;
+    e.multiply_adds_per_round = size_t(independent_sums) * Simd<T>::width;
     return e;
 }
 

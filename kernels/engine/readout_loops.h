@@ -49,6 +49,22 @@ void norms(const T* memory, size_t blocks, size_t count, double* sums) {
     }
 }
 
+inline constexpr int independent_sums = 12;  // more than latency times units of any processor of today
+
+template <class T>
+void multiply_add(size_t rounds, T* out) {
+    using V = typename Simd<T>::V;
+    V sums[independent_sums];
+    for (int k = 0; k < independent_sums; ++k) sums[k] = broadcast<T>(out[0] + T(k));  // unequal, or one would do for all
+    const V factor = broadcast<T>(T(0.999)), term = broadcast<T>(T(1e-3));
+    for (size_t r = 0; r < rounds; ++r) {
+        UNROLL for (int k = 0; k < independent_sums; ++k) sums[k] = sums[k] * factor + term;
+    }
+    V total{};
+    for (int k = 0; k < independent_sums; ++k) total = total + sums[k];
+    out[0] = total[0];
+}
+
 // Half a block with its lanes moved by an XOR.
 template <class T>
 struct Moved {
