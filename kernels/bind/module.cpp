@@ -155,15 +155,9 @@ nb::dict describe_counts(const CountsPlan<T>& plan) {
     Work work;
     size_t stages = 0, largest = 0, ops = 0;
     for (const auto& part : plan.parts) {
-        const Work& w = part.program.work;
-        work.moved_bytes += w.moved_bytes;
-        work.flops += w.flops;
-        work.rotations += w.rotations;
-        work.dense += w.dense;
-        work.diagonals += w.diagonals;
-        work.transposes += w.transposes;
-        stages += part.program.stages.size();
-        for (const auto& s : part.program.stages) ops += s.ops.size();
+        work += part.work;
+        stages += part.stages;
+        ops += part.micro_ops;
         largest = std::max(largest, size_t(2 * sizeof(T)) << part.num_wires);
     }
     nb::dict d;

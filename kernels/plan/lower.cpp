@@ -265,12 +265,18 @@ void check(const OpArrays& ops) {
     auto fail = [](const char* what) { throw std::invalid_argument(std::string("op arrays: ") + what); };
     if (ops.num_qubits < 1 || ops.num_qubits > max_qubits) fail("number of qubits out of range");
     if (ops.qubit_offsets[0] != 0 || ops.param_offsets[0] != 0) fail("offsets must start at 0");
+    for (size_t i = 0; i < ops.num_ops; ++i)
+        if (ops.qubit_offsets[i + 1] < ops.qubit_offsets[i] || ops.param_offsets[i + 1] < ops.param_offsets[i])
+            fail("offsets must not descend");
+    constexpr double largest_angle = 1e18;  // beyond it nothing is left of an angle but its exponent
+    for (int32_t i = 0; i < ops.param_offsets[ops.num_ops]; ++i)
+        if (!(std::abs(ops.params[i]) <= largest_angle)) fail("parameter is not finite, or larger than 1e18");
     for (size_t i = 0; i < ops.num_ops; ++i) {
         if (ops.codes[i] >= static_cast<uint8_t>(Code::count_)) fail("unknown op code");
         const CodeRow& row = code_table[ops.codes[i]];
         const int nq = ops.qubit_offsets[i + 1] - ops.qubit_offsets[i];
         const int np = ops.param_offsets[i + 1] - ops.param_offsets[i];
-        if (nq < 0 || np != row.num_params) fail("wrong number of parameters");
+        if (np != row.num_params) fail("wrong number of parameters");
         int targets = row.num_targets;
         if (targets < 0) {
             const double index = ops.params[ops.param_offsets[i]];

@@ -8,6 +8,7 @@
 // A stage takes tiles (cosets of a subspace of block addresses) into a buffer that fits the L2 cache and runs
 // its micro-ops there; only wires whose columns span that subspace ("rows") can be mixed.
 #pragma once
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <utility>
@@ -90,12 +91,24 @@ struct Stage {
 struct Placement {
     std::vector<uint8_t> lane_wires;   // wire of each lane bit
     std::vector<uint32_t> columns;     // block address of each wire (0 for lane wires)
+    double log2_growth = 0;            // bound on how much larger stored amplitudes are than true ones
 };
 
 struct Work {
     double moved_bytes = 0;  // to and from memory
     double flops = 0;
     int rotations = 0, dense = 0, diagonals = 0, transposes = 0, loads = 0;  // loads: passes over a tile in cache
+
+    Work& operator+=(const Work& w) {
+        moved_bytes += w.moved_bytes;
+        flops += w.flops;
+        rotations += w.rotations;
+        dense += w.dense;
+        diagonals += w.diagonals;
+        transposes += w.transposes;
+        loads += w.loads;
+        return *this;
+    }
 };
 
 template <class T>
@@ -119,8 +132,33 @@ struct PlanOptions {
     int selector = -1;    // wire that chooses between two states kept in one memory; always local
 };
 
+// Some of a circuit's elements, begin..end-1. The whole circuit's global phase belongs to the first ones.
+struct Portion {
+    const Elements& elements;
+    size_t begin, end;
+    explicit Portion(const Elements& e) : elements(e), begin(0), end(e.list.size()) {}
+    Portion(const Elements& e, size_t b, size_t n) : elements(e), begin(b), end(n) {}
+};
+
 // Lays elements out over memory. `before` is null for a run from a product state.
 template <class T>
-Program<T> schedule(const Elements& elements, const ProductState& start, const Placement* before, const PlanOptions& options);
+Program<T> schedule(const Portion& portion, const ProductState& start, const Placement* before, const PlanOptions& options);
+
+// Lays a circuit out in portions, so that the tables of a long one are never in memory together: body(program) is
+// called for each in turn, and its program is gone afterwards.
+template <class T, class F>
+void for_portions(const Elements& e, const ProductState& start, const Placement* before, const PlanOptions& options, F&& body) {
+    constexpr size_t most = size_t(1) << 13;  // elements; their tables take some tens of MiB
+    Placement placement;
+    size_t begin = 0;
+    do {
+        const size_t end = std::min(begin + most, e.list.size());
+        Program<T> program = schedule<T>(Portion(e, begin, end), start, before, options);
+        placement = program.placement;
+        before = &placement;
+        body(program);
+        begin = end;
+    } while (begin < e.list.size());
+}
 
 }  // namespace qrealm

@@ -7,13 +7,18 @@
 namespace qrealm {
 namespace {
 
+// How much stored amplitudes may grow while deferred factors wait: squares of the most stay finite in single precision,
+// and so do sums of products of two states at rest.
+constexpr double log2_growth_most = 50, log2_growth_at_rest = 20;
+
 uint64_t bit(int w) { return uint64_t(1) << w; }
 
 }  // namespace
 
 template <class T>
-Scheduler<T>::Scheduler(const Elements& e, const ProductState& start, const Placement* before, const PlanOptions& options)
-    : e_(e), options_(options) {
+Scheduler<T>::Scheduler(const Portion& portion, const ProductState& start, const Placement* before, const PlanOptions& options)
+    : e_(portion.elements), options_(options) {
+    const Elements& e = e_;
     num_wires_ = static_cast<int>(start.wires.size());
     block_bits_ = num_wires_ - lane_bits;
     all_ = bit(e.num_wires) - 1;
@@ -27,9 +32,10 @@ Scheduler<T>::Scheduler(const Elements& e, const ProductState& start, const Plac
     program_.flipped = e.flipped;
     program_.start = start;
     program_.from_start = before == nullptr;
-    program_.scale = std::polar(1.0, e.global_phase);
-    nodes_.reserve(e.list.size());
-    for (const Element& x : e.list) {
+    program_.scale = std::polar(1.0, portion.begin == 0 ? e.global_phase : 0.0);
+    nodes_.reserve(portion.end - portion.begin);
+    for (size_t i = portion.begin; i < portion.end; ++i) {
+        const Element& x = e.list[i];
         Node n{&x, x.mask, 0, e.targets(x), static_cast<int>(nodes_.size()) + 1};
         if (x.kind == Kind::cx) n.x = bit(x.wire);
         if (x.kind == Kind::inner) n.z |= e.inners[x.data].z & ~n.g;
@@ -57,6 +63,7 @@ void Scheduler<T>::place(const Placement* before) {
     if (before) {
         frame_.lane_wires.assign(before->lane_wires.begin(), before->lane_wires.end());
         frame_.columns = before->columns;
+        log2_growth_ = before->log2_growth;
     } else {
         const std::vector<int> order = by_first_use();
         for (int b = 0; b < block_bits_; ++b) {
@@ -147,7 +154,7 @@ void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& 
         program_.scale *= scale;
         log2_growth_ -= std::log2(scale);
         i += take;
-        limit_growth(stage, 50);
+        limit_growth(stage, options_.selector < 0 ? log2_growth_most : log2_growth_at_rest);
     }
     ready.clear();
 }
@@ -297,9 +304,12 @@ void Scheduler<T>::run_stage(uint64_t tile) {
     stage.in_place = frame_.tile_bits() == 0;
     stage.row_offsets = span(frame_.space.basis);
     stage.tile_columns = frame_.tile_columns;
+    const size_t before = executed_;
     while (remaining() && step(stage)) {
     }
-    if (!remaining()) limit_growth(stage, 20);
+    // What is left may be a CX out of this tile behind a phase that unlocks nothing here: then the phase comes first.
+    if (remaining() && executed_ == before) flush(stage);
+    if (!remaining()) limit_growth(stage, log2_growth_at_rest);
     frame_.close();
     count(stage);
 }
@@ -346,15 +356,16 @@ Program<T> Scheduler<T>::run() {
     }
     program_.placement.lane_wires.assign(frame_.lane_wires.begin(), frame_.lane_wires.end());
     program_.placement.columns = frame_.columns;
+    program_.placement.log2_growth = log2_growth_;
     return std::move(program_);
 }
 
 template <class T>
-Program<T> schedule(const Elements& elements, const ProductState& start, const Placement* before, const PlanOptions& options) {
-    return Scheduler<T>(elements, start, before, options).run();
+Program<T> schedule(const Portion& portion, const ProductState& start, const Placement* before, const PlanOptions& options) {
+    return Scheduler<T>(portion, start, before, options).run();
 }
 
-template Program<float> schedule(const Elements&, const ProductState&, const Placement*, const PlanOptions&);
-template Program<double> schedule(const Elements&, const ProductState&, const Placement*, const PlanOptions&);
+template Program<float> schedule(const Portion&, const ProductState&, const Placement*, const PlanOptions&);
+template Program<double> schedule(const Portion&, const ProductState&, const Placement*, const PlanOptions&);
 
 }  // namespace qrealm

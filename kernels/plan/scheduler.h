@@ -35,7 +35,7 @@ struct Blocked {
 template <class T>
 class Scheduler {
 public:
-    Scheduler(const Elements& e, const ProductState& start, const Placement* before, const PlanOptions& options);
+    Scheduler(const Portion& portion, const ProductState& start, const Placement* before, const PlanOptions& options);
     Program<T> run();
 
 private:
@@ -53,6 +53,7 @@ private:
     PlanOptions options_;
     Program<T> program_;
     std::vector<Node> nodes_;
+    size_t executed_ = 0;
     int first_ = 0;  // head of the list of nodes that have not run; nodes_.size() ends it
     uint64_t all_ = 0;
     int num_wires_, block_bits_, tile_rows_;
@@ -98,6 +99,7 @@ void Scheduler<T>::scan(F&& visit, bool for_phases) {
         Node& n = nodes_[*link];
         if (blocked.allows(n) && visit(n, blocked)) {
             *link = n.next;
+            ++executed_;
             continue;
         }
         blocked.add(n);

@@ -91,6 +91,7 @@ CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
 
     CountsPlan<T> plan;
     plan.num_qubits = e.num_wires;
+    plan.options = options;
     plan.flipped = to_qubits(e.flipped);
     const bool factor = options.passes & pass_factor;
     const std::vector<int> label = groups(e, factor);
@@ -115,14 +116,18 @@ CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
             plan.parts.push_back(std::move(p));
             continue;
         }
-        p.program = schedule<T>(part, begin, nullptr, options);
-        p.qubits_of_physical = wires_of_physical(p.program.placement, Layout<T>::lane_bits);
-        for (uint64_t& m : p.qubits_of_physical) {
-            uint64_t v = 0;
-            for (uint64_t rest = m; rest; rest &= rest - 1)
-                if (const int w = __builtin_ctzll(rest); w < part.num_wires) v ^= wires[members[w]];
-            m = to_qubits(v);
-        }
+        p.qubits_of_wire.assign(p.num_wires, 0);  // padding wires never read one
+        for (size_t i = 0; i < members.size(); ++i) p.qubits_of_wire[i] = to_qubits(wires[members[i]]);
+        size_t portions = 0;
+        for_portions<T>(part, begin, nullptr, options, [&](Program<T>& program) {
+            p.work += program.work;
+            p.stages += program.stages.size();
+            for (const auto& s : program.stages) p.micro_ops += s.ops.size();
+            if (++portions == 1) p.program = std::move(program);
+        });
+        if (portions > 1) p.program.reset();
+        p.elements = std::move(part);
+        p.start = std::move(begin);
         plan.parts.push_back(std::move(p));
         if (members.size() == size_t(plan.num_qubits)) break;
     }
@@ -131,11 +136,14 @@ CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
 
 namespace {
 
-Counts tally(std::vector<uint64_t>& values, int num_qubits) {
+Counts tally(std::vector<uint64_t>& values, int num_qubits, Watch& watch) {
     Counts out;
     if (num_qubits <= 12) {
         std::vector<int64_t> table(size_t(1) << num_qubits, 0);
-        for (uint64_t v : values) ++table[v];
+        for (uint64_t v : values) {
+            ++table[v];
+            watch.tick();
+        }
         for (size_t v = 0; v < table.size(); ++v)
             if (table[v]) {
                 out.values.push_back(v);
@@ -143,7 +151,10 @@ Counts tally(std::vector<uint64_t>& values, int num_qubits) {
             }
         return out;
     }
-    std::sort(values.begin(), values.end());
+    std::sort(values.begin(), values.end(), [&watch](uint64_t a, uint64_t b) {
+        watch.tick();
+        return a < b;
+    });
     for (size_t i = 0; i < values.size();) {
         size_t j = i;
         while (j < values.size() && values[j] == values[i]) ++j;
@@ -160,27 +171,44 @@ template <class T>
 Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll) {
     std::vector<uint64_t> values(shots, plan.flipped);
     uint64_t stream = 0;
+    Watch watch(poll);
     for (const auto& lone : plan.lone) {
         const Draws words(seed, stream++);
         if (lone.probability == 0) continue;
-        for (uint64_t s = 0; s < shots; ++s)
+        for (uint64_t s = 0; s < shots; ++s) {
             if (Draws::unit(words(s)) < lone.probability) values[s] ^= lone.qubits;
+            watch.tick();
+        }
     }
     for (const auto& part : plan.parts) {
         Amplitudes<T> state;
         if (part.too_large) throw OutOfMemory("a state of " + std::to_string(part.num_wires) + " qubits is more than any machine holds");
         Weights weights;
-        execute(part.program, state, engine<T>(set), threads, poll, nullptr, &weights);
+        Placement placement;
+        auto run = [&](const Program<T>& program) {
+            weights = {};
+            execute(program, state, engine<T>(set), threads, poll, nullptr, &weights);
+            placement = program.placement;
+        };
+        if (part.program) run(*part.program);
+        else for_portions<T>(part.elements, part.start, nullptr, plan.options, run);
         if (!shots) continue;
         if (weights.sums.empty()) weights = weigh(state, engine<T>(set), threads, poll);
-        const BitMap to_qubits(part.qubits_of_physical);
+        std::vector<uint64_t> columns = wires_of_physical(placement, Layout<T>::lane_bits);
+        for (uint64_t& c : columns) {
+            uint64_t v = 0;
+            for (; c; c &= c - 1) v ^= part.qubits_of_wire[__builtin_ctzll(c)];
+            c = v;
+        }
+        const BitMap to_qubits(columns);
         uint64_t last = ~uint64_t(0), mapped = 0;
-        for (const Draw& d : draw(state, weights, shots, seed, stream++)) {
+        for (const Draw& d : draw(state, weights, shots, seed, stream++, poll)) {
             if (d.index != last) mapped = to_qubits(last = d.index);
             values[d.shot] ^= mapped;
+            watch.tick();
         }
     }
-    return tally(values, plan.num_qubits);
+    return tally(values, plan.num_qubits, watch);
 }
 
 #define INSTANTIATE(T)                                                      \

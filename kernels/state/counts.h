@@ -5,6 +5,8 @@
 #include "../plan/program.h"
 #include "team.h"
 
+#include <optional>
+
 namespace qrealm {
 
 // A circuit cut into independent parts.
@@ -13,10 +15,16 @@ struct CountsPlan {
     struct Part {
         int num_wires = 0;
         bool too_large = false;  // for any machine: not laid out, and refused when it is to run
-        Program<T> program;
-        std::vector<uint64_t> qubits_of_physical;  // which qubits one bit of a physical index flips
+        Elements elements;
+        ProductState start;
+        Work work;
+        size_t stages = 0, micro_ops = 0;
+        // A short part is laid out once; a long one in portions, again for each run.
+        std::optional<Program<T>> program;
+        std::vector<uint64_t> qubits_of_wire;  // which qubits one wire that reads one flips
     };
     int num_qubits = 0;
+    PlanOptions options;
     std::vector<Part> parts;
     // Qubits in a product state, each alone: probability of reading one, and which qubits that flips.
     struct Lone {

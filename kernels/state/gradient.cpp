@@ -1,5 +1,6 @@
 // Adjoint differentiation: psi and lambda = H psi lie in one memory, told apart by one more wire, and run backwards
 // together through the same stages as any circuit; inner products between them are micro-ops of those stages.
+#include <cmath>
 #include <cstring>
 
 #include "pauli.h"
@@ -18,6 +19,15 @@ Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, co
 
     Amplitudes<T>& both = state.state_;
     const size_t blocks = both.blocks();
+    // Both states start with amplitudes of at most one, so that no inner product can overflow.
+    const T shrink = T(std::abs(state.scale_));
+    for_pieces(blocks, threads, poll, [&](size_t, size_t begin, size_t end) {
+        engine<T>(set).scale(both.data() + begin * block, end - begin, shrink);
+    });
+    state.scale_ /= double(shrink);
+    double weight = 0;
+    for (double c : coefficients) weight += std::abs(c);
+    if (weight == 0) weight = 1;
     T* lambda = both.data() + blocks * block;
     for_pieces(blocks, threads, poll, [&](size_t, size_t begin, size_t end) {
         std::memset(static_cast<void*>(lambda + begin * block), 0, (end - begin) * block * sizeof(T));
@@ -28,7 +38,7 @@ Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, co
         const size_t count = g.terms.size();
         Table<T> factors(count * block);
         for (size_t t = 0; t < count; ++t) {
-            const complex c = coefficients[g.terms[t]] * g.phases[t];
+            const complex c = coefficients[g.terms[t]] / weight * g.phases[t];
             for (int l = 0; l < lanes; ++l) {
                 const double sign = __builtin_parity(unsigned(l) & g.lane_signs[t]) ? -1.0 : 1.0;
                 factors[t * block + l] = T(sign * c.real());
@@ -47,7 +57,7 @@ Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, co
         values[piece] = sum;
     });
     for (double v : values) out.value += v;
-    const double factor = std::norm(state.scale_);
+    const double factor = std::norm(state.scale_) * weight;
     out.value *= factor;
 
     Elements e = lower_adjoint(ops, state.flipped_, wanted);
@@ -57,11 +67,16 @@ Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, co
     const int selector = both.num_wires++;
     Placement placement = state.placement_;
     placement.columns.push_back(uint32_t(blocks));
+    placement.log2_growth = 0;
     PlanOptions back = options;
     back.selector = selector;
-    const Program<T> program = schedule<T>(e, ProductState(both.num_wires), &placement, back);
-    execute(program, both, engine<T>(set), threads, poll, &out.derivatives);
-    for (double& d : out.derivatives) d *= factor;
+    double scale = factor;  // inner products know the growth within their own portion
+    for_portions<T>(e, ProductState(both.num_wires), &placement, back, [&](const Program<T>& program) {
+        Derivatives part(out.derivatives.size(), 0.0);
+        execute(program, both, engine<T>(set), threads, poll, &part);
+        for (size_t i = 0; i < part.size(); ++i) out.derivatives[i] += scale * part[i];
+        scale *= std::norm(program.scale);
+    });
     return out;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <stdexcept>
 
 #include "random.h"
 
@@ -10,7 +12,7 @@ namespace {
 
 // Sorts draws by their leading 33 bits in three passes of 11: a comparison sort would cost more than small runs do.
 // Draws that share those bits stay in order of shots.
-void sort_by_key(std::vector<Draw>& draws) {
+void sort_by_key(std::vector<Draw>& draws, Watch& watch) {
     if (draws.size() < 64) {
         std::stable_sort(draws.begin(), draws.end(), [](const Draw& a, const Draw& b) { return a.index < b.index; });
         return;
@@ -22,7 +24,10 @@ void sort_by_key(std::vector<Draw>& draws) {
         std::array<uint64_t, size + 1> starts{};
         for (const Draw& d : draws) ++starts[(d.index >> shift & (size - 1)) + 1];
         for (int i = 0; i < size; ++i) starts[i + 1] += starts[i];
-        for (const Draw& d : draws) other[starts[d.index >> shift & (size - 1)]++] = d;
+        for (const Draw& d : draws) {
+            other[starts[d.index >> shift & (size - 1)]++] = d;
+            watch.tick();
+        }
         draws.swap(other);
     }
 }
@@ -51,15 +56,21 @@ Weights weigh(const Amplitudes<T>& state, const Engine<T>& engine, int threads, 
 }
 
 template <class T>
-std::vector<Draw> draw(const Amplitudes<T>& state, const Weights& weights, uint64_t shots, uint64_t seed, uint64_t stream) {
+std::vector<Draw> draw(const Amplitudes<T>& state, const Weights& weights, uint64_t shots, uint64_t seed, uint64_t stream,
+                       const Poll& poll) {
     constexpr int lanes = Layout<T>::lanes, block = Layout<T>::block;
     const Draws words(seed, stream);
     std::vector<Draw> draws(shots);
-    for (uint64_t s = 0; s < shots; ++s) draws[s] = {words(s), s};
-    sort_by_key(draws);
+    Watch watch(poll);
+    for (uint64_t s = 0; s < shots; ++s) {
+        draws[s] = {words(s), s};
+        watch.tick();
+    }
+    sort_by_key(draws, watch);
     const std::vector<double>& sums = weights.sums;
     double total = 0;
     for (double s : sums) total += s;
+    if (!(total > 0 && std::isfinite(total))) throw std::runtime_error("the amplitudes of a state have lost their norm");
 
     // One walk through the cumulative sums, chunk by chunk and then number by number, always forwards.
     constexpr uint64_t none = ~uint64_t(0);
@@ -67,6 +78,7 @@ std::vector<Draw> draw(const Amplitudes<T>& state, const Weights& weights, uint6
     double chunk_start = 0, reached = 0;
     uint64_t found = none;
     for (Draw& d : draws) {
+        watch.tick();
         const double target = Draws::unit(d.index) * total;
         while (chunk + 1 < sums.size() && chunk_start + sums[chunk] <= target) chunk_start += sums[chunk++];
         if (opened != chunk) {
@@ -93,7 +105,7 @@ std::vector<Draw> draw(const Amplitudes<T>& state, const Weights& weights, uint6
 
 template Weights weigh(const Amplitudes<float>&, const Engine<float>&, int, const Poll&);
 template Weights weigh(const Amplitudes<double>&, const Engine<double>&, int, const Poll&);
-template std::vector<Draw> draw(const Amplitudes<float>&, const Weights&, uint64_t, uint64_t, uint64_t);
-template std::vector<Draw> draw(const Amplitudes<double>&, const Weights&, uint64_t, uint64_t, uint64_t);
+template std::vector<Draw> draw(const Amplitudes<float>&, const Weights&, uint64_t, uint64_t, uint64_t, const Poll&);
+template std::vector<Draw> draw(const Amplitudes<double>&, const Weights&, uint64_t, uint64_t, uint64_t, const Poll&);
 
 }  // namespace qrealm

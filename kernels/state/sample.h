@@ -18,6 +18,7 @@ Weights weigh(const Amplitudes<T>& state, const Engine<T>& engine, int threads, 
 
 // Draws `shots` physical indices, in the order of the chunks. The result depends on seed and stream, not on threads.
 template <class T>
-std::vector<Draw> draw(const Amplitudes<T>& state, const Weights& weights, uint64_t shots, uint64_t seed, uint64_t stream);
+std::vector<Draw> draw(const Amplitudes<T>& state, const Weights& weights, uint64_t shots, uint64_t seed, uint64_t stream,
+                       const Poll& poll);
 
 }  // namespace qrealm

@@ -27,19 +27,18 @@ StateVector<T>::StateVector(int num_qubits, InstructionSet set) : num_qubits_(nu
 }
 
 template <class T>
-void StateVector<T>::adopt(const Program<T>& program) {
+void StateVector<T>::adopt(const Elements& e) {
     // Wires take the names of the qubits that they carry.
-    Placement named = program.placement;
-    std::vector<int> new_name(program.num_wires);
-    for (int w = 0; w < program.num_wires; ++w) new_name[w] = w;
-    for (int q = 0; q < num_qubits_; ++q) new_name[program.wire_of_qubit[q]] = q;
-    for (int w = 0; w < program.num_wires; ++w) named.columns[new_name[w]] = program.placement.columns[w];
+    Placement named = placement_;
+    std::vector<int> new_name(state_.num_wires);
+    for (int w = 0; w < state_.num_wires; ++w) new_name[w] = w;
+    for (int q = 0; q < num_qubits_; ++q) new_name[e.wire_of_qubit[q]] = q;
+    for (int w = 0; w < state_.num_wires; ++w) named.columns[new_name[w]] = placement_.columns[w];
     for (uint8_t& w : named.lane_wires) w = static_cast<uint8_t>(new_name[w]);
     placement_ = named;
     flipped_ = 0;
     for (int q = 0; q < num_qubits_; ++q)
-        if (program.flipped >> program.wire_of_qubit[q] & 1) flipped_ |= uint64_t(1) << q;
-    scale_ *= program.scale;
+        if (e.flipped >> e.wire_of_qubit[q] & 1) flipped_ |= uint64_t(1) << q;
     fresh_ = false;
 }
 
@@ -51,16 +50,20 @@ void StateVector<T>::apply(const OpArrays& ops, const PlanOptions& options, int 
     if (fresh_ && (options.passes & pass_absorb)) absorb_first_gates(e, start);
     if (options.passes & pass_fuse) fuse_pairs(e);
     split_unitaries(e);
-    if (std::abs(scale_) < 1e-12) {
-        const T factor = T(std::abs(scale_));
-        for_pieces(state_.blocks(), threads, poll, [&](size_t, size_t begin, size_t end) {
-            engine<T>(set_).scale(state_.data() + begin * block, end - begin, factor);
+    const Placement before = placement_;
+    try {
+        for_portions<T>(e, start, fresh_ ? nullptr : &before, options, [&](const Program<T>& program) {
+            execute(program, state_, engine<T>(set_), threads, poll);
+            scale_ *= program.scale;
+            placement_ = program.placement;
         });
-        scale_ /= double(factor);
+    } catch (...) {  // half a circuit is no state: back to |0...0>
+        fresh_ = true;
+        flipped_ = 0;
+        scale_ = 1;
+        throw;
     }
-    const Program<T> program = schedule<T>(e, start, fresh_ ? nullptr : &placement_, options);
-    execute(program, state_, engine<T>(set_), threads, poll);
-    adopt(program);
+    adopt(e);
 }
 
 template <class T>
@@ -91,6 +94,7 @@ void StateVector<T>::load(const T* amplitudes, int threads, const Poll& poll) {
         }
     });
     scale_ = 1;
+    placement_.log2_growth = 0;
 }
 
 template <class T>
@@ -166,7 +170,7 @@ std::vector<uint64_t> StateVector<T>::sample(uint64_t shots, uint64_t seed, int 
     std::vector<uint64_t> out(shots, 0);
     if (fresh_) return out;
     const BitMap map(wires_of_physical(placement_, lane_bits));
-    for (const Draw& d : draw(state_, weigh(state_, engine<T>(set_), threads, poll), shots, seed, 0)) out[d.shot] = map(d.index) ^ flipped_;
+    for (const Draw& d : draw(state_, weigh(state_, engine<T>(set_), threads, poll), shots, seed, 0, poll)) out[d.shot] = map(d.index) ^ flipped_;
     return out;
 }
 
@@ -207,6 +211,7 @@ double StateVector<T>::collapse(int qubit, bool outcome, int threads, const Poll
     const std::vector<uint64_t> wires = wires_of_physical(placement_, lane_bits);
     uint64_t mask = 0;
     for (size_t b = 0; b < wires.size(); ++b) mask |= (wires[b] >> qubit & 1) << b;
+    const T grow = T(1 / std::sqrt(kept));
     const bool stored = outcome != bool(flipped_ >> qubit & 1);
     bool keep[2][lanes];  // by parity of the block
     for (int l = 0; l < lanes; ++l)
@@ -217,11 +222,11 @@ double StateVector<T>::collapse(int qubit, bool outcome, int threads, const Poll
             const bool* k = keep[__builtin_parityll(b & (mask >> lane_bits))];
             for (int l = 0; l < lanes; ++l)
                 if (!k[l]) q[l] = q[lanes + l] = 0;
+            // At once, or a thousand measurements would leave numbers too small to store.
+            for (int l = 0; l < 2 * lanes; ++l) q[l] *= grow;
         }
     });
-    const double total = p[0] + p[1];
-    scale_ /= std::sqrt(kept);
-    return kept / total;
+    return kept / (p[0] + p[1]);
 }
 
 template <class T>

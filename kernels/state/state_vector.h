@@ -61,7 +61,7 @@ private:
     bool fresh_ = true;     // |0...0>, and no memory taken yet
 
     void materialise(int threads, const Poll& poll);
-    void adopt(const Program<T>& program);
+    void adopt(const Elements& e);
     size_t offset_of(uint64_t physical) const { return physical / lanes * block + physical % lanes; }
 };
 

@@ -5,9 +5,12 @@
 #include <exception>
 #include <functional>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "memory.h"
 
 namespace qrealm {
 
@@ -17,6 +20,19 @@ struct Cancelled : std::runtime_error {
 
 // Asked by the calling thread every few milliseconds; true stops the run.
 using Poll = std::function<bool()>;
+
+// Stops work that a caller no longer wants, at little cost in inner loops.
+class Watch {
+public:
+    explicit Watch(const Poll& poll) : poll_(poll) {}
+    void tick() {
+        if ((++count_ & 0xfffff) == 0 && poll_ && poll_()) throw Cancelled();
+    }
+
+private:
+    const Poll& poll_;
+    uint64_t count_ = 0;
+};
 
 class Team {
 public:
@@ -42,7 +58,7 @@ public:
         } catch (const std::system_error&) {  // the system gives no more threads: those that run must not wait for them
             stop_ = true;
             for (std::thread& t : others) t.join();
-            throw;
+            throw OutOfMemory("the system refused to start " + std::to_string(size_) + " threads");
         }
         guarded(0);
         for (std::thread& t : others) t.join();

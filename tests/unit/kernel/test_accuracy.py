@@ -104,6 +104,52 @@ def test_matrices_that_need_every_row_of_a_tile(single: bool) -> None:
     assert np.abs(evolved(circuit, single=single).to_array() - reference(circuit)).max() < TOLERANCE[single]
 
 
+def test_every_circuit_can_be_planned() -> None:
+    """Planning alone: widths that no reference reaches, and tiles so small that wires have to take turns."""
+    for seed in range(20_000, 23_000):
+        num_qubits = 1 + seed % 28
+        circuit = random_circuit(seed, num_qubits, 10 + seed % 90, controls_max=(None, 2, 1)[seed % 3])
+        for single in (True, False):
+            for tile in (0, SMALLEST_TILE, 12):
+                with replayable(seed, single=single, tile=tile):
+                    plan(circuit, single=single, tile_qubits=tile).describe()
+
+
+@precisions
+def test_long_circuits_run_in_portions(single: bool) -> None:
+    circuit = random_circuit(3, 4, num_ops=12_000, names=["RY", "RZ", "X", "ISWAP", "RXX"], controls_max=1)
+    assert (
+        np.abs(evolved(circuit, single=single).to_array() - reference(circuit)).max() < 10 * TOLERANCE[single]
+    )
+
+
+@precisions
+def test_large_states_against_the_closed_form(single: bool) -> None:
+    """The Fourier transform of |k> has amplitudes exp(2 pi i j k / N) / sqrt(N). 22 qubits take several tiles of
+    the default size, several pieces of work per thread, and stores past the caches."""
+    num_qubits, k = 22, 1_234_567
+    builder = CircuitBuilder(num_qubits)
+    for q in range(num_qubits):
+        if k >> q & 1:
+            builder.add("X", [q])
+    for i in reversed(range(num_qubits)):
+        builder.add("H", [i])
+        for j in reversed(range(i)):
+            builder.add("P", [i], params=[np.pi / 2 ** (i - j)], controls=[j])
+    for i in range(num_qubits // 2):
+        builder.add("SWAP", [i, num_qubits - 1 - i])
+    state = evolved(builder.build(), single=single)
+    size = 2**num_qubits
+    phase = (np.arange(size, dtype=np.int64) * k % size) / size
+    want = np.exp(2j * np.pi * phase) / np.sqrt(size)
+    assert np.abs(state.to_array(2) - want).max() * np.sqrt(size) < (1e-4 if single else 1e-11)
+    assert np.abs(state.probabilities(list(range(13)), 2) - 2.0**-13).max() < 1e-7
+    # X on every qubit maps |j> to |N - 1 - j>.
+    overlap = (want.conj()[::-1] * want).sum().real
+    everything = np.array([size - 1], dtype=np.uint64)
+    assert state.expectation(everything, np.zeros(1, np.uint64), 2)[0] == pytest.approx(overlap, abs=1e-5)
+
+
 @precisions
 def test_load_and_read_back(single: bool) -> None:
     rng = np.random.default_rng(3)

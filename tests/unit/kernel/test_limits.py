@@ -69,7 +69,7 @@ def test_a_matrix_index_is_checked() -> None:
             params=np.array([index]),
             matrices=[np.eye(2, dtype=complex)],
         )
-        with pytest.raises(ValueError, match="matrix index"):
+        with pytest.raises(ValueError, match=r"op arrays: (matrix index|parameter)"):
             _kernels.run_counts(_kernels.plan(**broken, single=True), 1, 1, 1)
 
 
@@ -113,19 +113,32 @@ def test_a_state_that_no_machine_holds_is_a_memory_error() -> None:
         state.apply(plan(CircuitBuilder(34).add("H", [0]).build(), single=False), 1)
 
 
+def test_angles_that_mean_nothing_are_refused() -> None:
+    for angle in (float("nan"), float("inf"), 1e300):
+        with pytest.raises(ValueError, match="not finite, or larger"):
+            _kernels.run_counts(
+                plan(CircuitBuilder(1).add("RX", [0], params=[angle]).build(), single=True), 1, 1, 1
+            )
+
+
 LONG_RUN = """
 import sys
 from qrealm import _kernels
-from reference.random_circuits import random_circuit
+from reference.random_circuits import CircuitBuilder, random_circuit
 from unit.kernel.kernel_grid import plan
-made = plan(random_circuit(1, 22, num_ops=20000, names=["U", "RX", "X"], controls_max=1), single=False)
+shots = 10
+if sys.argv[1] == "gates":
+    made = plan(random_circuit(1, 22, num_ops=20000, names=["U", "RX", "X"], controls_max=1), single=False)
+else:
+    shots = 2 * 10**8
+    made = plan(CircuitBuilder(13).add("H", [0]).add("RX", [1], params=[1.0]).build(), single=True)
 def threads():
     with open("/proc/self/status") as status:
         return [line for line in status if line.startswith("Threads")][0].split()[1]
 before = threads()
 print("ready", flush=True)
 try:
-    _kernels.run_counts(made, 10, 1, 2)
+    _kernels.run_counts(made, shots, 1, 2)
 except KeyboardInterrupt:
     print(before, threads())
     sys.exit(130)
@@ -133,9 +146,10 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
-def test_ctrl_c_stops_a_long_run_and_leaves_no_thread() -> None:
+@pytest.mark.parametrize("work", ["gates", "shots"])
+def test_ctrl_c_stops_a_long_run_and_leaves_no_thread(work: str) -> None:
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    command = [sys.executable, "-c", LONG_RUN]
+    command = [sys.executable, "-c", LONG_RUN, work]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}
     ) as process:

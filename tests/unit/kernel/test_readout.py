@@ -19,12 +19,16 @@ from unit.kernel.kernel_grid import (
 )
 
 PASSES = _kernels.PLANNER_PASSES
+ALL = sum(PASSES.values())
 
 
 def pauli_value(state: np.ndarray, x: int, z: int) -> float:
     """<P> from its definition: P|y> = i^{|x&z|} (-1)^{y.z} |y xor x>."""
     y = np.arange(len(state))
-    signs = 1 - 2 * (np.bitwise_count(y & z) & 1).astype(int)
+    odd = np.zeros(len(state), dtype=int)
+    for qubit in range(z.bit_length()):
+        odd ^= (y & z) >> qubit & 1
+    signs = 1 - 2 * odd
     image = np.zeros_like(state)
     image[y ^ x] = 1j ** (x & z).bit_count() * signs * state
     return float(np.vdot(state, image).real)
@@ -39,7 +43,7 @@ def test_counts_follow_the_probabilities(num_qubits: int, isa: str, single: bool
         circuit = random_circuit(seed, num_qubits, num_ops=30, controls_max=2, matrix_qubits_max=3)
         probabilities = np.abs(reference(circuit)) ** 2
         probabilities[probabilities < 1e-12] = 0
-        for passes in (0, sum(PASSES.values())):
+        for passes in (0, *PASSES.values(), *(ALL - bit for bit in PASSES.values()), ALL):
             with replayable(seed, passes=passes):
                 made = plan(circuit, single=single, isa=isa, passes=passes, tile_qubits=10)
                 values, counts = _kernels.run_counts(made, 20_000, seed, 2)
@@ -178,6 +182,51 @@ def test_gradients_are_the_differences_of_the_reference(num_qubits: int, single:
                 want = (energy(shifted(circuit, i, step)) - energy(shifted(circuit, i, -step))) / (2 * step)
                 assert got[i] == pytest.approx(want, abs=tolerance)
             assert not got[wanted == 0].any(), "what was not asked for is not computed"
+
+
+@instruction_sets
+def test_gradients_on_every_instruction_set(isa: str) -> None:
+    circuit = random_circuit(2, 6, num_ops=40, names=["RX", "RZZ", "U", "RXX", "P"], controls_max=1)
+    x, z = np.array([0, 5, 33], dtype=np.uint64), np.array([63, 4, 1], dtype=np.uint64)
+    wanted = np.ones(len(circuit.params), dtype=np.uint8)
+    weights = np.array([0.3, -2.0, 1e6])
+    best = _kernels.gradient(plan(circuit, single=False), x, z, weights, wanted, 1)
+    for single in (True, False):
+        value, got = _kernels.gradient(plan(circuit, single=single, isa=isa), x, z, weights, wanted, 2)
+        assert value == pytest.approx(best[0], rel=1e-5 if single else 1e-12, abs=10 if single else 1e-6)
+        assert np.abs(got - best[1]).max() < (20 if single else 1e-6)
+
+
+@precisions
+@pytest.mark.parametrize("layers", [37, 120])
+def test_gradients_of_deep_circuits_stay_finite(layers: int, single: bool) -> None:
+    """RY near pi/2 defers a factor of sqrt(2) a gate: 480 of them would overflow many times over."""
+    builder = CircuitBuilder(4)
+    for layer in range(layers):
+        for q in range(4):
+            builder.add("RY", [q], params=[np.pi / 2 + 0.001 * layer])
+        for q in range(4):
+            builder.add("X", [(q + 1) % 4], controls=[q])
+    circuit = builder.build()
+    one, weights = np.array([0], dtype=np.uint64), np.array([1e20])
+    wanted = np.ones(len(circuit.params), dtype=np.uint8)
+    value, got = _kernels.gradient(plan(circuit, single=single), one, one + np.uint64(1), weights, wanted, 1)
+    exact, slopes = _kernels.gradient(
+        plan(circuit, single=False, passes=0), one, one + np.uint64(1), weights, wanted, 1
+    )
+    assert value / 1e20 == pytest.approx(exact / 1e20, abs=1e-4)
+    assert np.isfinite(got).all()
+    assert np.abs(got - slopes).max() / 1e20 < 1e-4
+
+
+@precisions
+def test_a_thousand_measurements_leave_a_normal_state(single: bool) -> None:
+    state = evolved(CircuitBuilder(3).add("H", [1]).build(), single=single)
+    hadamard = plan(CircuitBuilder(3).add("H", [0]).build(), single=single)
+    for i in range(1000):
+        state.apply(hadamard, 1)
+        assert state.collapse(0, bool(i % 2), 1) == pytest.approx(0.5, abs=1e-4)
+    assert state.norm() == pytest.approx(1, abs=1e-4)
 
 
 def test_gradient_over_several_tiles_and_threads() -> None:
