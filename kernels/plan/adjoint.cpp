@@ -34,7 +34,9 @@ private:
         if (wanted_[slot]) low_.inner(mask, 0, 0, -2, slot);
     }
 
+    struct Gate;
     void gate(size_t i);
+    bool rotation(const Gate& g);
     void matrix(const complex* m, uint64_t controls, const int* targets, int k);
 };
 
@@ -46,91 +48,99 @@ void Adjoint::matrix(const complex* m, uint64_t controls, const int* targets, in
     low_.matrix(controls, targets, k, inverse.data());
 }
 
-void Adjoint::gate(size_t i) {
-    const Code code = static_cast<Code>(ops_.codes[i]);
-    const int nc = ops_.num_controls[i];
-    const int32_t* q = ops_.qubits + ops_.qubit_offsets[i];
-    const int count = ops_.qubit_offsets[i + 1] - ops_.qubit_offsets[i] - nc;
-    const int slot = ops_.param_offsets[i];
-    const double* p = ops_.params + slot;
-    std::vector<uint8_t>& wire = low_.out.wire_of_qubit;
-    uint64_t controls = 0;
-    for (int j = 0; j < nc; ++j) controls |= bit(wire[q[j]]);
+// One gate's wires, as both halves of the work see them.
+struct Adjoint::Gate {
+    Code code;
+    int slot;  // of its first parameter
+    const double* p;
+    uint64_t controls = 0, a = 0, b = 0;  // wires of the controls, of the first and of the second target
     int targets[max_matrix_qubits] = {};
-    for (int j = 0; j < count; ++j) targets[j] = wire[q[nc + j]];
-    const int w = targets[0], v = targets[1];
-    const uint64_t a = count ? bit(w) : 0, b = count > 1 ? bit(v) : 0, both = controls | a;
-    switch (code) {
+    int count;
+
+    Gate(const OpArrays& ops, const std::vector<uint8_t>& wire, size_t i)
+        : code(static_cast<Code>(ops.codes[i])), slot(ops.param_offsets[i]), p(ops.params + slot) {
+        const int32_t* q = ops.qubits + ops.qubit_offsets[i];
+        const int nc = ops.num_controls[i];
+        count = ops.qubit_offsets[i + 1] - ops.qubit_offsets[i] - nc;
+        for (int j = 0; j < nc; ++j) controls |= bit(wire[q[j]]);
+        for (int j = 0; j < count; ++j) targets[j] = wire[q[nc + j]];
+        if (count > 0) a = bit(targets[0]);
+        if (count > 1) b = bit(targets[1]);
+    }
+};
+
+// Gates with parameters, except U: the derivative, then the gate with the opposite angle.
+bool Adjoint::rotation(const Gate& g) {
+    const uint64_t both = g.controls | g.a;
+    const double p = code_table[static_cast<size_t>(g.code)].num_params ? -g.p[0] : 0;
+    switch (g.code) {
         case Code::gphase:
-            projector(slot, controls);
-            low_.phase(controls, -p[0]);
-            break;
+            projector(g.slot, g.controls);
+            low_.phase(g.controls, p);
+            return true;
+        case Code::p:
+            projector(g.slot, both);
+            low_.phase(both, p);
+            return true;
+        case Code::rz:
+            pauli(g.slot, g.controls, 0, g.a);
+            low_.phase(g.controls, -p / 2);
+            low_.phase(both, p);
+            return true;
+        case Code::rx:
+            pauli(g.slot, g.controls, g.a, 0);
+            low_.rx(g.controls, g.targets[0], p);
+            return true;
+        case Code::ry:
+            pauli(g.slot, g.controls, g.a, g.a);
+            low_.ry(g.controls, g.targets[0], p);
+            return true;
+        case Code::rxx: pauli(g.slot, g.controls, g.a | g.b, 0); break;
+        case Code::ryy: pauli(g.slot, g.controls, g.a | g.b, g.a | g.b); break;
+        case Code::rzz: pauli(g.slot, g.controls, 0, g.a | g.b); break;
+        case Code::rzx: pauli(g.slot, g.controls, g.b, g.a); break;
+        default: return false;
+    }
+    low_.two_qubit(g.code, g.controls, g.targets[0], g.targets[1], p);
+    return true;
+}
+
+void Adjoint::gate(size_t i) {
+    std::vector<uint8_t>& wire = low_.out.wire_of_qubit;
+    const Gate g(ops_, wire, i);
+    const uint64_t both = g.controls | g.a;
+    const complex plus(0.5, 0.5), minus(0.5, -0.5), I(0, 1);
+    switch (g.code) {
         case Code::s: low_.phase(both, -pi / 2); break;
         case Code::sdg: low_.phase(both, pi / 2); break;
         case Code::t: low_.phase(both, -pi / 4); break;
         case Code::tdg: low_.phase(both, pi / 4); break;
-        case Code::sx: {
-            const complex I(0, 1);
-            low_.unitary(controls, w, {0.5 - 0.5 * I, 0.5 + 0.5 * I, 0.5 + 0.5 * I, 0.5 - 0.5 * I});
-            break;
-        }
-        case Code::sxdg: {
-            const complex I(0, 1);
-            low_.unitary(controls, w, {0.5 + 0.5 * I, 0.5 - 0.5 * I, 0.5 - 0.5 * I, 0.5 + 0.5 * I});
-            break;
-        }
-        case Code::rx:
-            pauli(slot, controls, a, 0);
-            low_.rx(controls, w, -p[0]);
-            break;
-        case Code::ry:
-            pauli(slot, controls, a, a);
-            low_.ry(controls, w, -p[0]);
-            break;
-        case Code::rz:
-            pauli(slot, controls, 0, a);
-            low_.phase(controls, p[0] / 2);
-            low_.phase(both, -p[0]);
-            break;
-        case Code::p:
-            projector(slot, both);
-            low_.phase(both, -p[0]);
-            break;
+        case Code::sx: low_.unitary(g.controls, g.targets[0], {minus, plus, plus, minus}); break;
+        case Code::sxdg: low_.unitary(g.controls, g.targets[0], {plus, minus, minus, plus}); break;
         case Code::u:  // P(phi) RY(theta) P(lambda)
-            projector(slot + 1, both);
-            low_.phase(both, -p[1]);
-            pauli(slot, controls, a, a);
-            low_.ry(controls, w, -p[0]);
-            projector(slot + 2, both);
-            low_.phase(both, -p[2]);
+            projector(g.slot + 1, both);
+            low_.phase(both, -g.p[1]);
+            pauli(g.slot, g.controls, g.a, g.a);
+            low_.ry(g.controls, g.targets[0], -g.p[0]);
+            projector(g.slot + 2, both);
+            low_.phase(both, -g.p[2]);
             break;
-        case Code::iswap:
-            if (controls) {
-                const complex I(0, 1), m[16] = {1, 0, 0, 0, 0, 0, -I, 0, 0, -I, 0, 0, 0, 0, 0, 1};
-                low_.dense(controls, targets, 2, m);
+        case Code::iswap: {
+            if (g.controls) {
+                const complex m[16] = {1, 0, 0, 0, 0, 0, -I, 0, 0, -I, 0, 0, 0, 0, 0, 1};
+                low_.dense(g.controls, g.targets, 2, m);
                 break;
             }
-            low_.phase(a, -pi / 2);
-            low_.phase(b, -pi / 2);
-            low_.phase(a | b, pi);
+            low_.phase(g.a, -pi / 2);
+            low_.phase(g.b, -pi / 2);
+            low_.phase(g.a | g.b, pi);
+            const int32_t* q = ops_.qubits + ops_.qubit_offsets[i];
             std::swap(wire[q[0]], wire[q[1]]);
             break;
-        case Code::rxx:
-        case Code::ryy:
-        case Code::rzz:
-        case Code::rzx: {
-            const uint64_t x = code == Code::rzz ? 0 : code == Code::rzx ? b : a | b;
-            const uint64_t z = code == Code::rxx ? 0 : code == Code::rzx ? a : a | b;
-            pauli(slot, controls, x, z);
-            low_.two_qubit(code, controls, w, v, -p[0]);
-            break;
         }
-        case Code::matrix: {
-            const size_t index = static_cast<size_t>(p[0]);
-            matrix(ops_.matrices[index], controls, targets, count);
-            break;
-        }
-        default: low_.gate(ops_, i);  // x, y, z, h, swap are their own inverses
+        case Code::matrix: matrix(ops_.matrices[static_cast<size_t>(g.p[0])], g.controls, g.targets, g.count); break;
+        default:
+            if (!rotation(g)) low_.gate(ops_, i);  // x, y, z, h, swap are their own inverses
     }
 }
 

@@ -251,6 +251,8 @@ private:
     void fold_common();
     std::vector<complex> table(const std::vector<int>& wires, bool with_lanes) const;
     static Table<T> blocks(const std::vector<complex>& values);
+    Table<T> cross_table(const std::vector<int>& low, const std::vector<int>& high) const;
+    void add_outer_phases(MicroOp<T>& op);
 };
 
 // With wires that every phase needs, only their ones are visited, and they leave the tables.
@@ -319,6 +321,55 @@ Table<T> DiagonalBuilder<T>::blocks(const std::vector<complex>& values) {
     return out;
 }
 
+// Phases between low and high rows, one number for each pair of settings; empty when there are none.
+template <class T>
+Table<T> DiagonalBuilder<T>::cross_table(const std::vector<int>& low, const std::vector<int>& high) const {
+    bool crossing = false;
+    for (int a : low)
+        for (int b : high) crossing |= pair(a, b) != 0;
+    if (!crossing) return {};
+    std::vector<complex> line(size_t(1) << low.size()), values(line.size() << high.size(), complex(1));
+    for (size_t i = 0; i < high.size(); ++i) {
+        line[0] = 1;
+        for (size_t k = 0, filled = 1; k < low.size(); ++k, filled *= 2) {
+            const complex p = std::polar(1.0, pair(low[k], high[i]));
+            for (size_t r = 0; r < filled; ++r) line[filled + r] = line[r] * p;
+        }
+        const size_t half = size_t(1) << i;
+        for (size_t h = 0; h < half; ++h)
+            for (size_t r = 0; r < line.size(); ++r) values[(half + h) * line.size() + r] = values[h * line.size() + r] * line[r];
+    }
+    Table<T> out(values.size() * 2);
+    for (size_t i = 0; i < values.size(); ++i) {
+        out[2 * i] = T(values[i].real());
+        out[2 * i + 1] = T(values[i].imag());
+    }
+    return out;
+}
+
+// Outer wires give phases of their own, with local wires, and with one another.
+template <class T>
+void DiagonalBuilder<T>::add_outer_phases(MicroOp<T>& op) {
+    for (size_t i = 0; i < frame_.outer.size(); ++i) {
+        const int o = frame_.outer[i];
+        if ((common_ & bit(o)) || !(used_ & bit(o))) continue;
+        OuterPhase phase{frame_.outer_parity(o), std::polar(1.0, single_[o]), {}};
+        for (int w : local_) phase.local.push_back(pair(o, w) ? std::polar(1.0, pair(o, w)) : complex(1));
+        op.outer.push_back(std::move(phase));
+    }
+    for (size_t i = 0; i < frame_.outer.size(); ++i)
+        for (size_t j = i + 1; j < frame_.outer.size(); ++j) {
+            const int a = frame_.outer[i], b = frame_.outer[j];
+            if ((common_ & (bit(a) | bit(b))) || pair(a, b) == 0) continue;
+            // x y = (x + y - (x xor y)) / 2: three phases, each on one parity of the tile's number.
+            const double half = pair(a, b) / 2;
+            const uint32_t pa = frame_.outer_parity(a), pb = frame_.outer_parity(b);
+            op.outer.push_back({pa, std::polar(1.0, half), {}});
+            op.outer.push_back({pb, std::polar(1.0, half), {}});
+            op.outer.push_back({pa ^ pb, std::polar(1.0, -half), {}});
+        }
+}
+
 template <class T>
 MicroOp<T> DiagonalBuilder<T>::build() {
     fold_common();
@@ -351,52 +402,13 @@ MicroOp<T> DiagonalBuilder<T>::build() {
     op.shift = frame_.shift();
     op.table = blocks(table(low, true));
     op.high = blocks(table(high, false));
-    bool crossing = false;
-    for (int a : low)
-        for (int b : high) crossing |= pair(a, b) != 0;
-    if (crossing) {
-        std::vector<complex> values(op.bases.size() * op.offsets.size(), complex(1));
-        std::vector<complex> line(op.bases.size());
-        for (size_t i = 0; i < high.size(); ++i) {
-            line[0] = 1;
-            for (size_t k = 0, filled = 1; k < low.size(); ++k, filled *= 2) {
-                const complex p = std::polar(1.0, pair(low[k], high[i]));
-                for (size_t r = 0; r < filled; ++r) line[filled + r] = line[r] * p;
-            }
-            const size_t half = size_t(1) << i;
-            for (size_t h = 0; h < half; ++h)
-                for (size_t r = 0; r < line.size(); ++r) values[(half + h) * line.size() + r] = values[h * line.size() + r] * line[r];
-        }
-        op.cross.resize(values.size() * 2);
-        for (size_t i = 0; i < values.size(); ++i) {
-            op.cross[2 * i] = T(values[i].real());
-            op.cross[2 * i + 1] = T(values[i].imag());
-        }
-    }
+    op.cross = cross_table(low, high);
     op.constant = constant;
     local_ = frame_.lane_wires;
     local_.insert(local_.end(), low.begin(), low.end());
     local_.insert(local_.end(), high.begin(), high.end());
     op.num_local = static_cast<uint8_t>(local_.size());
-    // Outer wires give phases of their own, with local wires, and with one another.
-    for (size_t i = 0; i < frame_.outer.size(); ++i) {
-        const int o = frame_.outer[i];
-        if ((common_ & bit(o)) || !(used_ & bit(o))) continue;
-        OuterPhase phase{frame_.outer_parity(o), std::polar(1.0, single_[o]), {}};
-        for (int w : local_) phase.local.push_back(pair(o, w) ? std::polar(1.0, pair(o, w)) : complex(1));
-        op.outer.push_back(std::move(phase));
-    }
-    for (size_t i = 0; i < frame_.outer.size(); ++i)
-        for (size_t j = i + 1; j < frame_.outer.size(); ++j) {
-            const int a = frame_.outer[i], b = frame_.outer[j];
-            if ((common_ & (bit(a) | bit(b))) || pair(a, b) == 0) continue;
-            // x y = (x + y - (x xor y)) / 2: three phases, each on one parity of the tile's number.
-            const double half = pair(a, b) / 2;
-            const uint32_t pa = frame_.outer_parity(a), pb = frame_.outer_parity(b);
-            op.outer.push_back({pa, std::polar(1.0, half), {}});
-            op.outer.push_back({pb, std::polar(1.0, half), {}});
-            op.outer.push_back({pa ^ pb, std::polar(1.0, -half), {}});
-        }
+    add_outer_phases(op);
     return op;
 }
 

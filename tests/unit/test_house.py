@@ -47,7 +47,7 @@ NOT_IMPURE = {
 # for it.
 LAZY = frozenset({"qiskit", "cirq", "pennylane", "pyqasm", "openqasm3", "matplotlib"})
 
-LINES_MAX = {"python": 500, "kernel": 800}
+LINES_MAX = {"python": 500, "kernel": 500}
 FUNCTION_LINES_MAX = 70
 PUBLIC_METHODS_MAX = 20
 # Wider on purpose, and not to grow: GateMethods has one generated method for each row of the gate table;
