@@ -125,8 +125,8 @@ def test_long_circuits_run_in_portions(single: bool) -> None:
 
 @precisions
 def test_large_states_against_the_closed_form(single: bool) -> None:
-    """The Fourier transform of |k> has amplitudes exp(2 pi i j k / N) / sqrt(N). 22 qubits take several tiles of
-    the default size, several pieces of work per thread, and stores past the caches."""
+    """The Fourier transform of |k> has amplitudes exp(2 pi i j k / N) / sqrt(N). 22 qubits take several tiles
+    of the default size, several pieces of work per thread, and stores past the caches."""
     num_qubits, k = 22, 1_234_567
     builder = CircuitBuilder(num_qubits)
     for q in range(num_qubits):
