@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qrealm.base.errors import QrealmError
+from qrealm.base.errors import QrealmError, SyntaxReadError, UnsupportedError
 from qrealm.circuits import Circuit, PauliSum, read
 from qrealm.circuits.formats import qasm_full
 from qrealm.circuits.formats.arithmetic import evaluate
@@ -109,6 +109,22 @@ WORDS = [
     "while(true)",
     "def f(qubit a)",
     "let a = q;",
+    "const int n = 10**10**10;",
+    "int k = 1",
+    "k = k * k;",
+    "const",
+    "1 <<",
+    "9999999",
+    "int[n] m = 3;",
+    "uint[99999999] w;",
+    "for int i in [0:99999] { for int j in [0:99999] { } }",
+    "for int i in {1, 2} {",
+    "array[int[8], 1000000, 1000000] a;",
+    "}",
+    "box {",
+    "delay[10ns]",
+    "measure",
+    "opaque",
 ]
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -173,6 +189,10 @@ def only_our_errors(call: Any, *args: Any) -> None:
         result = error
     if isinstance(result, QrealmError):
         assert result.message
+    if isinstance(result, (SyntaxReadError, UnsupportedError)):
+        assert result.line >= 1
+        assert result.column >= 1
+        assert result.rule
         assert str(result).startswith(result.code)
     if isinstance(result, Circuit) and len(result) < 1000:
         assert result.digest == result.copy().digest

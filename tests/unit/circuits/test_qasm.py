@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +279,89 @@ def test_loops_in_loops_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qasm_full, "GATES_MAX", 500)
     with pytest.raises(UnsupportedError, match="more than 500 gates"):
         qasm("for int i in [0:99999] { for int j in [0:99999] { x q[0]; } }")
+
+
+@pytest.mark.parametrize(
+    "text,line,message",
+    [
+        ("qubit q;\nconst int n = 10**10**10;", 2, "2^35 bits"),
+        ("qubit q;\nint n = 1 << 999999999999;", 2, "2^39 bits"),
+        ("int a = 3;\nfor int i in [0:60] { a = a * a; }", 2, "out of limits"),
+        ("qubit q;\nfor int i in [0:99999] {\n for int j in [0:99999] { } }", 2, "more than 200000"),
+        ("int n = 99999;\nfor int i in [0:n] { for int j in [0:n] { } }", 2, "more than 200000"),
+        ("int[64] n = 10**12;\nfor int i in [0:n] { }", 2, "1000000000001 turns"),
+        ("qubit q;\nfor int i in [0:9999999999999] { x q; }", 2, "more than 200000"),
+        ("const int n = 10**9;\nqubit[n] q;", 2, "size 1000000000"),
+        ("const int n = 10**9;\nbit[n] q;", 2, "size 1000000000"),
+        ("array[int[8], 10**6, 10**6] a;", 1, "entries"),
+        ("uint[999999999] a = 3;", 1, "width of a type"),
+        ("int a = 3;\na = uint[999999999](a);", 2, "width of a type"),
+        ("int a = 1;\nwhile (true) { while (true) { } }", 2, "max allowed"),
+    ],
+    ids=lambda x: str(x)[:32],
+)
+def test_no_program_runs_for_ever(text: str, line: int, message: str) -> None:
+    with pytest.raises(ReadError, match=re.escape(message)) as caught:
+        read(text)
+    error = caught.value
+    assert (error.line, error.text) == (line, text.split("\n")[line - 1])
+    assert error.column >= 1
+    assert error.rule
+
+
+@pytest.mark.parametrize(
+    "text,line,column",
+    [
+        ("qubit[2] q;\nint i = 0;\n  h q[i+7];", 3, 3),
+        ("qubit[2] q;\nfor int i in [0:2] {\n  h q[i]; }", 3, 3),
+        ("qubit[2] q; int a = 0;\n zzz q[0];", 2, 2),
+        ("qubit[2] q;\nint a @ 3;", 2, 7),
+        ("qubit q;\n int a = 3 \x01 4;", 2, 12),
+        ("qubit[2] q;\nstretch a;\ndelay[a] q;", 2, 1),
+        ("qubit q; bit c; array[int[8], 2] a = {1, 2};\nif (a == a) { x q; }", 2, 1),
+        ("qubit[2] q;\nfor int i in [0:1] {\n x q[i];\n cx q[i], q[0]; }", 4, 2),
+        ("qubit q; extern f(int) -> int;\nint a = f(1);\nrx(a) q;", 3, 4),
+        ("int[32] a = " + "9" * 5000 + ";", 1, 1),
+    ],
+    ids=lambda x: str(x)[:32],
+)
+def test_errors_behind_pyqasm_have_their_place(
+    text: str, line: int, column: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ReadError) as caught:
+        read(text)
+    error = caught.value
+    assert (error.line, error.column) == (line, column), str(error)
+    assert error.text == text.split("\n")[line - 1][:200]
+    assert error.message
+    assert error.rule
+    for leak in ("truth value", "Failed to parse", "span=", "openqasm3", "<class", "after unrolling"):
+        assert leak not in str(error)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "body,message",
+    [
+        ("int k = 0;\nk = c[0]; rx(k) q[0];", "measured bit"),
+        ("int k = c[0];", "measured bit"),
+        ("int i = 0;\nrx(c[0]) q[i];", "measured bit"),
+        ("for int i in [0:c[0]] { x q[0]; }", "measured bit"),
+        ("while (c[0]) { x q[0]; }", "measured bit"),
+        ("int k = 0;\nif (c[0] == 1) { k = 1; } rx(k) q[0];", "under a condition"),
+        ("int k = 0;\nc[0] = 1; if (c[0]) { x q[0]; }", "something else than a measurement"),
+        ("int k = 0;\nbit[2] d = \"10\"; if (d == 2) { x q[0]; }", "another value than 0"),
+    ],
+)
+def test_pyqasm_does_not_take_measured_bits_for_zero(body: str, message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message) as caught:
+        qasm("c = measure q; " + body)
+    assert caught.value.line == body.count("\n") + 1
+
+
+def test_values_in_braces() -> None:
+    circuit = read("qubit[4] q; for int i in {1, 3} { h q[i]; }")
+    assert circuit == Circuit(4, 0).h(1).h(3)
 
 
 def test_exponential_definitions_are_stopped() -> None:

@@ -33,6 +33,7 @@ _REGISTER = re.compile(
 _MEASURE = re.compile(r"\s*measure\s+(.*?)\s*->\s*(.*)\Z", re.DOTALL)
 _ASSIGN = re.compile(r"\s*([A-Za-z_]\w*\s*(?:\[\s*\d+\s*\])?)\s*=\s*measure\s+(.*)\Z", re.DOTALL)
 _INPUT = re.compile(r"\s*input\s+(?:float|angle)\s*(?:\[\s*\d+\s*\])?\s+([A-Za-z_]\w*)\s*\Z")
+_BRACES = re.compile(r"(?:=|\bin)\s*\{")
 _IF = re.compile(r"\s*if\s*\(")
 _TEST = re.compile(r"\s*(!?)\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*(?:(==|!=)\s*(\d+|true|false))?\s*\Z")
 _GATE = re.compile(r"\s*gate\s+([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*([^()]*)\Z", re.DOTALL)
@@ -50,7 +51,11 @@ INSTRUCTIONS_MAX = 50_000_000
 
 
 class Handover(Exception):
-    """The fast reader has no rule for a statement. Inside this package only."""
+    """The fast reader has no rule for a statement, which starts at `offset`. Inside this package only."""
+
+    def __init__(self, offset: int = -1) -> None:
+        super().__init__()
+        self.offset = offset
 
 
 def read_qasm(text: str, source: str = "<text>") -> Circuit:
@@ -66,9 +71,9 @@ def read_qasm(text: str, source: str = "<text>") -> Circuit:
     """
     try:
         return read_qasm_plain(text, source)
-    except Handover:
+    except Handover as problem:
         from qrealm.circuits.formats.qasm_full import read_full
-        return read_full(text, source)
+        return read_full(text, source, max(problem.offset, 0))
 
 
 def read_qasm_plain(text: str, source: str) -> Circuit:
@@ -97,15 +102,19 @@ class _Reader:
         self.nested = 0
 
     def read(self) -> Circuit:
+        braces = _BRACES.search(self.text)  # of values: only pyqasm tells them from those of blocks
+        if braces is not None:
+            raise Handover(braces.start())
         self.block(split(self.text, self.fail))
         self.circuit._cache.clear()
         return self.circuit
 
-    def fail(self, offset: int, message: str, rule: str = "", hint: str = "") -> ReadError:
+    def fail(self, offset: int, message: str, rule: str = "", hint: str = "", *,
+             kind: type[ReadError] = SyntaxReadError) -> ReadError:
         """The error for the character at `offset`."""
         line, column, text = place(self.original, offset)
-        return SyntaxReadError(message, source=self.source, line=line, column=column, text=text, rule=rule,
-                               hint=hint)
+        return kind(message, source=self.source, line=line, column=column, text=text,
+                    rule=rule or "the grammar of OpenQASM", hint=hint)
 
     # ---- statements ----------------------------------------------------------------------------------
 
@@ -133,7 +142,11 @@ class _Reader:
             try:
                 index = self.statement(nodes, index - 1, found)
             except CircuitError as problem:
-                raise self.fail(self.start(node), problem.message, hint=problem.hint) from problem
+                raise self.fail(self.start(node), problem.message, "the rules of a circuit",
+                                problem.hint) from problem
+            except Handover as problem:
+                problem.offset = self.start(node) if problem.offset < 0 else problem.offset
+                raise
 
     def numbers(self, text: str) -> tuple[Any, ...] | None:
         """The values of a list of plain numbers and expressions seen before; None for anything else."""
@@ -461,7 +474,8 @@ class _Reader:
         """The instructions of a branch, taken out of the circuit again."""
         registers = self.circuit.registers
         if self.nested >= NESTING_MAX:
-            raise UnsupportedError(f"conditions are nested more than {NESTING_MAX} deep", source=self.source)
+            raise self.fail(nodes[0][0] if nodes else 0, "conditions are nested too deeply",
+                            f"at most {NESTING_MAX} levels", kind=UnsupportedError)
         self.nested += 1
         found = capture(self.circuit, lambda: self.block(nodes))
         self.nested -= 1
