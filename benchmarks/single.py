@@ -17,13 +17,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from benchmarks.cases import Case, Gate
 from benchmarks.peers.qrealm import as_dict
 
 LATENCY_CALLS = 3000
 READING_REPEATS = 3
+ReadingForm = Literal["OpenQASM 2", "OpenQASM 3", "OpenQASM 3, every angle a different share of pi"]
+READING_FORMS: tuple[ReadingForm, ...] = get_args(ReadingForm)
+"""What `measure_reading` can time."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def measure_latency(num_qubits: int, num_gates: int) -> Latency:
     )
 
 
-def program_text(form: Literal["OpenQASM 2", "OpenQASM 3"], num_gates: int, *, seed: int = 0) -> str:
+def program_text(form: ReadingForm, num_gates: int, *, seed: int = 0) -> str:
     """A straight-line program of `num_gates` random gates on 20 qubits."""
     num_qubits = 20
     if form == "OpenQASM 2":
@@ -123,13 +126,20 @@ def program_text(form: Literal["OpenQASM 2", "OpenQASM 3"], num_gates: int, *, s
         ]
         tail = "c = measure q;"
     body = []
+    if form == "OpenQASM 3, every angle a different share of pi":
+        draw = random.Random(seed)
+        body = [
+            f"rz({draw.choice(('', '-'))}{2 * index + 1}*pi/{draw.randrange(1, 10**6)}) q[{index % num_qubits}];"
+            for index in range(num_gates)
+        ]
+        return "\n".join([*head, *body, tail, ""])
     for gate in small_case(num_qubits, num_gates, seed).gates:
         params = f"({','.join(map(repr, gate.params))})" if gate.params else ""
         body.append(f"{gate.name}{params} {','.join(f'q[{q}]' for q in gate.qubits)};")
     return "\n".join([*head, *body, tail, ""])
 
 
-def measure_reading(form: Literal["OpenQASM 2", "OpenQASM 3"], num_gates: int) -> Reading:
+def measure_reading(form: ReadingForm, num_gates: int) -> Reading:
     """Time `qrealm.read` of a long program."""
     import qrealm
 

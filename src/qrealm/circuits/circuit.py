@@ -16,7 +16,7 @@ from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, RESET, Condition, Instruction, State
 from qrealm.circuits.pack import GateInstruction, PackedCircuit, PackedTemplate, pack, pack_template
-from qrealm.circuits.parameters import Parameter, ParameterExpression, real
+from qrealm.circuits.parameters import ANGLE_MAX, Parameter, ParameterExpression, angle
 from qrealm.circuits.segments import cut, gates_only, terminal_map
 from qrealm.circuits.types import Register, Segment
 
@@ -420,16 +420,16 @@ class Circuit(GateMethods):
     # ---- inside --------------------------------------------------------------------------------------
 
     def _parameter(self, value: Any) -> float | ParameterExpression:
-        if isinstance(value, float) and value - value == 0.0:  # finite
+        if isinstance(value, float) and -ANGLE_MAX <= value <= ANGLE_MAX:  # no NaN either
             return value
         if isinstance(value, ParameterExpression):
             names = value.parameters
             if not names:
-                return real(value)
+                return angle(value)
             for parameter in names:
                 self._parameters[parameter.name] = None
             return value
-        return real(value)
+        return angle(value)
 
     def _special_op(self, instruction: Instruction) -> Self:
         self._ops.append(instruction)

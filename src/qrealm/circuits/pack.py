@@ -14,10 +14,23 @@ from qrealm.base.errors import ParameterError
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate, Params
 from qrealm.circuits.kernel_ops import OpCode
-from qrealm.circuits.parameters import ParameterExpression
+from qrealm.circuits.parameters import ANGLE_MAX, ParameterExpression
 
 GateInstruction = tuple[Gate, tuple[int, ...], Params]
 """A gate, its qubits (controls first) and its parameters."""
+
+
+KernelArguments = tuple[
+    int,
+    NDArray[np.uint8],
+    NDArray[np.uint8],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.float64],
+    list[NDArray[np.complex128]],
+]
+"""What a kernel takes of a circuit; see `PackedCircuit` for shapes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +60,19 @@ class PackedCircuit:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def arrays(self) -> KernelArguments:
+        """The positional arguments that ``qrealm._kernels.plan`` takes, in their order."""
+        return (
+            self.num_qubits,
+            self.codes,
+            self.num_controls,
+            self.qubit_offsets,
+            self.qubits,
+            self.param_offsets,
+            self.params,
+            list(self.matrices),
+        )
 
     @property
     def digest(self) -> str:
@@ -126,11 +152,13 @@ class PackedTemplate:
         params = np.repeat(self.packed.params[None, :], shape[0], axis=0)
         for expression, slots in self._distinct.items():
             params[:, slots] = np.broadcast_to(expression.evaluate(arrays), shape)[:, None]
-        if not np.isfinite(params).all():
-            row, slot = np.argwhere(~np.isfinite(params))[0]
-            culprit = self.expressions[int(np.searchsorted(self.slots, slot))]
+        opened = params[:, self.slots]
+        wrong = ~(np.abs(opened) <= ANGLE_MAX)  # written so that NaN is wrong too
+        if wrong.any():
+            row, place = np.argwhere(wrong)[0]
             raise ParameterError(
-                f"{culprit} is {params[row, slot]} for parameter set {row}; the rule is a finite number"
+                f"{self.expressions[place]} is {opened[row, place]:.6g} for parameter set {row}; the rule is "
+                f"a finite number from {-ANGLE_MAX:g} to {ANGLE_MAX:g}"
             )
         return params
 
@@ -180,24 +208,14 @@ def pack(num_qubits: int, instructions: Iterable[GateInstruction], global_phase:
     Raises:
         ParameterError: a parameter is not bound yet.
     """
-    codes, controls, offsets, qubits, param_offsets, params, matrices = _flatten(instructions, global_phase)
+    flat = _flatten(instructions, global_phase)
     try:
-        values = np.array(params, dtype=np.float64)
+        return _packed(num_qubits, flat)
     except (TypeError, ParameterError):
         raise ParameterError(
             "the circuit has parameters that are not bound yet",
             hint="circuit.bind({...}), or pass parameter sets to the run",
         ) from None
-    return PackedCircuit(
-        num_qubits,
-        np.array(codes, dtype=np.uint8),
-        np.array(controls, dtype=np.uint8),
-        np.array(offsets, dtype=np.int32),
-        np.array(qubits, dtype=np.int32),
-        np.array(param_offsets, dtype=np.int32),
-        values,
-        matrices,
-    )
 
 
 def pack_template(
@@ -207,12 +225,24 @@ def pack_template(
     global_phase: Any = 0.0,
 ) -> PackedTemplate:
     """Packs gates some of whose parameters are expressions of `parameters`."""
-    codes, controls, offsets, qubits, param_offsets, params, matrices = _flatten(instructions, global_phase)
+    flat = _flatten(instructions, global_phase)
+    params = flat[5]
     slots = [index for index, value in enumerate(params) if isinstance(value, ParameterExpression)]
     expressions = tuple(params[index] for index in slots)
     for index in slots:
         params[index] = np.nan
-    packed = PackedCircuit(
+    columns = tuple(parameters)
+    return PackedTemplate(_packed(num_qubits, flat), columns, np.array(slots, dtype=np.int64), expressions)
+
+
+_Flat = tuple[
+    list[int], list[int], list[int], list[int], list[int], list[Any], tuple[NDArray[np.complex128], ...]
+]
+
+
+def _packed(num_qubits: int, flat: _Flat) -> PackedCircuit:
+    codes, controls, offsets, qubits, param_offsets, params, matrices = flat
+    return PackedCircuit(
         num_qubits,
         np.array(codes, dtype=np.uint8),
         np.array(controls, dtype=np.uint8),
@@ -222,12 +252,6 @@ def pack_template(
         np.array(params, dtype=np.float64),
         matrices,
     )
-    return PackedTemplate(packed, tuple(parameters), np.array(slots, dtype=np.int64), expressions)
-
-
-_Flat = tuple[
-    list[int], list[int], list[int], list[int], list[int], list[Any], tuple[NDArray[np.complex128], ...]
-]
 
 
 def _flatten(instructions: Iterable[GateInstruction], global_phase: Any) -> _Flat:

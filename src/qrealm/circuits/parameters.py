@@ -22,6 +22,10 @@ Angle = "float | ParameterExpression"
 EXPRESSION_DEPTH_MAX = 200
 """Deepest tree of arithmetic: evaluation recurses, and Python's own limit is 1000 frames."""
 
+ANGLE_MAX = 1e15
+"""Largest angle, in either direction. Neighbouring doubles of this size lie 0.125 radians apart, so a larger
+one says nothing about the rotation, and sums of very large ones overflow."""
+
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "sin": np.sin,
     "cos": np.cos,
@@ -295,6 +299,21 @@ def real(value: object) -> float:
         )
     if not math.isfinite(number):
         raise ParameterError(f"a parameter must be finite, got {number}")
+    return number
+
+
+def angle(value: object) -> float:
+    """`value` as a float that can be an angle.
+
+    Raises:
+        ParameterError: not a finite real number, or beyond `ANGLE_MAX`.
+    """
+    number = real(value)
+    if not -ANGLE_MAX <= number <= ANGLE_MAX:
+        raise ParameterError(
+            f"a parameter is {number:.6g}; the rule is {-ANGLE_MAX:g} to {ANGLE_MAX:g}",
+            hint="take the angle modulo 2 pi (4 pi for a rotation under control) where it is computed",
+        )
     return number
 
 

@@ -92,6 +92,16 @@ def test_a_refused_call_leaves_the_circuit_as_it_was() -> None:
     assert circuit == Circuit(2).h(0)
 
 
+def test_packed_arguments_are_in_the_order_of_the_kernel() -> None:
+    packed = Circuit(3).cp(0.5, 2, 0).unitary(np.eye(2), 1).packed()
+    size, *arrays, matrices = packed.arrays()
+    assert size == 3
+    names = ("codes", "num_controls", "qubit_offsets", "qubits", "param_offsets", "params")
+    assert all(array is getattr(packed, name) for array, name in zip(arrays, names, strict=True))
+    assert isinstance(matrices, list)
+    assert matrices[0] is packed.matrices[0]
+
+
 def test_packed_arrays() -> None:
     packed = Circuit(3, global_phase=0.25).cp(0.5, 2, 0).unitary(np.eye(2), 1).packed()
     assert packed.codes.tolist() == [0, 14, 22]

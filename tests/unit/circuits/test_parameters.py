@@ -8,8 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
-from qrealm.base.errors import ParameterError
-from qrealm.circuits import Circuit, Parameter
+from qrealm.base.errors import ParameterError, ReadError
+from qrealm.circuits import Circuit, Parameter, read
 from qrealm.circuits.formats.arithmetic import evaluate
 from qrealm.circuits.parameters import lift
 from unit.circuits.matrix_of import matrix_of
@@ -218,3 +218,36 @@ def test_arithmetic_text(text: str, value: float) -> None:
 def test_arithmetic_that_is_refused(text: str) -> None:
     with pytest.raises(ParameterError):
         evaluate(text, ())
+
+
+@pytest.mark.parametrize("value", [1.1e15, -1e300, 10**17, np.float64(1e16)])
+def test_absurd_angles_are_refused_wherever_they_come_in(value: float) -> None:
+    rule = r"the rule is .*-1e\+15 to 1e\+15"
+    theta = Parameter("theta")
+    swept = Circuit(1).rz(theta, 0)
+    for call in (
+        lambda: Circuit(1).rz(value, 0),
+        lambda: Circuit(1).gphase(value),
+        lambda: swept.bind(theta=value),
+        lambda: swept.template().bind({"theta": value}),
+        lambda: swept.template().evaluate({"theta": np.array([0.1, value])}),
+    ):
+        with pytest.raises(ParameterError, match=rule):
+            call()
+    for source in (
+        f"qubit q; rz(0.1) q; rz({float(value)!r}) q;",
+        f"qubit q; rz(0.1) q; rz({int(value)}*pi) q;",
+        {
+            "num_qubits": 1,
+            "gates": [{"type": "RZ", "qubits": [0], "params": [p]} for p in (0.1, float(value))],
+        },
+    ):
+        with pytest.raises(ReadError, match=rule):
+            read(source)
+    assert Circuit(1).rz(1e15, 0).instructions[0][2] == (1e15,)
+
+
+def test_a_phase_cannot_grow_to_infinity() -> None:
+    circuit = Circuit(1).gphase(9e14)
+    with pytest.raises(ParameterError, match="the rule is"):
+        circuit.gphase(9e14)

@@ -16,6 +16,7 @@ from qrealm.base.errors import (
 )
 from qrealm.circuits import Circuit, Parameter, read
 from qrealm.circuits.formats import qasm_full
+from qrealm.circuits.formats.arithmetic import evaluate, simple
 from unit.circuits.matrix_of import matrix_of
 
 BELL = Circuit(2).h(0).cx(0, 1)
@@ -72,6 +73,31 @@ def test_parameters(text: str, value: float) -> None:
     assert qasm(f"rx({text}) q[0]; rx({text}) q[1];") == read("qubit[3] q; bit[3] c;").rx(value, 0).rx(
         value, 1
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pi",
+        "-pi",
+        "3*pi/4",
+        "-3*pi/4",
+        " - 3 * pi / 4 ",
+        "pi/2",
+        "-pi/7",
+        "0.1*pi",
+        "12.5*pi/3.5",
+        "99999*pi/7",
+    ],
+)
+def test_shares_of_pi_are_what_arithmetic_gives(text: str) -> None:
+    assert simple(text) == evaluate(text)
+    assert qasm(f"rz(0.5) q[0]; rz({text}) q[0];").instructions[1][2] == (evaluate(text),)
+
+
+@pytest.mark.parametrize("text", ["pi/0", "2pi", "pi*pi", "--pi", "+pi", "pi/theta", "nan", "1_0*pi", ""])
+def test_what_is_no_share_of_pi(text: str) -> None:
+    assert simple(text) is None
 
 
 def test_a_list_of_parameters() -> None:
@@ -350,7 +376,7 @@ def test_errors_behind_pyqasm_have_their_place(
         ("while (c[0]) { x q[0]; }", "measured bit"),
         ("int k = 0;\nif (c[0] == 1) { k = 1; } rx(k) q[0];", "under a condition"),
         ("int k = 0;\nc[0] = 1; if (c[0]) { x q[0]; }", "something else than a measurement"),
-        ("int k = 0;\nbit[2] d = \"10\"; if (d == 2) { x q[0]; }", "another value than 0"),
+        ('int k = 0;\nbit[2] d = "10"; if (d == 2) { x q[0]; }', "another value than 0"),
     ],
 )
 def test_pyqasm_does_not_take_measured_bits_for_zero(body: str, message: str) -> None:

@@ -161,6 +161,10 @@ def test_everything_that_the_dict_form_can_say() -> None:
         ({"gates": [{"type": "unitary", "qubits": [0]}]}, "needs the field 'matrix'"),
         ({"gates": [{"type": "unitary", "qubits": [0], "matrix": [[1, 0], [0, 2]]}]}, "not unitary"),
         ({"gates": [{"type": "unitary", "qubits": [0], "matrix": 3}]}, "list of rows"),
+        ({"gates": [{"type": "unitary", "qubits": [0], "matrix": [[10**400, 0], [0, 1]]}]}, "too large"),
+        ({"gates": [{"type": "unitary", "qubits": [0], "matrix": [[[1, 10**400], 0], [0, 1]]}]}, "too large"),
+        ({"gates": [{"type": "initialize", "qubits": [0], "state": [10**400, 0]}]}, "too large"),
+        ({"gates": [{"type": "rx", "qubits": [0], "params": [10**400]}]}, "must be a real number"),
         ({"gates": [{"type": "initialize", "qubits": [0], "state": None}]}, "not a state"),
         (
             {"gates": [{"type": "if", "clbits": [0], "gates": [{"type": "HH", "qubits": [0]}]}]},

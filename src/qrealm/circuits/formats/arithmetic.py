@@ -17,9 +17,31 @@ TEXT_MAX = 10_000
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*")
 _ALLOWED = re.compile(r"[\w\s.+\-*/^(),\[\]πτℇ]*")
 _GROUPED = re.compile(r"\b\d[\d.]*_")  # 1_000 is Python's, not OpenQASM's
+# Python's float() knows more than OpenQASM does, such as nan and 1_0: those go the careful way.
+_PLAIN = re.compile(r"\s*-?\d{1,20}(?:\.\d{0,40})?(?:[eE][-+]?\d{1,2})?\s*")
+_SHARE = re.compile(  # of pi: -3*pi/4
+    r"\s*(-?)\s*(?:(\d{1,15}(?:\.\d{0,20})?)\s*\*\s*)?(?:pi|π)\s*(?:/\s*(\d{1,15}(?:\.\d{0,20})?)\s*)?"
+)
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
 _NAMES = {"ln": "log", "log": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log", "sqrt", "abs"})
+
+
+def simple(text: str) -> float | None:
+    """What `evaluate` gives for a number or a share of pi such as ``-3*pi/4``; None for anything else."""
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    found = _SHARE.fullmatch(text)
+    if found is None:
+        return None
+    sign, factor, divisor = found.groups()
+    value = math.pi if factor is None else float(factor) * math.pi
+    if divisor is not None:
+        below = float(divisor)
+        if below == 0.0:
+            return None
+        value /= below
+    return -value if sign else value
 
 
 def evaluate(

@@ -14,7 +14,7 @@ from qrealm.circuits.formats.arithmetic import evaluate
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate, Matrix, find_gate
 from qrealm.circuits.operations import IF, INITIALIZE, MEASURE, OPERATIONS, Instruction, State
-from qrealm.circuits.parameters import ParameterExpression
+from qrealm.circuits.parameters import ANGLE_MAX, ParameterExpression
 
 _TOP = frozenset({"format", "name", "num_qubits", "num_clbits", "registers", "global_phase", "gates"})
 _ITEM = frozenset(
@@ -106,7 +106,7 @@ class _Items:
                 qubits = wires[tuple(item["qubits"])]
                 if len(item) == (3 if "params" in item else 2) and (gate, len(qubits), len(params)) in shapes:
                     for value in params:
-                        if value.__class__ is not float or value - value != 0.0:
+                        if value.__class__ is not float or not -ANGLE_MAX <= value <= ANGLE_MAX:
                             break
                     else:
                         ops.append((gate, qubits, tuple(params)))
@@ -224,10 +224,19 @@ def _complex(value: Any) -> complex:
         and len(value) == 2
         and all(isinstance(v, (int, float)) for v in value)
     ):
-        return complex(*value)
+        return _finite(*value)
     if isinstance(value, (int, float, complex, np.number)):
-        return complex(value)
+        return _finite(value)
     raise SchemaError(f"{value!r:.60} is not a complex number", hint="a number, or [real, imaginary]")
+
+
+def _finite(*parts: Any) -> complex:
+    try:
+        return complex(*parts)
+    except OverflowError:
+        raise SchemaError(
+            f"{parts!r:.60} is too large for a number", hint="a number, or [real, imaginary]"
+        ) from None
 
 
 def _vector(values: Any) -> Any:

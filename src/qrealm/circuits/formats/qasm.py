@@ -14,16 +14,15 @@ from typing import Any
 from qrealm.base.errors import CircuitError, ParameterError, ReadError, SyntaxReadError, UnsupportedError
 from qrealm.circuits.building import capture
 from qrealm.circuits.circuit import CLBITS_MAX, QUBITS_MAX, Circuit
-from qrealm.circuits.formats.arithmetic import evaluate
+from qrealm.circuits.formats.arithmetic import evaluate, simple
 from qrealm.circuits.formats.qasm_gates import Call, Macro, expand, is_table_gate, modifiers, parameters
 from qrealm.circuits.formats.qasm_text import Node, blank_comments, place, split
 from qrealm.circuits.gate_rows import GPHASE
 from qrealm.circuits.gates import Gate, find_gate, unknown_gate
 from qrealm.circuits.operations import BARRIER, MEASURE, RESET, Condition, Instruction
-from qrealm.circuits.parameters import ParameterExpression
+from qrealm.circuits.parameters import ANGLE_MAX, ParameterExpression
 
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*([^()]*)\Z", re.DOTALL)
-_PLAIN = re.compile(r"\s*-?\d{1,20}(?:\.\d{0,40})?(?:[eE][-+]?\d{1,2})?\s*")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _OPERAND = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*\Z")
 _VERSION = re.compile(r"\s*OPENQASM\s+(\d+)(?:\.\d+)?\s*\Z")
@@ -149,13 +148,20 @@ class _Reader:
                 raise
 
     def numbers(self, text: str) -> tuple[Any, ...] | None:
-        """The values of a list of plain numbers and expressions seen before; None for anything else."""
-        try:
-            # Python's float() knows more than OpenQASM does, such as nan and 1_0: those go the careful way.
-            return tuple([float(part) if _PLAIN.fullmatch(part) else self.values[part][0]
-                          for part in text.split(",")])
-        except (KeyError, IndexError):
-            return None
+        """The values of numbers, shares of pi and expressions seen before; None for anything else."""
+        found = []
+        for part in text.split(","):
+            known = self.values.get(part)
+            if known is None:
+                number = simple(part)
+                if number is None or not -ANGLE_MAX <= number <= ANGLE_MAX:
+                    return None
+                found.append(number)
+            elif len(known) == 1:
+                found.append(known[0])
+            else:
+                return None
+        return tuple(found)
 
     def start(self, node: Node) -> int:
         return node[0] + len(node[1]) - len(node[1].lstrip())
