@@ -128,10 +128,8 @@ def program_text(form: ReadingForm, num_gates: int, *, seed: int = 0) -> str:
     body = []
     if form == "OpenQASM 3, every angle a different share of pi":
         draw = random.Random(seed)
-        body = [
-            f"rz({draw.choice(('', '-'))}{2 * index + 1}*pi/{draw.randrange(1, 10**6)}) q[{index % num_qubits}];"
-            for index in range(num_gates)
-        ]
+        angles = (f"{draw.choice(('', '-'))}{i}*pi/{draw.randrange(1, 10**6)}" for i in range(num_gates))
+        body = [f"rz({angle}) q[{i % num_qubits}];" for i, angle in enumerate(angles)]
         return "\n".join([*head, *body, tail, ""])
     for gate in small_case(num_qubits, num_gates, seed).gates:
         params = f"({','.join(map(repr, gate.params))})" if gate.params else ""

@@ -54,11 +54,16 @@ def check_shape(gate: Gate, params: tuple[Any, ...], count: int) -> None:
         return
     rule = f"at least {need}" if gate.variadic else f"exactly {need}"
     raise GateShapeError(
-        f"{gate.name} got {count} qubits; the rule is {rule}",
+        f"{gate.name} got {counted(count, 'qubit')}; the rule is {rule}",
         hint=f"{gate.name}: {gate.help}"
         if gate is not UNITARY
         else "a matrix of shape (2^k, 2^k) acts on k qubits",
     )
+
+
+def counted(number: int, what: str) -> str:
+    """``1 qubit``, ``2 qubits``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def check_params(circuit: Circuit, gate: Gate, params: Sequence[Any]) -> tuple[Any, ...]:
@@ -72,7 +77,7 @@ def check_params(circuit: Circuit, gate: Gate, params: Sequence[Any]) -> tuple[A
     if len(values) != len(gate.params):
         names = f" ({', '.join(gate.params)})" if gate.params else ""
         raise GateShapeError(
-            f"{gate.name} got {len(values)} parameters; the rule is {len(gate.params)}{names}"
+            f"{gate.name} got {counted(len(values), 'parameter')}; the rule is {len(gate.params)}{names}"
         )
     if gate is UNITARY:
         return (values[0] if isinstance(values[0], Matrix) else Matrix(values[0]),)
@@ -96,7 +101,8 @@ def check_qubits(circuit: Circuit, qubits: tuple[Any, ...], what: str) -> tuple[
             raise QubitError(f"{what} got the qubit {qubit!r:.60}; the rule is an integer") from None
         if not 0 <= number < count:
             raise QubitError(
-                f"{what} got qubit {number}; the rule is 0 to {count - 1} in a circuit of {count} qubits",
+                f"{what} got qubit {number}; the rule is 0 to {count - 1} in a circuit of "
+                f"{counted(count, 'qubit')}",
                 hint="qubits are counted from 0",
             )
         wires.append(number)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from qrealm.base.errors import CircuitError, GateShapeError, NotUnitaryError, ParameterError, QubitError
 from qrealm.circuits import transform
-from qrealm.circuits.building import ConditionBlock, append_checked, check_clbit, check_qubits
+from qrealm.circuits.building import ConditionBlock, append_checked, check_clbit, check_qubits, counted
 from qrealm.circuits.gate_methods import GateMethods, Qubits
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate
@@ -114,7 +114,8 @@ class Circuit(GateMethods):
     def __repr__(self) -> str:
         title = f" {self.name!r}" if self.name else ""
         open_ = f", {len(self._parameters)} parameters" if self._parameters else ""
-        size = f"{self.num_qubits} qubits, {self._num_clbits} clbits, {len(self._ops)} instructions"
+        size = ", ".join((counted(self.num_qubits, "qubit"), counted(self._num_clbits, "clbit"),
+                          counted(len(self._ops), "instruction")))
         return f"<Circuit{title}: {size}{open_}>"
 
     def __str__(self) -> str:
@@ -198,8 +199,9 @@ class Circuit(GateMethods):
             qubits if isinstance(qubits, Iterable) else (qubits,)
         checked = check_qubits(self, tuple(wires), "initialize")
         if len(checked) != prepared.num_qubits:
-            raise GateShapeError(f"initialize got a state of {prepared.num_qubits} qubits for {len(checked)} "
-                                 "qubits; the rule is as many qubits as the state has")
+            raise GateShapeError(f"initialize got a state of {counted(prepared.num_qubits, 'qubit')} for "
+                                 f"{counted(len(checked), 'qubit')}; "
+                                 "the rule is as many qubits as the state has")
         return self._special_op((INITIALIZE, checked, (prepared,)))
 
     def measure(self, qubits: Qubits, clbits: Qubits | None = None) -> Self:
@@ -212,7 +214,8 @@ class Circuit(GateMethods):
         bits: tuple[Any, ...] = wires if clbits is None else \
             tuple(clbits) if isinstance(clbits, Iterable) else (clbits,)
         if len(wires) != len(bits):
-            raise QubitError(f"measure got {len(wires)} qubits and {len(bits)} classical bits; "
+            raise QubitError(f"measure got {counted(len(wires), 'qubit')} and "
+                             f"{counted(len(bits), 'classical bit')}; "
                              "the rule is one each")
         for qubit, bit in zip(wires, [check_clbit(self, bit, "measure") for bit in bits], strict=True):
             self._special_op((MEASURE, (qubit,), (bit,)))
@@ -274,8 +277,8 @@ class Circuit(GateMethods):
         if body is not None:
             for branch in (body, otherwise):
                 if branch is not None and branch.num_qubits > self.num_qubits:
-                    raise QubitError(f"if_ got a branch of {branch.num_qubits} qubits "
-                                     f"for {self.num_qubits} qubits")
+                    raise QubitError(f"if_ got a branch of {counted(branch.num_qubits, 'qubit')} "
+                                     f"for {counted(self.num_qubits, 'qubit')}")
             self._branch(condition, transform.body(self, body),
                          transform.body(self, otherwise) if otherwise is not None else ())
         return ConditionBlock(self, condition, done=body is not None)

@@ -23,15 +23,18 @@ _QUBIT_LIMIT = 4096
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _FACTOR = re.compile(r"([IXYZixyz])_?(\d+)?")
 _LABEL = re.compile(r"[IXYZ]+")
+_DENSE = re.compile(r"(?=[IXYZ]*[XYZ])[IXYZ]{2,}(?!\w)")  # one letter is a number forgotten
+_SIGN = re.compile(r"\s*([+-]?)\s*([+-]?)\s*")
+_GAP = re.compile(r"\s*[*@]?\s*")
 _Key = tuple[int, int]  # x mask, z mask: Y where both bits are set
 
 
 class PauliSum:
     """A sum of Pauli strings with coefficients; immutable.
 
-    ``PauliSum("Z0 Z1 + 0.5 X2")``, ``PauliSum([("Z0 Z1", 1.0), ("IXZ", 0.5)])`` (a label without numbers has
-    qubit 0 rightmost, as in Qiskit), a Qiskit SparsePauliOp or Pauli, or another PauliSum. Sums, differences,
-    products of sums and with numbers, and comparison are defined.
+    ``PauliSum("Z0 Z1 + 0.5 X2")``, ``PauliSum("ZZI - 0.5 IXZ")`` (a label without numbers has qubit 0
+    rightmost, as in Qiskit), ``PauliSum([("Z0 Z1", 1.0), ("IXZ", 0.5)])``, a Qiskit SparsePauliOp or Pauli,
+    or another PauliSum. Sums, differences, products of sums and with numbers, and comparison are defined.
 
     Raises:
         ObservableError: the source cannot be read, or a coefficient is not finite.
@@ -231,12 +234,16 @@ def _key(label: str) -> _Key:
 
 
 def _parse(text: str) -> list[tuple[_Key, complex]]:
-    """``"-1.5*Y3 + Z0 Z1 + 2"``: terms with signs; a number, then factors, with blanks, * or @ between."""
+    """``"-1.5*Y3 + Z0 Z1 + 2"``: terms with signs; a number, then factors, with blanks, * or @ between.
+
+    In place of factors a term can have one label such as ``ZII``; all labels of a sum are of one length.
+    """
     terms = []
+    width = 0
     position, first = 0, True
     rest = text.rstrip()
     while position < len(rest) or first:
-        sign = re.compile(r"\s*([+-]?)\s*([+-]?)\s*").match(rest, position)
+        sign = _SIGN.match(rest, position)
         assert sign is not None  # it matches the empty string too
         if not first and not sign.group(1):
             raise _unreadable(text, sign.end())
@@ -248,8 +255,15 @@ def _parse(text: str) -> list[tuple[_Key, complex]]:
             value *= float(number.group())
             position = number.end()
         term: tuple[_Key, complex] = ((0, 0), value)
-        while True:
-            gap = re.compile(r"\s*[*@]?\s*").match(rest, position)
+        gap = _GAP.match(rest, position)
+        label = _DENSE.match(rest, gap.end() if gap else position)
+        if label is not None:
+            if width not in (0, len(label.group())):
+                raise _unreadable(text, label.start())
+            width, position = len(label.group()), label.end()
+            term = (_key(label.group()), value)
+        while label is None:
+            gap = _GAP.match(rest, position)
             factor = _FACTOR.match(rest, gap.end() if gap else position)
             if factor is None:
                 break
@@ -275,8 +289,8 @@ def _factor(text: str, found: re.Match[str]) -> _Key:
 def _unreadable(text: str, position: int) -> ObservableError:
     return ObservableError(
         f"cannot read the observable {text[:80]!r} at column {position + 1}: "
-        f"{text[position : position + 20]!r}; the rule is terms such as 0.5 X2 or Z0 Z1, with + or - "
-        "between them",
+        f"{text[position : position + 20]!r}; the rule is terms such as 0.5 X2 or Z0 Z1, or "
+        "labels of one length such as ZII, with + or - between them",
         hint='"Z0 Z1 + 0.5 X2"',
     )
 

@@ -143,7 +143,7 @@ def _read_string(source: str) -> Circuit:
 FORMATS: tuple[Format, ...] = (
     Format("a qrealm Circuit", lambda s: isinstance(s, Circuit), lambda s: s),
     Format("a dict", lambda s: isinstance(s, Mapping), _read_mapping),
-    Format("text or a path", lambda s: isinstance(s, str), _read_string),
+    Format("text", lambda s: isinstance(s, str), _read_string),
     Format("a path", lambda s: isinstance(s, os.PathLike), read_file),
     Format("a Qiskit QuantumCircuit", qiskit.is_qiskit, qiskit.read),
     Format("a cirq Circuit", cirq.is_cirq, cirq.read),

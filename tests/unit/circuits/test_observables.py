@@ -125,3 +125,12 @@ def test_properties() -> None:
     assert hash(observable) == hash(PauliSum("X4 + Z0"))
     assert PauliSum().num_qubits == 0
     assert str(PauliSum()) == "0"
+
+
+def test_labels_of_full_width() -> None:
+    assert PauliSum("ZII") == PauliSum("Z2")
+    assert PauliSum("ZZI - 0.5 IXY + 2*III") == PauliSum("Z1 Z2 - 0.5 X1 Y0 + 2")
+    assert PauliSum("IZ0 + XI") == PauliSum("Z0 + X1")
+    for text in ("ZII + XI", "ZI X0", "X0 ZI", "zii"):
+        with pytest.raises(ObservableError, match="labels of one length"):
+            PauliSum(text)

@@ -194,6 +194,93 @@ def test_conditions_of_openqasm_2() -> None:
     assert circuit.count_ops() == {"measure": 2, "if": 2}
 
 
+def test_conditions_on_several_bits_are_nested() -> None:
+    head = "c = measure q; "
+    both = qasm(head + "if (c[0] && c[1] == 0) x q[2]; else y q[2];")
+    nested = qasm(head + "if (c[0]) { if (c[1] == 0) x q[2]; else y q[2]; } else { y q[2]; }")
+    assert both == nested
+    either = qasm(head + "if (c[0] || !(c[1] && (c[2]))) { x q[2]; }")
+    assert either == qasm(
+        head + "if (c[0]) { x q[2]; } else { if (c[1]) { if (c[2]) {} else x q[2]; } else x q[2]; }"
+    )
+    with pytest.raises(UnsupportedError) as caught:
+        qasm(head + "if (" + "||".join(["c[0]"] * 99) + ") x q[0];")
+    assert caught.value.line == 1
+
+
+def test_else_if() -> None:
+    chain = qasm(
+        "if (c == 1) x q[0]; else if (c == 2) { y q[0]; } else if (c[0]) z q[0]; else { h q[0]; } t q[1];"
+    )
+    assert chain == qasm(
+        "if (c == 1) x q[0]; else { if (c == 2) { y q[0]; } else { if (c[0]) z q[0]; else h q[0]; } } t q[1];"
+    )
+
+
+def test_times_are_read_and_have_no_effect() -> None:
+    body = "delay[10ns] q[0]; h q[0]; delay[2.5 us] q; box { x q[1]; delay[3dt]; } box[40ns] { z q[2]; }"
+    assert qasm(body) == qasm("h q[0]; x q[1]; z q[2];")
+    with pytest.raises(SyntaxReadError, match="'r' is not declared"):
+        qasm("delay[10ns] r;")
+
+
+def test_an_outcome_that_is_not_kept_gets_bits_of_its_own() -> None:
+    circuit = qasm("h q[0]; measure q[0]; h q[0]; c[0] = measure q[0]; if (c[0]) { measure q[1]; }")
+    assert [(r.name, r.size) for r in circuit.registers] == [
+        ("c", 3),
+        ("(discarded 1)", 1),
+        ("(discarded 2)", 1),
+    ]
+    assert circuit.instructions[1][2] == (3,)
+    assert read(circuit.to_qasm3()).num_clbits == 5
+
+
+def test_initial_values_of_bits() -> None:
+    assert read('bit[2] c = "00"; bit d = 0; bit e = false; qubit q;').num_clbits == 4
+    for text in ('qubit q;\nbit[2] c = "10";', "qubit q;\nbit c = 1;", "qubit q;\nbit c = true;"):
+        with pytest.raises(UnsupportedError, match="another value than 0") as caught:
+            read(text)
+        assert (caught.value.line, caught.value.column, caught.value.rule) == (2, 1, "bits start as 0 here")
+    with pytest.raises(SyntaxReadError, match="3 bits are given to a register of 2"):
+        read('bit[2] c = "000";')
+
+
+def test_identifiers_of_any_script() -> None:
+    circuit = read(
+        "qubit[2] größe; bit β; input float θ; gate öse(φ) ä { rx(φ) ä; } "
+        "öse(θ) größe[1]; β = measure größe[1];"
+    )
+    assert circuit == read("qubit[2] a; bit β; input float θ; rx(θ) a[1]; β = measure a[1];")
+
+
+def test_opaque_gates_are_refused_only_where_they_are_called() -> None:
+    head = "OPENQASM 2.0;\nopaque magic(a) x, y;\nqreg q[2];\n"
+    assert read(head + "h q[0];") == Circuit(2, 0).h(0)
+    with pytest.raises(UnsupportedError, match="'magic' is opaque") as caught:
+        read(head + "  magic(1) q[0], q[1];")
+    assert (caught.value.line, caught.value.column) == (4, 3)
+
+
+def test_physical_qubits() -> None:
+    circuit = read("bit[2] c; h $0; cx $0, $3; c[1] = measure $3; barrier $0, $1;")
+    assert circuit.num_qubits == 4
+    assert circuit.instructions[1][1] == (0, 3)
+    assert circuit.instructions[2][1:] == ((3,), (1,))
+    with pytest.raises(UnsupportedError, match="next to declared"):
+        read("qubit q; h $0;")
+    with pytest.raises(SyntaxReadError, match="next to physical"):
+        read("h $0; qubit q;")
+    with pytest.raises(SyntaxReadError, match=r"there is no qubit \$99999"):
+        read("h $99999;")
+
+
+def test_a_comment_that_is_never_closed() -> None:
+    with pytest.raises(SyntaxReadError, match="the comment is never closed") as caught:
+        read("qubit q;\n  /* h q;\nx q;")
+    assert (caught.value.line, caught.value.column) == (2, 3)
+    assert read("qubit q; // see /*\n x q;") == Circuit(1, 0).x(0)
+
+
 def test_open_parameters() -> None:
     circuit = read(
         "OPENQASM 3.0; input float[64] theta; input angle b; qubit q; rx(2*theta) q; ry(b) q; rx(2*theta) q;"
@@ -251,7 +338,7 @@ BAD_QASM = [
     ("OPENQASM 4.0;\nqubit q;", 1, 1, "OPENQASM 4.0", "3.0"),
     ("qubit[2] q;\n;;\n5 q;", 3, 1, "cannot read '5 q'", "starts with a name"),
     ("OPENQASM 2.0;\nqreg q[1];\ncreg c[1];\nif(c==2) x q[0];", 4, 1, "can never be 2", "0 to 1"),
-    ("qubit[2] q;\ncx q[0];", 2, 1, "cx got 1 qubits", ""),
+    ("qubit[2] q;\ncx q[0];", 2, 1, "cx got 1 qubit;", ""),
 ]
 
 

@@ -11,50 +11,25 @@ import re
 from functools import partial
 from typing import Any
 
-from qrealm.base.errors import CircuitError, ParameterError, ReadError, SyntaxReadError, UnsupportedError
+from qrealm.base.errors import CircuitError, ParameterError, UnsupportedError
 from qrealm.circuits.building import capture
-from qrealm.circuits.circuit import CLBITS_MAX, QUBITS_MAX, Circuit
+from qrealm.circuits.circuit import Circuit
+from qrealm.circuits.formats import qasm_patterns as patterns
 from qrealm.circuits.formats.arithmetic import evaluate, simple
+from qrealm.circuits.formats.qasm_conditions import branches, closing, read_condition
 from qrealm.circuits.formats.qasm_gates import Call, Macro, expand, is_table_gate, modifiers, parameters
-from qrealm.circuits.formats.qasm_text import Node, blank_comments, place, split
+from qrealm.circuits.formats.qasm_registers import Handover, Registers
+from qrealm.circuits.formats.qasm_text import Node, split, unclosed_comment
 from qrealm.circuits.gate_rows import GPHASE
 from qrealm.circuits.gates import Gate, find_gate, unknown_gate
 from qrealm.circuits.operations import BARRIER, MEASURE, RESET, Condition, Instruction
 from qrealm.circuits.parameters import ANGLE_MAX, ParameterExpression
-
-_CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*([^()]*)\Z", re.DOTALL)
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_OPERAND = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*\Z")
-_VERSION = re.compile(r"\s*OPENQASM\s+(\d+)(?:\.\d+)?\s*\Z")
-_OLD_REGISTER = re.compile(r"\s*([qc])reg\s+([A-Za-z_]\w*)\s*\[\s*(\d+)\s*\]\s*\Z")
-_REGISTER = re.compile(
-    r"\s*(qubit|bit)\s*(?:\[\s*(\d+)\s*\])?\s*([A-Za-z_]\w*)\s*(?:=\s*(measure\b.*))?\Z", re.DOTALL)
-_MEASURE = re.compile(r"\s*measure\s+(.*?)\s*->\s*(.*)\Z", re.DOTALL)
-_ASSIGN = re.compile(r"\s*([A-Za-z_]\w*\s*(?:\[\s*\d+\s*\])?)\s*=\s*measure\s+(.*)\Z", re.DOTALL)
-_INPUT = re.compile(r"\s*input\s+(?:float|angle)\s*(?:\[\s*\d+\s*\])?\s+([A-Za-z_]\w*)\s*\Z")
-_BRACES = re.compile(r"(?:=|\bin)\s*\{")
-_IF = re.compile(r"\s*if\s*\(")
-_TEST = re.compile(r"\s*(!?)\s*([A-Za-z_]\w*)\s*(?:\[\s*(\d+)\s*\])?\s*(?:(==|!=)\s*(\d+|true|false))?\s*\Z")
-_GATE = re.compile(r"\s*gate\s+([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*([^()]*)\Z", re.DOTALL)
-_MODIFIED = re.compile(r"\s*(?:ctrl|negctrl|inv|pow)\b")
-_LANGUAGE = frozenset(
-    "const let int uint float angle bool complex duration stretch array for while switch def extern box "
-    "delay opaque return break continue end cal defcal defcalgrammar pragma output input case default "
-    "else reset durationof readonly mutable void nop".split())
 
 NESTING_MAX = 50
 """Deepest nesting of conditions."""
 
 INSTRUCTIONS_MAX = 50_000_000
 """Most instructions of a program: definitions and broadcasting make many of a short text."""
-
-
-class Handover(Exception):
-    """The fast reader has no rule for a statement, which starts at `offset`. Inside this package only."""
-
-    def __init__(self, offset: int = -1) -> None:
-        super().__init__()
-        self.offset = offset
 
 
 def read_qasm(text: str, source: str = "<text>") -> Circuit:
@@ -80,47 +55,38 @@ def read_qasm_plain(text: str, source: str) -> Circuit:
     return _Reader(text, source).read()
 
 
-class _Reader:
+class _Reader(Registers):
     """State of one reading. Everything that it has checked once, it looks up the next time."""
 
     def __init__(self, text: str, source: str) -> None:
-        self.original = text
-        self.source = source
-        self.text = blank_comments(text)
-        self.circuit = Circuit(0, 0)
+        super().__init__(text, source)
         self.version = 3
-        self.quantum: dict[str, tuple[int, int]] = {}  # name -> first qubit, size
-        self.classical: dict[str, tuple[int, int]] = {}
-        self.single: set[str] = set()  # declared without a size: `qubit a;`
         self.inputs: set[str] = set()
         self.macros: dict[str, Macro] = {}
         self.gates: dict[str, Gate] = {}
         self.operands: dict[str, list[tuple[int, ...]]] = {}
         self.values: dict[str, tuple[Any, ...]] = {"": ()}
         self.shapes: set[tuple[Gate, int, int]] = set()
+        self.opaque: set[str] = set()
         self.nested = 0
 
     def read(self) -> Circuit:
-        braces = _BRACES.search(self.text)  # of values: only pyqasm tells them from those of blocks
+        start = unclosed_comment(self.text)
+        if start >= 0:
+            raise self.fail(start, "the comment is never closed", "every /* has its */")
+        braces = patterns.BRACES.search(self.text)  # of values: only pyqasm tells them from those of blocks
         if braces is not None:
             raise Handover(braces.start())
         self.block(split(self.text, self.fail))
         self.circuit._cache.clear()
         return self.circuit
 
-    def fail(self, offset: int, message: str, rule: str = "", hint: str = "", *,
-             kind: type[ReadError] = SyntaxReadError) -> ReadError:
-        """The error for the character at `offset`."""
-        line, column, text = place(self.original, offset)
-        return kind(message, source=self.source, line=line, column=column, text=text,
-                    rule=rule or "the grammar of OpenQASM", hint=hint)
-
     # ---- statements ----------------------------------------------------------------------------------
 
     def block(self, nodes: list[Node]) -> None:
         gates, operands, values, shapes = self.gates, self.operands, self.values, self.shapes
         ops = self.circuit._ops  # the body's own list inside a condition
-        match = _CALL.match
+        match = patterns.CALL.match
         index, end = 0, len(nodes)
         while index < end:
             node = nodes[index]
@@ -163,14 +129,11 @@ class _Reader:
                 return None
         return tuple(found)
 
-    def start(self, node: Node) -> int:
-        return node[0] + len(node[1]) - len(node[1].lstrip())
-
     def statement(self, nodes: list[Node], index: int, found: re.Match[str] | None) -> int:
         """Executes ``nodes[index]`` and returns the index of the next one."""
         node = nodes[index]
         _, text, children = node
-        word = _NAME.match(text.lstrip())
+        word = patterns.NAME.match(text.lstrip())
         if word is None:
             if not text.strip() and children is None:
                 return index + 1
@@ -182,19 +145,28 @@ class _Reader:
         if head == "gate" and children is not None:
             self.define(node)
             return index + 1
-        if children is not None or text.lstrip().startswith(("$", "@", "#")):
+        if children is not None and patterns.BOX.match(text):
+            self.block(children)  # a box sets times, which have no meaning here
+            return index + 1
+        if children is not None:
             raise Handover
         if head in self.macros:
             self.call(node)
         elif head in ("OPENQASM", "include", "qreg", "creg", "qubit", "bit", "input"):
             self.declare(node, head)
-        elif head == "measure" or _ASSIGN.match(text):
+        elif head == "opaque" and patterns.OPAQUE.match(text):
+            self.opaque.add(patterns.OPAQUE.match(text).group(1))  # type: ignore[union-attr]
+        elif head == "delay" and patterns.DELAY.match(text):
+            found = patterns.DELAY.match(text)
+            if found is not None and found.group(1):  # nothing happens, but its qubits are checked
+                self.resolve(node[0] + found.start(1), found.group(1), self.quantum)
+        elif head == "measure" or patterns.ASSIGN.match(text):
             self.measure(node)
         elif head in ("barrier", "reset"):
             self.plain(node, head)
-        elif head in _LANGUAGE:
+        elif head in patterns.LANGUAGE:
             raise Handover
-        elif _MODIFIED.match(text) or found is not None:
+        elif patterns.MODIFIED.match(text) or found is not None:
             self.call(node)
         elif "=" in text:
             raise Handover  # arithmetic on classical variables
@@ -207,7 +179,7 @@ class _Reader:
         offset, text, _ = node
         begin = self.start(node)
         if head == "OPENQASM":
-            found = _VERSION.match(text)
+            found = patterns.VERSION.match(text)
             if found is None or found.group(1) not in ("2", "3"):
                 raise self.fail(begin, f"cannot read {text.strip()[:40]!r}", "OPENQASM 2.0; or OPENQASM 3.0;")
             self.version = int(found.group(1))
@@ -215,80 +187,38 @@ class _Reader:
             if not re.fullmatch(r"""\s*include\s*(["'])(qelib1\.inc|stdgates\.inc)\1\s*""", text):
                 raise Handover
         elif head == "input":
-            found = _INPUT.match(text)
+            found = patterns.INPUT.match(text)
             if found is None:
                 raise Handover
             self.inputs.add(found.group(1))
         elif head in ("qreg", "creg"):
-            found = _OLD_REGISTER.match(text)
+            found = patterns.OLD_REGISTER.match(text)
             if found is None:
                 raise self.fail(begin, f"cannot read {text.strip()[:60]!r}", f"{head} name[size];")
             self.register(begin, found.group(1) == "q", found.group(2), int(found.group(3)), False)
         else:
-            found = _REGISTER.match(text)
+            found = patterns.REGISTER.match(text)
             if found is None:
                 raise Handover  # a size that is an expression, or a classical initial value
             size = 1 if found.group(2) is None else int(found.group(2))
             self.register(begin, head == "qubit", found.group(3), size, found.group(2) is None)
-            if found.group(4) is not None and head == "bit":
+            if found.group(4) is not None and head == "bit" and not found.group(4).startswith("measure"):
+                self.initial(begin, found.group(4), size)
+            elif found.group(4) is not None and head == "bit":
                 name = found.group(3)  # placed so that what follows the = stands where it stood
                 self.measure((offset + found.start(4) - len(name) - 3, f"{name} = {found.group(4)}", None))
 
-    def register(self, offset: int, quantum: bool, name: str, size: int, single: bool) -> None:
-        if name in self.quantum or name in self.classical:
-            raise self.fail(offset, f"the name {name!r} is declared twice", "a name is declared once")
-        circuit = self.circuit
-        limit = QUBITS_MAX - circuit.num_qubits if quantum else CLBITS_MAX - circuit.num_clbits
-        if not 1 <= size <= limit:
-            raise self.fail(offset, f"the register {name!r} has size {size}", f"a size from 1 to {limit}")
-        if quantum:
-            self.quantum[name] = (circuit.num_qubits, size)
-            circuit.num_qubits += size
-        else:
-            self.classical[name] = (circuit.add_register(name, size).start, size)
-        if single:
-            self.single.add(name)
-
-    def resolve(self, offset: int, text: str, table: dict[str, tuple[int, int]]) -> list[tuple[int, ...]]:
-        """For each operand, its qubits or bits: one, or all of a register."""
-        resolved = []
-        for part in text.split(","):
-            begin = offset + len(part) - len(part.lstrip())
-            offset += len(part) + 1
-            found = _OPERAND.match(part)
-            if found is None:
-                if re.search(r"[$:+*/-]|\[[^\]]*[A-Za-z]", part):
-                    raise Handover  # a slice, a computed index or a hardware qubit
-                raise self.fail(begin, f"cannot read the operand {part.strip()[:60]!r}",
-                                "name or name[index], separated by commas, closed by ;")
-            name, index = found.groups()
-            if name not in table:
-                if name in self.quantum or name in self.classical:
-                    kind = "qubits" if table is self.quantum else "classical bits"
-                    raise self.fail(begin, f"{name!r} cannot stand here", f"{kind} are wanted")
-                raise self.fail(begin, f"{name!r} is not declared",
-                                "a register is declared before it is used",
-                                f"declared: {', '.join(table) or 'none'}")
-            start, size = table[name]
-            if index is None:
-                resolved.append(tuple(range(start, start + size)))
-            elif len(index) > 9 or int(index) >= size:
-                raise self.fail(begin, f"{name}[{index[:20]}] is out of range",
-                                f"{name} has the indices 0 to {size - 1}")
-            else:
-                resolved.append((start + int(index),))
-        return resolved
-
     def measure(self, node: Node) -> None:
         offset, text, _ = node
-        found = _MEASURE.match(text)
+        found = patterns.ARROW.match(text)
         if found is not None:
             wires, bits, first, second = *found.group(1, 2), found.start(1), found.start(2)
         else:
-            assigned = _ASSIGN.match(text)
+            assigned = patterns.ASSIGN.match(text)
             if assigned is None:
                 if re.match(r"\s*measure\s+[^=>-]*\Z", text) and self.version == 3:
-                    raise Handover  # measured without keeping the outcome
+                    self.discard(node)
+                    return
                 raise self.fail(self.start(node), f"cannot read {text.strip()[:60]!r}",
                                 "measure qubits -> bits;  or  bits = measure qubits;")
             bits, wires, second, first = *assigned.group(1, 2), assigned.start(1), assigned.start(2)
@@ -300,6 +230,15 @@ class _Reader:
                             "as many qubits as bits")
         for qubit, bit in zip(sources[0], targets[0], strict=True):
             self.circuit._special_op((MEASURE, (qubit,), (bit,)))
+
+    def discard(self, node: Node) -> None:
+        """``measure q;``: what follows must see the qubit measured, so bits of their own take the outcome."""
+        rest = node[1].lstrip()[len("measure"):]
+        for group in self.resolve(self.start(node) + len("measure"), rest, self.quantum):
+            taken = sum(row.name.startswith("(discarded") for row in self.circuit.registers)
+            bits = self.circuit.add_register(f"(discarded {taken + 1})", len(group)).clbits
+            for qubit, bit in zip(group, bits, strict=True):
+                self.circuit._special_op((MEASURE, (qubit,), (bit,)))
 
     def plain(self, node: Node, head: str) -> None:
         begin = self.start(node)
@@ -320,7 +259,7 @@ class _Reader:
 
     def define(self, node: Node) -> None:
         _, text, children = node
-        found = _GATE.match(text)
+        found = patterns.GATE.match(text)
         begin = self.start(node)
         if found is None:
             raise self.fail(begin, f"cannot read {text.strip()[:60]!r}",
@@ -328,14 +267,14 @@ class _Reader:
         formal = [p.strip() for p in (found.group(2) or "").split(",") if p.strip()]
         wires = [q.strip() for q in found.group(3).split(",")]
         names = formal + wires
-        if not all(_NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
+        if not all(patterns.NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
             raise self.fail(begin, f"gate {found.group(1)!r} names a parameter or qubit wrongly",
                             "names differ, and are letters, digits and _")
         calls = []
         for body in children or []:
             if not body[1].strip() and body[2] is None:
                 continue
-            if body[2] is not None or _NAME.match(body[1].lstrip()) is None or \
+            if body[2] is not None or patterns.NAME.match(body[1].lstrip()) is None or \
                     body[1].split(None, 1)[0] in ("for", "while", "if"):
                 raise Handover
             if re.match(r"\s*barrier\b", body[1]):
@@ -351,11 +290,14 @@ class _Reader:
         """A gate call; `local` gives the qubits of a definition, None means the program's registers."""
         begin = self.start(node)
         marks, rest = modifiers(node[1], partial(self.fail, begin))
-        found = _CALL.match(rest)
+        found = patterns.CALL.match(rest)
         if found is None:
             raise self.fail(begin, f"cannot read {rest.strip()[:60]!r}",
                             "a gate is: name(parameters) operands;")
         name, inside, wires = found.groups()
+        if name in self.opaque and name not in self.macros:
+            raise self.fail(begin, f"{name!r} is opaque: nothing says what it does", "gates are defined",
+                            f"gate {name} ... {{ ... }} instead of opaque", kind=UnsupportedError)
         gate: Gate | Macro = self.macros[name] if name in self.macros else self.gate(begin, name)
         names = self.inputs if formal is None else formal
         params = parameters(inside or "", lambda part: self.value(begin, part, names))
@@ -417,7 +359,7 @@ class _Reader:
         """Lets `block` take the short way for the parts of a statement that was found to be right."""
         if call.marks or isinstance(call.gate, Macro) or any(len(group) != 1 for group in call.qubits):
             return
-        found = _CALL.match(text)
+        found = patterns.CALL.match(text)
         if found is not None and call.qubits:
             name, inside, wires = found.groups()
             qubits = tuple(group[0] for group in call.qubits)
@@ -434,13 +376,13 @@ class _Reader:
     def condition(self, nodes: list[Node], index: int) -> int:
         offset, text, children = nodes[index]
         begin = self.start(nodes[index])
-        head = _IF.match(text)
-        close = _closing(text, head.end()) if head is not None else -1
+        head = patterns.IF.match(text)
+        close = closing(text, head.end()) if head is not None else -1
         if head is None or close < 0:
             raise self.fail(begin, f"cannot read {text.strip()[:60]!r}", "if (condition) statement")
-        test = _TEST.match(text[head.end():close])
+        tests = read_condition(text[head.end():close])
         rest = text[close + 1:]
-        if test is None or (children is not None and rest.strip()):
+        if tests is None or (children is not None and rest.strip()):
             raise Handover
         body: list[Node] = [(offset + close + 1, rest, None)] if children is None else children
         other: list[Node] = []
@@ -448,18 +390,18 @@ class _Reader:
         if index < len(nodes) and re.match(r"\s*else\b", nodes[index][1]):
             start, words, block = nodes[index]
             rest = re.sub(r"^\s*else\b", lambda m: " " * len(m.group()), words)
-            if block is not None and rest.strip():
-                raise Handover  # else if
-            other = [(start, rest, None)] if block is None else block
             index += 1
-        bits, value, equal = self.test(begin, test)
+            other = block if block is not None and not rest.strip() else [(start, rest, block)]
+            if re.match(r"\s*if\b", rest):  # else if: the branches that follow are its own
+                while index < len(nodes) and re.match(r"\s*else\b", nodes[index][1]):
+                    other.append(nodes[index])
+                    index += 1
         then, otherwise = self.capture(body), self.capture(other)
-        if not equal:
-            then, otherwise = otherwise, then
-        self.circuit._branch(Condition(bits, value), then, otherwise)
+        for instruction in branches(tests, then, otherwise, partial(self.test, begin)):
+            self.circuit._special_op(instruction)
         return index
 
-    def test(self, offset: int, test: re.Match[str]) -> tuple[tuple[int, ...], int, bool]:
+    def test(self, offset: int, test: re.Match[str]) -> tuple[Condition, bool]:
         negated, name, place_, sign, number = test.groups()
         if name not in self.classical:
             if name in self.quantum or self.version == 2:
@@ -474,26 +416,17 @@ class _Reader:
         if value >= 1 << len(bits):
             raise self.fail(offset, f"{name} can never be {value}",
                             f"{len(bits)} bits hold 0 to {(1 << len(bits)) - 1}")
-        return bits, value, (sign != "!=") != bool(negated)
+        return Condition(bits, value), (sign != "!=") != bool(negated)
 
     def capture(self, nodes: list[Node]) -> tuple[Instruction, ...]:
         """The instructions of a branch, taken out of the circuit again."""
-        registers = self.circuit.registers
+        declared = len(self.classical), len(self.quantum)
         if self.nested >= NESTING_MAX:
             raise self.fail(nodes[0][0] if nodes else 0, "conditions are nested too deeply",
                             f"at most {NESTING_MAX} levels", kind=UnsupportedError)
         self.nested += 1
         found = capture(self.circuit, lambda: self.block(nodes))
         self.nested -= 1
-        if self.circuit.registers != registers:
+        if (len(self.classical), len(self.quantum)) != declared:
             raise Handover  # a declaration inside a block
         return found
-
-
-def _closing(text: str, begin: int) -> int:
-    level = 1
-    for position in range(begin, len(text)):
-        level += (text[position] == "(") - (text[position] == ")")
-        if level == 0:
-            return position
-    return -1

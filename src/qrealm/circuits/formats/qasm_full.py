@@ -12,6 +12,7 @@ from typing import Any
 
 from qrealm.base.errors import MissingExtraError, ReadError, SyntaxReadError, UnsupportedError
 from qrealm.circuits.circuit import Circuit
+from qrealm.circuits.formats.qasm_registers import Handover
 from qrealm.circuits.formats.qasm_text import blank_comments
 from qrealm.circuits.formats.qasm_watch import Place, Watch, check_tree
 from qrealm.circuits.gate_rows import GATES
@@ -44,7 +45,7 @@ def read_full(text: str, source: str, offset: int = 0) -> Circuit:
         SyntaxReadError, UnsupportedError: with line, column, text and rule.
         MissingExtraError: pyqasm is not installed.
     """
-    from qrealm.circuits.formats.qasm import Handover, read_qasm_plain
+    from qrealm.circuits.formats.qasm import read_qasm_plain
 
     first = (text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
     plain, places = unroll(text, source, first)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qrealm.circuits.building import check_shape
+from qrealm.circuits.building import check_shape, counted
 from qrealm.circuits.formats.arithmetic import evaluate
 from qrealm.circuits.gate_rows import GATES, UNITARY
 from qrealm.circuits.gates import Gate, Matrix
@@ -128,18 +128,19 @@ def _base(
     names = gate.formal if isinstance(gate, Macro) else gate.params
     if len(params) != len(names):
         listed = f" ({', '.join(names)})" if names else ""
-        raise fail(f"{gate.name} got {len(params)} parameters", f"{gate.name} takes {len(names)}{listed}")
+        given = counted(len(params), "parameter")
+        raise fail(f"{gate.name} got {given}", f"{gate.name} takes {len(names)}{listed}")
     if isinstance(gate, Gate):
         if gate is UNITARY:
             raise fail("unitary cannot be called by name", "OpenQASM has no matrices")
         check_shape(gate, params, len(wires))
         return [(gate, wires, params)]
     if len(wires) != gate.num_qubits:
-        raise fail(f"{gate.name} got {len(wires)} qubits", f"{gate.name} takes {gate.num_qubits}")
-    given = dict(zip(gate.formal, params, strict=True))
+        raise fail(f"{gate.name} got {counted(len(wires), 'qubit')}", f"{gate.name} takes {gate.num_qubits}")
+    bound = dict(zip(gate.formal, params, strict=True))
     found: GateInstructions = []
     for call in gate.calls:
-        values = tuple(_substitute(p, given) for p in call.params)
+        values = tuple(_substitute(p, bound) for p in call.params)
         found.extend(expand(call, values, tuple(wires[group[0]] for group in call.qubits), fail))
         if len(found) > EXPANSION_MAX:
             raise fail(f"{gate.name} expands to too many gates", f"at most {EXPANSION_MAX}")

@@ -25,6 +25,13 @@ def blank_comments(text: str) -> str:
     )
 
 
+def unclosed_comment(blanked: str) -> int:
+    """Offset of a /* that is left after `blank_comments`; -1 where there is none."""
+    if "/*" not in blanked:
+        return -1
+    return next((m.start() for m in re.finditer(r'"[^"\n]*"|/\*', blanked) if m.group() == "/*"), -1)
+
+
 def place(text: str, offset: int) -> tuple[int, int, str]:
     """1-based line and column of an offset, and the line's text."""
     offset = min(max(offset, 0), len(text))

@@ -16,6 +16,9 @@ from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, RESET, 
 from qrealm.circuits.parameters import Parameter, ParameterExpression
 from qrealm.circuits.segments import preparation
 
+Branches = tuple[Condition, tuple[Instruction, ...], tuple[Instruction, ...]]
+"""The arguments of an IF: the condition, the body, the other branch."""
+
 _LEGAL = re.compile(r"[A-Za-z_]\w*")
 _RESERVED = frozenset(
     "q U pi tau euler gphase ctrl negctrl inv pow input output const bit qubit int uint float angle bool "
@@ -105,7 +108,7 @@ class _Writer3:
         elif op is RESET or op is BARRIER:
             self.lines.append(f"{indent}{op.name} {listed};")
         elif op is IF:
-            self.branch(args[0], args[1], args[2], indent)
+            self.branch((args[0], args[1], args[2]), indent)
         elif op is INITIALIZE:
             self.lines.extend(f"{indent}reset q[{q}];" for q in qubits)
             state = args[0]
@@ -143,18 +146,13 @@ class _Writer3:
         angles = f"({', '.join(self.angle(a) for a in args)})" if args else ""
         return f"{controls}{word}{angles}"
 
-    def branch(
-        self,
-        condition: Condition,
-        then: tuple[Instruction, ...],
-        otherwise: tuple[Instruction, ...],
-        indent: str,
-    ) -> None:
+    def branch(self, args: Branches, indent: str) -> None:
+        condition, then, otherwise = args
         test = self.test(condition)
         if test is None:  # bits that are no register: one after the other
             first, rest = condition.clbits[0], Condition(condition.clbits[1:], condition.value >> 1)
             inner: Instruction = (IF, (), (rest, then, otherwise))
-            self.branch(Condition((first,), condition.value & 1), (inner,), otherwise, indent)
+            self.branch((Condition((first,), condition.value & 1), (inner,), otherwise), indent)
             return
         self.lines.append(f"{indent}if ({test}) {{")
         for instruction in then:
@@ -221,13 +219,8 @@ class _Writer2(_Writer3):
                 return row.name
         return "none"
 
-    def branch(
-        self,
-        condition: Condition,
-        then: tuple[Instruction, ...],
-        otherwise: tuple[Instruction, ...],
-        indent: str,
-    ) -> None:
+    def branch(self, args: Branches, indent: str) -> None:
+        condition, then, otherwise = args
         test = self.test(condition)
         if test is None or "[" in test or otherwise or indent:
             raise WriteError(
