@@ -21,8 +21,7 @@
     │   ├── ResourceError       QR200   the machine has too little of something
     │   │   └── TooLargeError       QR201   more memory needed than there is
     │   ├── RequestError        QR300   a run was asked for with an impossible option (also a ValueError)
-    │   │   ├── UnknownBackendError QR301   no backend of this name
-    │   │   └── UnknownJobError     QR302   no job or result of this name
+    │   │   └── UnknownBackendError QR301   no backend of this name
     │   └── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
     ├── RunError                QR310   a run failed for a reason outside the caller's program
     ├── CancelledRunError       QR311   whoever asked for the run cancelled it
@@ -252,12 +251,6 @@ class UnknownBackendError(RequestError):
     """No backend of this name is installed."""
 
     code = "QR301"
-
-
-class UnknownJobError(RequestError):
-    """No job or result of this name exists."""
-
-    code = "QR302"
 
 
 class RunError(QrealmError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -63,7 +64,14 @@ def benchmark(
         TooLargeError: a width does not fit in memory.
         RequestError: no widths, or one below 1.
     """
-    widths = list(qubits)
+    try:
+        widths = [operator.index(width) for width in qubits]
+        layers = operator.index(layers)
+    except TypeError:
+        raise RequestError(
+            f"benchmark got qubits={qubits!r:.60} and layers={layers!r:.60}; the rule is a sequence of "
+            "widths, such as [5, 10], and a number of layers"
+        ) from None
     if not widths or min(widths) < 1 or layers < 1:
         raise RequestError(f"benchmark got qubits={widths} and layers={layers}; each must be at least 1")
     rows: list[BenchmarkRow] = []

@@ -63,6 +63,16 @@ def to_strings(outcomes: Outcomes, layout: BitLayout, bit_order: BitOrder) -> li
     return [text[::-1] for text in texts] if bit_order == "big" else texts
 
 
+def check_texts(texts: object, what: str) -> tuple[str, ...]:
+    """Bit strings as a tuple; one alone is allowed. Raises RequestError."""
+    if isinstance(texts, str):
+        return (texts,)
+    found = tuple(texts) if isinstance(texts, Iterable) else None
+    if found is None or not all(isinstance(text, str) for text in found):
+        raise RequestError(f'{what} got {texts!r:.60}; it must be bit strings, such as ["00", "11"]')
+    return found
+
+
 def from_string(text: str, num_bits: int, bit_order: BitOrder, what: str = "bit string") -> int:
     """The integer of a bit string; spaces and underscores between bits are allowed.
 

@@ -26,7 +26,7 @@ _kept: dict[tuple[str, Precision, int], Rates] = {}
 
 
 def rates(backend: Backend, precision: Precision, threads: int) -> Rates:
-    """This machine's rates, measured at first use in about a second and then kept in the cache folder."""
+    """This machine's rates, measured at first use in about half a second, then kept in the cache folder."""
     key = (backend.card.name, precision, threads)
     if key not in _kept:
         name = _file_name(*key)

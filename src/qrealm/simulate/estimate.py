@@ -30,8 +30,8 @@ def estimate(
 ) -> Estimate:
     """Memory and time of a run, and whether it fits; nothing of the state is allocated.
 
-    The time comes from a cost model whose constants are measured on this machine at first use, in about a
-    second, and kept in the user's cache folder.
+    The time comes from a cost model whose constants are measured on this machine at first use, in about
+    half a second (a slow machine stops after a second), and kept in the user's cache folder.
 
     Args:
         circuit: a `Circuit`, or anything that `qrealm.read` takes.
@@ -84,7 +84,7 @@ def _shape(circuit: Circuit, request: Request, engine: Backend) -> CircuitShape:
     if packed is None:
         return shape_of_branches(circuit)
     amplitudes = 1 << circuit.num_qubits
-    if not request.exact and circuit.num_qubits <= engine.card.qubits_max:
+    if not request.exact and 1 <= circuit.num_qubits <= engine.card.qubits_max:
         precision = request.precision or Precision.SINGLE
         amplitudes = engine.compile(packed, precision).work(0).state_bytes // precision.amplitude_bytes
     return CircuitShape(circuit.num_qubits, amplitudes, 0, 0)

@@ -20,6 +20,7 @@ from qrealm.simulate import bits
 from qrealm.simulate.backends.protocol import Backend, Program, State
 from qrealm.simulate.bits import BitLayout, Outcomes
 from qrealm.simulate.branching import BranchWalk, Leaf, branch_points, measures, prepares
+from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
 from qrealm.simulate.observables import exact_values, sampled_values
 from qrealm.simulate.plan.choose import choose, too_many_qubits
 from qrealm.simulate.plan.types import CircuitShape, Plan, Precision, Request
@@ -64,16 +65,17 @@ def execute_packed(
     layout = layout_of(circuit)
     if planning.exact:
         return _execute_exact(packed, layout, request, backend, started)
-    plan, program = plan_counts(packed, planning, backend)
-    outcomes, draws = to_clbits(
-        *program.counts(planning.shots, request.seed, plan.threads), layout, num_qubits
-    )
+    plan, program, reserved = plan_counts(packed, planning, backend)
     values: dict[str, float] = {}
     errors: dict[str, float] = {}
-    if request.sampled:
-        values, errors = sampled_values(
-            packed, request.observables, backend, plan, planning.shots, request.seed
+    with reserved:
+        outcomes, draws = to_clbits(
+            *program.counts(planning.shots, request.seed, plan.threads), layout, num_qubits
         )
+        if request.sampled:
+            values, errors = sampled_values(
+                packed, request.observables, backend, plan, planning.shots, request.seed
+            )
     return Result(
         num_qubits=num_qubits,
         shots=planning.shots,
@@ -83,14 +85,14 @@ def execute_packed(
         draws=draws,
         values=values,
         errors=errors,
-        provenance=Provenance(
-            plan, request.seed, request.seed_was_given, perf_counter() - started, packed, "", program, 0
-        ),
+        provenance=_provenance(request, plan, started, packed, backend),
     )
 
 
-def plan_counts(packed: PackedCircuit, planning: Request, backend: Backend) -> tuple[Plan, Program]:
-    """Plan and compile a run of which only counts are wanted.
+def plan_counts(
+    packed: PackedCircuit, planning: Request, backend: Backend
+) -> tuple[Plan, Program, Reservation]:
+    """Plan and compile a run of which only counts are wanted, and reserve its memory.
 
     A small run is planned without asking the machine anything. For a large one the compiled program tells how
     many amplitudes it really holds: the backend may keep unentangled qubits apart.
@@ -108,36 +110,49 @@ def plan_counts(packed: PackedCircuit, planning: Request, backend: Backend) -> t
             cores=cores_default(),
             memory_available_bytes=None,
         )
-        return plan, backend.compile(packed, precision)
+        return plan, backend.compile(packed, precision), NOTHING_RESERVED
     if num_qubits > card.qubits_max:
         raise too_many_qubits(num_qubits, card)
     program = backend.compile(packed, precision)
     amplitudes = program.work(planning.shots).state_bytes // precision.amplitude_bytes
-    plan = choose(
-        CircuitShape(num_qubits, amplitudes, 0, 0),
-        planning,
-        card,
-        cores=cores_default(),
-        memory_available_bytes=memory_available_bytes(),
-    )
-    return plan, program
+    plan, reserved = _plan_large(CircuitShape(num_qubits, amplitudes, 0, 0), planning, backend)
+    return plan, program, reserved
 
 
-def plan_state(shape: CircuitShape, planning: Request, backend: Backend) -> Plan:
-    """Plan a run that holds the whole state. Raises TooLargeError, QubitError, RequestError."""
+def plan_state(shape: CircuitShape, planning: Request, backend: Backend) -> tuple[Plan, Reservation]:
+    """Plan a run that holds the whole state, and reserve its memory.
+
+    Raises:
+        TooLargeError, QubitError, RequestError: see `choose`.
+    """
     arrays = 1 + max(shape.state_arrays, int(planning.state_copy))
-    small = (
+    if (
         arrays << shape.num_qubits <= 1 << _UNCHECKED_QUBITS
         and planning.shots <= limits.SHOTS_UNCHECKED
         and not shape.branch_points
+    ):
+        cores = cores_default()
+        plan = choose(shape, planning, backend.card, cores=cores, memory_available_bytes=None)
+        return plan, NOTHING_RESERVED
+    return _plan_large(shape, planning, backend)
+
+
+def _plan_large(shape: CircuitShape, planning: Request, backend: Backend) -> tuple[Plan, Reservation]:
+    """Plan with what the machine has, and wait until other runs leave enough of it."""
+    cores = cores_default()
+    return LEDGER.reserve(
+        lambda available: choose(
+            shape, planning, backend.card, cores=cores, memory_available_bytes=available
+        ),
+        memory_available_bytes,
     )
-    return choose(
-        shape,
-        planning,
-        backend.card,
-        cores=cores_default(),
-        memory_available_bytes=None if small else memory_available_bytes(),
-    )
+
+
+def _provenance(
+    request: RunRequest, plan: Plan, started: float, packed: PackedCircuit, backend: Backend
+) -> Provenance:
+    seconds = perf_counter() - started
+    return Provenance(plan, request.seed, request.seed_was_given, seconds, packed, "", backend, 0)
 
 
 def layout_of(circuit: Circuit) -> BitLayout:
@@ -201,20 +216,29 @@ def _execute_exact(
 ) -> Result:
     """Gates, then whatever is asked of the state."""
     num_qubits, planning = packed.num_qubits, request.planning
-    plan = plan_state(CircuitShape(num_qubits, 1 << num_qubits, 0, 0), planning, backend)
-    program = backend.compile(packed, plan.precision)
-    state = backend.start(num_qubits, plan.precision)
-    state.apply(program, plan.threads)
+    plan, reserved = plan_state(CircuitShape(num_qubits, 1 << num_qubits, 0, 0), planning, backend)
     outcomes: Outcomes = _NO_OUTCOMES
     draws = _NO_DRAWS
-    if planning.shots:
-        drawn, how_often = np.unique(
-            state.sample(planning.shots, request.seed, plan.threads), return_counts=True
-        )
-        outcomes, draws = to_clbits(drawn, how_often.astype(np.int64), layout, num_qubits)
-    values = exact_values(state, request.observables, plan.threads)
-    amplitudes = _chosen_amplitudes(state, request.amplitudes)
-    array = state.to_array(plan.threads) if planning.state_copy else None
+    errors: dict[str, float] = {}
+    with reserved:
+        program = backend.compile(packed, plan.precision)
+        state = backend.start(num_qubits, plan.precision)
+        state.apply(program, plan.threads)
+        if planning.shots:
+            drawn, how_often = np.unique(
+                state.sample(planning.shots, request.seed, plan.threads), return_counts=True
+            )
+            outcomes, draws = to_clbits(drawn, how_often.astype(np.int64), layout, num_qubits)
+        amplitudes = _chosen_amplitudes(state, request.amplitudes)
+        array = state.to_array(plan.threads) if planning.state_copy else None
+        if request.sampled:
+            del state  # every measured basis makes one of its own
+            values, errors = sampled_values(
+                packed, request.observables, backend, plan, planning.shots, request.seed
+            )
+        else:
+            values = exact_values(state, request.observables, plan.threads)
+            del state
     return Result(
         num_qubits=num_qubits,
         shots=planning.shots,
@@ -225,9 +249,8 @@ def _execute_exact(
         statevector=array,
         amplitudes=amplitudes,
         values=values,
-        provenance=Provenance(
-            plan, request.seed, request.seed_was_given, perf_counter() - started, packed, "", program, 0
-        ),
+        errors=errors,
+        provenance=_provenance(request, plan, started, packed, backend),
     )
 
 
@@ -259,11 +282,12 @@ def _execute_branches(circuit: Circuit, request: RunRequest, backend: Backend, s
         )
     if circuit.num_qubits > backend.card.qubits_max:
         raise too_many_qubits(circuit.num_qubits, backend.card)
-    plan = plan_state(shape_of_branches(circuit), planning, backend)
+    plan, reserved = plan_state(shape_of_branches(circuit), planning, backend)
     layout = layout_of(circuit)
     walk = BranchWalk(circuit, backend, plan, planning.shots, np.random.default_rng(request.seed))
     gathered = _Gathered(circuit, request, plan, walk)
-    walk.walk(gathered.visit)
+    with reserved:
+        walk.walk(gathered.visit)
     outcomes, draws = bits.merge(gathered.outcomes, gathered.draws)
     values, errors = gathered.averages()
     return Result(

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base import limits
-from qrealm.base.errors import NotUnitaryError, ParameterError
+from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.base.machine import cores_default, memory_available_bytes
-from qrealm.circuits import Circuit, Parameter, PauliSum, read
+from qrealm.circuits import Circuit, PackedTemplate, Parameter, PauliSum, read
 from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
+from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, refusal_told
 from qrealm.simulate.observables import parse_observables
 from qrealm.simulate.plan.choose import choose
-from qrealm.simulate.plan.types import CircuitShape, Precision, Request
+from qrealm.simulate.plan.types import CircuitShape, Plan, Precision, Request
 from qrealm.simulate.request import check_precision, check_threads
 
 
@@ -43,6 +44,7 @@ class Gradient:
         return float(self.derivatives[self.parameters.index(name)])
 
 
+@refusal_told
 def gradient(
     circuit: Any,
     observable: PauliSum | str,
@@ -55,7 +57,8 @@ def gradient(
 ) -> Gradient:
     """The derivative of an observable's expectation value by a circuit's parameters.
 
-    Takes the time of about three runs and the memory of two states, however many parameters there are.
+    Takes the memory of two states, and the time of a few runs however many parameters there are: 2 to 8 were
+    measured (docs/running.md has the figures), because the way back carries two states and is fused less.
 
     Args:
         circuit: with open parameters; anything that `qrealm.read` takes. Its final measurements are left out.
@@ -67,10 +70,12 @@ def gradient(
         backend: ``"auto"`` or a name of `QuantumBackend`.
 
     Raises:
-        ParameterError: a value is missing, superfluous or not finite, or an asked parameter is not there.
+        ParameterError: a value is missing, superfluous or not finite, an asked parameter is not there, or the
+            angles have no finite derivative at these values.
         NotUnitaryError: the circuit measures, resets or decides half-way.
         TooLargeError: it does not fit in memory; nothing has been allocated.
-        RequestError, ObservableError, ReadError: as `qrealm.run`.
+        RequestError: not exactly one observable, or an option is unknown or out of range.
+        ObservableError, ReadError: as `qrealm.run`.
     """
     if not isinstance(circuit, Circuit):
         circuit = read(circuit)
@@ -79,11 +84,11 @@ def gradient(
             "gradient needs a circuit of gates; this one measures, resets or decides half-way",
             hint="differentiate numerically from qrealm.run, or leave those steps out",
         )
-    template = circuit.template()
+    template = _template(circuit)
     packed = template.bind(values)
     asked = _asked(parameters, template.parameters)
-    ((_, hamiltonian),) = parse_observables(observable, circuit.num_qubits)
-    jacobian = template.jacobian(values)[:, [template.parameters.index(name) for name in asked]]
+    hamiltonian = _one_observable(observable, circuit.num_qubits)
+    jacobian = _jacobian(template, values, asked)
     wanted = np.zeros(len(packed.params), dtype=np.uint8)
     slots = np.asarray(template.slots, dtype=np.intp)
     wanted[slots] = jacobian.any(axis=1)
@@ -91,23 +96,76 @@ def gradient(
     engine = loaded(backend_named(backend))
     arrays = 2  # psi and lambda
     small = arrays * (16 << circuit.num_qubits) <= limits.MEMORY_UNCHECKED_BYTES
-    plan = choose(
-        CircuitShape(circuit.num_qubits, 1 << circuit.num_qubits, 0, arrays - 1),
-        Request(0, check_precision(precision), check_threads(threads), exact=True, state_copy=False),
-        engine.card,
-        cores=cores_default(),
-        memory_available_bytes=None if small else memory_available_bytes(),
+    shape = CircuitShape(circuit.num_qubits, 1 << circuit.num_qubits, 0, arrays - 1)
+    request = Request(0, check_precision(precision), check_threads(threads), exact=True, state_copy=False)
+
+    def plan_for(available: int | None) -> Plan:
+        return choose(shape, request, engine.card, cores=cores_default(), memory_available_bytes=available)
+
+    plan, reserved = (
+        (plan_for(None), NOTHING_RESERVED) if small else LEDGER.reserve(plan_for, memory_available_bytes)
     )
-    value, derivatives = engine.compile(packed, plan.precision).gradient(
-        hamiltonian.masks(), wanted, plan.threads
-    )
+    with reserved:
+        value, derivatives = engine.compile(packed, plan.precision).gradient(
+            hamiltonian.masks(), wanted, plan.threads
+        )
     return Gradient(value, derivatives[slots] @ jacobian, asked)
+
+
+def _template(circuit: Circuit) -> PackedTemplate:
+    """The circuit with its parameters open."""
+    try:
+        return circuit.template()
+    except ParameterError as problem:
+        raise ParameterError(
+            "gradient needs gates whose kernel form is an expression of the parameters; the circuit has one "
+            f"that is not: {problem.message}",
+            hint="put numbers into it (rv), write it with rx, ry and rz, or differentiate numerically from "
+            "qrealm.run",
+        ) from problem
+
+
+def _one_observable(observable: Any, num_qubits: int) -> PauliSum:
+    """The observable to differentiate."""
+    named = parse_observables(observable, num_qubits)
+    if len(named) != 1:
+        raise RequestError(
+            f"gradient got {len(named)} observables; the rule is exactly one",
+            hint="add them up in one Pauli sum, or call gradient for each",
+        )
+    return named[0][1]
+
+
+def _jacobian(template: PackedTemplate, values: Any, asked: Sequence[str]) -> NDArray[np.float64]:
+    """Derivatives of the packed angles by the asked parameters, shape (angles, asked), all finite."""
+    try:
+        with np.errstate(all="ignore"):
+            whole = template.jacobian(values)
+    except ArithmeticError as problem:
+        raise ParameterError(
+            f"an angle of the circuit has no finite derivative at these values: {problem}"
+        ) from problem
+    jacobian = whole[:, [template.parameters.index(name) for name in asked]]
+    odd = np.argwhere(~np.isfinite(jacobian))
+    if len(odd):
+        row, column = odd[0]
+        raise ParameterError(
+            f"the derivative of {template.expressions[row]} by {asked[column]} is {jacobian[row, column]} at "
+            "these values; the rule is a finite number",
+            hint="choose other values, or write the angle without a corner or a vertical slope",
+        )
+    return jacobian
 
 
 def _asked(parameters: Iterable[str | Parameter] | None, names: Sequence[str]) -> tuple[str, ...]:
     """The names by which to differentiate."""
     if parameters is None:
         return tuple(names)
+    if isinstance(parameters, str | Parameter) or not isinstance(parameters, Iterable):
+        raise ParameterError(
+            f"gradient by {parameters!r:.60}; the rule is a sequence of parameters or names",
+            hint="for a single one, write [parameter]",
+        )
     asked = tuple(str(getattr(each, "name", each)) for each in parameters)
     odd = [name for name in asked if name not in names]
     if odd:

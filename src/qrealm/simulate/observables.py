@@ -57,7 +57,11 @@ def parse_observables(source: Any, num_qubits: int) -> Named:
         named = [_named_by_text(source, num_qubits)]
     if not named:
         raise RequestError("observables is empty; name at least one, or leave it out")
-    return tuple(named)
+    distinct: dict[str, PauliSum] = {}
+    for name, observable in named:
+        if distinct.setdefault(name, observable) != observable:
+            raise RequestError(f"two different observables are named {name!r:.60}; each needs its own name")
+    return tuple(distinct.items())
 
 
 def exact_values(state: State, observables: Named, threads: int) -> dict[str, float]:

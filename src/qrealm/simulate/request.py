@@ -126,10 +126,11 @@ def make_request(
     number = check_shots(shots)
     order = bits.check_bit_order(bit_order)
     wanted = parse_observables(observables, num_qubits) if observables is not None else ()
-    if isinstance(amplitudes, str):
-        amplitudes = (amplitudes,)
     indices = (
-        tuple(bits.from_string(text, num_qubits, order, "amplitude") for text in amplitudes)
+        tuple(
+            bits.from_string(text, num_qubits, order, "amplitude")
+            for text in bits.check_texts(amplitudes, "amplitudes")
+        )
         if amplitudes is not None
         else ()
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from qrealm.base.version import installed_version
 from qrealm.circuits import PauliSum
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.simulate import bits
-from qrealm.simulate.backends.protocol import Program
+from qrealm.simulate.backends.protocol import Backend
 from qrealm.simulate.bits import BitLayout, BitOrder, Outcomes
 from qrealm.simulate.observables import diagonal_masks, parse_observable
 from qrealm.simulate.plan.types import Plan
@@ -47,7 +48,8 @@ class Provenance:
         seconds: wall time of the run, reading not included.
         packed: what was run, in one piece; None when it was executed segment by segment.
         circuit_digest: the circuit's digest where there is no `packed`.
-        program: the compiled circuit, None when it was executed segment by segment.
+        backend: where `packed` was run, and can be compiled again to tell its plan; else None. The compiled
+            program itself is not kept: it can be many times larger than the circuit.
         branches: outcomes of half-way measurements that were followed; 0 when there are none.
     """
 
@@ -57,7 +59,7 @@ class Provenance:
     seconds: float
     packed: PackedCircuit | None
     circuit_digest: str
-    program: Program | None
+    backend: Backend | None
     branches: int
 
 
@@ -106,6 +108,8 @@ class Result:
         self._outcomes = outcomes
         self._draws = draws
         self._provenance: Provenance | None = provenance
+        if statevector is not None:
+            statevector.flags.writeable = False
         self._statevector = statevector
         self._amplitudes = amplitudes
         self._values = values
@@ -224,7 +228,7 @@ class Result:
     @property
     def statevector(self) -> NDArray[np.complex128] | NDArray[np.complex64] | None:
         """Amplitudes before the final measurements, shape (2^n,), entry i for basis index i (qubit q is bit
-        q).
+        q); read-only.
 
         complex64 or complex128 by the run's precision; None unless the run had ``return_statevector=True``.
         """
@@ -240,7 +244,8 @@ class Result:
         if bitstrings is None:
             texts = bits.to_strings(list(self._amplitudes), layout, self._bit_order)
             return dict(zip(texts, self._amplitudes.values(), strict=True))
-        return {text: self._amplitude(text) for text in bitstrings}
+        wanted = bits.check_texts(bitstrings, "amplitudes")
+        return {text: self._amplitude(text) for text in wanted}
 
     def _amplitude(self, text: str) -> complex:
         index = bits.from_string(text, self._num_qubits, self._bit_order)
@@ -277,6 +282,7 @@ class Result:
         """
         if self._metadata is None:
             self._metadata = self._make_metadata()
+            self._provenance = None
         return dict(self._metadata)
 
     def to_dict(self, *, state: bool = True) -> dict[str, Any]:
@@ -342,6 +348,8 @@ class Result:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        if self._statevector is not None:
+            self._statevector.flags.writeable = False
 
     # ---- inside ----------------------------------------------------------------------------------
 
@@ -351,7 +359,12 @@ class Result:
 
     def _positions(self, qubits: Sequence[int], what: str) -> list[int]:
         """The bit of each qubit in an outcome."""
-        wires = list(qubits)
+        try:
+            wires = [operator.index(qubit) for qubit in qubits]
+        except TypeError:
+            raise RequestError(
+                f"{what} got {qubits!r:.60}; it must be a sequence of qubits, such as [0, 2]"
+            ) from None
         if len(set(wires)) != len(wires):
             raise RequestError(f"{what} got qubits {wires}; none may be named twice")
         found: list[int] = []
@@ -373,7 +386,9 @@ class Result:
         made = self._provenance
         assert made is not None  # only an unpickled result has none, and it has its metadata
         digest = made.packed.digest if made.packed is not None else made.circuit_digest
-        described = made.program.describe() if made.program is not None else {}
+        described: dict[str, object] = {}
+        if made.packed is not None and made.backend is not None:
+            described = made.backend.compile(made.packed, made.plan.precision).describe()
         return {
             "backend": made.plan.backend,
             "precision": made.plan.precision.value,

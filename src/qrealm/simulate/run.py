@@ -14,15 +14,18 @@ from qrealm.base import cancel, limits
 from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.circuits import Circuit, PackedTemplate, read
 from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
+from qrealm.simulate.bits import BitOrder, check_bit_order
 from qrealm.simulate.execute import execute, execute_packed
+from qrealm.simulate.memory import refusal_told
 from qrealm.simulate.plan.types import Precision
-from qrealm.simulate.request import Observables, check_seed, draw_seed, make_request
+from qrealm.simulate.request import Observables, RunRequest, check_seed, draw_seed, make_request
 from qrealm.simulate.results import Result
 
 Progress = Callable[[int, int], None]
 """Called with (done, all) after each step."""
 
 
+@refusal_told
 def run(
     circuit: Any,
     shots: int = limits.SHOTS_DEFAULT,
@@ -68,6 +71,7 @@ def run(
 
     Raises:
         TooLargeError: it does not fit in memory; nothing has been allocated.
+        ResourceError: the operating system refused memory that the plan counted on.
         RequestError: an option is unknown, out of range or contradicts another.
         ReadError, CircuitError: the circuit cannot be read, or is not complete.
     """
@@ -76,7 +80,7 @@ def run(
     if parameters is not None:
         circuit = _bound(circuit, parameters)
     if initial_state is not None:
-        circuit = _started(circuit, initial_state)
+        circuit = _started(circuit, initial_state, check_bit_order(bit_order))
     request = make_request(
         circuit.num_qubits,
         shots=shots,
@@ -93,6 +97,7 @@ def run(
     return execute(circuit, request, loaded(request.backend))
 
 
+@refusal_told
 def sweep(
     circuit: Any,
     parameter_sets: Iterable[Mapping[Any, float] | Sequence[float]] | NDArray[np.float64],
@@ -109,7 +114,10 @@ def sweep(
     backend: str | QuantumBackend | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Run a circuit with open parameters once for every parameter set; it is packed only once.
+    """Run a circuit with open parameters once for every parameter set.
+
+    The circuit is packed and checked once; every set is planned anew, in microseconds. Where a gate's form
+    depends on its numbers (`rv`) or the circuit measures half-way, each set is bound and run on its own.
 
     Args:
         circuit: with open parameters, as for `run`.
@@ -125,14 +133,13 @@ def sweep(
         One `Result` per parameter set, in order.
 
     Raises:
-        ParameterError: a set names other parameters than the circuit has, or a value is not finite.
+        ParameterError: a set is none, names other parameters than the circuit has, or is not finite.
         TooLargeError, RequestError, ReadError, CircuitError: as `run`.
     """
     if not isinstance(circuit, Circuit):
         circuit = read(circuit)
-    rows = list(parameter_sets)
+    rows = _rows(parameter_sets)
     root = draw_seed() if seed is None else check_seed(seed)
-    seeds = np.random.SeedSequence(root).generate_state(max(1, len(rows)), np.uint64).tolist()
     first = make_request(
         circuit.num_qubits,
         shots=shots,
@@ -146,18 +153,26 @@ def sweep(
         bit_order=bit_order,
         backend=backend_named(backend),
     )
+    return _run_all(circuit, rows, first, progress)
+
+
+def _run_all(
+    circuit: Circuit, rows: Sequence[Any], first: RunRequest, progress: Progress | None
+) -> list[Result]:
+    """A sweep whose request is checked."""
     engine = loaded(first.backend)
-    template = circuit.template() if _is_packable(circuit) else None
+    template = _template_or_none(circuit)
     params = _evaluated(template, rows) if template is not None and rows else None
+    seeds = np.random.SeedSequence(first.seed).generate_state(max(1, len(rows)), np.uint64).tolist()
     results: list[Result] = []
     for index, row in enumerate(rows):
         cancel.check()
         request = replace(first, seed=seeds[index])
-        if template is not None and params is not None:
+        if template is None or params is None:
+            results.append(execute(_bound(circuit, row), request, engine))
+        else:
             packed = template.with_params(params[index])
             results.append(execute_packed(circuit, packed, request, engine, perf_counter()))
-        else:
-            results.append(execute(_bound(circuit, row), request, engine))
         if progress is not None:
             progress(index + 1, len(rows))
     return results
@@ -176,6 +191,7 @@ def _evaluated(
 
 def _by_name(row: Mapping[Any, float] | Sequence[float], names: Sequence[str]) -> dict[str, float]:
     """One parameter set by the parameters' names."""
+    _check_set(row, "parameters", names)
     if isinstance(row, Mapping):
         return {str(getattr(key, "name", key)): value for key, value in row.items()}
     if len(row) != len(names):
@@ -188,29 +204,62 @@ def _bound(circuit: Circuit, values: Mapping[Any, float] | Sequence[float]) -> C
     return circuit.bind(_by_name(values, [parameter.name for parameter in circuit.parameters]))
 
 
-def _started(circuit: Circuit, state: str | Sequence[complex] | NDArray[np.complex128]) -> Circuit:
+def _rows(parameter_sets: Any) -> list[Any]:
+    """The sets of a sweep, each of them a mapping or a sequence."""
+    if isinstance(parameter_sets, Mapping | str) or not isinstance(parameter_sets, Iterable):
+        raise RequestError(
+            f"sweep got the parameter sets {parameter_sets!r:.60}; the rule is one mapping or sequence of "
+            "numbers for each run, or an array of shape (runs, parameters)"
+        )
+    rows = list(parameter_sets)
+    for row in rows:
+        _check_set(row, "sweep", None)
+    return rows
+
+
+def _check_set(row: Any, what: str, names: Sequence[str] | None) -> None:
+    """Refuse what is no parameter set: a bare number, above all."""
+    if isinstance(row, Mapping) or (
+        hasattr(row, "__len__") and not isinstance(row, str) and getattr(row, "ndim", 1) != 0
+    ):
+        return
+    known = f"; the circuit's parameters are {list(names)}" if names is not None else ""
+    raise ParameterError(
+        f"{what} got {row!r:.60} for a parameter set; the rule is a mapping by name or a sequence of numbers"
+        + known,
+        hint="for a single parameter, write [value]; for an array of values, values[:, None]",
+    )
+
+
+def _started(
+    circuit: Circuit, state: str | Sequence[complex] | NDArray[np.complex128], bit_order: BitOrder
+) -> Circuit:
     """The circuit with a preparation of all qubits before it."""
     registers = circuit.registers
     loose = registers[0].start if registers else circuit.num_clbits
     prepared = Circuit(circuit.num_qubits, loose, name=circuit.name)
     for register in registers:
         prepared.add_register(register.name, register.size)
+    rule = (
+        f"a circuit of {circuit.num_qubits} qubits needs {circuit.num_qubits} characters or "
+        f"2^{circuit.num_qubits} amplitudes"
+    )
+    if not hasattr(state, "__len__") or getattr(state, "ndim", 1) == 0:
+        raise RequestError(f"initial_state is {state!r:.60}; {rule}")
     width = len(state)
     expected = circuit.num_qubits if isinstance(state, str) else 1 << circuit.num_qubits
     if width != expected:
-        raise RequestError(
-            f"initial_state has {width} entries; a circuit of {circuit.num_qubits} qubits needs "
-            f"{circuit.num_qubits} characters or {1 << circuit.num_qubits} amplitudes"
-        )
+        raise RequestError(f"initial_state has {width} entries; {rule}")
+    if isinstance(state, str) and bit_order == "big":
+        state = state[::-1]
     return prepared.initialize(state).compose(circuit)
 
 
-def _is_packable(circuit: Circuit) -> bool:
-    """Whether all of it is gates and then measurements, so that one set of arrays serves a whole sweep."""
+def _template_or_none(circuit: Circuit) -> PackedTemplate | None:
+    """One set of arrays for a whole sweep; None where every set has to be bound and run on its own."""
     if circuit.terminal_measurements is None:
-        return False
+        return None
     try:
-        circuit.template()
-    except NotUnitaryError:  # a preparation too wide for one matrix
-        return False
-    return True
+        return circuit.template()
+    except (NotUnitaryError, ParameterError):
+        return None  # a preparation too wide for one matrix, or a gate whose form depends on its numbers

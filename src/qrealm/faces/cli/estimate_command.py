@@ -28,7 +28,7 @@ def estimate(
 ) -> None:
     """Tell memory, time and whether a circuit fits, without running it.
 
-    The first estimate measures this machine for about a second and keeps what it found.
+    The first estimate measures this machine for about half a second and keeps what it found.
 
     [bold]Examples[/bold]
 

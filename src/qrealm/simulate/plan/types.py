@@ -29,7 +29,6 @@ class BackendCard:
         summary: one line for people.
         qubits_max: largest circuit it takes, whatever the memory.
         precisions: precisions it can hold a state in.
-        branching: whether it can measure half-way, reset and obey conditions.
         overhead_bytes: memory that a run takes beside its states.
         seconds: cost model: (work, rates) -> seconds of one run.
     """
@@ -38,7 +37,6 @@ class BackendCard:
     summary: str
     qubits_max: int
     precisions: tuple[Precision, ...]
-    branching: bool
     overhead_bytes: int
     seconds: Callable[[Work, Rates], float]
 

@@ -26,7 +26,6 @@ CARD = BackendCard(
     summary="all 2^n amplitudes in memory, exact to rounding, every gate, measurement and condition",
     qubits_max=limits.QUBITS_MAX,
     precisions=(Precision.SINGLE, Precision.DOUBLE),
-    branching=True,
     overhead_bytes=limits.RUN_OVERHEAD_BYTES,
     seconds=seconds,
 )

@@ -10,25 +10,15 @@ from numpy.typing import NDArray
 
 from qrealm import _kernels
 from qrealm.base import cancel
-from qrealm.base.errors import ResourceError
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.simulate.backends.protocol import Program, State
 from qrealm.simulate.backends.statevector.card import CARD
-from qrealm.simulate.backends.statevector.options import StateVectorOptions
+from qrealm.simulate.memory import refusal_told
 from qrealm.simulate.plan.types import Precision, Work
 
 _kernels.set_interrupt_check(cancel.check)
 _compile = _kernels.plan
 _run_counts = _kernels.run_counts
-
-
-def _refused(problem: MemoryError) -> ResourceError:
-    """The plan fitted, yet the operating system said no: something else took the memory, or a limit is
-    set."""
-    return ResourceError(
-        f"the operating system refused the memory of the state: {problem}",
-        hint="end other programs, raise the limit (ulimit -v), or use single precision",
-    )
 
 
 class StateVectorProgram:
@@ -40,10 +30,12 @@ class StateVectorProgram:
         self.kernel_plan = kernel_plan
         self.gates = gates
 
+    @refusal_told
     def describe(self) -> dict[str, object]:
         """The kernel's account of its plan: stages, bytes, operations, digest."""
         return dict(self.kernel_plan.describe())
 
+    @refusal_told
     def work(self, shots: int) -> Work:
         """What a run with this many shots costs."""
         facts = self.kernel_plan.describe()
@@ -56,13 +48,12 @@ class StateVectorProgram:
             shots=shots,
         )
 
+    @refusal_told
     def counts(self, shots: int, seed: int, threads: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         """Distinct basis indices, ascending, and their counts."""
-        try:
-            return _run_counts(self.kernel_plan, shots, seed, threads)  # type: ignore[no-any-return]
-        except MemoryError as problem:
-            raise _refused(problem) from problem
+        return _run_counts(self.kernel_plan, shots, seed, threads)  # type: ignore[no-any-return]
 
+    @refusal_told
     def gradient(
         self,
         terms: tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]],
@@ -70,10 +61,7 @@ class StateVectorProgram:
         threads: int,
     ) -> tuple[float, NDArray[np.float64]]:
         """Value and derivatives by the marked parameters."""
-        try:
-            return _kernels.gradient(self.kernel_plan, *terms, wanted, threads)  # type: ignore[no-any-return]
-        except MemoryError as problem:
-            raise _refused(problem) from problem
+        return _kernels.gradient(self.kernel_plan, *terms, wanted, threads)  # type: ignore[no-any-return]
 
 
 class StateVectorState:
@@ -84,41 +72,50 @@ class StateVectorState:
     def __init__(self, vector: Any) -> None:
         self.vector = vector
 
+    @refusal_told
     def apply(self, program: Program, threads: int) -> None:
         """Run a program compiled for the same precision."""
         self.vector.apply(cast(StateVectorProgram, program).kernel_plan, threads)
 
+    @refusal_told
     def load(self, amplitudes: NDArray[np.complex128] | NDArray[np.complex64]) -> None:
         """Replace the state; the array is converted to the state's precision."""
         width = np.complex64 if self.vector.single else np.complex128
         self.vector.load(np.ascontiguousarray(amplitudes, dtype=width))
 
+    @refusal_told
     def to_array(self, threads: int) -> NDArray[np.complex128] | NDArray[np.complex64]:
         """All amplitudes in the order of basis indices."""
         return self.vector.to_array(threads)  # type: ignore[no-any-return]
 
+    @refusal_told
     def amplitudes(self, indices: NDArray[np.uint64]) -> NDArray[np.complex128]:
         """Amplitudes of chosen basis states."""
         return self.vector.amplitudes(indices)  # type: ignore[no-any-return]
 
+    @refusal_told
     def probabilities(self, qubits: Sequence[int], threads: int) -> NDArray[np.float64]:
         """Outcome probabilities of some qubits, the first one bit 0."""
         return self.vector.probabilities(list(qubits), threads)  # type: ignore[no-any-return]
 
+    @refusal_told
     def sample(self, shots: int, seed: int, threads: int) -> NDArray[np.uint64]:
         """Basis indices, one per shot."""
         return self.vector.sample(shots, seed, threads)  # type: ignore[no-any-return]
 
+    @refusal_told
     def expectation(
         self, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64], threads: int
     ) -> NDArray[np.float64]:
         """One value per Pauli string."""
         return self.vector.expectation(x_masks, z_masks, threads)  # type: ignore[no-any-return]
 
+    @refusal_told
     def collapse(self, qubit: int, outcome: int, threads: int) -> float:
         """Project and normalise; returns the probability before."""
         return float(self.vector.collapse(qubit, bool(outcome), threads))
 
+    @refusal_told
     def copy(self) -> State:
         """An independent copy."""
         return StateVectorState(self.vector.copy())
@@ -129,11 +126,7 @@ class StateVectorBackend:
 
     card = CARD
 
-    def __init__(self, options: StateVectorOptions | None = None) -> None:
-        self.options = options or StateVectorOptions()
-        chosen = self.options.passes
-        self._chosen_passes: dict[str, int] = {} if chosen is None else {"passes": chosen}
-
+    @refusal_told
     def compile(self, packed: PackedCircuit, precision: Precision) -> StateVectorProgram:
         """Plan the circuit; allocates no state."""
         kernel_plan = _compile(
@@ -146,19 +139,13 @@ class StateVectorBackend:
             packed.params,
             list(packed.matrices),
             single=precision is Precision.SINGLE,
-            isa=self.options.instruction_set,
-            **self._chosen_passes,
         )
         return StateVectorProgram(kernel_plan, len(packed.codes))
 
+    @refusal_told
     def start(self, num_qubits: int, precision: Precision) -> StateVectorState:
         """|0...0>."""
-        try:
-            vector = _kernels.StateVector(
-                num_qubits, precision is Precision.SINGLE, self.options.instruction_set
-            )
-        except MemoryError as problem:
-            raise _refused(problem) from problem
+        vector = _kernels.StateVector(num_qubits, precision is Precision.SINGLE)
         return StateVectorState(vector)
 
     def instruction_sets(self) -> tuple[str, ...]:

@@ -1,0 +1,179 @@
+"""Large runs share the memory that there is, and a refused allocation is an error of qrealm."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+import qrealm
+from qrealm.base.cancel import CancelToken, watching
+from qrealm.base.errors import CancelledRunError, ResourceError, TooLargeError
+from qrealm.control.engine import JobStatus
+from qrealm.simulate import execute as execute_module
+from qrealm.simulate.memory import MemoryLedger, refusal_told
+from qrealm.simulate.plan.types import Plan, Precision
+
+GIB = 1024**3
+
+
+def plan_of(size_bytes: int):
+    def plan_for(available: int) -> Plan:
+        if size_bytes > available * 0.95:
+            raise TooLargeError("a run", needed_bytes=size_bytes, available_bytes=available)
+        return Plan("statevector", Precision.SINGLE, 1, size_bytes, size_bytes, 0, (str(available),))
+
+    return plan_for
+
+
+def test_two_big_runs_do_not_both_pass_the_check():
+    ledger = MemoryLedger()
+    available = [8 * GIB]
+    _, first = ledger.reserve(plan_of(6 * GIB), lambda: available[0])
+    began = threading.Event()
+    plans = []
+
+    def second() -> None:
+        plan, reserved = ledger.reserve(plan_of(5 * GIB), lambda: available[0])
+        began.set()
+        with reserved:
+            plans.append(plan)
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    assert not began.wait(0.3), "it waits, although the first has touched nothing yet"
+    available[0] = 2 * GIB  # now it has
+    assert not began.wait(0.2), "and is not refused"
+    with first:
+        pass
+    available[0] = 8 * GIB
+    assert began.wait(10)
+    thread.join()
+    assert plans[0].reasons == (str(8 * GIB),)
+
+
+def test_runs_that_fit_beside_each_other_do_not_wait():
+    ledger = MemoryLedger()
+    held = [ledger.reserve(plan_of(2 * GIB), lambda: 8 * GIB)[1] for _ in range(3)]
+    assert sum(each.size_bytes for each in held) == 6 * GIB
+
+
+def test_what_does_not_fit_alone_is_refused_at_once():
+    ledger = MemoryLedger()
+    _, held = ledger.reserve(plan_of(2 * GIB), lambda: 8 * GIB)
+    with pytest.raises(TooLargeError):
+        ledger.reserve(plan_of(9 * GIB), lambda: 8 * GIB)
+    with held:
+        pass
+
+
+def test_a_run_that_died_before_it_began_holds_nothing():
+    ledger = MemoryLedger()
+    ledger.reserve(plan_of(6 * GIB), lambda: 8 * GIB)
+    gc.collect()
+    ledger.reserve(plan_of(6 * GIB), lambda: 8 * GIB)
+
+
+def test_waiting_for_memory_can_be_cancelled():
+    ledger = MemoryLedger()
+    _, held = ledger.reserve(plan_of(6 * GIB), lambda: 8 * GIB)
+    token = CancelToken()
+    threading.Timer(0.2, token.cancel).start()
+    with watching(token), pytest.raises(CancelledRunError):
+        ledger.reserve(plan_of(6 * GIB), lambda: 8 * GIB)
+    with held:
+        pass
+
+
+def test_jobs_of_an_engine_take_turns_when_memory_is_short(monkeypatch):
+    """Each takes 128 MiB and its overhead; there are 300 MiB, so two would not fit."""
+    monkeypatch.setattr(execute_module, "memory_available_bytes", lambda: 300 * 1024**2)
+    running, most = [0], [0]
+    plan_state = execute_module.plan_state
+
+    def watched(*args, **kwargs):
+        plan, reserved = plan_state(*args, **kwargs)
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        leave = type(reserved).__exit__
+
+        class Watching:
+            def __enter__(self) -> None:
+                time.sleep(0.05)
+
+            def __exit__(self, *what: object) -> None:
+                running[0] -= 1
+                leave(reserved, *what)
+
+        return plan, Watching()
+
+    monkeypatch.setattr(execute_module, "plan_state", watched)
+
+    async def both():
+        engine = qrealm.QuantumVirtualizationEngine()
+        circuit = qrealm.Circuit(23).h(0)
+        return await asyncio.gather(
+            *(engine.execute_circuit(circuit, shots=1, amplitudes=["0" * 23]) for _ in range(3))
+        )
+
+    jobs = asyncio.run(both())
+    assert [job.status for job in jobs] == [JobStatus.COMPLETED] * 3
+    assert most[0] == 1
+
+
+def test_a_refusal_is_told_in_words():
+    @refusal_told
+    def refused() -> None:
+        raise MemoryError("no more")
+
+    with pytest.raises(ResourceError, match=r"QR200.*no more"):
+        refused()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS binds on Linux")
+@pytest.mark.parametrize(
+    "step",
+    [
+        "state.to_array(1)",
+        "state.copy()",
+        "state.sample(1 << 26, 1, 1)",
+        "backend.start(24, Precision.DOUBLE).apply(program, 1)",
+        "program.counts(10, 1, 1)",
+        "qrealm.run(circuit, 0, return_statevector=True, threads=1)",
+        "qrealm.run(circuit, 0, initial_state='0' * 24, amplitudes=['0' * 24], threads=1)",
+        "qrealm.gradient(circuit, 'Z0', [], threads=1)",
+    ],
+)
+def test_memory_that_the_system_refuses_is_an_error_of_qrealm(step):
+    """24 qubits in double precision are 256 MiB; the limit leaves room for one such state, not for two."""
+    program = f"""
+        import resource
+        import qrealm
+        from qrealm.base.errors import ResourceError
+        from qrealm.simulate.backends import QuantumBackend, loaded
+        from qrealm.simulate.plan.types import Precision
+
+        backend = loaded(QuantumBackend.AUTO)
+        circuit = qrealm.Circuit(24)
+        for qubit in range(24):
+            circuit.ry(0.1, qubit).cx(qubit, (qubit + 1) % 24)
+        program = backend.compile(circuit.packed(), Precision.DOUBLE)
+        state = backend.start(24, Precision.DOUBLE)
+        state.apply(program, 1)
+        size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + 100 * 1024**2,) * 2)
+        try:
+            {step}
+        except ResourceError as problem:
+            print(problem.code)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "QR200\n", done.stderr
