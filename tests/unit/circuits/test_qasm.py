@@ -472,6 +472,20 @@ def test_pyqasm_does_not_take_measured_bits_for_zero(body: str, message: str) ->
     assert caught.value.line == body.count("\n") + 1
 
 
+def test_a_program_that_ends_too_early_is_shown_at_its_last_word() -> None:
+    with pytest.raises(SyntaxReadError, match="ends too early") as caught:
+        read("qubit[4] q;\nfor int i in {1, 3} { h q[i];\n\n")
+    assert (caught.value.line, caught.value.column) == (2, 30)
+    assert caught.value.text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("text", ["2pi", "1if", "3in q", "1_0", "2.5x"])
+def test_numbers_glued_to_words_are_refused_without_a_warning(text: str) -> None:
+    with pytest.raises(ReadError):
+        qasm(f"rx({text}) q[0];")
+
+
 def test_values_in_braces() -> None:
     circuit = read("qubit[4] q; for int i in {1, 3} { h q[i]; }")
     assert circuit == Circuit(4, 0).h(1).h(3)

@@ -22,6 +22,7 @@ _PLAIN = re.compile(r"\s*-?\d{1,20}(?:\.\d{0,40})?(?:[eE][-+]?\d{1,2})?\s*")
 _SHARE = re.compile(  # of pi: -3*pi/4
     r"\s*(-?)\s*(?:(\d{1,15}(?:\.\d{0,20})?)\s*\*\s*)?(?:pi|π)\s*(?:/\s*(\d{1,15}(?:\.\d{0,20})?)\s*)?"
 )
+_GLUED = re.compile(r"(?<![\w.])(?!0[xXbBoO])\d[\d.]*(?![eE][-+]?\d)[^\W\d]")  # 2pi: Python warns on stderr
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
 _NAMES = {"ln": "log", "log": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log", "sqrt", "abs"})
@@ -65,7 +66,7 @@ def evaluate(
     """
     if _NUMBER.fullmatch(text):
         return real(float(text))
-    if len(text) > TEXT_MAX or not _ALLOWED.fullmatch(text) or _GROUPED.search(text):
+    if len(text) > TEXT_MAX or not _ALLOWED.fullmatch(text) or _GROUPED.search(text) or _GLUED.search(text):
         raise ParameterError(
             f"cannot read {text[:60]!r} as arithmetic",
             hint="numbers, pi, + - * / **, brackets and sin cos tan exp ln sqrt are known",

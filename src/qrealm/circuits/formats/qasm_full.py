@@ -130,6 +130,9 @@ def parse(text: str) -> Any:
     class Listener(grammar.ErrorListener):  # type: ignore[misc, name-defined, unused-ignore]
         def syntaxError(self, *told: Any) -> None:  # noqa: N802
             _, symbol, line, column, *_ = told
+            if symbol is not None and symbol.text == "<EOF>":  # an empty line shows nothing
+                end = text.rstrip()
+                line, column = end.count("\n") + 1, len(end) - end.rfind("\n") - 1
             word = "" if symbol is None else str(symbol.text)
             what = (
                 f"{word[:60]!r} cannot stand here"
