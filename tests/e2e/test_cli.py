@@ -28,6 +28,7 @@ DICT = {"num_qubits": 2, "gates": [{"type": "X", "qubits": [1]}]}
 def folder(tmp_path):
     (tmp_path / "bell.qasm").write_text(BELL)
     (tmp_path / "one.json").write_text(json.dumps(DICT))
+    (tmp_path / "none.json").write_text(json.dumps({"num_qubits": 0, "gates": []}))
     (tmp_path / "bad.qasm").write_text(BELL.replace("cx", "foo"))
     return tmp_path
 
@@ -118,6 +119,12 @@ def test_a_batch_goes_on_after_a_broken_file(qrealm, folder):
         (["run", "bell.qasm", "--shots", "-5"], "shots is -5"),
         (["run", "bell.qasm", "--observable", "Q0"], "QR108"),
         (["run", "bell.qasm", "--plot", "x.txt"], "no picture's ending"),
+        (["run", "missing.qasm", "--plot", "x.txt"], "no picture's ending"),
+        (["run", "missing.qasm", "--statevector", "no/x.npy"], "there is no folder 'no'"),
+        (["bench", "--qubits", "0", "--plot", "x.txt"], "no picture's ending"),
+        (["run", "none.json"], "QR103"),
+        (["estimate", "none.json"], "QR103"),
+        (["run", "bell.qasm", "--sampled"], "needs observables"),
         (["run", "bell.qasm", "--plot", "x.png", "--shots", "0"], "draws none"),
         (["run", "bell.qasm", "--statevector", "x.bin"], "must be .npy"),
         (["run", "-", "-"], "only once"),
@@ -248,6 +255,69 @@ def test_ctrl_c_ends_a_long_run_within_a_second(qrealm, folder):
     assert process.returncode == 130
     assert out == ""
     assert err == "interrupted\n"
+
+
+def test_ctrl_c_in_a_batch_prints_what_is_finished(qrealm, folder):
+    gates = [{"type": "RY", "qubits": [q], "params": [0.1 + n]} for n in range(300) for q in range(26)]
+    gates = [each for q, gate in enumerate(gates) for each in (gate, _cx(q % 26))]
+    (folder / "long.json").write_text(json.dumps({"num_qubits": 26, "gates": gates}))
+    with subprocess.Popen(
+        [*QREALM, "run", "bell.qasm", "long.json", "one.json", "--format", "json"], cwd=folder,
+        env=qrealm.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            _wait_for_memory(process.pid, 512 * 1024**2)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert [record["file"] for record in json.loads(out)] == ["bell.qasm"]
+    assert "interrupted: 1 of 3 files are finished" in err
+
+
+def _cx(qubit: int) -> dict[str, object]:
+    return {"type": "CX", "qubits": [qubit, (qubit + 1) % 26]}
+
+
+def test_outputs_of_files_with_the_same_stem_are_kept_apart(qrealm, folder):
+    for name, gates in (("a", []), ("b", [{"type": "X", "qubits": [0]}])):
+        (folder / name).mkdir()
+        (folder / name / "same.json").write_text(json.dumps({"num_qubits": 1, "gates": gates}))
+    done = qrealm("run", "a/same.json", "b/same.json", "--statevector", "s.npy")
+    assert done.returncode == 0
+    assert np.load(folder / "s-same.npy") == pytest.approx([1, 0])
+    assert np.load(folder / "s-same-2.npy") == pytest.approx([0, 1])
+
+
+def test_results_are_printed_though_a_file_cannot_be_written(qrealm, folder):
+    pytest.importorskip("matplotlib")
+    for name in ("s-bell.npy", "p-bell.png"):
+        (folder / name).mkdir()
+    done = qrealm("run", "bell.qasm", "one.json", "--statevector", "s.npy", "--plot", "p.png")
+    assert done.returncode == 2
+    assert done.stdout.count("seed") == 2
+    assert done.stderr.count("cannot be written") == 2
+    assert (folder / "p-one.png").exists()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_matplotlib_is_found_before_the_run(qrealm, folder):
+    (folder / "matplotlib.py").write_text("raise ImportError('not here')")
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    done = qrealm("run", "missing.qasm", "--plot", "p.png", PYTHONPATH=path)
+    assert done.returncode == 2
+    assert "QR400" in done.stderr
+    assert "QR124" not in done.stderr, "the circuit was not looked at"
+
+
+def test_observables_sampled_and_given_twice(qrealm):
+    words = ["run", "bell.qasm", "--format", "csv", "--seed", "1"]
+    done = qrealm(*words, "--observable", "Z0", "--observable", "Z0", "--observable", "X0 X1", "--sampled")
+    assert done.returncode == 0
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["observable"] for row in rows] == ["Z0", "X0 X1"]
+    assert float(rows[0]["standard_error"]) > 0
 
 
 def _wait_for_memory(pid: int, size: int) -> None:

@@ -4,7 +4,7 @@ from qrealm.base.version import installed_version
 from qrealm.control.hardware import BackendInfo, HardwareInfo, hardware
 from qrealm.simulate.benchmark import BenchmarkRow, benchmark
 from qrealm.simulate.estimate import estimate
-from qrealm.simulate.pictures import save_benchmark
+from qrealm.simulate.pictures import check_picture, save_benchmark, save_histogram
 from qrealm.simulate.plan.types import Estimate
 from qrealm.simulate.results import Result
 from qrealm.simulate.run import run
@@ -16,9 +16,11 @@ __all__ = [
     "HardwareInfo",
     "Result",
     "benchmark",
+    "check_picture",
     "estimate",
     "hardware",
     "installed_version",
     "run",
     "save_benchmark",
+    "save_histogram",
 ]

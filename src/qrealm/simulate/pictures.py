@@ -103,6 +103,17 @@ def save_benchmark(rows: Sequence[BenchmarkRow], path: Path, *, title: str = "")
     return _save(figure, path)
 
 
+def check_picture(path: Path, what: str) -> None:
+    """Make sure, before any work, that a picture can be drawn and its format is known.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        RequestError: an ending that is no picture format.
+    """
+    _check_ending(path)
+    _figure_class(what)
+
+
 def _figure_class(what: str) -> Any:
     """matplotlib's Figure, used without pyplot: no window system, no global state."""
     try:
@@ -121,11 +132,15 @@ def _finish(axes: Any, title: str) -> None:
     axes.tick_params(colors=_INK)
 
 
-def _save(figure: Any, path: Path) -> Path:
+def _check_ending(path: Path) -> None:
     if path.suffix.lower() not in PICTURE_ENDINGS:
         raise RequestError(
             f"{path.name!r} has no picture's ending", hint="use one of " + ", ".join(PICTURE_ENDINGS)
         )
+
+
+def _save(figure: Any, path: Path) -> Path:
+    _check_ending(path)
     try:
         figure.savefig(path, dpi=150)
     except OSError as problem:

@@ -10,7 +10,7 @@ import pytest
 
 from qrealm.base.errors import SourceFileError
 from qrealm.faces.cli import terminal
-from qrealm.faces.cli.arguments import numbered_path, read_source, spread_values, title_of
+from qrealm.faces.cli.arguments import marked_path, output_marks, read_source, spread_values, title_of
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,12 @@ def test_one_option_takes_several_values(words, expected):
 
 
 def test_outputs_of_several_files_have_names_of_their_own():
-    assert numbered_path(Path("a/out.png"), "x/bell.qasm", several=False) == Path("a/out.png")
-    assert numbered_path(Path("a/out.png"), "x/bell.qasm", several=True) == Path("a/out-bell.png")
-    assert numbered_path(Path("out.npy"), "-", several=True) == Path("out-stdin.npy")
+    assert output_marks(["x/bell.qasm"]) == [""]
+    assert output_marks(["x/bell.qasm", "-"]) == ["-bell", "-stdin"]
+    assert output_marks(["a/bell.qasm", "b/bell.qasm", "a/bell.qasm"]) == ["-bell", "-bell-2", "-bell-3"]
+    assert output_marks(["bell-2.qasm", "bell.qasm", "x/Bell.qasm"]) == ["-bell-2", "-bell", "-Bell-3"]
+    assert marked_path(Path("a/out.png"), "") == Path("a/out.png")
+    assert marked_path(Path("a/out.png"), "-bell") == Path("a/out-bell.png")
     assert title_of("-") == "<stdin>"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from qrealm.base.errors import SourceFileError
+from qrealm.base.errors import RequestError, SourceFileError
 from qrealm.circuits import Circuit, read
 from qrealm.circuits.read import read_text
 
@@ -62,13 +63,38 @@ def title_of(name: str) -> str:
     return "<stdin>" if name == STDIN else name
 
 
-def numbered_path(path: Path, name: str, several: bool) -> Path:
-    """Where a file's own output goes: `path` itself, or with the source's stem when there are several
-    sources."""
-    if not several:
-        return path
-    stem = "stdin" if name == STDIN else Path(name).stem
-    return path.with_name(f"{path.stem}-{stem}{path.suffix}")
+def output_marks(names: Sequence[str]) -> list[str]:
+    """What each source adds to the names of its own outputs: nothing when it is the only one, else its stem,
+    numbered where it is taken (``a/bell.qasm b/bell.qasm`` give ``-bell`` and ``-bell-2``)."""
+    if len(names) == 1:
+        return [""]
+    taken: set[str] = set()
+    marks: list[str] = []
+    for name in names:
+        stem = "stdin" if name == STDIN else Path(name).stem
+        mark, number = stem, 1
+        while mark.casefold() in taken:  # file systems of macOS and Windows see no case
+            number += 1
+            mark = f"{stem}-{number}"
+        taken.add(mark.casefold())
+        marks.append(f"-{mark}")
+    return marks
+
+
+def marked_path(path: Path, mark: str) -> Path:
+    """Where a source's own output goes."""
+    return path.with_name(f"{path.stem}{mark}{path.suffix}")
+
+
+def check_folder(path: Path, option: str) -> None:
+    """Make sure, before any work, that a file can be written there. Raises RequestError."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise RequestError(
+            f"{option} got {str(path)!r}; there is no folder {str(folder)!r}", hint="make the folder first"
+        )
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        raise RequestError(f"{option} got {str(path)!r}; no file can be written there")
 
 
 def spread_values(arguments: Sequence[str], option: str) -> list[str]:

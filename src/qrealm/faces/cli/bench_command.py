@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qrealm.base.units import format_rate, format_seconds
 from qrealm.control import local
-from qrealm.faces.cli.arguments import OutputFormat, PrecisionChoice
+from qrealm.faces.cli.arguments import OutputFormat, PrecisionChoice, check_folder
 from qrealm.faces.cli.terminal import message_console, write_csv, write_json, write_table
 
 _QUBITS_DEFAULT = (5, 10, 15, 20)
@@ -45,6 +45,9 @@ def bench(
       qrealm bench --qubits 10 20 --precision double --plot speed.png
     """
     console = message_console()
+    if plot is not None:
+        local.check_picture(plot, "--plot")
+        check_folder(plot, "--plot")
 
     def tell(row: local.BenchmarkRow) -> None:
         if verbose:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,22 @@ from qrealm.faces.cli.arguments import (
     BitOrderChoice,
     OutputFormat,
     PrecisionChoice,
-    numbered_path,
+    check_folder,
+    marked_path,
+    output_marks,
     read_source,
     title_of,
 )
 from qrealm.faces.cli.results_tables import counts_table, headline, values_table
-from qrealm.faces.cli.terminal import message_console, report, write_csv, write_data, write_json, write_table
+from qrealm.faces.cli.terminal import (
+    EXIT_INTERRUPTED,
+    message_console,
+    report,
+    write_csv,
+    write_data,
+    write_json,
+    write_table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +49,30 @@ class RunOptions:
     threads: int | None
     bit_order: str
     observables: tuple[str, ...]
+    sampled: bool
     plot: Path | None
     statevector: Path | None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What is to be printed of one source; its state, if there was one, is already in its file.
+    """What is to be shown of one source; its state, if there was one, is already in its file.
 
     Attributes:
         name: the source.
+        mark: what it adds to the names of its own outputs.
         blocks: lines and tables for people.
         record: everything, for JSON.
         rows: one table for CSV: of the observables when any was asked for, else of the counts.
+        exit_code: 2 when its state could not be saved.
     """
 
     name: str
+    mark: str
     blocks: tuple[str | Table, ...]
     record: dict[str, Any]
     rows: tuple[tuple[object, ...], ...]
+    exit_code: int
 
 
 def run(
@@ -86,13 +102,17 @@ def run(
         list[str] | None,
         typer.Option(help='Pauli sum whose exact value to print, such as "Z0 Z1 + 0.5 X2"; repeatable.'),
     ] = None,
+    sampled: Annotated[
+        bool, typer.Option("--sampled", help="Estimate the observables from shots, with standard errors.")
+    ] = False,
     bit_order: Annotated[
         BitOrderChoice, typer.Option(help="little: qubit 0 rightmost in outcomes; big: leftmost.")
     ] = BitOrderChoice.LITTLE,
 ) -> int:
     """Run circuits and print their counts.
 
-    Several files make a batch: a broken one is reported, the others run, and the exit code is 2.
+    Several files make a batch: a broken one is reported, the others run, and the exit code is 2. Ctrl-C still
+    prints what is finished.
 
     [bold]Examples[/bold]
 
@@ -107,15 +127,24 @@ def run(
       echo '{"num_qubits": 1, "gates": [{"type": "H", "qubits": [0]}]}' | qrealm run -
     """
     options = RunOptions(
-        shots, seed, precision.value, threads, bit_order.value, tuple(observable or ()), plot, statevector
+        shots,
+        seed,
+        precision.value,
+        threads,
+        bit_order.value,
+        tuple(observable or ()),
+        sampled,
+        plot,
+        statevector,
     )
     _check(files, options)
-    if len(files) == 1:
-        _print([_run_one(files[0], options, several=False)], output, options, several=False)
-        return 0
-    done, exit_code = _run_batch(files, options)
-    _print(done, output, options, several=True)
-    return exit_code
+    several = len(files) > 1
+    done, exit_code = _run_batch(files, options) if several else ([_run_one(files[0], "", options)], 0)
+    _print(done, output, options, several=several)
+    sys.stdout.flush()
+    if plot is not None:
+        exit_code = max(exit_code, _save_pictures(done, plot))
+    return max(exit_code, *(one.exit_code for one in done), 0)
 
 
 def _check(files: Sequence[str], options: RunOptions) -> None:
@@ -127,11 +156,16 @@ def _check(files: Sequence[str], options: RunOptions) -> None:
         raise RequestError("stdin can be read only once; - was given twice")
     if options.statevector is not None and options.statevector.suffix != ".npy":
         raise RequestError(f"--statevector got {options.statevector.name!r}; the file's ending must be .npy")
-    if options.plot is not None and options.shots == 0:
-        raise RequestError("--plot shows counts, and --shots 0 draws none", hint="leave one of them out")
+    if options.statevector is not None:
+        check_folder(options.statevector, "--statevector")
+    if options.plot is not None:
+        if options.shots == 0:
+            raise RequestError("--plot shows counts, and --shots 0 draws none", hint="leave one of them out")
+        local.check_picture(options.plot, "--plot")
+        check_folder(options.plot, "--plot")
 
 
-def _run_one(name: str, options: RunOptions, *, several: bool) -> Done:
+def _run_one(name: str, mark: str, options: RunOptions) -> Done:
     circuit = read_source(name)
     result = local.run(
         circuit,
@@ -141,17 +175,20 @@ def _run_one(name: str, options: RunOptions, *, several: bool) -> Done:
         threads=options.threads,
         return_statevector=options.statevector is not None,
         observables=list(options.observables) or None,
+        sampled=options.sampled,
         bit_order=options.bit_order,
     )
-    if options.statevector is not None:
-        _save_state(numbered_path(options.statevector, name, several), result)
-    if options.plot is not None:
-        path = result.plot(numbered_path(options.plot, name, several), title=Path(title_of(name)).name)
-        message_console().print(f"saved {path}", soft_wrap=True, markup=False)
-    return _done(title_of(name), result)
+    exit_code = 0
+    if options.statevector is not None:  # now: the states of a whole batch need not fit in memory together
+        try:
+            _save_state(marked_path(options.statevector, mark), result)
+        except RequestError as problem:  # the counts are there all the same
+            report(problem, title_of(name))
+            exit_code = problem.exit_code
+    return _done(title_of(name), mark, result, exit_code)
 
 
-def _done(name: str, result: local.Result) -> Done:
+def _done(name: str, mark: str, result: local.Result, exit_code: int) -> Done:
     blocks: list[str | Table] = [headline(name, result)]
     rows: list[tuple[object, ...]] = []
     if result.shots:
@@ -161,7 +198,27 @@ def _done(name: str, result: local.Result) -> Done:
         blocks.append(values_table(result))
         errors = result.standard_errors
         rows = [(key, value, errors[key]) for key, value in result.expectation_values.items()]
-    return Done(name, tuple(blocks), {"file": name, **result.to_dict(state=False)}, tuple(rows))
+    record = {"file": name, **result.to_dict(state=False)}
+    return Done(name, mark, tuple(blocks), record, tuple(rows), exit_code)
+
+
+def _save_pictures(done: Sequence[Done], plot: Path) -> int:
+    """Save a histogram of each source's counts; the exit code."""
+    exit_code = 0
+    for one in done:
+        try:
+            path = local.save_histogram(
+                one.record["counts"],
+                marked_path(plot, one.mark),
+                shots=one.record["shots"],
+                title=Path(one.name).name,
+            )
+        except QrealmError as problem:
+            report(problem, one.name)
+            exit_code = max(exit_code, problem.exit_code)
+        else:
+            message_console().print(f"saved {path}", soft_wrap=True, markup=False)
+    return exit_code
 
 
 def _save_state(path: Path, result: local.Result) -> None:
@@ -176,20 +233,26 @@ def _save_state(path: Path, result: local.Result) -> None:
 def _run_batch(files: Sequence[str], options: RunOptions) -> tuple[list[Done], int]:
     """Run all files with a progress bar on stderr; (those that ran, the exit code).
 
-    Nothing is printed on stdout before the bar is done, because both may be the same terminal.
+    Nothing is printed on stdout before the bar is done, because both may be the same terminal. Ctrl-C ends
+    the batch; what is finished is kept.
     """
     done: list[Done] = []
     exit_code = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=message_console(), redirect_stdout=False) as progress:
         task = progress.add_task("running", total=len(files))
-        for name in files:
+        for name, mark in zip(files, output_marks(files), strict=True):
             try:
-                done.append(_run_one(name, options, several=True))
+                done.append(_run_one(name, mark, options))
+            except KeyboardInterrupt:
+                exit_code = EXIT_INTERRUPTED
+                break
             except QrealmError as problem:
                 report(problem, title_of(name), console=progress.console)
                 exit_code = max(exit_code, problem.exit_code)
             progress.advance(task)
+    if exit_code == EXIT_INTERRUPTED:
+        message_console().print(f"interrupted: {len(done)} of {len(files)} files are finished")
     return done, exit_code
 
 
