@@ -29,7 +29,7 @@ from benchmarks.report import (
     print_verdicts,
 )
 from benchmarks.results import Results, write_results
-from benchmarks.single import LARGE_CIRCUITS, measure_large, measure_latency, measure_reading
+from benchmarks.single import LARGE_CIRCUITS, READING_FORMS, measure_large, measure_latency, measure_reading
 
 RESULTS_FOLDER = Path(__file__).with_name("results")
 
@@ -100,7 +100,7 @@ def memory_available_bytes() -> int:
 def measure_alone(goals: Goals, results: Results, options: argparse.Namespace) -> None:
     """The figures that have no peers: latency, reading, the large run, the limits."""
     results.latency = measure_latency(goals.latency.qubits, goals.latency.gates)
-    for form in ("OpenQASM 2", "OpenQASM 3"):
+    for form in READING_FORMS:
         results.readings.append(measure_reading(form, goals.reading.gates))
     largest = max((answer.num_qubits for answer in results.answers), default=20)
     precision = "double" if options.precision == "double" else "single"

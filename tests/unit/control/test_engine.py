@@ -106,7 +106,7 @@ def test_hardware_and_benchmark(tmp_path):
     (backend,) = info.backends
     assert backend.name == "statevector"
     assert backend.qubits_max["single"] >= backend.qubits_max["double"] > 10
-    assert "plain" in backend.instruction_sets
+    assert backend.instruction_sets[-1] in {"plain", "neon"}, "what every machine of its kind has"
     times = asyncio.run(engine.benchmark(num_qubits=4))
     assert set(times) == {"statevector"}
     assert 0 < times["statevector"] < 1
