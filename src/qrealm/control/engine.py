@@ -83,8 +83,8 @@ class QuantumVirtualizationEngine:
     """Runs circuits on this machine as jobs.
 
     Args:
-        config_dir: where the engine keeps what it must remember; `~/.config/qrealm` when None. Nothing is
-            created until there is something to keep.
+        config_dir: where an engine will keep what it must remember; `~/.config/qrealm` when None. Nothing is
+            kept yet: this version neither reads nor creates the folder.
     """
 
     def __init__(self, config_dir: str | Path | None = None) -> None:
@@ -109,6 +109,9 @@ class QuantumVirtualizationEngine:
         **options: Any,
     ) -> QuantumJobResult:
         """Run a circuit in a worker thread and wait for it; other tasks of the loop go on meanwhile.
+
+        Jobs that are too large to be in memory together take turns: each begins when the others
+        leave it enough.
 
         Cancelling the awaiting task, as Ctrl-C does to `asyncio.run`, stops the run within a second.
 

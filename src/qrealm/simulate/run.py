@@ -63,7 +63,8 @@ def run(
         sampled: estimate the observables from `shots` samples per measured basis instead, with standard
             errors.
         amplitudes: bit strings of all qubits whose amplitudes are wanted.
-        initial_state: a bit string, or 2^n amplitudes of norm 1, to start from instead of |0...0>.
+        initial_state: a bit string in `bit_order`, or 2^n amplitudes of norm 1, to start from instead of
+            |0...0>.
         parameters: values for the circuit's open parameters, by name or in order.
         bit_order: ``"little"``: qubit 0 rightmost in every bit string, as Qiskit prints them; ``"big"``:
             leftmost.
