@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import Provenance, Result
 
 _NO_OUTCOMES = np.zeros(0, dtype=np.uint64)
+_NO_AMPLITUDES: Mapping[int, complex] = {}
 _NO_DRAWS = np.zeros(0, dtype=np.int64)
 _UNCHECKED_QUBITS = (limits.MEMORY_UNCHECKED_BYTES // Precision.DOUBLE.amplitude_bytes).bit_length() - 1
 _WORD_BITS = 64
@@ -60,33 +62,60 @@ def execute_packed(
     circuit: Circuit, packed: PackedCircuit, request: RunRequest, backend: Backend, started: float
 ) -> Result:
     """Run gates followed by measurements; `circuit` tells only where the measurements go."""
-    num_qubits = packed.num_qubits
-    planning = request.planning
     layout = layout_of(circuit)
-    if planning.exact:
-        return _execute_exact(packed, layout, request, backend, started)
+    find = _from_state if request.planning.exact else _from_counts
+    found = find(packed, layout, request, backend)
+    return Result(
+        num_qubits=packed.num_qubits,
+        shots=request.planning.shots,
+        layout=layout,
+        bit_order=request.bit_order,
+        outcomes=found.outcomes,
+        draws=found.draws,
+        statevector=found.statevector,
+        amplitudes=found.amplitudes,
+        values=found.values,
+        errors=found.errors,
+        provenance=Provenance(
+            found.plan,
+            request.seed,
+            request.seed_was_given,
+            perf_counter() - started,
+            packed,
+            "",
+            backend,
+            0,
+        ),
+    )
+
+
+class _Found(NamedTuple):
+    """What a run of gates and then measurements found; names as in `Result`."""
+
+    plan: Plan
+    outcomes: Outcomes
+    draws: NDArray[np.int64]
+    values: Mapping[str, float]
+    errors: Mapping[str, float]
+    amplitudes: Mapping[int, complex] = _NO_AMPLITUDES
+    statevector: NDArray[np.complex128] | NDArray[np.complex64] | None = None
+
+
+def _from_counts(packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: Backend) -> _Found:
+    """Gates, then samples only: the backend need not keep the state."""
+    planning = request.planning
     plan, program, reserved = plan_counts(packed, planning, backend)
     values: dict[str, float] = {}
     errors: dict[str, float] = {}
     with reserved:
         outcomes, draws = to_clbits(
-            *program.counts(planning.shots, request.seed, plan.threads), layout, num_qubits
+            *program.counts(planning.shots, request.seed, plan.threads), layout, packed.num_qubits
         )
         if request.sampled:
             values, errors = sampled_values(
                 packed, request.observables, backend, plan, planning.shots, request.seed
             )
-    return Result(
-        num_qubits=num_qubits,
-        shots=planning.shots,
-        layout=layout,
-        bit_order=request.bit_order,
-        outcomes=outcomes,
-        draws=draws,
-        values=values,
-        errors=errors,
-        provenance=_provenance(request, plan, started, packed, backend),
-    )
+    return _Found(plan, outcomes, draws, values, errors)
 
 
 def plan_counts(
@@ -148,13 +177,6 @@ def _plan_large(shape: CircuitShape, planning: Request, backend: Backend) -> tup
     )
 
 
-def _provenance(
-    request: RunRequest, plan: Plan, started: float, packed: PackedCircuit, backend: Backend
-) -> Provenance:
-    seconds = perf_counter() - started
-    return Provenance(plan, request.seed, request.seed_was_given, seconds, packed, "", backend, 0)
-
-
 def layout_of(circuit: Circuit) -> BitLayout:
     """Which bits the outcomes of a circuit have: its classical bits, or all qubits when it measures
     nothing."""
@@ -211,9 +233,7 @@ def _registers(circuit: Circuit) -> tuple[tuple[str, int], ...]:
 # ---- with a state --------------------------------------------------------------------------------
 
 
-def _execute_exact(
-    packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: Backend, started: float
-) -> Result:
+def _from_state(packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: Backend) -> _Found:
     """Gates, then whatever is asked of the state."""
     num_qubits, planning = packed.num_qubits, request.planning
     plan, reserved = plan_state(CircuitShape(num_qubits, 1 << num_qubits, 0, 0), planning, backend)
@@ -239,19 +259,7 @@ def _execute_exact(
         else:
             values = exact_values(state, request.observables, plan.threads)
             del state
-    return Result(
-        num_qubits=num_qubits,
-        shots=planning.shots,
-        layout=layout,
-        bit_order=request.bit_order,
-        outcomes=outcomes,
-        draws=draws,
-        statevector=array,
-        amplitudes=amplitudes,
-        values=values,
-        errors=errors,
-        provenance=_provenance(request, plan, started, packed, backend),
-    )
+    return _Found(plan, outcomes, draws, values, errors, amplitudes, array)
 
 
 def _chosen_amplitudes(state: State, indices: Sequence[int]) -> dict[int, complex]:

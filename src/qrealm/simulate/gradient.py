@@ -57,8 +57,8 @@ def gradient(
 ) -> Gradient:
     """The derivative of an observable's expectation value by a circuit's parameters.
 
-    Takes the memory of two states, and the time of a few runs however many parameters there are: 2 to 10
-    were measured (docs/running.md has the figures), because the way back carries two states and is fused less.
+    Takes the memory of two states, and the time of a few runs however many parameters there are: 2 to
+    10 were measured (docs/running.md), because the way back carries two states and is fused less.
 
     Args:
         circuit: with open parameters; anything that `qrealm.read` takes. Its final measurements are left out.

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -17,6 +18,7 @@ from qrealm.base.cancel import CancelToken, watching
 from qrealm.base.errors import CancelledRunError, ResourceError, TooLargeError
 from qrealm.control.engine import JobStatus
 from qrealm.simulate import execute as execute_module
+from qrealm.simulate.backends import QuantumBackend, loaded
 from qrealm.simulate.memory import MemoryLedger, refusal_told
 from qrealm.simulate.plan.types import Plan, Precision
 
@@ -125,6 +127,33 @@ def test_jobs_of_an_engine_take_turns_when_memory_is_short(monkeypatch):
     jobs = asyncio.run(both())
     assert [job.status for job in jobs] == [JobStatus.COMPLETED] * 3
     assert most[0] == 1
+
+
+def test_a_result_does_not_keep_the_compiled_program(monkeypatch):
+    from qrealm.simulate.backends.statevector import run as backend_module
+
+    alive = weakref.WeakSet()
+
+    class Watched(backend_module.StateVectorProgram):
+        __slots__ = ("__weakref__",)
+
+        def __init__(self, *parts: object) -> None:
+            super().__init__(*parts)
+            alive.add(self)
+
+    monkeypatch.setattr(backend_module, "StateVectorProgram", Watched)
+    circuit = qrealm.Circuit(3).h(0).cx(0, 1).ry(0.3, 2)
+    for asked in ({}, {"return_statevector": True}):
+        result = qrealm.run(circuit, 10, seed=1, **asked)
+        gc.collect()
+        assert not alive
+        program = loaded(QuantumBackend.AUTO).compile(
+            circuit.packed(), Precision(result.metadata["precision"])
+        )
+        assert result.metadata["plan"] == program.describe()
+        del program
+        gc.collect()
+        assert not alive
 
 
 def test_a_refusal_is_told_in_words():
