@@ -280,8 +280,10 @@ class Result:
         ``plan_digest``, ``branches``, ``state_bytes``, ``memory_bytes``, ``seconds``, ``reasons``,
         ``versions``.
         """
+        made = self._provenance  # read first: another thread may be making the metadata
         if self._metadata is None:
-            self._metadata = self._make_metadata()
+            assert made is not None  # only a result that has its metadata has none
+            self._metadata = self._make_metadata(made)
             self._provenance = None
         return dict(self._metadata)
 
@@ -382,9 +384,7 @@ class Result:
             found.append(position)
         return found
 
-    def _make_metadata(self) -> dict[str, Any]:
-        made = self._provenance
-        assert made is not None  # only an unpickled result has none, and it has its metadata
+    def _make_metadata(self, made: Provenance) -> dict[str, Any]:
         digest = made.packed.digest if made.packed is not None else made.circuit_digest
         described: dict[str, object] = {}
         if made.packed is not None and made.backend is not None:

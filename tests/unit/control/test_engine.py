@@ -42,6 +42,10 @@ def test_a_circuit_becomes_a_completed_job():
         ({"circuit": BELL, "backend": "gpu"}, "QR301", "gpu"),
         ({"circuit": BELL, "vm_name": "lab"}, "QR300", "no machine is named 'lab'"),
         ({"circuit": "OPENQASM 2.0;\nqreg q[1];\nfoo q[0];"}, "QR121", "foo"),
+        ({"circuit": BELL, "initial_state": 5}, "QR300", "initial_state is 5"),
+        ({"circuit": BELL, "parameters": 0.3}, "QR104", "parameters got 0.3"),
+        ({"circuit": BELL, "amplitudes": [5]}, "QR300", "amplitudes got [5]"),
+        ({"circuit": {"num_qubits": 0, "gates": []}}, "QR103", "at least one qubit"),
     ],
 )
 def test_what_the_caller_can_mend_is_in_the_result(arguments, code, words):
