@@ -39,18 +39,7 @@ def runner(
     packed = qrealm.read(as_dict(Case.build(family, num_qubits))).packed()
 
     def run() -> None:
-        plan = _kernels.plan(
-            packed.num_qubits,
-            packed.codes,
-            packed.num_controls,
-            packed.qubit_offsets,
-            packed.qubits,
-            packed.param_offsets,
-            packed.params,
-            list(packed.matrices),
-            single=single,
-            **options,
-        )
+        plan = _kernels.plan(*packed.arrays(), single=single, **options)
         _kernels.run_counts(plan, SHOTS, 1, threads)
 
     return run

@@ -129,17 +129,7 @@ class StateVectorBackend:
     @refusal_told
     def compile(self, packed: PackedCircuit, precision: Precision) -> StateVectorProgram:
         """Plan the circuit; allocates no state."""
-        kernel_plan = _compile(
-            packed.num_qubits,
-            packed.codes,
-            packed.num_controls,
-            packed.qubit_offsets,
-            packed.qubits,
-            packed.param_offsets,
-            packed.params,
-            list(packed.matrices),
-            single=precision is Precision.SINGLE,
-        )
+        kernel_plan = _compile(*packed.arrays(), single=precision is Precision.SINGLE)
         return StateVectorProgram(kernel_plan, len(packed.codes))
 
     @refusal_told
