@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+EXTRAS ?= dev
 
 VENV := .venv
 BENCH_VENV := benchmarks/.venv
@@ -71,7 +72,7 @@ $(VENV)/.demo: $(VENV)/.made $(KERNEL)
 
 $(VENV)/.dev: $(VENV)/.made $(KERNEL)
 	@echo "building the kernel, installing qrealm and its test tools into $(VENV)" >&2
-	@$(WITH_TOOLS) $(PY) -m pip install $(PIP_FLAGS) --no-build-isolation --editable '.[dev]'
+	@$(WITH_TOOLS) $(PY) -m pip install $(PIP_FLAGS) --no-build-isolation --editable '.[$(EXTRAS)]'
 	@touch $@ $(VENV)/.demo
 
 # The benchmark environment gets a wheel, as a user would, not the working tree.

@@ -1,0 +1,1 @@
+"""Known quantum algorithms, built from circuits and runs."""

@@ -1,0 +1,1 @@
+"""Error mitigation: less wrong answers from noisy runs, and what they cost in shots."""
