@@ -10,7 +10,8 @@
     │   │   ├── MatrixError         QR105   not square, wrong size, not unitary
     │   │   ├── StateError          QR106   an initial state of wrong length or norm
     │   │   ├── NotUnitaryError     QR107   measurement, reset or condition where only gates can stand
-    │   │   └── ObservableError     QR108   a Pauli sum that cannot be read or is not Hermitian
+    │   │   ├── ObservableError     QR108   a Pauli sum that cannot be read or is not Hermitian
+    │   │   └── ChannelError        QR109   noise that no physical process makes
     │   ├── ReadError           QR120   a program could not be read (also a ValueError)
     │   │   ├── SyntaxReadError     QR121   the text breaks a rule of its language
     │   │   ├── UnsupportedError    QR122   valid, but outside what qrealm can run
@@ -131,6 +132,12 @@ class ObservableError(CircuitError):
     """A Pauli sum cannot be read, or is not Hermitian where it must be."""
 
     code = "QR108"
+
+
+class ChannelError(CircuitError):
+    """Noise that no physical process makes: not trace preserving, not completely positive, T2 > 2 T1."""
+
+    code = "QR109"
 
 
 class ReadError(UserError, ValueError):

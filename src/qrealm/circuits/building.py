@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from qrealm.base.errors import GateShapeError, ParameterError, QubitError
 from qrealm.circuits.gate_rows import GATES, GPHASE, UNITARY
 from qrealm.circuits.gates import Gate, Matrix, find_gate
-from qrealm.circuits.operations import Condition, Instruction
+from qrealm.circuits.noise.channel import Channel
+from qrealm.circuits.noise.readout import ReadoutError
+from qrealm.circuits.operations import CHANNEL, READOUT, Condition, Instruction
 
 if TYPE_CHECKING:
     from qrealm.circuits.circuit import Circuit
@@ -18,13 +20,16 @@ if TYPE_CHECKING:
 
 def append_checked(
     circuit: Circuit,
-    name: str | Gate,
+    name: str | Gate | Channel | ReadoutError,
     qubits: Sequence[int],
     params: Sequence[Any],
     controls: Sequence[int],
     control_state: int | str | None,
 ) -> None:
     """What `Circuit.append` does."""
+    if isinstance(name, Channel | ReadoutError):
+        append_noise(circuit, name, qubits)
+        return
     gate = name if isinstance(name, Gate) else find_gate(name)
     try:
         wires = check_qubits(circuit, (*controls, *qubits), gate.name)
@@ -45,6 +50,25 @@ def append_checked(
     for qubit in flips:
         circuit._ops.append((GATES["x"], (qubit,), ()))
     circuit._cache.clear()
+
+
+def append_noise(circuit: Circuit, noise: Channel | ReadoutError, lines: Sequence[int]) -> None:
+    """A channel on qubits, or a readout error on classical bits. Raises GateShapeError or QubitError."""
+    if isinstance(noise, Channel):
+        wires = check_qubits(circuit, tuple(lines), noise.name)
+        if len(wires) != noise.num_qubits:
+            raise GateShapeError(
+                f"{noise.name} got {counted(len(wires), 'qubit')}; the rule is exactly {noise.num_qubits}"
+            )
+        circuit._special_op((CHANNEL, wires, (noise,)))
+        return
+    bits = tuple(check_clbit(circuit, bit, noise.name) for bit in lines)
+    if len(set(bits)) != noise.num_bits:
+        raise GateShapeError(
+            f"{noise.name} got the classical bits {list(bits)}; the rule is exactly {noise.num_bits}, "
+            "none twice"
+        )
+    circuit._special_op((READOUT, (), (noise, *bits)))
 
 
 def check_shape(gate: Gate, params: tuple[Any, ...], count: int) -> None:

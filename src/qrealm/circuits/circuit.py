@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from qrealm.circuits.noise import Channel, ReadoutError
+
 QUBITS_MAX = 4096
 """Largest register: far beyond any simulator, small enough that a typo cannot exhaust memory."""
 
@@ -141,12 +143,13 @@ class Circuit(GateMethods):
 
     # ---- adding --------------------------------------------------------------------------------------
 
-    def append(self, name: str | Gate, qubits: Sequence[int], params: Sequence[Any] = (), *,
-               controls: Sequence[int] = (), control_state: int | str | None = None) -> Self:
-        """Appends a gate.
+    def append(self, name: str | Gate | Channel | ReadoutError, qubits: Sequence[int],
+               params: Sequence[Any] = (), *, controls: Sequence[int] = (),
+               control_state: int | str | None = None) -> Self:
+        """Appends a gate, or noise: a `noise.Channel` on qubits, a `noise.ReadoutError` on classical bits.
 
         Args:
-            name: name or alias, in any case, or a row of the gate table.
+            name: name or alias, in any case, or a row of the gate table; or noise.
             qubits: the gate's own controls, then its targets.
             params: numbers or expressions, in radians; for ``"unitary"`` one matrix.
             controls: further controls.

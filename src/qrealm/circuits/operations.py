@@ -34,9 +34,11 @@ MEASURE = Operation("measure", "Measures a qubit into a classical bit; the argum
 RESET = Operation("reset", "Puts a qubit into |0>.")
 BARRIER = Operation("barrier", "Keeps a drawing's columns apart; simulation ignores it.")
 INITIALIZE = Operation("initialize", "Puts qubits into a given state; the argument is a `State`.")
+CHANNEL = Operation("channel", "Noise on qubits; the argument is a `noise.Channel`.")
+READOUT = Operation("readout", "Misreads classical bits: a `noise.ReadoutError`, then the bits.")
 IF = Operation("if", "Arguments: a `Condition`, the body's instructions, the other branch's instructions.")
 
-OPERATIONS = {o.name: o for o in (MEASURE, RESET, BARRIER, INITIALIZE, IF)}
+OPERATIONS = {o.name: o for o in (MEASURE, RESET, BARRIER, INITIALIZE, CHANNEL, READOUT, IF)}
 
 Instruction = tuple[Gate | Operation, tuple[int, ...], tuple[Any, ...]]
 """What, on which qubits (controls first), and the arguments."""
@@ -116,3 +118,15 @@ class State:
 def qubits_of(instructions: Sequence[Instruction]) -> tuple[int, ...]:
     """Every qubit that the instructions touch, ascending."""
     return tuple(sorted({qubit for _, qubits, _ in instructions for qubit in qubits}))
+
+
+def clbits_of(op: Gate | Operation, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """Every classical bit that an instruction reads or writes."""
+    if op is MEASURE:
+        return args
+    if op is READOUT:
+        return args[1:]
+    if op is IF:
+        inner = [clbit for branch in args[1:] for o, _, a in branch for clbit in clbits_of(o, a)]
+        return tuple({*args[0].clbits, *inner})
+    return ()

@@ -10,9 +10,29 @@ from numpy.typing import NDArray
 from qrealm.circuits.gate_rows import GATES, UNITARY
 from qrealm.circuits.gates import Gate, Matrix
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
-from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, RESET, Instruction, State
+from qrealm.circuits.operations import (
+    BARRIER,
+    CHANNEL,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    READOUT,
+    RESET,
+    Instruction,
+    State,
+    clbits_of,
+)
 from qrealm.circuits.pack import GateInstruction, pack
-from qrealm.circuits.types import Conditional, Initialize, Measurement, Reset, Segment, UnitarySegment
+from qrealm.circuits.types import (
+    Conditional,
+    Initialize,
+    Measurement,
+    Misread,
+    Noise,
+    Reset,
+    Segment,
+    UnitarySegment,
+)
 
 
 def final_measurements(instructions: Sequence[Instruction]) -> dict[int, int] | None:
@@ -33,16 +53,37 @@ def final_measurements(instructions: Sequence[Instruction]) -> dict[int, int] | 
     return {qubit: clbit for clbit, qubit in by_clbit.items()}
 
 
+def split_readout(instructions: Sequence[Instruction]) -> tuple[list[Instruction], tuple[Misread, ...]]:
+    """(what comes before, readout errors that may act on the finished counts).
+
+    A bit that nothing looks at later may as well be misread at the end. Of those that are overwritten nobody
+    learns.
+    """
+    kept: list[Instruction] = []
+    final: list[Misread] = []
+    looked_at: set[int] = set()
+    for instruction in reversed(instructions):
+        op, _, args = instruction
+        if op is READOUT and looked_at.isdisjoint(args[1:]):
+            final.append(Misread(args[0], args[1:]))
+            continue
+        looked_at.update(clbits_of(op, args))
+        kept.append(instruction)
+    return kept[::-1], tuple(final[::-1])
+
+
 def cut(num_qubits: int, instructions: Sequence[Instruction], global_phase: float) -> tuple[Segment, ...]:
-    """Segments in the order of execution; final measurements come together at the end.
+    """Segments in the order of execution; final measurements come together at the end, and readout errors
+    after which nothing looks at their bits are left out: see `split_readout`.
 
     Raises:
         ParameterError: a parameter is not bound yet.
     """
+    instructions, _ = split_readout(instructions)
     final = final_measurements(instructions)
     cutter = _Cutter(num_qubits, global_phase)
     for instruction in instructions:
-        if final is None or instruction[0] is not MEASURE:
+        if final is None or instruction[0] not in (MEASURE, READOUT):
             cutter.add(instruction)
     if final:
         cutter.measure(tuple(final), tuple(final.values()))
@@ -55,7 +96,7 @@ def gates_only(num_qubits: int, instructions: Sequence[Instruction]) -> list[Gat
         return None
     cutter = _Cutter(num_qubits, 0.0)
     for instruction in instructions:
-        if instruction[0] is not MEASURE:
+        if instruction[0] is not MEASURE and instruction[0] is not READOUT:
             cutter.add(instruction)
     return None if cutter.segments else cutter.gates
 
@@ -110,6 +151,13 @@ class _Cutter:
             self.reset(qubits)
         elif op is INITIALIZE:
             self.initialize(qubits, args[0])
+        elif op is CHANNEL:
+            self.flush()
+            self.segments.append(Noise(args[0], qubits))
+            self.touched.update(qubits)
+        elif op is READOUT:
+            self.flush()
+            self.segments.append(Misread(args[0], args[1:]))
         elif op is IF:
             self.conditional(args)
 

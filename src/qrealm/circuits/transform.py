@@ -10,7 +10,17 @@ from qrealm.base.errors import GateShapeError, NotUnitaryError, ParameterError, 
 from qrealm.circuits.building import check_clbit, check_qubits
 from qrealm.circuits.gate_rows import GATES, GPHASE, UNITARY
 from qrealm.circuits.gates import Gate, Matrix, Params
-from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, Condition, Instruction, State
+from qrealm.circuits.operations import (
+    BARRIER,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    READOUT,
+    Condition,
+    Instruction,
+    State,
+    clbits_of,
+)
 from qrealm.circuits.parameters import ParameterExpression, real
 
 if TYPE_CHECKING:
@@ -26,20 +36,11 @@ def depth(instructions: Iterable[Instruction]) -> int:
     """Longest chain of instructions through shared qubits or bits; barriers order, and add nothing."""
     level: dict[tuple[str, int], int] = {}
     for op, qubits, args in instructions:
-        lines = [("q", q) for q in qubits] + [("c", c) for c in _clbits(op, args)]
+        lines = [("q", q) for q in qubits] + [("c", c) for c in clbits_of(op, args)]
         end = max((level.get(line, 0) for line in lines), default=0) + (op is not BARRIER)
         for line in lines:
             level[line] = end
     return max(level.values(), default=0)
-
-
-def _clbits(op: object, args: tuple[Any, ...]) -> tuple[int, ...]:
-    if op is MEASURE:
-        return args
-    if op is IF:
-        inner = [c for branch in args[1:] for o, _, a in branch for c in _clbits(o, a)]
-        return tuple({*args[0].clbits, *inner})
-    return ()
 
 
 def feed(update: Callable[[bytes], object], instructions: Iterable[Instruction]) -> None:
@@ -49,6 +50,8 @@ def feed(update: Callable[[bytes], object], instructions: Iterable[Instruction])
         for arg in args:
             if isinstance(arg, Matrix):
                 update(arg.array.tobytes())
+            elif hasattr(arg, "digest_bytes"):  # noise
+                update(arg.digest_bytes())
             elif isinstance(arg, State):
                 update(arg.bits.encode() if arg.bits is not None else arg.amplitudes.tobytes())  # type: ignore[union-attr]
             elif isinstance(arg, tuple):
@@ -186,6 +189,8 @@ def _moved(instruction: Instruction, wires: tuple[int, ...], bits: tuple[int, ..
     op, qubits, args = instruction
     if op is MEASURE:
         args = (bits[args[0]],)
+    elif op is READOUT:
+        args = (args[0], *(bits[bit] for bit in args[1:]))
     elif op is IF:
         condition = Condition(tuple(bits[c] for c in args[0].clbits), args[0].value)
         then, otherwise = (tuple(_moved(i, wires, bits) for i in branch) for branch in args[1:])
@@ -216,6 +221,15 @@ def _gates(circuit: Circuit, method: str) -> list[Instruction]:
                 f"{method}() needs a circuit of gates; it has {op.name} on qubits {list(qubits)}", hint=hint
             )
     return circuit._ops
+
+
+def rebuilt(circuit: Circuit, instructions: Iterable[Instruction]) -> Circuit:
+    """A circuit of the same qubits, bits and registers with other instructions, which are not checked."""
+    twin = circuit.copy()
+    twin._cache.clear()
+    twin._ops = list(instructions)
+    twin._special = sum(not isinstance(op, Gate) for op, _, _ in twin._ops)
+    return twin
 
 
 def _blank(circuit: Circuit, num_qubits: int) -> Circuit:

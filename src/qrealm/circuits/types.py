@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qrealm.circuits.noise.channel import Channel
+from qrealm.circuits.noise.readout import ReadoutError
 from qrealm.circuits.pack import PackedCircuit
 
 
@@ -60,6 +62,22 @@ class Initialize:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """A channel on as many qubits as it has, its first one first."""
+
+    channel: Channel
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """Classical bits that are read wrongly, the error's least significant one first."""
+
+    error: ReadoutError
+    clbits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Conditional:
     """Executes `segments` when the bits equal `value`, else `otherwise`.
 
@@ -74,4 +92,4 @@ class Conditional:
     otherwise: tuple[Segment, ...] = ()
 
 
-Segment = UnitarySegment | Measurement | Reset | Initialize | Conditional
+Segment = UnitarySegment | Measurement | Reset | Initialize | Noise | Misread | Conditional

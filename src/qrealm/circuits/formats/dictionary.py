@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qrealm.base.errors import CircuitError, QrealmError, SchemaError
+from qrealm.base.errors import CircuitError, QrealmError, SchemaError, WriteError
 from qrealm.circuits.building import capture, check_shape
 from qrealm.circuits.circuit import Circuit
 from qrealm.circuits.formats.arithmetic import evaluate
@@ -302,6 +302,8 @@ def _item(instruction: Instruction) -> dict[str, Any]:
             item["clbits"] = list(args)
         elif op is INITIALIZE:
             item["state"] = _state(args[0])
+        elif args:
+            raise WriteError(f"the dict form has no words for the noise of {op.name!r}")
     return item
 
 

@@ -122,6 +122,10 @@ class _Writer3:
                     f"OpenQASM has no words for a state of {len(qubits)} qubits",
                     hint=f"at most {MATRIX_QUBITS_MAX} qubits can be written as gates",
                 )
+        else:
+            raise WriteError(
+                f"OpenQASM has no words for the noise of {op.name!r}", hint="write the circuit without it"
+            )
 
     def matrix(self, array: Any, qubits: tuple[int, ...], size: int, indent: str) -> None:
         outer, targets = qubits[: len(qubits) - size], qubits[len(qubits) - size :]

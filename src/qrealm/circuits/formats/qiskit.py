@@ -305,6 +305,10 @@ class _Writer:
             result.initialize(state.bits if state.amplitudes is None else state.amplitudes, list(qubits))
         elif op is IF:
             self.branch(result, *args)
+        else:
+            raise WriteError(
+                f"a Qiskit circuit has no place for the noise of {op.name!r}", hint="write it without"
+            )
 
     def branch(
         self,

@@ -1,0 +1,74 @@
+"""`ReadoutError`: a detector that reports wrong bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qrealm.base.errors import ChannelError
+
+READOUT_BITS_MAX = 6
+"""Bits whose faults may depend on one another: 2^6 columns of 2^6 probabilities."""
+
+
+class ReadoutError:
+    """How a detector misreads k bits: a matrix of probabilities. Read-only, compared by value.
+
+    Args:
+        assignment: float64, shape (2^k, 2^k), entry [read, true]; every column adds up to 1. The first bit is
+            the least significant.
+        name: what errors and metadata call it.
+
+    Raises:
+        ChannelError: another shape, entries outside 0 to 1, or a column that does not add up to 1.
+    """
+
+    __slots__ = ("assignment", "name")
+
+    def __init__(self, assignment: Any, name: str = "readout") -> None:
+        try:
+            matrix = np.array(assignment, dtype=np.float64)
+        except (TypeError, ValueError) as problem:
+            raise ChannelError(f"the readout error {name!r} needs a matrix of numbers: {problem}") from None
+        size = len(matrix) if matrix.ndim == 2 else 0
+        square = matrix.ndim == 2 and matrix.shape[1] == size
+        if not square or size & (size - 1) or not 2 <= size <= 2**READOUT_BITS_MAX:
+            raise ChannelError(
+                f"the readout error {name!r} got an array of shape {matrix.shape}; the rule is (2^k, 2^k) "
+                f"for k bits, k from 1 to {READOUT_BITS_MAX}"
+            )
+        if not (matrix >= 0).all() or not np.abs(matrix.sum(axis=0) - 1).max() <= 1e-9:
+            raise ChannelError(
+                f"the readout error {name!r} got columns that add up to {matrix.sum(axis=0).tolist()}; "
+                "the rule is probabilities, each column (one true value) adding up to 1"
+            )
+        matrix.setflags(write=False)
+        self.assignment = matrix
+        self.name = name
+
+    @classmethod
+    def flips(cls, read_1_given_0: float, read_0_given_1: float, name: str = "readout") -> ReadoutError:
+        """One bit that is misread with these probabilities."""
+        return cls([[1 - read_1_given_0, read_0_given_1], [read_1_given_0, 1 - read_0_given_1]], name)
+
+    @property
+    def num_bits(self) -> int:
+        """Number of bits that it reads."""
+        return len(self.assignment).bit_length() - 1
+
+    def digest_bytes(self) -> bytes:
+        """What tells it from other readout errors; names do not."""
+        return self.assignment.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ReadoutError) and np.array_equal(self.assignment, other.assignment)
+
+    def __hash__(self) -> int:
+        return hash(self.assignment.tobytes())
+
+    def __repr__(self) -> str:
+        return f"ReadoutError({self.name!r}, {self.num_bits} bits)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ReadoutError, (np.array(self.assignment), self.name))
