@@ -1,0 +1,115 @@
+"""The quantum Fourier transform."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrealm.algorithms.options import QUBITS_MAX, RunOptions, check_whole
+from qrealm.base import limits
+from qrealm.base.errors import InternalError
+from qrealm.circuits import Circuit
+from qrealm.simulate.run import run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FourierTransform:
+    """The Fourier transform of a basis state.
+
+    Attributes:
+        num_qubits: n.
+        input_value: x, the basis state that was transformed.
+        inverse: whether it was the inverse transform.
+        state: amplitudes, shape (2^n,); e^(2 pi i x y / 2^n) / sqrt(2^n) at index y, or its complex conjugate
+            for the inverse. Read-only.
+        counts: outcomes of measuring all qubits; empty without shots.
+        circuit: what was run.
+        execution_time: seconds.
+    """
+
+    num_qubits: int
+    input_value: int
+    inverse: bool
+    state: NDArray[np.complex128] | NDArray[np.complex64]
+    counts: dict[str, int]
+    circuit: Circuit
+    execution_time: float
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Probability of each basis state, shape (2^n,)."""
+        return np.abs(self.state.astype(np.complex128)) ** 2
+
+    @property
+    def phases(self) -> NDArray[np.float64]:
+        """Phase of each amplitude in radians, from -pi to pi, shape (2^n,)."""
+        return np.angle(self.state).astype(np.float64)
+
+
+def qft_circuit(num_qubits: int, *, inverse: bool = False, swaps: bool = True) -> Circuit:
+    """|x> becomes the sum over y of e^(2 pi i x y / 2^n) |y> / sqrt(2^n).
+
+    Args:
+        num_qubits: n; qubit 0 is the least significant bit of x and y.
+        inverse: the inverse transform.
+        swaps: False leaves out the swaps that put the result's bits in order: bit q of y is then on qubit
+            n - 1 - q (for the inverse, of x).
+
+    Raises:
+        RequestError: `num_qubits` is not an integer from 1 to 4096.
+    """
+    count = check_whole("num_qubits", num_qubits, 1, QUBITS_MAX)
+    circuit = Circuit(count, name="QFT")
+    for target in reversed(range(count)):
+        circuit.h(target)
+        for control in reversed(range(target)):
+            circuit.cp(math.pi / (1 << (target - control)), control, target)
+    if swaps:
+        for low in range(count // 2):
+            circuit.swap(low, count - 1 - low)
+    if not inverse:
+        return circuit
+    undone = circuit.inverse()
+    undone.name = "inverse QFT"
+    return undone
+
+
+def run_qft(
+    num_qubits: int,
+    input_value: int = 0,
+    *,
+    inverse: bool = False,
+    shots: int = limits.SHOTS_DEFAULT,
+    seed: int | None = None,
+    **options: Unpack[RunOptions],
+) -> FourierTransform:
+    """Transform the basis state `input_value`; the result has amplitudes, probabilities and phases.
+
+    Args:
+        num_qubits: n; the result holds 2^n amplitudes.
+        input_value: from 0 to 2^n - 1.
+        inverse: the inverse transform.
+        shots: samples of all qubits; 0 for amplitudes only.
+        seed: the same seed gives the same counts.
+        options: precision, threads and backend, as for `qrealm.run`.
+
+    Raises:
+        RequestError: a value is out of range.
+        TooLargeError: the state does not fit in memory.
+    """
+    begun = perf_counter()
+    transform = qft_circuit(num_qubits, inverse=inverse)
+    value = check_whole("input_value", input_value, 0, (1 << num_qubits) - 1)
+    circuit = Circuit(num_qubits, name=transform.name)
+    ones = [qubit for qubit in range(num_qubits) if value >> qubit & 1]
+    circuit.x(ones).compose(transform)
+    result = run(circuit, shots, seed, return_statevector=True, **options)
+    state = result.statevector
+    if state is None:
+        raise InternalError("a run with return_statevector=True kept no state")
+    return FourierTransform(num_qubits, value, inverse, state, result.counts, circuit, perf_counter() - begun)
