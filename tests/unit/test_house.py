@@ -225,7 +225,9 @@ def test_functions_and_classes_stay_small(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
-            if (lines := node.end_lineno - node.lineno + 1) > FUNCTION_LINES_MAX:
+            # A function with many options has long words about them and may still be short.
+            told = (ast.get_docstring(node, clean=False) or "").count("\n")
+            if (lines := node.end_lineno - node.lineno + 1 - told) > FUNCTION_LINES_MAX:
                 too_long.append(f"{node.name}: {lines} lines")
         elif isinstance(node, ast.ClassDef):
             methods = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]

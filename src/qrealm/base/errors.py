@@ -22,7 +22,8 @@
     │   ├── ResourceError       QR200   the machine has too little of something
     │   │   └── TooLargeError       QR201   more memory needed than there is
     │   ├── RequestError        QR300   a run was asked for with an impossible option (also a ValueError)
-    │   │   └── UnknownBackendError QR301   no backend of this name
+    │   │   ├── UnknownBackendError QR301   no backend of this name
+    │   │   └── BackendRefusalError QR302   the backend cannot run this circuit; the hint names those that can
     │   └── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
     ├── RunError                QR310   a run failed for a reason outside the caller's program
     ├── CancelledRunError       QR311   whoever asked for the run cancelled it
@@ -258,6 +259,12 @@ class UnknownBackendError(RequestError):
     """No backend of this name is installed."""
 
     code = "QR301"
+
+
+class BackendRefusalError(RequestError):
+    """A backend cannot run this circuit: a gate that it does not know, noise, too many qubits."""
+
+    code = "QR302"
 
 
 class RunError(QrealmError):

@@ -74,6 +74,24 @@ class PauliSum:
     def __len__(self) -> int:
         return len(self._terms)
 
+    def strings(self) -> tuple[tuple[int, int, float], ...]:
+        """(x mask, z mask, coefficient) of each term, as integers of any size; Y where both masks are set.
+
+        Raises:
+            ObservableError: a coefficient is not real.
+        """
+        if not self.is_hermitian:
+            raise ObservableError(
+                f"the observable {self} is not Hermitian; the rule is real coefficients",
+                hint="take the real and the imaginary part one after the other",
+            )
+        return tuple((x, z, value.real) for (x, z), value in self._terms.items())
+
+    @classmethod
+    def from_strings(cls, strings: Iterable[tuple[int, int, float]]) -> PauliSum:
+        """The sum of such terms."""
+        return _from_terms([((x, z), complex(value)) for x, z, value in strings])
+
     def masks(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]]:
         """The terms for the kernel: x masks, z masks (bit q for qubit q; Y where both are set), coefficients.
 
@@ -87,16 +105,11 @@ class PauliSum:
             raise ObservableError(
                 f"the observable acts on qubit {self.num_qubits - 1}; the rule is 0 to {MASK_QUBITS_MAX - 1}"
             )
-        if not self.is_hermitian:
-            raise ObservableError(
-                f"the observable {self} is not Hermitian; the rule is real coefficients",
-                hint="take the real and the imaginary part one after the other",
-            )
-        keys = list(self._terms)
+        strings = self.strings()
         return (
-            np.array([x for x, _ in keys], dtype=np.uint64),
-            np.array([z for _, z in keys], dtype=np.uint64),
-            np.array([v.real for v in self._terms.values()], dtype=np.float64),
+            np.array([x for x, _, _ in strings], dtype=np.uint64),
+            np.array([z for _, z, _ in strings], dtype=np.uint64),
+            np.array([value for _, _, value in strings], dtype=np.float64),
         )
 
     def __eq__(self, other: object) -> bool:

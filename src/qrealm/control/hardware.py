@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from qrealm.base import machine
 from qrealm.base.machine import Gpu
-from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded
+from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package
+from qrealm.simulate.backends.protocol import is_steered
 from qrealm.simulate.plan.choose import qubits_max
 
 
@@ -19,13 +20,18 @@ class BackendInfo:
         name: what `backend=` takes.
         summary: one line for people.
         qubits_max: largest fully entangled circuit by precision, from the memory available now.
-        instruction_sets: vector instruction sets that its compiled part uses here, best first.
+        instruction_sets: vector instruction sets that its compiled part uses here, best first; empty where it
+            tells none.
+        missing: the package that it needs and this Python lacks; empty when it can run.
+        extra: the extra of qrealm that brings the package.
     """
 
     name: str
     summary: str
     qubits_max: Mapping[str, int]
     instruction_sets: tuple[str, ...]
+    missing: str = ""
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +86,8 @@ def _backend(name: QuantumBackend, memory_available_bytes: int) -> BackendInfo:
     largest = {
         precision.value: qubits_max(precision, card, memory_available_bytes) for precision in card.precisions
     }
-    return BackendInfo(name.value, card.summary, largest, loaded(name).instruction_sets())
+    if missing_package(card):
+        return BackendInfo(name.value, card.summary, largest, (), missing_package(card), card.extra)
+    backend = loaded(name)
+    sets = backend.instruction_sets() if is_steered(backend) else ()
+    return BackendInfo(name.value, card.summary, largest, sets)

@@ -24,7 +24,7 @@ from qrealm.base import cancel, limits
 from qrealm.base.errors import InternalError, RequestError
 from qrealm.circuits import Circuit
 from qrealm.circuits.types import Conditional, Initialize, Measurement, Reset, Segment, UnitarySegment
-from qrealm.simulate.backends.protocol import Backend, Program, State
+from qrealm.simulate.backends.protocol import Program, State, SteeredBackend
 from qrealm.simulate.plan.types import Plan
 
 JOINT_QUBITS_MAX = 12
@@ -92,7 +92,12 @@ class BranchWalk:
     """
 
     def __init__(
-        self, circuit: Circuit, backend: Backend, plan: Plan, shots: int, generator: np.random.Generator
+        self,
+        circuit: Circuit,
+        backend: SteeredBackend,
+        plan: Plan,
+        shots: int,
+        generator: np.random.Generator,
     ) -> None:
         self._segments = circuit.segments()
         self._num_qubits = circuit.num_qubits

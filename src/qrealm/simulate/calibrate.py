@@ -12,7 +12,7 @@ from qrealm.base import cache_folder, limits, machine
 from qrealm.base.version import installed_version
 from qrealm.circuits import Circuit
 from qrealm.circuits.pack import PackedCircuit
-from qrealm.simulate.backends.protocol import Backend
+from qrealm.simulate.backends.protocol import SteeredBackend
 from qrealm.simulate.layered import layered_circuit
 from qrealm.simulate.plan.types import Precision, Rates
 
@@ -25,7 +25,7 @@ _FORMAT = 1
 _kept: dict[tuple[str, Precision, int], Rates] = {}
 
 
-def rates(backend: Backend, precision: Precision, threads: int) -> Rates:
+def rates(backend: SteeredBackend, precision: Precision, threads: int) -> Rates:
     """This machine's rates, measured at first use in about half a second, then kept in the cache folder."""
     key = (backend.card.name, precision, threads)
     if key not in _kept:
@@ -40,7 +40,7 @@ def rates(backend: Backend, precision: Precision, threads: int) -> Rates:
 
 
 def measure(
-    backend: Backend, precision: Precision, threads: int, clock: Callable[[], float] = perf_counter
+    backend: SteeredBackend, precision: Precision, threads: int, clock: Callable[[], float] = perf_counter
 ) -> Rates:
     """Measure the rates.
 
@@ -67,7 +67,7 @@ def measure(
 
 
 def _large_rates(
-    backend: Backend,
+    backend: SteeredBackend,
     thin: PackedCircuit,
     thick: PackedCircuit,
     precision: Precision,
@@ -97,7 +97,7 @@ def _large_rates(
 
 
 def _best(
-    backend: Backend,
+    backend: SteeredBackend,
     packed: PackedCircuit,
     precision: Precision,
     threads: int,

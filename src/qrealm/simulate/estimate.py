@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrealm.base import limits
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, read
 from qrealm.circuits.operations import BARRIER
 from qrealm.circuits.types import Conditional, Segment, UnitarySegment
-from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
-from qrealm.simulate.backends.protocol import Backend
+from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named, loaded
+from qrealm.simulate.backends.protocol import SteeredBackend, is_steered
 from qrealm.simulate.calibrate import rates
+from qrealm.simulate.decide import check_named, choose_backend, machine_rates, supports
 from qrealm.simulate.execute import packed_or_none, shape_of_branches
-from qrealm.simulate.plan.choose import fits, plan_unchecked, qubits_max
-from qrealm.simulate.plan.types import CircuitShape, Estimate, Plan, Precision, Request, Work
-from qrealm.simulate.request import check_precision, check_shots, check_threads
+from qrealm.simulate.plan.choose import fits, plan_unchecked, qubits_max, threads_for
+from qrealm.simulate.plan.traits import traits
+from qrealm.simulate.plan.types import (
+    BackendCard,
+    CircuitShape,
+    Estimate,
+    Plan,
+    Precision,
+    Request,
+    Traits,
+    Work,
+)
+from qrealm.simulate.request import Observables, RunRequest, check_shots, make_request
+
+if TYPE_CHECKING:
+    from qrealm.circuits.noise import NoiseModel
 
 
 def estimate(
@@ -26,7 +40,9 @@ def estimate(
     *,
     shots: int = limits.SHOTS_DEFAULT,
     return_statevector: bool = False,
+    observables: Observables | None = None,
     backend: str | QuantumBackend | None = None,
+    noise: NoiseModel | None = None,
 ) -> Estimate:
     """Memory and time of a run, and whether it fits; nothing of the state is allocated.
 
@@ -35,25 +51,80 @@ def estimate(
 
     Args:
         circuit: a `Circuit`, or anything that `qrealm.read` takes.
-        precision, threads, shots, return_statevector, backend: as for `run`.
+        precision, threads, shots, return_statevector, observables, backend, noise: as for `run`.
 
     Raises:
+        BackendRefusalError: the named backend cannot run it.
         QubitError: more qubits than the backend can number.
         RequestError, ReadError, CircuitError: as `run`.
     """
     if not isinstance(circuit, Circuit):
         circuit = read(circuit)
-    engine = loaded(backend_named(backend))
+    if noise is not None:
+        circuit = noise.apply(circuit)
     number = check_shots(shots)
-    request = Request(
-        number, check_precision(precision), check_threads(threads), return_statevector, return_statevector
+    request = make_request(
+        circuit.num_qubits,
+        shots=number,
+        seed=0,
+        precision=precision,
+        threads=threads,
+        return_statevector=return_statevector,
+        observables=observables,
+        amplitudes=None,
+        sampled=False,
+        bit_order="little",
+        backend=backend_named(backend),
     )
+    facts = traits(circuit, supports(request))
+    name = request.backend
+    choice = choose_backend(facts, request) if name is QuantumBackend.AUTO else None
+    if choice is not None:
+        name = QuantumBackend(choice.name)
+    elif name is QuantumBackend.AUTO:
+        name = QuantumBackend.STATEVECTOR
+    check_named(BACKENDS[name].card, facts, request)
+    engine = loaded(name)
+    if is_steered(engine):
+        found = _of_steered(circuit, request.planning, engine)
+    else:
+        found = _of_card(circuit, request, facts, engine.card)
+    told = (choice.why,) if choice is not None else ()
+    considered = choice.considered if choice is not None else ()
+    return replace(found, reasons=told + found.reasons, considered=considered)
+
+
+def _of_card(circuit: Circuit, request: RunRequest, facts: Traits, card: BackendCard) -> Estimate:
+    """What a backend's card tells."""
+    available = memory_available_bytes()
+    planning = request.planning
+    precision = planning.precision or card.precisions[-1]
+    cost = card.cost(facts, request.wants, machine_rates(request))
+    return Estimate(
+        card.name,
+        precision,
+        threads_for(circuit.num_qubits, planning.threads, cores_default()),
+        circuit.num_qubits,
+        _gates(circuit),
+        circuit.depth(),
+        cost.memory_bytes,
+        available,
+        fits(cost.memory_bytes, available),
+        cost.seconds,
+        qubits_max(precision, card, available),
+        (f"an error of about {cost.error:.1g} is expected",) if cost.error else (),
+    )
+
+
+def _of_steered(circuit: Circuit, request: Request, engine: SteeredBackend) -> Estimate:
+    """What a compiled program tells."""
     available = memory_available_bytes()
     shape = _shape(circuit, request, engine)
     plan = plan_unchecked(
         shape, request, engine.card, cores=cores_default(), memory_available_bytes=available
     )
-    work, branches = _work(circuit, plan, number, engine)
+    work, branches = _work(circuit, plan, request.shots, engine)
+    assert engine.card.seconds is not None  # steered backends tell their work
     seconds = engine.card.seconds(work, rates(engine, plan.precision, plan.threads))
     reasons = plan.reasons
     if not work.stages and plan.state_bytes > limits.MEMORY_UNCHECKED_BYTES:
@@ -62,13 +133,12 @@ def estimate(
         reasons += (
             f"the time is an upper bound: at most {branches} outcomes of the measurements half-way are run",
         )
-    gates = sum(op is not BARRIER for op, _, _ in circuit)
     return Estimate(
         engine.card.name,
         plan.precision,
         plan.threads,
         circuit.num_qubits,
-        gates,
+        _gates(circuit),
         circuit.depth(),
         plan.memory_bytes,
         available,
@@ -79,7 +149,11 @@ def estimate(
     )
 
 
-def _shape(circuit: Circuit, request: Request, engine: Backend) -> CircuitShape:
+def _gates(circuit: Circuit) -> int:
+    return sum(op is not BARRIER for op, _, _ in circuit)
+
+
+def _shape(circuit: Circuit, request: Request, engine: SteeredBackend) -> CircuitShape:
     packed = packed_or_none(circuit)
     if packed is None:
         return shape_of_branches(circuit)
@@ -90,7 +164,7 @@ def _shape(circuit: Circuit, request: Request, engine: Backend) -> CircuitShape:
     return CircuitShape(circuit.num_qubits, amplitudes, 0, 0)
 
 
-def _work(circuit: Circuit, plan: Plan, shots: int, engine: Backend) -> tuple[Work, int]:
+def _work(circuit: Circuit, plan: Plan, shots: int, engine: SteeredBackend) -> tuple[Work, int]:
     """(work of the whole run, branches it may take)."""
     packed = packed_or_none(circuit)
     if packed is not None:

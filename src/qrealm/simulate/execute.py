@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from time import perf_counter
-from typing import NamedTuple
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,38 +14,60 @@ from qrealm.base import limits
 from qrealm.base.errors import NotUnitaryError, RequestError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit
-from qrealm.circuits.operations import MEASURE
+from qrealm.circuits.operations import MEASURE, READOUT
 from qrealm.circuits.pack import PackedCircuit
+from qrealm.circuits.segments import split_readout
 from qrealm.circuits.types import Measurement
 from qrealm.simulate import bits
-from qrealm.simulate.backends.protocol import Backend, Program, State
+from qrealm.simulate.backends.protocol import (
+    Backend,
+    Found,
+    Program,
+    State,
+    SteeredBackend,
+    WholeBackend,
+    is_steered,
+)
 from qrealm.simulate.bits import BitLayout, Outcomes
 from qrealm.simulate.branching import BranchWalk, Leaf, branch_points, measures, prepares
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
+from qrealm.simulate.misread import misread
 from qrealm.simulate.observables import exact_values, sampled_values
 from qrealm.simulate.plan.choose import choose, too_many_qubits
-from qrealm.simulate.plan.types import CircuitShape, Plan, Precision, Request
+from qrealm.simulate.plan.types import Choice, CircuitShape, Plan, Precision, Request
 from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import Provenance, Result
 
 _NO_OUTCOMES = np.zeros(0, dtype=np.uint64)
-_NO_AMPLITUDES: Mapping[int, complex] = {}
 _NO_DRAWS = np.zeros(0, dtype=np.int64)
 _UNCHECKED_QUBITS = (limits.MEMORY_UNCHECKED_BYTES // Precision.DOUBLE.amplitude_bytes).bit_length() - 1
 _WORD_BITS = 64
 
 
-def execute(circuit: Circuit, request: RunRequest, backend: Backend) -> Result:
+def execute(
+    circuit: Circuit,
+    request: RunRequest,
+    backend: Backend,
+    choice: Choice | None = None,
+    warnings: tuple[str, ...] = (),
+) -> Result:
     """Run one circuit whose parameters are all bound.
+
+    Args:
+        choice: how AUTO came to this backend, for the result's metadata.
+        warnings: what happened on the way to it.
 
     Raises:
         TooLargeError, RequestError, QubitError, ParameterError: see `run`.
     """
     started = perf_counter()
-    packed = packed_or_none(circuit)
-    if packed is not None:
-        return execute_packed(circuit, packed, request, backend, started)
-    return _execute_branches(circuit, request, backend, started)
+    if not is_steered(backend):
+        found = cast(WholeBackend, backend).run(circuit, request)
+    elif (packed := packed_or_none(circuit)) is not None:
+        found = _found_packed(circuit, packed, request, backend)
+    else:
+        found = _execute_branches(circuit, request, backend)
+    return _finished(circuit, request, found, started, choice, warnings)
 
 
 def packed_or_none(circuit: Circuit) -> PackedCircuit | None:
@@ -54,25 +76,50 @@ def packed_or_none(circuit: Circuit) -> PackedCircuit | None:
         return None
     try:
         return circuit.packed()
-    except NotUnitaryError:  # a preparation too wide for one matrix
+    except NotUnitaryError:  # a preparation too wide for one matrix, or noise
         return None
 
 
 def execute_packed(
-    circuit: Circuit, packed: PackedCircuit, request: RunRequest, backend: Backend, started: float
+    circuit: Circuit,
+    packed: PackedCircuit,
+    request: RunRequest,
+    backend: SteeredBackend,
+    started: float,
 ) -> Result:
     """Run gates followed by measurements; `circuit` tells only where the measurements go."""
-    layout = layout_of(circuit)
+    return _finished(circuit, request, _found_packed(circuit, packed, request, backend), started)
+
+
+def _found_packed(
+    circuit: Circuit, packed: PackedCircuit, request: RunRequest, backend: SteeredBackend
+) -> Found:
     find = _from_state if request.planning.exact else _from_counts
-    found = find(packed, layout, request, backend)
+    return find(packed, layout_of(circuit), request, backend)
+
+
+def _finished(
+    circuit: Circuit,
+    request: RunRequest,
+    found: Found,
+    started: float,
+    choice: Choice | None = None,
+    warnings: tuple[str, ...] = (),
+) -> Result:
+    """The result of what a backend found, the detector's errors in it."""
+    outcomes, draws = found.outcomes, found.draws
+    if len(draws) and circuit.num_clbits and any(op is READOUT for op, _, _ in circuit):
+        _, errors = split_readout(circuit.instructions)
+        outcomes, draws = misread(outcomes, draws, errors, found.layout.num_bits, request.seed)
     return Result(
-        num_qubits=packed.num_qubits,
+        num_qubits=circuit.num_qubits,
         shots=request.planning.shots,
-        layout=layout,
+        layout=found.layout,
         bit_order=request.bit_order,
-        outcomes=found.outcomes,
-        draws=found.draws,
+        outcomes=outcomes,
+        draws=draws,
         statevector=found.statevector,
+        density_matrix=found.density_matrix,
         amplitudes=found.amplitudes,
         values=found.values,
         errors=found.errors,
@@ -81,27 +128,20 @@ def execute_packed(
             request.seed,
             request.seed_was_given,
             perf_counter() - started,
-            packed,
-            "",
-            backend,
-            0,
+            found.packed,
+            "" if found.packed is not None else circuit.digest,
+            found.backend,
+            found.branches,
+            found.details,
+            warnings + found.warnings,
+            choice,
         ),
     )
 
 
-class _Found(NamedTuple):
-    """What a run of gates and then measurements found; names as in `Result`."""
-
-    plan: Plan
-    outcomes: Outcomes
-    draws: NDArray[np.int64]
-    values: Mapping[str, float]
-    errors: Mapping[str, float]
-    amplitudes: Mapping[int, complex] = _NO_AMPLITUDES
-    statevector: NDArray[np.complex128] | NDArray[np.complex64] | None = None
-
-
-def _from_counts(packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: Backend) -> _Found:
+def _from_counts(
+    packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: SteeredBackend
+) -> Found:
     """Gates, then samples only: the backend need not keep the state."""
     planning = request.planning
     plan, program, reserved = plan_counts(packed, planning, backend)
@@ -115,11 +155,11 @@ def _from_counts(packed: PackedCircuit, layout: BitLayout, request: RunRequest, 
             values, errors = sampled_values(
                 packed, request.observables, backend, plan, planning.shots, request.seed
             )
-    return _Found(plan, outcomes, draws, values, errors)
+    return Found(plan, layout, outcomes, draws, values, errors, packed=packed, backend=backend)
 
 
 def plan_counts(
-    packed: PackedCircuit, planning: Request, backend: Backend
+    packed: PackedCircuit, planning: Request, backend: SteeredBackend
 ) -> tuple[Plan, Program, Reservation]:
     """Plan and compile a run of which only counts are wanted, and reserve its memory.
 
@@ -148,7 +188,7 @@ def plan_counts(
     return plan, program, reserved
 
 
-def plan_state(shape: CircuitShape, planning: Request, backend: Backend) -> tuple[Plan, Reservation]:
+def plan_state(shape: CircuitShape, planning: Request, backend: SteeredBackend) -> tuple[Plan, Reservation]:
     """Plan a run that holds the whole state, and reserve its memory.
 
     Raises:
@@ -166,7 +206,7 @@ def plan_state(shape: CircuitShape, planning: Request, backend: Backend) -> tupl
     return _plan_large(shape, planning, backend)
 
 
-def _plan_large(shape: CircuitShape, planning: Request, backend: Backend) -> tuple[Plan, Reservation]:
+def _plan_large(shape: CircuitShape, planning: Request, backend: SteeredBackend) -> tuple[Plan, Reservation]:
     """Plan with what the machine has, and wait until other runs leave enough of it."""
     cores = cores_default()
     return LEDGER.reserve(
@@ -233,7 +273,9 @@ def _registers(circuit: Circuit) -> tuple[tuple[str, int], ...]:
 # ---- with a state --------------------------------------------------------------------------------
 
 
-def _from_state(packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: Backend) -> _Found:
+def _from_state(
+    packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: SteeredBackend
+) -> Found:
     """Gates, then whatever is asked of the state."""
     num_qubits, planning = packed.num_qubits, request.planning
     plan, reserved = plan_state(CircuitShape(num_qubits, 1 << num_qubits, 0, 0), planning, backend)
@@ -259,7 +301,9 @@ def _from_state(packed: PackedCircuit, layout: BitLayout, request: RunRequest, b
         else:
             values = exact_values(state, request.observables, plan.threads)
             del state
-    return _Found(plan, outcomes, draws, values, errors, amplitudes, array)
+    return Found(
+        plan, layout, outcomes, draws, values, errors, amplitudes, array, packed=packed, backend=backend
+    )
 
 
 def _chosen_amplitudes(state: State, indices: Sequence[int]) -> dict[int, complex]:
@@ -280,7 +324,7 @@ def shape_of_branches(circuit: Circuit) -> CircuitShape:
     )
 
 
-def _execute_branches(circuit: Circuit, request: RunRequest, backend: Backend, started: float) -> Result:
+def _execute_branches(circuit: Circuit, request: RunRequest, backend: SteeredBackend) -> Found:
     planning = request.planning
     if request.sampled:
         raise RequestError(
@@ -298,27 +342,16 @@ def _execute_branches(circuit: Circuit, request: RunRequest, backend: Backend, s
         walk.walk(gathered.visit)
     outcomes, draws = bits.merge(gathered.outcomes, gathered.draws)
     values, errors = gathered.averages()
-    return Result(
-        num_qubits=circuit.num_qubits,
-        shots=planning.shots,
-        layout=layout,
-        bit_order=request.bit_order,
-        outcomes=outcomes,
-        draws=draws,
-        statevector=gathered.array,
-        amplitudes=gathered.amplitudes,
-        values=values,
-        errors=errors,
-        provenance=Provenance(
-            plan,
-            request.seed,
-            request.seed_was_given,
-            perf_counter() - started,
-            None,
-            circuit.digest,
-            None,
-            walk.leaves,
-        ),
+    return Found(
+        plan,
+        layout,
+        outcomes,
+        draws,
+        values,
+        errors,
+        gathered.amplitudes,
+        gathered.array,
+        branches=walk.leaves,
     )
 
 

@@ -15,7 +15,7 @@ from qrealm.base import limits
 from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, PackedTemplate, Parameter, PauliSum, read
-from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
+from qrealm.simulate.backends import QuantumBackend, backend_named, steered
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, refusal_told
 from qrealm.simulate.observables import parse_observables
 from qrealm.simulate.plan.choose import choose
@@ -93,7 +93,7 @@ def gradient(
     slots = np.asarray(template.slots, dtype=np.intp)
     wanted[slots] = jacobian.any(axis=1)
 
-    engine = loaded(backend_named(backend))
+    engine = steered(backend_named(backend), "gradient")
     arrays = 2  # psi and lambda
     small = arrays * (16 << circuit.num_qubits) <= limits.MEMORY_UNCHECKED_BYTES
     shape = CircuitShape(circuit.num_qubits, 1 << circuit.num_qubits, 0, arrays - 1)

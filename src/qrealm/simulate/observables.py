@@ -15,7 +15,7 @@ from qrealm.base.errors import ObservableError, RequestError
 from qrealm.circuits import PauliSum
 from qrealm.circuits.kernel_ops import OpCode
 from qrealm.circuits.pack import PackedCircuit
-from qrealm.simulate.backends.protocol import Backend, State
+from qrealm.simulate.backends.protocol import State, SteeredBackend
 from qrealm.simulate.plan.types import Plan
 
 Named = tuple[tuple[str, PauliSum], ...]
@@ -138,7 +138,7 @@ def measured_bases(observables: Named) -> tuple[list[MeasuredBasis], list[float]
 
 
 def sampled_values(
-    packed: PackedCircuit, observables: Named, backend: Backend, plan: Plan, shots: int, seed: int
+    packed: PackedCircuit, observables: Named, backend: SteeredBackend, plan: Plan, shots: int, seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """(estimate, standard error) of each observable, from `shots` samples in every basis that is needed.
 

@@ -14,7 +14,7 @@ from qrealm.simulate import bits
 from qrealm.simulate.backends import QuantumBackend
 from qrealm.simulate.bits import BitOrder
 from qrealm.simulate.observables import parse_observables
-from qrealm.simulate.plan.types import Precision, Request
+from qrealm.simulate.plan.types import Precision, Request, Wants
 
 Observables = PauliSum | str | Sequence[PauliSum | str] | Mapping[str, PauliSum | str]
 
@@ -24,6 +24,9 @@ _PRECISIONS: dict[object, Precision | None] = {
     "single": Precision.SINGLE,
     "double": Precision.DOUBLE,
 }
+ACCURACY_DEFAULT = 1e-6
+"""As much as single precision loses anyway."""
+
 _SEED_LIMIT = 1 << 64
 _THREADS_MAX = 4096
 
@@ -41,6 +44,9 @@ class RunRequest:
         amplitudes: basis indices whose amplitudes are wanted.
         sampled: whether observables are sampled instead of computed exactly.
         backend: where to run.
+        density_matrix: whether the mixed state is wanted.
+        accuracy: largest share of the state's weight that an approximation may throw away.
+        options: the backend's own, an instance of its card's `options`; None for its defaults.
     """
 
     planning: Request
@@ -51,6 +57,24 @@ class RunRequest:
     amplitudes: tuple[int, ...]
     sampled: bool
     backend: QuantumBackend
+    density_matrix: bool = False
+    accuracy: float = ACCURACY_DEFAULT
+    options: object = None
+
+    @property
+    def wants(self) -> Wants:
+        """What cards must know of it."""
+        planning = self.planning
+        return Wants(
+            planning.shots,
+            planning.precision,
+            planning.state_copy,
+            self.density_matrix,
+            len(self.amplitudes),
+            sum(len(observable) for _, observable in self.observables),
+            self.sampled,
+            self.accuracy,
+        )
 
 
 def check_shots(shots: int) -> int:
@@ -103,6 +127,20 @@ def check_precision(precision: str | Precision | None) -> Precision | None:
         ) from None
 
 
+def check_accuracy(accuracy: float) -> float:
+    """The largest error of an approximation, from 0 to 1. Raises RequestError."""
+    try:
+        number = float(accuracy)
+    except (TypeError, ValueError):
+        raise RequestError(f"accuracy is {accuracy!r:.60}; it must be a number") from None
+    if not 0 <= number < 1:
+        raise RequestError(
+            f"accuracy is {number:g}; it must be from 0 to 1: the share of the state's weight that an "
+            "approximation may throw away"
+        )
+    return number
+
+
 def make_request(
     num_qubits: int,
     *,
@@ -116,6 +154,9 @@ def make_request(
     sampled: bool,
     bit_order: str,
     backend: QuantumBackend,
+    return_density_matrix: bool = False,
+    accuracy: float = ACCURACY_DEFAULT,
+    options: object = None,
 ) -> RunRequest:
     """Check and gather the options of one run on a circuit of this many qubits.
 
@@ -134,14 +175,14 @@ def make_request(
         if amplitudes is not None
         else ()
     )
-    if not (number or return_statevector or wanted or indices):
+    if not (number or return_statevector or return_density_matrix or wanted or indices):
         raise RequestError(
             "shots=0 asks for nothing",
             hint="ask for shots, return_statevector=True, observables or amplitudes",
         )
     if sampled and not (wanted and number):
         raise RequestError("sampled=True needs observables and shots")
-    exact = bool(return_statevector or indices or (wanted and not sampled))
+    exact = bool(return_statevector or return_density_matrix or indices or (wanted and not sampled))
     return RunRequest(
         Request(number, check_precision(precision), check_threads(threads), exact, return_statevector),
         draw_seed() if seed is None else check_seed(seed),
@@ -151,4 +192,7 @@ def make_request(
         indices,
         sampled,
         backend,
+        return_density_matrix,
+        check_accuracy(accuracy),
+        options,
     )

@@ -21,10 +21,10 @@ from qrealm.base.version import installed_version
 from qrealm.circuits import PauliSum
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.simulate import bits
-from qrealm.simulate.backends.protocol import Backend
+from qrealm.simulate.backends.protocol import SteeredBackend
 from qrealm.simulate.bits import BitLayout, BitOrder, Outcomes
 from qrealm.simulate.observables import diagonal_masks, parse_observable
-from qrealm.simulate.plan.types import Plan
+from qrealm.simulate.plan.types import Choice, Plan
 
 _NO_VALUES: dict[str, float] = {}
 _NO_AMPLITUDES: dict[int, complex] = {}
@@ -51,6 +51,9 @@ class Provenance:
         backend: where `packed` was run, and can be compiled again to tell its plan; else None. The compiled
             program itself is not kept: it can be many times larger than the circuit.
         branches: outcomes of half-way measurements that were followed; 0 when there are none.
+        details: what the backend tells of the run.
+        warnings: what the user should know.
+        choice: how AUTO chose; None when the backend was named, or the circuit too small to ask.
     """
 
     plan: Plan
@@ -59,8 +62,11 @@ class Provenance:
     seconds: float
     packed: PackedCircuit | None
     circuit_digest: str
-    backend: Backend | None
+    backend: SteeredBackend | None
     branches: int
+    details: Mapping[str, object]
+    warnings: tuple[str, ...]
+    choice: Choice | None
 
 
 class Result:
@@ -74,6 +80,7 @@ class Result:
         "_amplitudes",
         "_bit_order",
         "_counts",
+        "_density_matrix",
         "_draws",
         "_errors",
         "_layout",
@@ -97,6 +104,7 @@ class Result:
         draws: NDArray[np.int64],
         provenance: Provenance,
         statevector: NDArray[np.complex128] | NDArray[np.complex64] | None = None,
+        density_matrix: NDArray[np.complex128] | NDArray[np.complex64] | None = None,
         amplitudes: Mapping[int, complex] = _NO_AMPLITUDES,
         values: Mapping[str, float] = _NO_VALUES,
         errors: Mapping[str, float] = _NO_VALUES,
@@ -108,9 +116,11 @@ class Result:
         self._outcomes = outcomes
         self._draws = draws
         self._provenance: Provenance | None = provenance
-        if statevector is not None:
-            statevector.flags.writeable = False
+        for array in (statevector, density_matrix):
+            if array is not None:
+                array.flags.writeable = False
         self._statevector = statevector
+        self._density_matrix = density_matrix
         self._amplitudes = amplitudes
         self._values = values
         self._errors = errors
@@ -234,6 +244,18 @@ class Result:
         """
         return self._statevector
 
+    @property
+    def density_matrix(self) -> NDArray[np.complex128] | NDArray[np.complex64] | None:
+        """The mixed state before the final measurements, shape (2^n, 2^n), entry [i, j] = <i|rho|j>;
+        read-only. None unless the run had ``return_density_matrix=True``."""
+        return self._density_matrix
+
+    @property
+    def truncation_error(self) -> float | None:
+        """What an approximation threw away, as a share of the state's weight; None for exact backends."""
+        found = self.metadata.get("truncation_error")
+        return None if found is None else float(found)
+
     def amplitudes(self, bitstrings: Iterable[str] | None = None) -> dict[str, complex]:
         """Amplitudes of chosen basis states of all qubits; those that the run was asked for when None.
 
@@ -278,7 +300,8 @@ class Result:
             ``shots``,
         ``bit_order``, ``num_qubits``, ``circuit_digest``, ``plan`` (the backend's account),
         ``plan_digest``, ``branches``, ``state_bytes``, ``memory_bytes``, ``seconds``, ``reasons``,
-        ``versions``.
+        ``considered`` (the backends that AUTO asked, with what they would have cost), ``warnings``,
+        ``versions``, and what the backend adds, such as ``truncation_error``.
         """
         made = self._provenance  # read first: another thread may be making the metadata
         if self._metadata is None:
@@ -350,8 +373,9 @@ class Result:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        if self._statevector is not None:
-            self._statevector.flags.writeable = False
+        for array in (self._statevector, self._density_matrix):
+            if array is not None:
+                array.flags.writeable = False
 
     # ---- inside ----------------------------------------------------------------------------------
 
@@ -405,9 +429,25 @@ class Result:
             "state_bytes": made.plan.state_bytes,
             "memory_bytes": made.plan.memory_bytes,
             "seconds": made.seconds,
-            "reasons": list(made.plan.reasons),
+            "reasons": [*([made.choice.why] if made.choice else []), *made.plan.reasons],
+            "considered": _told(made.choice),
+            "warnings": list(made.warnings),
             "versions": versions(),
+            **made.details,
         }
+
+
+def _told(choice: Choice | None) -> list[dict[str, Any]]:
+    """The backends that AUTO looked at, JSON-ready."""
+    return [
+        {
+            "backend": each.name,
+            "seconds": each.cost.seconds if each.cost else None,
+            "memory_bytes": each.cost.memory_bytes if each.cost else None,
+            "refused": each.refused,
+        }
+        for each in (choice.considered if choice else ())
+    ]
 
 
 def _plan_digest(plan: Plan, circuit_digest: str) -> str:

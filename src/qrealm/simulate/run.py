@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,27 @@ from numpy.typing import NDArray
 from qrealm.base import cancel, limits
 from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.circuits import Circuit, PackedTemplate, read
-from qrealm.simulate.backends import QuantumBackend, backend_named, loaded
+from qrealm.simulate.backends import QuantumBackend, backend_named, steered
 from qrealm.simulate.bits import BitOrder, check_bit_order
-from qrealm.simulate.execute import execute, execute_packed
+from qrealm.simulate.decide import carry_out
+from qrealm.simulate.execute import execute_packed
 from qrealm.simulate.memory import refusal_told
 from qrealm.simulate.plan.types import Precision
-from qrealm.simulate.request import Observables, RunRequest, check_seed, draw_seed, make_request
+from qrealm.simulate.request import (
+    ACCURACY_DEFAULT,
+    Observables,
+    RunRequest,
+    check_seed,
+    draw_seed,
+    make_request,
+)
 from qrealm.simulate.results import Result
+
+if TYPE_CHECKING:
+    from qrealm.circuits.noise import NoiseModel
+
+_PLAIN = (QuantumBackend.AUTO, QuantumBackend.STATEVECTOR)
+"""Backends for which a sweep packs its circuit once; the others get it bound."""
 
 Progress = Callable[[int, int], None]
 """Called with (done, all) after each step."""
@@ -41,6 +55,10 @@ def run(
     parameters: Mapping[Any, float] | Sequence[float] | None = None,
     bit_order: str = "little",
     backend: str | QuantumBackend | None = None,
+    noise: NoiseModel | None = None,
+    return_density_matrix: bool = False,
+    accuracy: float = ACCURACY_DEFAULT,
+    options: Any = None,
 ) -> Result:
     """Run a circuit and return what was asked for.
 
@@ -68,9 +86,17 @@ def run(
         parameters: values for the circuit's open parameters, by name or in order.
         bit_order: ``"little"``: qubit 0 rightmost in every bit string, as Qiskit prints them; ``"big"``:
             leftmost.
-        backend: ``"auto"`` or a name of `QuantumBackend`.
+        backend: ``"auto"`` or a name of `QuantumBackend`. Automatic asks every backend what the run would
+            take and picks the fastest that fits; `Result.metadata` says which, why, and what others would
+            have taken.
+        noise: rules that put noise into the circuit before it runs.
+        return_density_matrix: keep the mixed state before the final measurements.
+        accuracy: largest share of the state's weight that an approximate backend (MPS) may throw away for
+            automatic to choose it; `Result.truncation_error` tells what it did throw away.
+        options: the named backend's own options, such as ``MPSOptions(bond_max=64)``.
 
     Raises:
+        BackendRefusalError: the named backend cannot run this circuit; the message names the gate.
         TooLargeError: it does not fit in memory; nothing has been allocated.
         ResourceError: the operating system refused memory that the plan counted on.
         RequestError: an option is unknown, out of range or contradicts another.
@@ -82,6 +108,8 @@ def run(
         circuit = _bound(circuit, parameters)
     if initial_state is not None:
         circuit = _started(circuit, initial_state, check_bit_order(bit_order))
+    if noise is not None:
+        circuit = noise.apply(circuit)
     request = make_request(
         circuit.num_qubits,
         shots=shots,
@@ -94,8 +122,11 @@ def run(
         sampled=sampled,
         bit_order=bit_order,
         backend=backend_named(backend),
+        return_density_matrix=return_density_matrix,
+        accuracy=accuracy,
+        options=options,
     )
-    return execute(circuit, request, loaded(request.backend))
+    return carry_out(circuit, request)
 
 
 @refusal_told
@@ -161,16 +192,16 @@ def _run_all(
     circuit: Circuit, rows: Sequence[Any], first: RunRequest, progress: Progress | None
 ) -> list[Result]:
     """A sweep whose request is checked."""
-    engine = loaded(first.backend)
-    template = _template_or_none(circuit)
+    template = _template_or_none(circuit) if first.backend in _PLAIN else None
+    engine = steered(first.backend, "sweep") if template is not None else None
     params = _evaluated(template, rows) if template is not None and rows else None
     seeds = np.random.SeedSequence(first.seed).generate_state(max(1, len(rows)), np.uint64).tolist()
     results: list[Result] = []
     for index, row in enumerate(rows):
         cancel.check()
         request = replace(first, seed=seeds[index])
-        if template is None or params is None:
-            results.append(execute(_bound(circuit, row), request, engine))
+        if template is None or params is None or engine is None:
+            results.append(carry_out(_bound(circuit, row), request))
         else:
             packed = template.with_params(params[index])
             results.append(execute_packed(circuit, packed, request, engine, perf_counter()))

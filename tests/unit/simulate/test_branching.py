@@ -141,7 +141,7 @@ def test_counts_do_not_depend_on_how_many_copies_are_kept(seed, copies, monkeypa
 
 def test_no_more_states_live_than_the_plan_says():
     circuit = random_dynamic_circuit(np.random.default_rng(8), 4, 30).measure_all()
-    backend = loaded(QuantumBackend.AUTO)
+    backend = loaded(QuantumBackend.STATEVECTOR)
     plan, _ = plan_state(shape_of_branches(circuit), Request(1000, None, 1, False, False), backend)
     plan = replace(plan, branch_copies=2)
     alive = _CountingBackend(backend)
@@ -303,7 +303,7 @@ def test_a_prepared_state_beside_a_used_qubit():
 
 def test_leaves_tell_their_share():
     circuit = qrealm.Circuit(1, 1).ry(1.0, 0).measure(0, 0).x(0)
-    backend = loaded(QuantumBackend.AUTO)
+    backend = loaded(QuantumBackend.STATEVECTOR)
     plan, _ = plan_state(shape_of_branches(circuit), Request(0, None, 1, True, False), backend)
     leaves: list[Leaf] = []
     BranchWalk(circuit, backend, plan, 0, np.random.default_rng(1)).walk(leaves.append)

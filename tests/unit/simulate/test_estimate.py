@@ -70,7 +70,7 @@ def test_a_circuit_that_branches_gets_an_upper_bound():
 
 
 def test_rates_are_measured_once_and_kept(monkeypatch):
-    backend = loaded(QuantumBackend.AUTO)
+    backend = loaded(QuantumBackend.STATEVECTOR)
     calls = []
     monkeypatch.setattr(calibrate, "measure", lambda *args: calls.append(args) or RATES)
     assert calibrate.rates(backend, Precision.SINGLE, 1) == RATES
@@ -83,7 +83,7 @@ def test_rates_are_measured_once_and_kept(monkeypatch):
 
 
 def test_a_damaged_file_is_measured_again(monkeypatch, tmp_path):
-    backend = loaded(QuantumBackend.AUTO)
+    backend = loaded(QuantumBackend.STATEVECTOR)
     monkeypatch.setattr(calibrate, "measure", lambda *_: RATES)
     calibrate.rates(backend, Precision.SINGLE, 1)
     (file,) = (tmp_path / "cache").iterdir()
@@ -110,7 +110,7 @@ def test_a_missing_rate_survives_the_file():
 class _Recorded:
     """A backend whose runs take exactly what a cost model says: the measurement must find the model again."""
 
-    card = loaded(QuantumBackend.AUTO).card
+    card = loaded(QuantumBackend.STATEVECTOR).card
 
     def __init__(self, rates: Rates) -> None:
         self.rates = rates

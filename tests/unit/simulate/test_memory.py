@@ -147,7 +147,7 @@ def test_a_result_does_not_keep_the_compiled_program(monkeypatch):
         result = qrealm.run(circuit, 10, seed=1, **asked)
         gc.collect()
         assert not alive
-        program = loaded(QuantumBackend.AUTO).compile(
+        program = loaded(QuantumBackend.STATEVECTOR).compile(
             circuit.packed(), Precision(result.metadata["precision"])
         )
         assert result.metadata["plan"] == program.describe()
@@ -188,7 +188,7 @@ def test_memory_that_the_system_refuses_is_an_error_of_qrealm(step):
         from qrealm.simulate.backends import QuantumBackend, loaded
         from qrealm.simulate.plan.types import Precision
 
-        backend = loaded(QuantumBackend.AUTO)
+        backend = loaded(QuantumBackend.STATEVECTOR)
         circuit = qrealm.Circuit(24)
         for qubit in range(24):
             circuit.ry(0.1, qubit).cx(qubit, (qubit + 1) % 24)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_the_card_has_the_last_word():
         choose(shape(63), request(), CARD, cores=1, memory_available_bytes=None)
     with pytest.raises(QubitError, match="at least one qubit"):
         choose(shape(0), request(), CARD, cores=1, memory_available_bytes=None)
-    narrow = type(CARD)("narrow", "", 10, (Precision.SINGLE,), 0, CARD.seconds)
+    narrow = replace(CARD, name="narrow", qubits_max=10, precisions=(Precision.SINGLE,))
     with pytest.raises(RequestError, match="no double precision"):
         choose(shape(3), request(Precision.DOUBLE), narrow, cores=1, memory_available_bytes=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,8 +11,8 @@ from functools import cache, partial
 from types import ModuleType
 from typing import cast
 
-from qrealm.base.errors import RunError, UnknownBackendError
-from qrealm.simulate.backends.protocol import Backend
+from qrealm.base.errors import MissingExtraError, RequestError, RunError, UnknownBackendError
+from qrealm.simulate.backends.protocol import Backend, SteeredBackend, is_steered
 from qrealm.simulate.backends.statevector.card import CARD as STATEVECTOR_CARD
 from qrealm.simulate.plan.types import BackendCard
 
@@ -35,6 +36,10 @@ def _load(name: str) -> Backend:
     try:
         module: ModuleType = importlib.import_module(f"qrealm.simulate.backends.{name}.run")
     except ImportError as problem:
+        card = BACKENDS[QuantumBackend(name)].card
+        package = missing_package(card)
+        if package:
+            raise MissingExtraError(f"the {name} backend", package=package, extra=card.extra) from problem
         raise RunError(
             f"the compiled part of the {name} backend cannot be loaded: {problem}",
             hint="install qrealm again with `pip install .`, which compiles it",
@@ -43,29 +48,51 @@ def _load(name: str) -> Backend:
 
 
 BACKENDS: dict[QuantumBackend, BackendRow] = {
-    QuantumBackend.STATEVECTOR: BackendRow(STATEVECTOR_CARD, partial(_load, "statevector")),
+    QuantumBackend(card.name): BackendRow(card, partial(_load, card.name)) for card in (STATEVECTOR_CARD,)
 }
 
 
 def backend_named(name: str | None) -> QuantumBackend:
-    """The member of this name, AUTO for None. Raises UnknownBackendError."""
+    """The member of this name, in any case, AUTO for None. Raises UnknownBackendError."""
     if name is None:
         return QuantumBackend.AUTO
     try:
-        return QuantumBackend(name)
-    except ValueError:
+        return QuantumBackend(name.lower())
+    except (ValueError, AttributeError):
         raise UnknownBackendError(
             f"no backend is named {name!r:.60}",
             hint="use one of: " + ", ".join(each.value for each in QuantumBackend),
         ) from None
 
 
+def missing_package(card: BackendCard) -> str:
+    """The first package that a backend needs and this Python does not have; empty when it has all."""
+    return next((name for name in card.packages if importlib.util.find_spec(name) is None), "")
+
+
 @cache
 def loaded(name: QuantumBackend) -> Backend:
-    """The backend, loaded once. AUTO is the state vector: of those that exist it runs every circuit.
+    """The backend, loaded once.
 
     Raises:
+        MissingExtraError: a package that it needs is not installed.
         RunError: its compiled part cannot be loaded.
     """
-    chosen = QuantumBackend.STATEVECTOR if name is QuantumBackend.AUTO else name
-    return BACKENDS[chosen].load()
+    return BACKENDS[name].load()
+
+
+def steered(name: QuantumBackend, what: str) -> SteeredBackend:
+    """A backend that holds amplitudes; the state vector for AUTO.
+
+    Raises:
+        RequestError: this one does not; `what` says who asked.
+        MissingExtraError, RunError: as `loaded`.
+    """
+    backend = loaded(QuantumBackend.STATEVECTOR if name is QuantumBackend.AUTO else name)
+    if not is_steered(backend):
+        able = [row.card.name for row in BACKENDS.values() if row.card.seconds is not None]
+        raise RequestError(
+            f"{what} needs amplitudes, and the {name} backend keeps none",
+            hint=f"use one of: {', '.join(able)}",
+        )
+    return backend

@@ -1,18 +1,73 @@
-"""What every backend offers: a circuit is compiled once, then run; a state can be steered step by step.
+"""What every backend offers.
+
+There are two kinds. A *steered* backend compiles circuits and holds a state that can be moved step by step:
+the state vector, and whatever else keeps amplitudes. What is asked of it, `simulate/execute.py` carries out.
+A *whole* backend gets circuit and request, and answers with what it found: it has its own way of looking at
+a circuit.
 
 Seeds are integers from 0 to 2^64 - 1. The same seed gives the same outcomes whatever the number of threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qrealm.circuits import Circuit
 from qrealm.circuits.pack import PackedCircuit
-from qrealm.simulate.plan.types import BackendCard, Precision, Work
+from qrealm.simulate.bits import BitLayout, Outcomes
+from qrealm.simulate.plan.types import BackendCard, Plan, Precision, Work
+
+if TYPE_CHECKING:
+    from qrealm.simulate.request import RunRequest
+
+
+def _no_outcomes() -> NDArray[np.uint64]:
+    return np.zeros(0, dtype=np.uint64)
+
+
+def _no_draws() -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a run found; names as in `Result`.
+
+    Attributes:
+        plan: how it was carried out.
+        layout: which bits the outcomes have.
+        outcomes, draws: distinct outcomes, ascending, and how often each was drawn.
+        values, errors: of each observable, by name, and their standard errors where they were sampled.
+        amplitudes: by basis index.
+        statevector: shape (2^n,), when it was asked for.
+        density_matrix: shape (2^n, 2^n), entry [i, j] = <i|rho|j>, when it was asked for.
+        packed: what was run, when it was one piece; `backend` can compile it again to tell its plan.
+        backend: see `packed`.
+        branches: ways through measurements half-way that were followed.
+        details: what the backend tells of this run, JSON-ready; for metadata. An approximation puts its
+            ``truncation_error`` here.
+        warnings: what the user should know.
+    """
+
+    plan: Plan
+    layout: BitLayout
+    outcomes: Outcomes = field(default_factory=_no_outcomes)
+    draws: NDArray[np.int64] = field(default_factory=_no_draws)
+    values: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, float] = field(default_factory=dict)
+    amplitudes: Mapping[int, complex] = field(default_factory=dict)
+    statevector: NDArray[np.complex128] | NDArray[np.complex64] | None = None
+    density_matrix: NDArray[np.complex128] | NDArray[np.complex64] | None = None
+    packed: PackedCircuit | None = None
+    backend: SteeredBackend | None = None
+    branches: int = 0
+    details: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class Program(Protocol):
@@ -84,8 +139,8 @@ class State(Protocol):
         ...
 
 
-class Backend(Protocol):
-    """A backend's `run.py`."""
+class SteeredBackend(Protocol):
+    """A `run.py` that compiles circuits and holds states."""
 
     card: BackendCard
 
@@ -100,3 +155,26 @@ class Backend(Protocol):
     def instruction_sets(self) -> tuple[str, ...]:
         """Vector instruction sets that it can use on this machine, best first."""
         ...
+
+
+class WholeBackend(Protocol):
+    """A `run.py` that takes circuit and request together."""
+
+    card: BackendCard
+
+    def run(self, circuit: Circuit, request: RunRequest) -> Found:
+        """Run a bound circuit that the card has not refused. Readout errors that `split_readout` finds are
+        left to the caller.
+
+        Raises:
+            TooLargeError: it does not fit; nothing has been allocated.
+        """
+        ...
+
+
+Backend = SteeredBackend | WholeBackend
+
+
+def is_steered(backend: Backend) -> TypeGuard[SteeredBackend]:
+    """Whether a backend holds states that can be moved step by step."""
+    return hasattr(backend, "start")

@@ -68,10 +68,13 @@ def fits(memory_bytes: int, memory_available_bytes: int) -> bool:
 
 
 def qubits_max(precision: Precision, card: BackendCard, memory_available_bytes: int) -> int:
-    """The largest number of fully entangled qubits whose counts can be had in this much memory."""
+    """The largest number of fully entangled qubits whose counts can be had in this much memory; all that the
+    backend numbers where memory does not grow with the state."""
     room = memory_available_bytes * limits.MEMORY_SHARE_MAX - card.overhead_bytes
+    if not card.index_bits:
+        return card.qubits_max
     amplitudes = int(room) // precision.amplitude_bytes
-    return max(0, min(card.qubits_max, amplitudes.bit_length() - 1))
+    return max(0, min(card.qubits_max, (amplitudes.bit_length() - 1) // card.index_bits))
 
 
 def too_large(

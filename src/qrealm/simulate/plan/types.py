@@ -21,6 +21,104 @@ class Precision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """What a card must know of a circuit to tell whether its backend can run it, and at what cost.
+
+    Attributes:
+        num_qubits: its qubits.
+        gates: its gates, those inside conditions too.
+        two_qubit_gates: those on two qubits, controls included.
+        wide_gates: those on more than two.
+        depth: length of the longest chain of operations.
+        non_clifford: the first gate that is no Clifford gate, in words; None when there is none.
+        mid_circuit: whether it measures, resets or decides something half-way.
+        branch_points: measurements and resets that one way through it must decide half-way.
+        preparation: the first state preparation by amplitudes, in words; None when there is none.
+        channels: noise channels in it.
+        channel_qubits: the most qubits that one of them acts on.
+        state_dependent: the first channel whose errors depend on the state (`Channel.mixture` is None), in
+            words.
+        non_pauli: the first channel that is no mixture of Pauli errors, in words.
+        misread: whether bits are misread half-way, so that something looks at the wrong value.
+        schmidt_log2: bound on log2 of the Schmidt rank over every cut between neighbouring qubits: what gates
+            across the cut can make, and what its smaller side can hold.
+        largest_group: most qubits that are joined by gates.
+        cone_qubits: most qubits that one term of an observable depends on; all when more is asked.
+        cone_gates: gates on them.
+    """
+
+    num_qubits: int
+    gates: int
+    two_qubit_gates: int
+    wide_gates: int
+    depth: int
+    non_clifford: str | None
+    mid_circuit: bool
+    branch_points: int
+    preparation: str | None
+    channels: int
+    channel_qubits: int
+    state_dependent: str | None
+    non_pauli: str | None
+    misread: bool
+    schmidt_log2: int
+    largest_group: int
+    cone_qubits: int
+    cone_gates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a card must know of a request.
+
+    Attributes:
+        shots: samples; 0 for none.
+        precision: asked for, None for automatic.
+        statevector: whether the whole state is handed out.
+        density_matrix: whether the whole mixed state is handed out.
+        amplitudes: number of chosen amplitudes.
+        terms: number of Pauli terms of the observables.
+        sampled: whether observables are estimated from samples.
+        accuracy: largest error that an approximation may make, as a share of the state's weight that is
+            thrown away.
+    """
+
+    shots: int
+    precision: Precision | None
+    statevector: bool
+    density_matrix: bool
+    amplitudes: int
+    terms: int
+    sampled: bool
+    accuracy: float
+
+    @property
+    def values(self) -> bool:
+        """Whether exact expectation values are wanted."""
+        return self.terms > 0 and not self.sampled
+
+    @property
+    def exact(self) -> bool:
+        """Whether more than samples is wanted."""
+        return self.values or self.statevector or self.density_matrix or self.amplitudes > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run would take, by a card.
+
+    Attributes:
+        seconds: wall time; infinite when it cannot be told.
+        memory_bytes: peak memory.
+        error: bound or expectation of the error made by approximations; 0 where there are none.
+    """
+
+    seconds: float
+    memory_bytes: int
+    error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class BackendCard:
     """What a planner must know of a backend; no backend code is imported to read it.
 
@@ -30,7 +128,16 @@ class BackendCard:
         qubits_max: largest circuit it takes, whatever the memory.
         precisions: precisions it can hold a state in.
         overhead_bytes: memory that a run takes beside its states.
-        seconds: cost model: (work, rates) -> seconds of one run.
+        refusal: (traits, wants) -> why it cannot run this, naming the gate or the option; None when it can.
+        cost: (traits, wants, rates) -> what a run would take here.
+        seconds: (work, rates) -> seconds of one run whose work is known; None for backends that tell no work.
+        packages: what must be importable besides qrealm, and the extra of qrealm that brings it.
+        extra: the extra that brings `packages`.
+        automatic: whether AUTO may choose it. Backends that only carry a circuit to another simulator are for
+            comparison.
+        options: the type of its own options for `run(options=...)`; None when it has none.
+        index_bits: bits of a stored amplitude's index for each qubit: 1 for a state vector, 2 for a density
+            matrix, 0 where memory does not grow so.
     """
 
     name: str
@@ -38,7 +145,44 @@ class BackendCard:
     qubits_max: int
     precisions: tuple[Precision, ...]
     overhead_bytes: int
-    seconds: Callable[[Work, Rates], float]
+    refusal: Callable[[Traits, Wants], str | None]
+    cost: Callable[[Traits, Wants, Rates], Cost]
+    seconds: Callable[[Work, Rates], float] | None = None
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+    automatic: bool = True
+    options: type | None = None
+    index_bits: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One backend that AUTO looked at.
+
+    Attributes:
+        name: its name.
+        cost: what it would have taken; None when it was refused.
+        refused: why it cannot be taken; empty when it can.
+    """
+
+    name: str
+    cost: Cost | None
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What AUTO decided.
+
+    Attributes:
+        name: the backend chosen.
+        why: one sentence.
+        considered: every backend that it looked at, cheapest first, the refused ones last.
+    """
+
+    name: str
+    why: str
+    considered: tuple[Considered, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +302,7 @@ class Estimate:
         seconds: time of one run on this machine, from the measured cost model.
         qubits_max: the largest state of this precision that fits here.
         reasons: what was decided and why, one sentence each.
+        considered: what AUTO looked at, cheapest first; empty when the backend was named.
     """
 
     backend: str
@@ -172,3 +317,4 @@ class Estimate:
     seconds: float
     qubits_max: int
     reasons: tuple[str, ...]
+    considered: tuple[Considered, ...] = ()

@@ -1,0 +1,65 @@
+"""AUTO: asks every card, and takes the cheapest that can run the circuit well enough. Pure: every fact is an
+argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qrealm.base.units import format_gib, format_seconds
+from qrealm.simulate.plan.choose import fits
+from qrealm.simulate.plan.types import BackendCard, Choice, Considered, Rates, Traits, Wants
+
+
+def pick(
+    traits: Traits,
+    wants: Wants,
+    cards: Iterable[BackendCard],
+    rates: Rates,
+    *,
+    missing: Callable[[BackendCard], str],
+    memory_available_bytes: int,
+) -> Choice | None:
+    """The cheapest card that fits; None when none does.
+
+    Args:
+        traits, wants: what is to be run, and what is asked of it.
+        cards: those that may be chosen, in the order that decides between equals.
+        rates: what this machine does per second.
+        missing: which package a card lacks here; empty when it can be loaded.
+        memory_available_bytes: what may be allocated.
+    """
+    able: list[Considered] = []
+    refused: list[Considered] = []
+    for card in cards:
+        why = refusal(card, traits, wants) or missing(card)
+        cost = None
+        if not why:
+            cost = card.cost(traits, wants, rates)
+            if not fits(cost.memory_bytes, memory_available_bytes):
+                why = f"it needs {format_gib(cost.memory_bytes)} of {format_gib(memory_available_bytes)}"
+            elif cost.error > wants.accuracy:
+                why = f"its error of about {cost.error:.1g} is above the accuracy asked, {wants.accuracy:.1g}"
+        (refused if why else able).append(Considered(card.name, cost, why))
+    if not able:
+        return None
+    able.sort(key=lambda each: each.cost.seconds if each.cost else 0.0)
+    best = able[0]
+    assert best.cost is not None
+    return Choice(best.name, _why(best, able), (*able, *refused))
+
+
+def refusal(card: BackendCard, traits: Traits, wants: Wants) -> str:
+    """Why a card cannot run this, whatever the memory; empty when it can."""
+    if traits.num_qubits > card.qubits_max:
+        return f"it takes up to {card.qubits_max} qubits; the circuit has {traits.num_qubits}"
+    if wants.precision is not None and wants.precision not in card.precisions:
+        return f"it has no {wants.precision.value} precision"
+    return card.refusal(traits, wants) or ""
+
+
+def _why(best: Considered, able: list[Considered]) -> str:
+    assert best.cost is not None
+    told = f"{best.name}: about {format_seconds(best.cost.seconds)}, {format_gib(best.cost.memory_bytes)}"
+    if len(able) > 1 and able[1].cost is not None:
+        return f"{told}; next would be {able[1].name} with about {format_seconds(able[1].cost.seconds)}"
+    return f"{told}; no other can run it"

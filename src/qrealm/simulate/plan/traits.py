@@ -1,0 +1,224 @@
+"""Reads a circuit once and tells cards what they ask: Clifford or not, how entangled, how noisy, how wide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from qrealm.circuits import Circuit
+from qrealm.circuits.gate_rows import UNITARY
+from qrealm.circuits.gates import Gate
+from qrealm.circuits.noise.channel import CHANNEL_TOLERANCE, Channel, pauli_matrix
+from qrealm.circuits.operations import BARRIER, CHANNEL, IF, INITIALIZE, MEASURE, READOUT, RESET, Instruction
+from qrealm.circuits.segments import split_readout
+from qrealm.simulate.plan.types import Traits
+
+CLIFFORD_TOLERANCE = 1e-9
+"""Distance from a Clifford gate, in angles and matrix entries, below which a gate counts as one."""
+
+
+def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -> Traits:
+    """The traits of a bound circuit.
+
+    Args:
+        circuit: without open parameters.
+        supports: qubits of each term whose exact value is asked; None when anything else is asked too.
+    """
+    reader = _Reader(circuit.num_qubits)
+    instructions, _ = split_readout(circuit.instructions)
+    reader.read(instructions, circuit.num_qubits)
+    cone_qubits, cone_gates = circuit.num_qubits, reader.gates
+    if supports is not None:
+        cones = [light_cone(instructions, support) for support in set(supports)]
+        cone_qubits = max((len(qubits) for qubits, _ in cones), default=0)
+        cone_gates = max((len(kept) for _, kept in cones), default=0)
+    terminal = circuit.terminal_measurements is not None
+    return Traits(
+        num_qubits=circuit.num_qubits,
+        gates=reader.gates,
+        two_qubit_gates=reader.two_qubit_gates,
+        wide_gates=reader.wide_gates,
+        depth=circuit.depth(),
+        non_clifford=reader.non_clifford,
+        mid_circuit=not terminal,
+        branch_points=0 if terminal else reader.decisions,
+        preparation=reader.preparation,
+        channels=reader.channels,
+        channel_qubits=reader.channel_qubits,
+        state_dependent=reader.state_dependent,
+        non_pauli=reader.non_pauli,
+        misread=any(op is READOUT for op, _, _ in instructions),
+        schmidt_log2=reader.schmidt_log2(),
+        largest_group=reader.largest_group(),
+        cone_qubits=cone_qubits,
+        cone_gates=cone_gates,
+    )
+
+
+def light_cone(
+    instructions: Sequence[Instruction], support: Iterable[int]
+) -> tuple[frozenset[int], list[Instruction]]:
+    """(qubits that a measurement of `support` at the end depends on, the instructions that matter to it)."""
+    reached = set(support)
+    kept: list[Instruction] = []
+    for instruction in reversed(instructions):
+        op, qubits, _ = instruction
+        if op is BARRIER or op is MEASURE:
+            continue
+        if not reached.isdisjoint(qubits):
+            reached.update(qubits)
+            kept.append(instruction)
+    return frozenset(reached), kept[::-1]
+
+
+def is_clifford(gate: Gate, params: tuple[Any, ...], num_qubits: int) -> bool:
+    """Whether a gate on this many qubits maps Pauli strings to Pauli strings. Gates on more than two qubits
+    count as none, though a few are."""
+    if num_qubits == 0:
+        return True  # a global phase
+    if num_qubits > 2:
+        return False
+    if gate is UNITARY:
+        matrix = params[0].array
+        controls = num_qubits - params[0].num_qubits
+        return controls == 0 and _maps_paulis(matrix.tobytes(), num_qubits)
+    quarters: list[int] = []
+    for value in params:
+        turns = value / (math.pi / 2)
+        if abs(turns - round(turns)) > CLIFFORD_TOLERANCE:
+            return False
+        quarters.append(round(turns) % 8)
+    return _named_clifford(gate, tuple(quarters), num_qubits)
+
+
+@lru_cache(maxsize=4096)
+def _named_clifford(gate: Gate, quarters: tuple[int, ...], num_qubits: int) -> bool:
+    matrix = gate.full_matrix([quarter * math.pi / 2 for quarter in quarters], num_qubits - gate.targets)
+    return _maps_paulis(np.ascontiguousarray(matrix, dtype=np.complex128).tobytes(), num_qubits)
+
+
+@lru_cache(maxsize=4096)
+def _maps_paulis(data: bytes, num_qubits: int) -> bool:
+    size = 1 << num_qubits
+    matrix = np.frombuffer(data, dtype=np.complex128).reshape(size, size)
+    strings = [pauli_matrix("".join(letters)) for letters in product("IXYZ", repeat=num_qubits)]
+    generators = [
+        pauli_matrix("I" * qubit + letter + "I" * (num_qubits - qubit - 1))
+        for qubit in range(num_qubits)
+        for letter in "XZ"
+    ]
+    for generator in generators:
+        image = matrix @ generator @ matrix.conj().T
+        overlaps = [abs(np.trace(string @ image)) / size for string in strings]
+        if abs(max(overlaps) - 1) > CLIFFORD_TOLERANCE:
+            return False
+    return True
+
+
+class _Reader:
+    """Counts while it walks the instructions."""
+
+    def __init__(self, num_qubits: int) -> None:
+        self.gates = self.two_qubit_gates = self.wide_gates = 0
+        self.channels = self.channel_qubits = self.decisions = 0
+        self.non_clifford: str | None = None
+        self.preparation: str | None = None
+        self.state_dependent: str | None = None
+        self.non_pauli: str | None = None
+        self._num_qubits = num_qubits
+        # How much the gates across the cut between qubits q and q + 1 can add to log2 of the rank, as steps
+        # at which the sum over cuts changes.
+        self._steps = [0] * (num_qubits + 1)
+        self._joined = list(range(num_qubits))
+
+    def read(self, instructions: Iterable[Instruction], num_qubits: int) -> None:
+        for op, qubits, args in instructions:
+            if isinstance(op, Gate):
+                self._gate(op, qubits, args)
+            elif op is CHANNEL:
+                self._channel(args[0], qubits)
+            elif op is MEASURE or op is RESET:
+                self.decisions += len(qubits)
+            elif op is INITIALIZE:
+                self._prepare(args[0], qubits)
+            elif op is IF:
+                self.read(args[1], num_qubits)
+                self.read(args[2], num_qubits)
+
+    def schmidt_log2(self) -> int:
+        """See `Traits`."""
+        most = crossing = 0
+        for cut in range(self._num_qubits - 1):
+            crossing += self._steps[cut]
+            most = max(most, min(crossing, cut + 1, self._num_qubits - cut - 1))
+        return most
+
+    def largest_group(self) -> int:
+        """Most qubits joined by gates."""
+        sizes: dict[int, int] = {}
+        for qubit in range(self._num_qubits):
+            root = self._root(qubit)
+            sizes[root] = sizes.get(root, 0) + 1
+        return max(sizes.values(), default=0)
+
+    def _gate(self, gate: Gate, qubits: tuple[int, ...], params: tuple[Any, ...]) -> None:
+        self.gates += 1
+        count = len(qubits)
+        if count == 2:
+            self.two_qubit_gates += 1
+        elif count > 2:
+            self.wide_gates += 1
+        if self.non_clifford is None and not is_clifford(gate, params, count):
+            angles = ", ".join(f"{value:.4g}" for value in params if gate is not UNITARY)
+            self.non_clifford = f"{gate.name}{f'({angles})' if angles else ''} on {_named(qubits)}"
+        if count > 1:
+            # A controlled gate is a sum of two products, whatever the number of controls; two targets can
+            # make four.
+            controlled = gate is not UNITARY and gate.targets == 1 and count > gate.targets
+            self._cross(qubits, 1 if controlled or (gate.diagonal and count == 2) else count)
+
+    def _cross(self, qubits: tuple[int, ...], added: int) -> None:
+        low, high = min(qubits), max(qubits)
+        self._steps[low] += added
+        self._steps[high] -= added
+        root = self._root(low)
+        for qubit in qubits:
+            self._joined[self._root(qubit)] = root
+
+    def _channel(self, channel: Channel, qubits: tuple[int, ...]) -> None:
+        self.channels += 1
+        self.channel_qubits = max(self.channel_qubits, len(qubits))
+        words = f"the channel {channel.name!r} on {_named(qubits)}"
+        if channel.mixture is None and self.state_dependent is None:
+            self.state_dependent = words
+        if channel.paulis is None and self.non_pauli is None:
+            self.non_pauli = words
+        if len(qubits) > 1:
+            self._cross(qubits, len(qubits))
+
+    def _prepare(self, state: Any, qubits: tuple[int, ...]) -> None:
+        self.decisions += len(qubits)
+        if state.amplitudes is None:
+            return
+        if self.preparation is None:
+            self.preparation = f"a state by amplitudes on {_named(qubits)}"
+        self.non_clifford = self.non_clifford or self.preparation
+        self._cross(qubits, len(qubits))
+
+    def _root(self, qubit: int) -> int:
+        while self._joined[qubit] != qubit:
+            self._joined[qubit] = self._joined[self._joined[qubit]]
+            qubit = self._joined[qubit]
+        return qubit
+
+
+def _named(qubits: Sequence[int]) -> str:
+    return f"qubit {qubits[0]}" if len(qubits) == 1 else f"qubits {list(qubits)}"
+
+
+__all__ = ["CHANNEL_TOLERANCE", "CLIFFORD_TOLERANCE", "is_clifford", "light_cone", "traits"]
