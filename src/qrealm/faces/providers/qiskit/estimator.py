@@ -1,0 +1,248 @@
+"""`EstimatorV2`: Qiskit's estimator primitive on qrealm's backends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.quantum_info import SparseObservable
+
+from qrealm.base import cancel
+from qrealm.base.errors import NotUnitaryError, ParameterError
+from qrealm.circuits import Circuit, PauliSum, read
+from qrealm.faces.providers.qiskit.backend import QrealmBackend
+from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
+from qrealm.faces.providers.qiskit.narrow import Terms, narrowed, on_used, used_qubits
+from qrealm.faces.providers.qiskit.options import EstimatorOptions, Seed, merged, seeds_from
+from qrealm.faces.providers.qiskit.rows import rows_of, run_rows
+from qrealm.simulate.backends import backend_named
+from qrealm.simulate.observables import measured_bases
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a pub asks for, read already.
+
+    Attributes:
+        circuit: what prepares the state.
+        rows: a row of parameter values for each state, shape (R, P).
+        observables: the distinct ones.
+        row_of: for each value of the result, flattened, its row.
+        observable_of: for each value of the result, flattened, its observable.
+        shape: of the pub.
+        precision: standard error that is wanted; 0 for exact values.
+        metadata: the circuit's own.
+    """
+
+    circuit: Circuit
+    rows: NDArray[np.float64]
+    observables: tuple[PauliSum, ...]
+    row_of: NDArray[np.int64]
+    observable_of: NDArray[np.int64]
+    shape: tuple[int, ...]
+    precision: float
+    metadata: Any
+
+    @classmethod
+    def of(cls, pub: Any) -> _Work:
+        used = used_qubits(pub.circuit)
+        circuit = read(narrowed(pub.circuit, used))
+        rows = rows_of(pub, circuit)
+        observables, numbers = _distinct(pub.observables, used, pub.circuit.num_qubits)
+        shape = pub.shape
+        row_of = np.arange(len(rows)).reshape(pub.parameter_values.shape)
+        return cls(
+            circuit,
+            rows,
+            observables,
+            np.broadcast_to(row_of, shape).ravel(),
+            np.broadcast_to(numbers, shape).ravel(),
+            shape,
+            float(pub.precision),
+            pub.circuit.metadata,
+        )
+
+    def parts(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """(rows, observables) that belong together: each row is in one part, with all that it needs."""
+        table = np.zeros((len(self.rows), len(self.observables)), dtype=bool)
+        table[self.row_of, self.observable_of] = True
+        if not len(table):
+            return
+        wanted, part_of = np.unique(table, axis=0, return_inverse=True)
+        for number, columns in enumerate(wanted):
+            yield np.flatnonzero(part_of.ravel() == number), np.flatnonzero(columns)
+
+
+class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
+    """Estimates expectation values of observables.
+
+    A pub is ``(circuit, observables, parameter values, precision)``; observables and values are broadcast
+    against each other. With precision 0 the values are exact to rounding, also where the circuit
+    measures half-way: then they are averaged over all outcomes. With another precision they are estimated
+    from as many shots as keep the standard error below it whatever the state, and `stds` has the
+    standard errors that came out.
+
+    Args:
+        backend: ``"auto"``, another name of `qrealm.QuantumBackend`, or a `QrealmBackend`, whose options are
+            then the defaults of the options here.
+        default_precision, seed: the options of these names.
+        options: `EstimatorOptions`, or a dict of some of them.
+
+    Raises:
+        UnknownBackendError: there is no backend of this name.
+        RequestError: an option is unknown.
+    """
+
+    def __init__(
+        self,
+        backend: str | QrealmBackend = "auto",
+        *,
+        default_precision: float | None = None,
+        seed: Seed = None,
+        options: EstimatorOptions | Mapping[str, Any] | None = None,
+    ) -> None:
+        defaults = EstimatorOptions()
+        if isinstance(backend, QrealmBackend):
+            theirs = backend.options
+            defaults = EstimatorOptions(0.0, theirs.seed_simulator, theirs.precision, theirs.threads)
+        self._backend = backend.name if isinstance(backend, QrealmBackend) else backend_named(backend).value
+        keywords = {"default_precision": default_precision, "seed": seed}
+        self._options = merged(defaults, options, keywords)
+
+    @property
+    def options(self) -> EstimatorOptions:
+        """The options; they may be changed, and count from the next run on."""
+        return self._options
+
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> QrealmPrimitiveJob:
+        """Estimate pubs in the background.
+
+        Circuits are read before this returns: a later change of them changes nothing here.
+
+        Args:
+            pubs: what to estimate; see the class.
+            precision: of every pub that names none itself; `options.default_precision` when None.
+
+        Returns:
+            A job whose `result` has one `PubResult` for each pub, with ``data.evs`` and ``data.stds``.
+
+        Raises:
+            ValueError, TypeError: (Qiskit's) a pub is none.
+            ReadError, CircuitError: a circuit cannot be run here.
+        """
+        chosen = self._options
+        target = chosen.default_precision if precision is None else precision
+        works = [_Work.of(EstimatorPub.coerce(pub, target)) for pub in pubs]
+        arguments = {
+            "precision": chosen.state_precision,
+            "threads": chosen.threads,
+            "backend": self._backend,
+        }
+        return QrealmPrimitiveJob(partial(_estimate, works, seeds_from(chosen.seed, len(works)), arguments))
+
+
+def _estimate(works: list[_Work], seeds: list[int], arguments: Mapping[str, Any]) -> Any:
+    """All pubs of a job, one after the other."""
+    results = []
+    for work, seed in zip(works, seeds, strict=True):
+        cancel.check()
+        results.append(_estimate_pub(work, seed, arguments))
+    return PrimitiveResult(results, metadata={"version": 2})
+
+
+def _estimate_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
+    values = np.zeros((len(work.rows), len(work.observables)))
+    errors = np.zeros_like(values)
+    metadata = {
+        "target_precision": work.precision,
+        "seed": seed,
+        "backend": arguments["backend"],
+        "circuit_metadata": work.metadata,
+    }
+    parts = list(work.parts())
+    straight = work.precision > 0 and _only_gates(work.circuit)
+    for (rows, columns), part_seed in zip(parts, seeds_from(seed, len(parts)), strict=True):
+        named = {str(column): work.observables[column] for column in columns}
+        shots = _shots_needed(named, work.precision, straight) if work.precision else 0
+        if shots:
+            metadata["shots"] = max(shots, metadata.get("shots", 0))
+        found = run_rows(
+            work.circuit,
+            work.rows[rows],
+            seed=part_seed,
+            shots=shots,
+            observables=named,
+            sampled=straight,
+            **arguments,
+        )
+        values[np.ix_(rows, columns)] = [list(each.expectation_values.values()) for each in found]
+        errors[np.ix_(rows, columns)] = [list(each.standard_errors.values()) for each in found]
+    evs = values[work.row_of, work.observable_of].reshape(work.shape)
+    stds = errors[work.row_of, work.observable_of].reshape(work.shape)
+    return PubResult(DataBin(evs=evs, stds=stds, shape=work.shape), metadata=metadata)
+
+
+def _distinct(
+    observables: Any, used: Sequence[int], num_qubits: int
+) -> tuple[tuple[PauliSum, ...], NDArray[np.int64]]:
+    """The different observables of an array, on the used qubits, and for each entry which of them it is."""
+    array = np.asarray(observables)  # of dicts from labels to coefficients
+    numbers = np.zeros(array.shape, dtype=np.int64)
+    known: dict[Terms, int] = {}
+    for index, terms in np.ndenumerate(array):
+        numbers[index] = known.setdefault(on_used(terms.items(), used, num_qubits), len(known))
+    return tuple(_pauli_sum(terms) for terms in known), numbers
+
+
+def _pauli_sum(terms: Terms) -> PauliSum:
+    """Qiskit's terms as a Pauli sum; projectors, such as 0 and +, are written out."""
+    if any(label.strip("IXYZ") for label, _ in terms):
+        found = SparseObservable.from_list(list(terms)).as_paulis().simplify()
+        return PauliSum(
+            [
+                (" ".join(map("{}{}".format, letters, qubits)) or "I", coefficient)
+                for letters, qubits, coefficient in found.to_sparse_list()
+            ]
+        )
+    return PauliSum(list(terms))
+
+
+def _only_gates(circuit: Circuit) -> bool:
+    """Whether nothing but final measurements follows the gates, so that any basis can be measured."""
+    if circuit.terminal_measurements is None:
+        return False
+    try:
+        circuit.template()
+    except NotUnitaryError:
+        return False
+    except ParameterError:  # a gate whose form depends on its numbers: each set is bound on its own
+        return True
+    return True
+
+
+def _shots_needed(named: Mapping[str, PauliSum], precision: float, straight: bool) -> int:
+    """Shots in each basis for which no state gives a standard error above `precision`.
+
+    One reading of terms with coefficients c in one basis lies within ± sum |c|, so its variance is at most
+    the square of that; the variances of independent bases add. Averages over the outcomes of measurements
+    half-way are readings of the whole observable.
+    """
+    bounds = np.zeros(len(named))
+    if straight:
+        for basis in measured_bases(tuple(named.items()))[0]:
+            sizes = np.zeros(len(named))
+            for index, _, coefficient in basis.terms:
+                sizes[index] += abs(coefficient)
+            bounds += sizes**2
+    else:
+        for index, observable in enumerate(named.values()):
+            x_masks, z_masks, coefficients = observable.masks()
+            bounds[index] = np.abs(coefficients[(x_masks | z_masks) != 0]).sum() ** 2
+    return max(2, math.ceil(float(bounds.max()) / precision**2))
