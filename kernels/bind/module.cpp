@@ -16,6 +16,7 @@
 #include "../state/counts.h"
 #include "../state/random.h"
 #include "../state/state_vector.h"
+#include "../state/sweep.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -144,8 +145,11 @@ void plan_for_counts(Plan& plan) {
 nb::tuple counts_of(Plan& plan, uint64_t shots, uint64_t seed, int threads) {
     Counts result = without_gil([&] {
         plan_for_counts(plan);
-        if (plan.single) return run_counts(std::get<CountsPlan<float>>(plan.counts), plan.set, shots, seed, threads, signals());
-        return run_counts(std::get<CountsPlan<double>>(plan.counts), plan.set, shots, seed, threads, signals());
+        auto run = [&]<class T>(const CountsPlan<T>& counts) {
+            Amplitudes<T> state;
+            return run_counts(counts, plan.set, shots, seed, threads, signals(), state);
+        };
+        return plan.single ? run(std::get<CountsPlan<float>>(plan.counts)) : run(std::get<CountsPlan<double>>(plan.counts));
     });
     return nb::make_tuple(to_numpy(std::move(result.values)), to_numpy(std::move(result.counts)));
 }
@@ -276,6 +280,46 @@ nb::tuple gradient_of(const Plan& plan, Vector<uint64_t> x_masks, Vector<uint64_
     return nb::make_tuple(g.value, to_numpy(std::move(g.derivatives)));
 }
 
+template <class T>
+using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void check_rows(const Plan& plan, const Matrix<double>& params) {
+    if (params.shape(1) != plan.params.size()) throw nb::value_error("one column for each parameter");
+}
+
+nb::object sweep_expectations_of(const Plan& plan, Matrix<double> params, Vector<uint64_t> x_masks, Vector<uint64_t> z_masks,
+                                 Vector<double> coefficients, const std::vector<size_t>& ends, int threads) {
+    check_rows(plan, params);
+    Observables observables{pauli_strings(x_masks, z_masks, plan.ops.num_qubits), copied(coefficients), ends};
+    if (coefficients.size() != observables.terms.size()) throw nb::value_error("one coefficient for each Pauli string");
+    size_t before = 0;
+    for (size_t end : ends) {
+        if (end < before || end > observables.terms.size()) throw nb::value_error("ends must ascend, up to the number of Pauli strings");
+        before = end;
+    }
+    const size_t rows = params.shape(0), columns = ends.size();
+    auto* values = new std::vector<double>(rows * columns);
+    nb::capsule owner(values, [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
+    without_gil([&] {
+        if (plan.single) sweep_expectations<float>(plan.ops, plan.options, plan.set, observables, params.data(), rows, threads, signals(), values->data());
+        else sweep_expectations<double>(plan.ops, plan.options, plan.set, observables, params.data(), rows, threads, signals(), values->data());
+    });
+    return nb::cast(Array<double>(values->data(), {rows, columns}, owner));
+}
+
+// One (values, counts) for each row, as run_counts returns it.
+nb::list sweep_counts_of(const Plan& plan, Matrix<double> params, uint64_t shots, Vector<uint64_t> seeds, int threads) {
+    check_rows(plan, params);
+    if (seeds.size() != params.shape(0)) throw nb::value_error("one seed for each row");
+    std::vector<Counts> found = without_gil([&] {
+        if (plan.single) return sweep_counts<float>(plan.ops, plan.options, plan.set, params.data(), seeds.size(), shots, seeds.data(), threads, signals());
+        return sweep_counts<double>(plan.ops, plan.options, plan.set, params.data(), seeds.size(), shots, seeds.data(), threads, signals());
+    });
+    nb::list out;
+    for (Counts& c : found) out.append(nb::make_tuple(to_numpy(std::move(c.values)), to_numpy(std::move(c.counts))));
+    return out;
+}
+
 // Floating-point operations per second that multiply-adds in registers reach, all threads together.
 template <class T>
 double arithmetic_rate(InstructionSet set, int threads) {
@@ -375,6 +419,9 @@ NB_MODULE(_kernels, m) {
     m.def("plan", &make_plan, "num_qubits"_a, "codes"_a, "num_controls"_a, "qubit_offsets"_a, "qubits"_a, "param_offsets"_a, "params"_a,
           "matrices"_a, nb::kw_only(), "single"_a, "passes"_a = uint32_t(pass_all), "isa"_a = "auto", "tile_qubits"_a = 0);
     m.def("run_counts", &counts_of, "plan"_a, "shots"_a, "seed"_a, "threads"_a = 1);
+    m.def("sweep_expectations", &sweep_expectations_of, "plan"_a, "params"_a, "x_masks"_a, "z_masks"_a, "coefficients"_a, "ends"_a,
+          "threads"_a = 1);
+    m.def("sweep_counts", &sweep_counts_of, "plan"_a, "params"_a, "shots"_a, "seeds"_a, "threads"_a = 1);
     m.def("gradient", &gradient_of, "plan"_a, "x_masks"_a, "z_masks"_a, "coefficients"_a, "wanted"_a, "threads"_a = 1);
     m.def("arithmetic_rate", [](bool single, int threads, const std::string& isa) {
         const InstructionSet set = set_from(isa);

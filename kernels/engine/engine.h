@@ -5,6 +5,9 @@
 
 namespace qrealm {
 
+// What a Pauli string needs of its sum: it moves nothing (norm), or its phase is real or imaginary.
+enum class PauliPart { norm, real, imaginary };
+
 // Block positions are 32-bit: 2^32 blocks are 2^36 amplitudes, more than memory holds.
 template <class T>
 struct Engine {
@@ -36,9 +39,10 @@ struct Engine {
     // sums[i] = sum of |amplitude|^2 over `blocks` blocks from block i * blocks on.
     void (*norms)(const T* memory, size_t blocks, size_t count, double* sums);
     // Pauli strings that move every basis state by the same XOR. For blocks begin..end-1 and each term,
-    // sums[term] = sum of conj(memory[y ^ move]) * sign(y) * memory[y], real and imaginary part.
-    void (*pauli_sums)(const T* memory, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
-                       const uint64_t* block_signs, const T* lane_signs, double* sums);
+    // sums[term] = sum of a part of conj(memory[y ^ move]) * sign(y) * memory[y]. Where blocks move, of each two that
+    // trade places only the one is summed that reads zero on the lowest bit of the move.
+    void (*pauli_sums[3])(const T* memory, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
+                          const uint64_t* block_signs, const T* lane_signs, double* sums);
     // out[y ^ move] += sum over terms of sign(y) * coefficient * memory[y]; coefficients are given for every lane.
     void (*pauli_add)(const T* memory, T* out, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
                       const uint64_t* block_signs, const T* coefficients);

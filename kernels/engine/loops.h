@@ -374,7 +374,9 @@ constexpr Engine<T> make_engine() {
     e.scatter_past_cache = scatter_past_cache<T>;
     e.product = product<T>;
     e.norms = norms<T>;
-    e.pauli_sums = pauli_sums<T>;
+    e.pauli_sums[int(PauliPart::norm)] = pauli_sums<T, PauliPart::norm>;
+    e.pauli_sums[int(PauliPart::real)] = pauli_sums<T, PauliPart::real>;
+    e.pauli_sums[int(PauliPart::imaginary)] = pauli_sums<T, PauliPart::imaginary>;
     e.pauli_add = pauli_add<T>;
     e.scale = scale<T>;
     e.multiply_add = multiply_add<T>;

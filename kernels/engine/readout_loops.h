@@ -78,43 +78,58 @@ struct Moved {
     V operator()(const T* half, int part) const { return permute<T>(load(half + (part ^ part_move) * width), index); }
 };
 
-template <class T>
-void pauli_sums(const T* memory, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
-                const uint64_t* block_signs, const T* lane_signs, double* sums) {
+// One to four Pauli strings over blocks of which none is the partner of another, or which are their own partners.
+template <class T, PauliPart part, int terms>
+inline void pauli_batch(const T* memory, uint64_t begin, uint64_t end, uint64_t skip, uint64_t block_move, const Moved<T>& moved,
+                        const uint64_t* block_signs, const T* lane_signs, double* sums) {
     using V = typename Simd<T>::V;
     constexpr int lanes = Simd<T>::lanes, block = Simd<T>::block, width = Simd<T>::width, parts = lanes / width;
-    constexpr size_t at_once = 16;
-    const Moved<T> moved(lane_move);
-    for (size_t first = 0; first < terms; first += at_once) {
-        const size_t count = terms - first < at_once ? terms - first : at_once;
-        for (size_t t = 0; t < 2 * count; ++t) sums[2 * first + t] = 0;
-        for (size_t b = begin; b < end;) {
-            const size_t stop = b + 64 < end ? b + 64 : end;  // short sums in T, long ones in double
-            V real[at_once]{}, imaginary[at_once]{};
-            for (; b < stop; ++b) {
-                const T* p = memory + b * block;
-                const T* q = memory + (b ^ block_move) * block;
-                V re[parts], im[parts];
-                UNROLL for (int k = 0; k < parts; ++k) {
-                    const V pr = load(p + k * width), pi = load(p + lanes + k * width);
-                    const V qr = moved(q, k), qi = moved(q + lanes, k);
-                    re[k] = qr * pr + qi * pi;
-                    im[k] = qr * pi - qi * pr;
-                }
-                for (size_t t = 0; t < count; ++t) {
-                    const T sign = __builtin_parityll(b & block_signs[first + t]) ? T(-1) : T(1);
-                    UNROLL for (int k = 0; k < parts; ++k) {
-                        const V s = load(lane_signs + (first + t) * lanes + k * width) * sign;
-                        real[t] = real[t] + s * re[k];
-                        imaginary[t] = imaginary[t] + s * im[k];
-                    }
-                }
+    V total[terms]{};
+    for (uint64_t b = begin; b < end; ++b) {
+        b += b & skip;  // blocks that read one there are partners of those that read zero
+        if (b >= end) break;
+        const T* p = memory + b * block;
+        const T* q = memory + (b ^ block_move) * block;
+        V found[parts];
+        UNROLL for (int k = 0; k < parts; ++k) {
+            const V pr = load(p + k * width), pi = load(p + lanes + k * width);
+            if (part == PauliPart::norm) {
+                found[k] = pr * pr + pi * pi;
+            } else {
+                const V qr = moved(q, k), qi = moved(q + lanes, k);
+                found[k] = part == PauliPart::real ? qr * pr + qi * pi : qr * pi - qi * pr;
             }
-            for (size_t t = 0; t < count; ++t)
-                for (int l = 0; l < width; ++l) {
-                    sums[2 * (first + t)] += double(real[t][l]);
-                    sums[2 * (first + t) + 1] += double(imaginary[t][l]);
-                }
+        }
+        UNROLL for (int t = 0; t < terms; ++t) {
+            const T sign = __builtin_parityll(b & block_signs[t]) ? T(-1) : T(1);
+            UNROLL for (int k = 0; k < parts; ++k) total[t] = total[t] + load(lane_signs + t * lanes + k * width) * sign * found[k];
+        }
+    }
+    UNROLL for (int t = 0; t < terms; ++t) {
+        for (int l = 0; l < width; ++l) sums[t] += double(total[t][l]);
+    }
+}
+
+template <class T, PauliPart part>
+void pauli_sums(const T* memory, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
+                const uint64_t* block_signs, const T* lane_signs, double* sums) {
+    constexpr int lanes = Simd<T>::lanes;
+    constexpr uint64_t segment = 64;  // short sums in T, long ones in double; and the blocks stay in the first cache
+    const Moved<T> moved(lane_move);
+    const uint64_t skip = block_move & (~block_move + 1);
+    for (size_t t = 0; t < terms; ++t) sums[t] = 0;
+    for (uint64_t b = begin; b < end; b += segment) {
+        if (skip >= segment && (b & skip)) continue;
+        const uint64_t stop = b + segment < end ? b + segment : end, within = skip < segment ? skip : 0;
+        for (size_t t = 0; t < terms; t += 4) {
+            const uint64_t* signs = block_signs + t;
+            const T* lane = lane_signs + t * lanes;
+            switch (terms - t) {
+                case 1: pauli_batch<T, part, 1>(memory, b, stop, within, block_move, moved, signs, lane, sums + t); break;
+                case 2: pauli_batch<T, part, 2>(memory, b, stop, within, block_move, moved, signs, lane, sums + t); break;
+                case 3: pauli_batch<T, part, 3>(memory, b, stop, within, block_move, moved, signs, lane, sums + t); break;
+                default: pauli_batch<T, part, 4>(memory, b, stop, within, block_move, moved, signs, lane, sums + t);
+            }
         }
     }
 }

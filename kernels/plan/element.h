@@ -50,6 +50,7 @@ struct Elements {
     // Wrapped, or thousands of half turns would cost the last digits.
     void add_global_phase(double angle) { global_phase = std::remainder(global_phase + angle, 6.283185307179586); }
 
+    uint32_t index_of(const Element* e) const { return static_cast<uint32_t>(e - list.data()); }
     uint64_t support(const Element& e) const;
     uint64_t targets(const Element& e) const;  // wires on which the element is neither diagonal nor a CX target
 };
@@ -91,6 +92,10 @@ struct ProductState {
     std::vector<std::array<complex, 2>> wires;
     explicit ProductState(int n = 0) : wires(n, {complex(1), complex(0)}) {}
 };
+
+// All passes below that are on, up to rotations, phases, CX and matrices. `start`: the product state that the run begins
+// with, which first gates may change; null when it begins with any other.
+Elements simplified(Elements e, uint32_t passes, ProductState* start);
 
 void merge_neighbours(Elements& e);
 void fuse_pairs(Elements& e);

@@ -57,21 +57,22 @@ private:
     void solve();
 };
 
-// `phases`: on wires of the group alone, applied after its rotations.
+// These say where an op acts; its numbers are filled in afterwards (fill.h). `phases`: on wires of the group alone,
+// applied after its rotations.
 template <class T>
-MicroOp<T> make_rotate(Frame& frame, const std::vector<const Element*>& group, const std::vector<const Element*>& phases,
-                       double* scale);
+MicroOp<T> make_rotate(Frame& frame, const Elements& e, const std::vector<const Element*>& group,
+                       const std::vector<const Element*>& phases);
 template <class T>
-MicroOp<T> make_dense(Frame& frame, const Element& e, const DenseMatrix& m);
+MicroOp<T> make_dense(Frame& frame, const Elements& e, const Element& x);
 template <class T>
-MicroOp<T> make_scale(Frame& frame, double factor);
+MicroOp<T> make_scale();
 template <class T>
 MicroOp<T> make_transpose(Frame& frame, const std::vector<int>& in, const std::vector<int>& out);
 template <class T>
-void make_diagonals(Frame& frame, const std::vector<const Element*>& phases, std::vector<MicroOp<T>>& ops);
+void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, std::vector<MicroOp<T>>& ops);
 
-// `scale`: what stored amplitudes are to be multiplied by, squared. `selector`: the wire between psi and lambda.
+// `selector`: the wire between psi and lambda.
 template <class T>
-MicroOp<T> make_inner(Frame& frame, const Element& e, const Inner& inner, int selector, double scale);
+MicroOp<T> make_inner(Frame& frame, const Elements& e, const Element& x, int selector);
 
 }  // namespace qrealm

@@ -38,7 +38,7 @@ struct Layout {
     static constexpr int block = 2 * lanes;                      // numbers in a block
 };
 
-enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose, inner };
+enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose, scale, inner };
 
 // The bit of one wire that no tile mixes, as a parity of the bits of the tile's number.
 struct OuterBit {
@@ -53,6 +53,17 @@ struct OuterPhase {
     std::vector<complex> local;  // lanes, then low rows, then high rows
 };
 
+// Which wires a diagonal's tables speak of: all of it that does not depend on angles.
+struct DiagonalShape {
+    struct Outer {
+        int wire;
+        uint32_t parity;  // of the tile's number: what the wire reads
+    };
+    std::vector<int> lanes, low, high;  // wires of the lanes, of the low and of the high rows
+    uint64_t common = 0;                // wires that every phase needs; their ones alone are visited
+    std::vector<Outer> outer;           // other wires that choose the tile and have phases
+};
+
 template <class T>
 struct MicroOp {
     Micro type{};
@@ -63,7 +74,10 @@ struct MicroOp {
     std::vector<uint32_t> offsets;      // positions of a row group relative to a base (diagonal: high rows)
     std::vector<uint32_t> shift;        // for each bit of the tile's number, XOR on positions; empty when none
     std::vector<OuterBit> conditions;   // the op acts on a tile when all of these hold
-    Table<T> table;                     // rotate: tangents; dense: matrix by lanes; phase: one block; diagonal: low rows
+    std::vector<uint32_t> sources;      // elements that it carries out; rotate: the rotations, then the phases
+    uint32_t lane_select = 0, lane_value = 0;  // dense, phase: acts on lanes that read lane_value on these bits
+    DiagonalShape shape;                // diagonal
+    Table<T> table;                     // rotate: tangents; dense: matrix by lanes; phase: one block; diagonal: low rows; scale: factor
     Table<T> high;                      // diagonal: one block for each high row; rotate: phase of each row of a group, or empty
     Table<T> cross;                     // diagonal: one complex number for each (high, low); empty when all are 1
     std::vector<OuterPhase> outer;      // diagonal
@@ -83,7 +97,7 @@ struct Stage {
     std::vector<uint32_t> row_offsets;  // block address of each tile position, relative to the tile's base
     std::vector<uint32_t> tile_columns; // block address of each bit of a tile's number
     std::vector<MicroOp<T>> ops;
-     int num_inners = 0;
+    int num_inners = 0;
     bool in_place = false;              // one tile, which is the whole state
 };
 
@@ -130,6 +144,7 @@ struct PlanOptions {
     uint32_t passes = pass_all;
     int tile_qubits = 0;  // 0: chosen for the caches
     int selector = -1;    // wire that chooses between two states kept in one memory; always local
+    bool reusable = false;  // for other numbers in the same elements: nothing is laid out by a number
 };
 
 // Some of a circuit's elements, begin..end-1. The whole circuit's global phase belongs to the first ones.

@@ -17,7 +17,9 @@ uint64_t bit(int w) { return uint64_t(1) << w; }
 
 template <class T>
 Scheduler<T>::Scheduler(const Portion& portion, const ProductState& start, const Placement* before, const PlanOptions& options)
-    : e_(portion.elements), options_(options) {
+    : e_(portion.elements),
+      options_(options),
+      fill_(portion.elements, std::polar(1.0, portion.begin == 0 ? portion.elements.global_phase : 0.0), before ? before->log2_growth : 0) {
     const Elements& e = e_;
     num_wires_ = static_cast<int>(start.wires.size());
     block_bits_ = num_wires_ - lane_bits;
@@ -32,7 +34,6 @@ Scheduler<T>::Scheduler(const Portion& portion, const ProductState& start, const
     program_.flipped = e.flipped;
     program_.start = start;
     program_.from_start = before == nullptr;
-    program_.scale = std::polar(1.0, portion.begin == 0 ? e.global_phase : 0.0);
     nodes_.reserve(portion.end - portion.begin);
     for (size_t i = portion.begin; i < portion.end; ++i) {
         const Element& x = e.list[i];
@@ -42,6 +43,7 @@ Scheduler<T>::Scheduler(const Portion& portion, const ProductState& start, const
         nodes_.push_back(n);
     }
     place(before);
+    log2_growth_ = fill_.log2_growth;
 }
 
 // Wires in the order of their first mixing: the last ones lie idle in the lanes at first, the first ones get the
@@ -63,7 +65,6 @@ void Scheduler<T>::place(const Placement* before) {
     if (before) {
         frame_.lane_wires.assign(before->lane_wires.begin(), before->lane_wires.end());
         frame_.columns = before->columns;
-        log2_growth_ = before->log2_growth;
     } else {
         const std::vector<int> order = by_first_use();
         for (int b = 0; b < block_bits_; ++b) {
@@ -139,6 +140,16 @@ std::vector<const Element*> Scheduler<T>::take_phases(uint64_t group) {
     return taken;
 }
 
+// Appends an op that runs next, with its numbers.
+template <class T>
+void Scheduler<T>::emit(Stage<T>& stage, MicroOp<T>&& op) {
+    fill_(op);
+    if (!options_.reusable) log2_growth_ = fill_.log2_growth;
+    else if (op.type == Micro::rotate) log2_growth_ += 0.5 * op.group;  // 1 / cos(pi/4) a gate
+    else if (op.type == Micro::scale) log2_growth_ = 1;
+    stage.ops.push_back(std::move(op));
+}
+
 template <class T>
 void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& ready) {
     const size_t largest = options_.passes & pass_group ? size_t(largest_group<T>()) : 1;
@@ -149,10 +160,7 @@ void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& 
         std::vector<const Element*> group(ready.begin() + i, ready.begin() + i + take);
         uint64_t wires = 0;
         for (const Element* x : group) wires |= bit(x->wire);
-        double scale = 1;
-        stage.ops.push_back(make_rotate<T>(frame_, group, take_phases(wires), &scale));
-        program_.scale *= scale;
-        log2_growth_ -= std::log2(scale);
+        emit(stage, make_rotate<T>(frame_, e_, group, take_phases(wires)));
         i += take;
         limit_growth(stage, options_.selector < 0 ? log2_growth_most : log2_growth_at_rest);
     }
@@ -162,11 +170,7 @@ void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& 
 // Deferred factors let stored numbers grow, by at most sqrt(2) a gate; before that matters, one pass takes it back.
 template <class T>
 void Scheduler<T>::limit_growth(Stage<T>& stage, double log2_max) {
-    if (log2_growth_ <= log2_max) return;
-    const double factor = std::exp2(-std::floor(log2_growth_));
-    stage.ops.push_back(make_scale<T>(frame_, factor));
-    program_.scale /= factor;
-    log2_growth_ += std::log2(factor);
+    if (log2_growth_ > log2_max) emit(stage, make_scale<T>());
 }
 
 // Brings the wanted wires from the lanes into rows, and into the lanes the rows that are needed last, but none to keep.
@@ -202,7 +206,7 @@ void Scheduler<T>::swap_lanes(Stage<T>& stage, uint64_t wanted, uint64_t keep) {
     }
     out.resize(std::min(out.size(), in.size()));
     in.resize(out.size());
-    stage.ops.push_back(make_transpose<T>(frame_, in, out));
+    emit(stage, make_transpose<T>(frame_, in, out));
 }
 
 // Looks at what is ready: permutations run at once, the rest is collected.
@@ -244,10 +248,10 @@ template <class T>
 bool Scheduler<T>::run_collected(Stage<T>& stage, Round& round) {
     for (const Element* x : round.alone) {
         if (x->kind == Kind::inner) {
-            stage.ops.push_back(make_inner<T>(frame_, *x, e_.inners[x->data], options_.selector, std::norm(program_.scale)));
+            emit(stage, make_inner<T>(frame_, e_, *x, options_.selector));
             ++stage.num_inners;
         } else {
-            stage.ops.push_back(make_dense<T>(frame_, *x, e_.matrices[x->data]));
+            emit(stage, make_dense<T>(frame_, e_, *x));
         }
         round.moved = true;
     }
@@ -273,7 +277,9 @@ bool Scheduler<T>::flush(Stage<T>& stage) {
         return true;
     }, true);
     if (phases.empty()) return false;
-    make_diagonals<T>(frame_, phases, stage.ops);
+    std::vector<MicroOp<T>> made;
+    make_diagonals<T>(frame_, e_, phases, made);
+    for (MicroOp<T>& op : made) emit(stage, std::move(op));
     return true;
 }
 
@@ -301,6 +307,7 @@ void Scheduler<T>::run_stage(uint64_t tile) {
     Stage<T>& stage = program_.stages.back();
     just_swapped_ = false;
     frame_.open(tile, num_wires_, block_bits_);
+    stage.ops.reserve(16);
     stage.in_place = frame_.tile_bits() == 0;
     stage.row_offsets = span(frame_.space.basis);
     stage.tile_columns = frame_.tile_columns;
@@ -340,6 +347,7 @@ void Scheduler<T>::count(Stage<T>& stage) {
                 work.flops += amplitudes * share * (op.cross.empty() ? 12 : 18);
                 break;
             case Micro::transpose: ++work.transposes; break;
+            case Micro::scale: work.flops += amplitudes * 2; break;
             case Micro::inner: work.flops += amplitudes * 4; break;
         }
     }
@@ -356,7 +364,8 @@ Program<T> Scheduler<T>::run() {
     }
     program_.placement.lane_wires.assign(frame_.lane_wires.begin(), frame_.lane_wires.end());
     program_.placement.columns = frame_.columns;
-    program_.placement.log2_growth = log2_growth_;
+    program_.placement.log2_growth = fill_.log2_growth;
+    program_.scale = fill_.scale;
     return std::move(program_);
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "emit.h"
+#include "fill.h"
 #include "linear.h"
 #include "program.h"
 
@@ -58,7 +59,8 @@ private:
     uint64_t all_ = 0;
     int num_wires_, block_bits_, tile_rows_;
     Frame frame_;
-    double log2_growth_ = 0;     // of the stored amplitudes over the true ones
+    Filler<T> fill_;
+    double log2_growth_ = 0;     // of the stored amplitudes over the true ones; a bound for any numbers when reusable
     bool just_swapped_ = false;  // nothing has run since lanes moved: moving them again would lead nowhere
 
     // Inner products with Z alone pass phases, and are work all the same.
@@ -80,6 +82,7 @@ private:
     Round collect();
     bool run_collected(Stage<T>& stage, Round& round);
     bool flush(Stage<T>& stage);
+    void emit(Stage<T>& stage, MicroOp<T>&& op);
     void emit_rotations(Stage<T>& stage, std::vector<const Element*>& ready);
     std::vector<const Element*> take_phases(uint64_t group);
     bool unlocks(bool count_lanes);

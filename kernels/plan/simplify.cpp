@@ -303,10 +303,11 @@ void fuse_pairs(Elements& e) { PairFuser(e).run(); }
 
 // U = e^{i alpha} diag(1, e^{i phi}) RY(theta) diag(1, e^{i lambda}).
 void split_unitaries(Elements& e) {
-    constexpr double tiny = 1e-15;
+    constexpr double tiny = 4e-15, pi = 3.14159265358979323846;
     std::vector<Element> in;
     in.swap(e.list);
     e.list.reserve(in.size() * 2);
+    auto wrapped = [](double angle) { return angle > pi ? angle - 2 * pi : angle < -pi ? angle + 2 * pi : angle; };
     auto phase = [&e](int w, double angle) {
         if (std::abs(angle) < tiny) return;
         Element p{Kind::phase};
@@ -320,22 +321,38 @@ void split_unitaries(Elements& e) {
             continue;
         }
         const Matrix2& u = e.unitaries[x.data];
-        const double c = std::abs(u[0]), s = std::abs(u[2]);
+        double c = std::sqrt(std::norm(u[0])), s = std::sqrt(std::norm(u[2]));
         if (s < tiny) {
             e.add_global_phase(std::arg(u[0]));
-            phase(x.wire, std::arg(u[3]) - std::arg(u[0]));
+            phase(x.wire, wrapped(std::arg(u[3]) - std::arg(u[0])));
             continue;
         }
         // With a zero cosine alpha is free; zero keeps the other angles plain.
         const double alpha = c < tiny ? 0 : std::arg(u[0]);
+        double phi = wrapped(std::arg(u[2]) - alpha), lambda = wrapped(std::arg(-u[1]) - alpha);
+        // A negative sine turns both by pi. So a real matrix of any sign needs no phase or one, always the first.
+        auto half_turn = [](double angle) { return std::abs(angle) > pi - 1e-9; };
+        if (half_turn(phi) || (half_turn(lambda) && std::abs(phi) > 1e-9)) {
+            phi = wrapped(phi + pi);
+            lambda = wrapped(lambda + pi);
+            s = -s;
+        }
         e.add_global_phase(alpha);
-        phase(x.wire, std::arg(-u[1]) - alpha);
+        phase(x.wire, lambda);
         Element r{Kind::rotation};
         r.wire = x.wire;
         r.angle = 2 * std::atan2(s, c < tiny ? 0 : c);
         e.list.push_back(r);
-        phase(x.wire, std::arg(u[2]) - alpha);
+        phase(x.wire, phi);
     }
+}
+
+Elements simplified(Elements e, uint32_t passes, ProductState* start) {
+    if (passes & pass_merge) merge_neighbours(e);
+    if (start && (passes & pass_absorb)) absorb_first_gates(e, *start);
+    if (passes & pass_fuse) fuse_pairs(e);
+    split_unitaries(e);
+    return e;
 }
 
 std::vector<std::pair<uint8_t, uint8_t>> strip_tail(Elements& e) {

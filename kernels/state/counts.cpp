@@ -63,13 +63,9 @@ Elements extract(const Elements& e, const std::vector<int>& wires) {
 }  // namespace
 
 template <class T>
-CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
-    Elements e = lower(ops);
-    ProductState start(e.num_wires);
-    if (options.passes & pass_merge) merge_neighbours(e);
-    if (options.passes & pass_absorb) absorb_first_gates(e, start);
-    if (options.passes & pass_fuse) fuse_pairs(e);
-    split_unitaries(e);
+CountsPlan<T> cut_for_counts(const OpArrays& ops, const PlanOptions& options) {
+    ProductState start(ops.num_qubits);
+    Elements e = simplified(lower(ops), options.passes, &start);
     std::vector<std::pair<uint8_t, uint8_t>> moved;
     if (options.passes & pass_strip) moved = strip_tail(e);
 
@@ -118,19 +114,31 @@ CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
         }
         p.qubits_of_wire.assign(p.num_wires, 0);  // padding wires never read one
         for (size_t i = 0; i < members.size(); ++i) p.qubits_of_wire[i] = to_qubits(wires[members[i]]);
-        size_t portions = 0;
-        for_portions<T>(part, begin, nullptr, options, [&](Program<T>& program) {
-            p.work += program.work;
-            p.stages += program.stages.size();
-            for (const auto& s : program.stages) p.micro_ops += s.ops.size();
-            if (++portions == 1) p.program = std::move(program);
-        });
-        if (portions > 1) p.program.reset();
         p.elements = std::move(part);
         p.start = std::move(begin);
         plan.parts.push_back(std::move(p));
         if (members.size() == size_t(plan.num_qubits)) break;
     }
+    return plan;
+}
+
+template <class T>
+void lay_out(typename CountsPlan<T>::Part& part, const PlanOptions& options) {
+    if (part.too_large) return;
+    size_t portions = 0;
+    for_portions<T>(part.elements, part.start, nullptr, options, [&](Program<T>& program) {
+        part.work += program.work;
+        part.stages += program.stages.size();
+        for (const auto& s : program.stages) part.micro_ops += s.ops.size();
+        if (++portions == 1) part.program = std::move(program);
+    });
+    if (portions > 1) part.program.reset();
+}
+
+template <class T>
+CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options) {
+    CountsPlan<T> plan = cut_for_counts<T>(ops, options);
+    for (auto& part : plan.parts) lay_out<T>(part, options);
     return plan;
 }
 
@@ -168,7 +176,8 @@ Counts tally(std::vector<uint64_t>& values, int num_qubits, Watch& watch) {
 }  // namespace
 
 template <class T>
-Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll) {
+Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll,
+                  Amplitudes<T>& state) {
     std::vector<uint64_t> values(shots, plan.flipped);
     uint64_t stream = 0;
     Watch watch(poll);
@@ -181,8 +190,9 @@ Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots,
         }
     }
     for (const auto& part : plan.parts) {
-        Amplitudes<T> state;
         if (part.too_large) throw OutOfMemory("a state of " + std::to_string(part.num_wires) + " qubits is more than any machine holds");
+        state.num_wires = part.num_wires;
+        if (state.memory.bytes() < state.bytes()) state.memory = Memory();  // before a larger one is asked for
         Weights weights;
         Placement placement;
         auto run = [&](const Program<T>& program) {
@@ -212,8 +222,10 @@ Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots,
 }
 
 #define INSTANTIATE(T)                                                      \
+    template CountsPlan<T> cut_for_counts(const OpArrays&, const PlanOptions&); \
+    template void lay_out<T>(CountsPlan<T>::Part&, const PlanOptions&);      \
     template CountsPlan<T> plan_counts(const OpArrays&, const PlanOptions&); \
-    template Counts run_counts(const CountsPlan<T>&, InstructionSet, uint64_t, uint64_t, int, const Poll&);
+    template Counts run_counts(const CountsPlan<T>&, InstructionSet, uint64_t, uint64_t, int, const Poll&, Amplitudes<T>&);
 INSTANTIATE(float)
 INSTANTIATE(double)
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "../engine/engine.h"
 #include "../plan/program.h"
+#include "execute.h"
 #include "team.h"
 
 #include <optional>
@@ -35,6 +36,13 @@ struct CountsPlan {
     uint64_t flipped = 0;  // qubits that read inverted
 };
 
+// The parts of a circuit, not laid out yet.
+template <class T>
+CountsPlan<T> cut_for_counts(const OpArrays& ops, const PlanOptions& options);
+// Lays out one part, unless it is too large for any machine.
+template <class T>
+void lay_out(typename CountsPlan<T>::Part& part, const PlanOptions& options);
+// Both.
 template <class T>
 CountsPlan<T> plan_counts(const OpArrays& ops, const PlanOptions& options);
 
@@ -43,8 +51,10 @@ struct Counts {
     std::vector<int64_t> counts;
 };
 
+// `state` is memory to work in; what it holds afterwards means nothing, but the next run may take it over.
 template <class T>
-Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll);
+Counts run_counts(const CountsPlan<T>& plan, InstructionSet set, uint64_t shots, uint64_t seed, int threads, const Poll& poll,
+                  Amplitudes<T>& state);
 
 // Block addresses have 31 bits: 256 GiB.
 template <class T>

@@ -51,7 +51,7 @@ private:
 
     void prepare_start();
     void fill(T* tile, const uint32_t* offsets, size_t count, uint32_t base, Scratch<T>& scratch) const;
-    void run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& scratch) const;
+    void run(const MicroOp<T>& op, T* tile, size_t rows, uint32_t number, Scratch<T>& scratch) const;
     double inner(const MicroOp<T>& op, const T* tile, uint32_t number) const;
     void run_all(const Stage<T>& stage, T* tile, uint32_t number, Scratch<T>& scratch, double* sums, Team& team, int member) const;
     static uint32_t shift_of(const MicroOp<T>& op, uint32_t number);
@@ -74,9 +74,8 @@ void Runner<T>::prepare_start() {
     }
     for (size_t byte = 0; byte < 4; ++byte) {
         start_bytes_[byte][0] = 1;
-        for (size_t b = 0, filled = 1; b < 8; ++b, filled *= 2) {
-            const size_t index = byte * 8 + b;
-            const std::array<complex, 2> a = index < bits.size() ? bits[index] : std::array<complex, 2>{complex(1), complex(0)};
+        for (size_t b = 0, filled = 1; b < 8 && byte * 8 + b < bits.size(); ++b, filled *= 2) {
+            const std::array<complex, 2>& a = bits[byte * 8 + b];
             for (size_t i = 0; i < filled; ++i) {
                 start_bytes_[byte][filled + i] = start_bytes_[byte][i] * a[1];
                 start_bytes_[byte][i] *= a[0];
@@ -193,7 +192,7 @@ void Runner<T>::run_all(const Stage<T>& stage, T* tile, uint32_t number, Scratch
     for (const MicroOp<T>& op : stage.ops) {
         const bool on = acts(op, number);
         if (op.type == Micro::inner) *sums++ = on ? inner(op, tile, number) : 0;
-        else if (on) run(op, tile, number, scratch);
+        else if (on) run(op, tile, stage.row_offsets.size(), number, scratch);
         if (++done % ops_between_checks == 0) team.check(member);
     }
 }
@@ -210,7 +209,7 @@ void Runner<T>::add_to(Derivatives& derivatives) const {
 }
 
 template <class T>
-void Runner<T>::run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& scratch) const {
+void Runner<T>::run(const MicroOp<T>& op, T* tile, size_t rows, uint32_t number, Scratch<T>& scratch) const {
     const uint32_t shift = shift_of(op, number);
     const uint32_t* bases = op.bases.data();
     const uint32_t* offsets = op.offsets.data();
@@ -227,6 +226,7 @@ void Runner<T>::run(const MicroOp<T>& op, T* tile, uint32_t number, Scratch<T>& 
         case Micro::phase: engine_.phase(tile, bases, count, shift, op.table.data()); break;
         case Micro::diagonal: diagonal(op, tile, number, shift, scratch); break;
         case Micro::transpose: engine_.transpose(tile, bases, count, offsets, shift, op.group, op.lane_bit); break;
+        case Micro::scale: engine_.scale(tile, rows, op.table[0]); break;
         case Micro::inner: break;  // has a result: run_all
     }
 }

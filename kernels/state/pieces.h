@@ -15,9 +15,9 @@ template <class F>
 void for_pieces(size_t blocks, int threads, const Poll& poll, F&& body) {
     const size_t pieces = pieces_of(blocks), size = blocks / pieces;
     Team team(int(std::min<size_t>(pieces, size_t(std::max(threads, 1)))), poll);
+    std::atomic<size_t> next{0};  // whoever is free takes the next piece: some have less to do than others
     team.run([&](int member) {
-        const auto [begin, end] = team.share(pieces, member);
-        for (size_t p = begin; p < end; ++p) {
+        for (size_t p = next++; p < pieces; p = next++) {
             body(p, p * size, (p + 1) * size);
             team.check(member);
         }

@@ -44,12 +44,8 @@ void StateVector<T>::adopt(const Elements& e) {
 
 template <class T>
 void StateVector<T>::apply(const OpArrays& ops, const PlanOptions& options, int threads, const Poll& poll) {
-    Elements e = lower(ops, flipped_);
-    if (options.passes & pass_merge) merge_neighbours(e);
     ProductState start(state_.num_wires);
-    if (fresh_ && (options.passes & pass_absorb)) absorb_first_gates(e, start);
-    if (options.passes & pass_fuse) fuse_pairs(e);
-    split_unitaries(e);
+    const Elements e = simplified(lower(ops, flipped_), options.passes, fresh_ ? &start : nullptr);
     const Placement before = placement_;
     try {
         for_portions<T>(e, start, fresh_ ? nullptr : &before, options, [&](const Program<T>& program) {
@@ -57,12 +53,26 @@ void StateVector<T>::apply(const OpArrays& ops, const PlanOptions& options, int 
             scale_ *= program.scale;
             placement_ = program.placement;
         });
-    } catch (...) {  // half a circuit is no state: back to |0...0>
-        fresh_ = true;
-        flipped_ = 0;
-        scale_ = 1;
+    } catch (...) {  // half a circuit is no state
+        restart();
         throw;
     }
+    adopt(e);
+}
+
+template <class T>
+void StateVector<T>::restart() {
+    fresh_ = true;
+    flipped_ = 0;
+    scale_ = 1;
+}
+
+template <class T>
+void StateVector<T>::start_with(const Elements& e, const Program<T>& program, int threads, const Poll& poll) {
+    restart();
+    execute(program, state_, engine<T>(set_), threads, poll);
+    scale_ = program.scale;
+    placement_ = program.placement;
     adopt(e);
 }
 
@@ -78,9 +88,7 @@ void StateVector<T>::materialise(int threads, const Poll& poll) {
 
 template <class T>
 void StateVector<T>::load(const T* amplitudes, int threads, const Poll& poll) {
-    fresh_ = true;
-    flipped_ = 0;
-    scale_ = 1;
+    restart();
     materialise(threads, poll);
     if (state_.num_wires > num_qubits_) std::memset(static_cast<void*>(state_.data()), 0, state_.bytes());
     const BitMap map(physical_columns(placement_, lane_bits));
@@ -181,25 +189,52 @@ std::vector<double> StateVector<T>::expectations(const std::vector<PauliString>&
         for (size_t t = 0; t < terms.size(); ++t) out[t] = terms[t].x ? 0.0 : 1.0;
         return out;
     }
-    const size_t pieces = pieces_of(state_.blocks());
-    const double factor = std::norm(scale_);
-    for (const PauliGroup& g : group_by_move(terms, placement_, flipped_, lane_bits)) {
-        const size_t count = g.terms.size();
-        Table<T> lane_signs(count * lanes);
-        for (size_t t = 0; t < count; ++t)
-            for (int l = 0; l < lanes; ++l) lane_signs[t * lanes + l] = T(__builtin_parity(unsigned(l) & g.lane_signs[t]) ? -1 : 1);
-        std::vector<std::vector<double>> sums(pieces, std::vector<double>(2 * count));
-        for_pieces(state_.blocks(), threads, poll, [&](size_t piece, size_t begin, size_t end) {
-            engine<T>(set_).pauli_sums(state_.data(), begin, end, g.block_move, g.lane_move, count, g.block_signs.data(),
-                                       lane_signs.data(), sums[piece].data());
-        });
-        for (size_t t = 0; t < count; ++t) {
-            complex total = 0;
-            for (const auto& s : sums) total += complex(s[2 * t], s[2 * t + 1]);
-            out[g.terms[t]] = (g.phases[t] * total).real() * factor;
-        }
+    expectations(prepare(terms), out.data(), threads, poll);
+    return out;
+}
+
+template <class T>
+PauliReadout<T> StateVector<T>::prepare(const std::vector<PauliString>& terms) const {
+    PauliReadout<T> out;
+    out.num_terms = terms.size();
+    out.groups = group_by_move(terms, placement_, flipped_, lane_bits);
+    for (const PauliGroup& g : out.groups) {
+        Table<T> signs;
+        for (unsigned s : g.lane_signs)
+            for (unsigned l = 0; l < lanes; ++l) signs.push_back(T(__builtin_parity(l & s) ? -1 : 1));
+        out.lane_signs.push_back(std::move(signs));
     }
     return out;
+}
+
+template <class T>
+void StateVector<T>::expectations(const PauliReadout<T>& readout, double* out, int threads, const Poll& poll) const {
+    const size_t pieces = pieces_of(state_.blocks()), count = readout.num_terms;
+    std::vector<double> sums(pieces * count);
+    for_pieces(state_.blocks(), threads, poll, [&](size_t piece, size_t begin, size_t end) {
+        double* to = sums.data() + piece * count;
+        for (size_t i = 0; i < readout.groups.size(); ++i) {
+            const PauliGroup& g = readout.groups[i];
+            const PauliPart part = g.phases[0].real() == 0 ? PauliPart::imaginary
+                                   : g.block_move || g.lane_move ? PauliPart::real
+                                                                 : PauliPart::norm;
+            engine<T>(set_).pauli_sums[int(part)](state_.data(), begin, end, g.block_move, g.lane_move, g.terms.size(), g.block_signs.data(),
+                                                  readout.lane_signs[i].data(), to);
+            to += g.terms.size();
+        }
+    });
+    const double factor = std::norm(scale_);
+    size_t column = 0;
+    for (const PauliGroup& g : readout.groups) {
+        // Of two blocks that trade places one was summed; both add the same.
+        const double weight = g.block_move ? 2 * factor : factor;
+        for (size_t t = 0; t < g.terms.size(); ++t, ++column) {
+            double total = 0;
+            for (size_t p = 0; p < pieces; ++p) total += sums[p * count + column];
+            const complex phase = g.phases[t];
+            out[g.terms[t]] = (phase.real() != 0 ? phase.real() : -phase.imag()) * total * weight;
+        }
+    }
 }
 
 template <class T>

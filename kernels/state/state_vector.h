@@ -18,6 +18,8 @@ struct Gradient {
 
 template <class T>
 class StateVector;
+template <class T>
+struct PauliReadout;
 
 // <0|U^dagger H U|0> and its derivatives by the parameters of U that `wanted` marks, in one run forwards and one back.
 template <class T>
@@ -33,6 +35,10 @@ public:
     size_t bytes() const { return state_.bytes(); }
 
     void apply(const OpArrays& ops, const PlanOptions& options, int threads, const Poll& poll);
+    // Back to |0...0>; the memory stays for the next run.
+    void restart();
+    // Runs a program laid out for |0...0> from these elements.
+    void start_with(const Elements& e, const Program<T>& program, int threads, const Poll& poll);
     // Amplitudes in order of basis states, real and imaginary parts in turn.
     void load(const T* amplitudes, int threads, const Poll& poll);
     void store(T* amplitudes, int threads, const Poll& poll) const;
@@ -42,6 +48,9 @@ public:
     // Basis states of shots 0, 1, 2 ...
     std::vector<uint64_t> sample(uint64_t shots, uint64_t seed, int threads, const Poll& poll) const;
     std::vector<double> expectations(const std::vector<PauliString>& terms, int threads, const Poll& poll) const;
+    // The same in two steps, for many states of one layout: `out` takes one value for each string.
+    PauliReadout<T> prepare(const std::vector<PauliString>& terms) const;
+    void expectations(const PauliReadout<T>& readout, double* out, int threads, const Poll& poll) const;
     // Projects a qubit on an outcome and normalises; returns the probability that the outcome had.
     double collapse(int qubit, bool outcome, int threads, const Poll& poll);
     double norm(int threads, const Poll& poll) const;

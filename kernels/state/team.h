@@ -77,6 +77,9 @@ public:
         if (stop_.load(std::memory_order_relaxed)) throw Cancelled();
     }
 
+    // For work that watches on its own: whether this team has been told to end.
+    bool stopped() const { return stop_.load(std::memory_order_relaxed); }
+
     void barrier(int member) {
         if (size_ == 1) return;
         const unsigned round = round_.load();

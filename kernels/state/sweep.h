@@ -1,0 +1,27 @@
+// One circuit with many sets of numbers. It is laid out once for each structure that its sets lead to, as a rule one;
+// after that only numbers are filled in. Results are those of single runs, whatever the number of threads.
+#pragma once
+#include "counts.h"
+#include "state_vector.h"
+
+namespace qrealm {
+
+// Sums of Pauli strings: observable k has the terms ends[k - 1]..ends[k]-1, with a coefficient each.
+struct Observables {
+    std::vector<PauliString> terms;
+    std::vector<double> coefficients;
+    std::vector<size_t> ends;
+};
+
+// `params`: one row of ops.params.size() numbers for each set; ops.params itself is not read. Fills
+// values[set * observables + k].
+template <class T>
+void sweep_expectations(const OpArrays& ops, const PlanOptions& options, InstructionSet set, const Observables& observables,
+                        const double* params, size_t rows, int threads, const Poll& poll, double* values);
+
+// Samples for each set, with a seed each.
+template <class T>
+std::vector<Counts> sweep_counts(const OpArrays& ops, const PlanOptions& options, InstructionSet set, const double* params, size_t rows,
+                                 uint64_t shots, const uint64_t* seeds, int threads, const Poll& poll);
+
+}  // namespace qrealm
