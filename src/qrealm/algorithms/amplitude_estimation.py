@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.algorithms.options import RunOptions, check_gates_only, check_share, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_gates_only, check_share, check_whole
 from qrealm.algorithms.phase_estimation import (
     COUNTING_QUBITS_MAX,
     outcome_probability,
@@ -93,7 +93,7 @@ def run_amplitude_estimation(
     confidence: float = 0.95,
     shots: int = limits.SHOTS_DEFAULT,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> AmplitudeEstimate:
     """Canonical amplitude estimation: phase estimation of the Grover operator, then maximum likelihood.
 
@@ -108,7 +108,7 @@ def run_amplitude_estimation(
         confidence: of the interval.
         shots: samples, at least 1.
         seed: the same seed gives the same counts.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         RequestError: A is no circuit of gates, or an option is out of range.
@@ -136,7 +136,7 @@ def run_iterative_amplitude_estimation(
     confidence: float = 0.95,
     shots: int = 100,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> AmplitudeEstimate:
     """Iterative amplitude estimation (IQAE): Grover powers chosen so that each narrows the interval.
 
@@ -150,7 +150,7 @@ def run_iterative_amplitude_estimation(
         confidence: of the interval.
         shots: samples in each round, at least 1.
         seed: the same seed gives the same rounds.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         RequestError: A is no circuit of gates, or an option is out of range.
@@ -185,7 +185,7 @@ class _IterativeSearch:
         alpha: float,
         shots: int,
         seed: int | None,
-        options: RunOptions,
+        options: NoisyRunOptions,
     ) -> None:
         self._preparation = check_gates_only("the preparation", preparation)
         self._wires = _checked_objective(preparation, objective)

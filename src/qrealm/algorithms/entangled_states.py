@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Unpack
 
-from qrealm.algorithms.options import QUBITS_MAX, RunOptions, basis_text, check_whole
+from qrealm.algorithms.options import QUBITS_MAX, NoisyRunOptions, basis_text, check_whole
 from qrealm.base import limits
 from qrealm.circuits import Circuit
 from qrealm.simulate.run import run
@@ -26,7 +26,7 @@ class EntangledState:
         counts: outcomes, qubit 0 rightmost, and how often each was drawn.
         success_probability: share of the shots in the state's own outcomes: all equal for GHZ, exactly one 1
             for W.
-        fidelity: |<wanted|prepared>|^2, exact; None above 24 qubits.
+        fidelity: |<wanted|prepared>|^2, exact; None with noise and above 24 qubits.
         circuit: what was run.
         execution_time: seconds.
     """
@@ -85,7 +85,7 @@ def run_ghz(
     *,
     shots: int = limits.SHOTS_DEFAULT,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> EntangledState:
     """Prepare a GHZ state and measure all of it.
 
@@ -93,7 +93,7 @@ def run_ghz(
         num_qubits: 1 or more.
         shots: samples, at least 1.
         seed: the same seed gives the same counts.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         RequestError, TooLargeError: as `qrealm.run`.
@@ -107,7 +107,7 @@ def run_w(
     *,
     shots: int = limits.SHOTS_DEFAULT,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> EntangledState:
     """Prepare a W state and measure all of it. Arguments and errors as `run_ghz`."""
     circuit = w_circuit(num_qubits)
@@ -115,14 +115,14 @@ def run_w(
 
 
 def _prepared(
-    circuit: Circuit, outcomes: Sequence[int], shots: int, seed: int | None, options: RunOptions
+    circuit: Circuit, outcomes: Sequence[int], shots: int, seed: int | None, options: NoisyRunOptions
 ) -> EntangledState:
     """Run a circuit that should make an even superposition of some basis states."""
     check_whole("shots", shots, 1, limits.SHOTS_MAX)
     begun = perf_counter()
     count = circuit.num_qubits
     texts = [basis_text(index, count) for index in outcomes]
-    known = count <= FIDELITY_QUBITS_MAX
+    known = count <= FIDELITY_QUBITS_MAX and options.get("noise") is None
     result = run(circuit, shots, seed, amplitudes=texts if known else None, **options)
     fidelity = None
     if known:

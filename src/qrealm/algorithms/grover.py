@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Unpack
 
-from qrealm.algorithms.options import RunOptions, basis_text, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, basis_text, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
@@ -31,8 +31,8 @@ class GroverResult:
         found_item: the basis index drawn most often.
         found_bitstring: the same as bits, qubit 0 rightmost.
         success: whether it is marked.
-        probability: of measuring a marked item; exact, or with more than 4096 marked items the share of the
-            shots.
+        probability: of measuring a marked item; exact, or with noise or more than 4096 marked items the
+            share of the shots.
         iterations: oracle calls.
         marked_items: ascending.
         counts: outcomes and how often each was drawn.
@@ -112,7 +112,7 @@ def run_grover(
     *,
     shots: int = limits.SHOTS_DEFAULT,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> GroverResult:
     """Search for marked items.
 
@@ -122,7 +122,7 @@ def run_grover(
         iterations: the best number when None.
         shots: samples of the final state, at least 1.
         seed: the same seed gives the same counts.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         RequestError: an item is out of range or no bit string of n bits, or another wrong option.
@@ -136,7 +136,7 @@ def run_grover(
         iterations = optimal_iterations(width, len(items))
     circuit = grover_circuit(width, items, iterations)
     texts = [basis_text(item, width) for item in items]
-    exact = len(items) <= _AMPLITUDES_MAX
+    exact = len(items) <= _AMPLITUDES_MAX and options.get("noise") is None
     result = run(circuit, shots, seed, amplitudes=texts if exact else None, **options)
     counts = result.counts
     if exact:

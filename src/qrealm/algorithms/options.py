@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
 from qrealm.simulate.backends import QuantumBackend
 from qrealm.simulate.plan.types import Precision
+
+if TYPE_CHECKING:
+    from qrealm.circuits.noise import NoiseModel
 
 
 class RunOptions(TypedDict, total=False):
@@ -23,6 +26,17 @@ class RunOptions(TypedDict, total=False):
     precision: str | Precision
     threads: int | None
     backend: str | QuantumBackend | None
+
+
+class NoisyRunOptions(RunOptions, total=False):
+    """`RunOptions`, and noise.
+
+    Attributes:
+        noise: rules that put noise into the circuit. Exact results that describe a pure state are then left
+            out, or taken from the shots.
+    """
+
+    noise: NoiseModel | None
 
 
 QUBITS_MAX = 4096

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.algorithms.fourier import qft_circuit
-from qrealm.algorithms.options import RunOptions, check_gates_only, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_gates_only, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
@@ -43,8 +43,8 @@ class PhaseEstimate:
         num_counting_qubits: m, the number of bits.
         method: ``"textbook"`` or ``"iterative"``.
         counts: outcomes as bit strings of m bits and how often each was drawn.
-        probabilities: exact, of the outcomes 0 to 2^m - 1, shape (2^m,); None for the iterative method and
-            above 20 qubits.
+        probabilities: exact, of the outcomes 0 to 2^m - 1, shape (2^m,); None for the iterative method,
+            with noise, and above 20 qubits.
         circuit: what was run.
         execution_time: seconds.
     """
@@ -153,7 +153,7 @@ def run_phase_estimation(
     method: Literal["textbook", "iterative"] = "textbook",
     shots: int = limits.SHOTS_DEFAULT,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> PhaseEstimate:
     """Estimate the phase of a unitary's eigenstate.
 
@@ -166,7 +166,7 @@ def run_phase_estimation(
         method: ``"textbook"``: m counting qubits; ``"iterative"``: a single one, measured m times.
         shots: samples, at least 1.
         seed: the same seed gives the same counts.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         RequestError, MatrixError, StateError: as `phase_estimation_circuit`.
@@ -179,7 +179,7 @@ def run_phase_estimation(
     textbook = method == "textbook"
     build = phase_estimation_circuit if textbook else iterative_phase_estimation_circuit
     circuit = build(unitary, num_counting_qubits, eigenstate)
-    exact = textbook and circuit.num_qubits <= EXACT_QUBITS_MAX
+    exact = textbook and circuit.num_qubits <= EXACT_QUBITS_MAX and options.get("noise") is None
     result = run(circuit, shots, seed, return_statevector=exact, **options)
     size = 1 << num_counting_qubits
     probabilities = None

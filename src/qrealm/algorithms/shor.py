@@ -12,7 +12,7 @@ import numpy as np
 
 from qrealm.algorithms.modular_arithmetic import MODULUS_MAX, controlled_modular_multiplier
 from qrealm.algorithms.number_theory import is_prime, order_from_phases, prime_power
-from qrealm.algorithms.options import RunOptions, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_whole
 from qrealm.algorithms.phase_estimation import semiclassical_phase_circuit
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
@@ -90,7 +90,7 @@ def run_shor(
     attempts_max: int = 10,
     shots: int = 4,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> ShorResult:
     """Factor an odd number that is no power of a prime.
 
@@ -103,7 +103,7 @@ def run_shor(
         attempts_max: bases tried before giving up.
         shots: order-finding outcomes for each base.
         seed: the same seed gives the same attempts.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         RequestError: the number is even, prime or a power of a prime, or the base shares a divisor with it.

@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.algorithms.options import RunOptions, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import StateError
 from qrealm.circuits import Circuit
@@ -69,7 +69,7 @@ def run_teleportation(
     *,
     shots: int = limits.SHOTS_DEFAULT,
     seed: int | None = None,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> Teleportation:
     """Teleport a state and compare what arrives with what was sent.
 
@@ -77,7 +77,7 @@ def run_teleportation(
         state: amplitudes of |0> and |1>, of norm 1.
         shots: how often the sender's outcomes are drawn, at least 1; the fidelity does not depend on it.
         seed: the same seed gives the same counts.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         StateError: not two finite numbers of norm 1.
