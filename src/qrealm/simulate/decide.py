@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from qrealm.base.errors import BackendRefusalError, MissingExtraError, ResourceError
+from dataclasses import replace
+from time import perf_counter
+
+from qrealm.base import cancel
+from qrealm.base.errors import BackendRefusalError, InternalError, MissingExtraError, ResourceError
 from qrealm.base.machine import cores_default, memory_available_bytes
-from qrealm.circuits import Circuit
+from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.operations import CHANNEL, IF, Instruction
+from qrealm.circuits.segments import split_readout
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package, steered
+from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.calibrate import rates
-from qrealm.simulate.execute import execute
+from qrealm.simulate.execute import execute, find_on, finish, layout_of
 from qrealm.simulate.plan import auto
+from qrealm.simulate.plan.cones import Dependencies
 from qrealm.simulate.plan.traits import traits
 from qrealm.simulate.plan.types import BackendCard, Choice, Precision, Rates, Traits
 from qrealm.simulate.request import RunRequest
@@ -29,14 +36,26 @@ def carry_out(circuit: Circuit, request: RunRequest) -> Result:
         MissingExtraError: the named backend needs a package that is not installed.
     """
     name = request.backend
-    if name in (QuantumBackend.AUTO, QuantumBackend.STATEVECTOR) and _is_plain(circuit, request):
-        if name is QuantumBackend.STATEVECTOR or len(circuit) << circuit.num_qubits <= SMALL_WORK:
-            return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR))
+    if _is_plain(circuit, request) and (
+        name is QuantumBackend.STATEVECTOR
+        or (name is QuantumBackend.AUTO and len(circuit) << circuit.num_qubits <= SMALL_WORK)
+    ):
+        return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR))
+    started = perf_counter()
+    found, choice = _resolved(circuit, request)
+    return finish(circuit, request, found, started, choice)
+
+
+def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | None]:
+    """What was found, and how AUTO chose."""
     facts = traits(circuit, supports(request))
-    if name is not QuantumBackend.AUTO:
-        check_named(BACKENDS[name].card, facts, request)
-        return execute(circuit, request, loaded(name))
-    return _automatic(circuit, request, facts)
+    name = request.backend
+    if name is QuantumBackend.AUTO:
+        if 0 < facts.cone_qubits < facts.num_qubits and not facts.mid_circuit:
+            return _by_cones(circuit, request), None
+        return _automatic(circuit, request, facts)
+    check_named(BACKENDS[name].card, facts, request)
+    return find_on(circuit, request, loaded(name)), None
 
 
 def choose_backend(facts: Traits, request: RunRequest) -> Choice | None:
@@ -65,28 +84,60 @@ def _is_plain(circuit: Circuit, request: RunRequest) -> bool:
     return not request.density_matrix and (circuit.is_unitary or not has_noise(circuit.instructions))
 
 
-def _automatic(circuit: Circuit, request: RunRequest, facts: Traits) -> Result:
+def _by_cones(circuit: Circuit, request: RunRequest) -> Found:
+    """Exact values alone, from the parts of the circuit that they depend on."""
+    strings = [(name, observable.strings()) for name, observable in request.observables]
+    kept, _ = split_readout(circuit.instructions)
+    cones = Dependencies(kept).group({(x, z) for _, terms in strings for x, z, _ in terms})
+    values: dict[tuple[int, int], float] = {}
+    widest: Found | None = None
+    most = 0
+    for cone in cones:
+        cancel.check()
+        asked = [(str(place), cone.moved(term)) for place, term in enumerate(cone.terms)]
+        sums = tuple((name, PauliSum.from_strings([(x, z, 1.0)])) for name, (x, z) in asked)
+        found = _of_cone(cone.circuit(), replace(request, observables=sums))
+        values.update((term, found.values[str(place)]) for place, term in enumerate(cone.terms))
+        if widest is None or len(cone.qubits) > most:
+            widest, most = found, len(cone.qubits)
+    assert widest is not None  # there is at least one term
+    sizes = sorted((len(cone.qubits) for cone in cones), reverse=True)
+    why = f"the observables depend on at most {most} qubits at a time: {len(sizes)} runs of parts"
+    return Found(
+        replace(widest.plan, reasons=(why, *widest.plan.reasons)),
+        layout_of(circuit),
+        values={name: sum(value * values[x, z] for x, z, value in terms) for name, terms in strings},
+        details={**widest.details, "light_cones": sizes},
+        warnings=widest.warnings,
+    )
+
+
+def _of_cone(circuit: Circuit, request: RunRequest) -> Found:
+    """What one part finds, on the backend that suits it."""
+    if _is_plain(circuit, request) and len(circuit) << circuit.num_qubits <= SMALL_WORK:
+        return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR))
+    return _automatic(circuit, request, traits(circuit, supports(request)))[0]
+
+
+def _automatic(circuit: Circuit, request: RunRequest, facts: Traits) -> tuple[Found, Choice | None]:
     """Run on the cheapest backend; when memory is refused there, on the next."""
     choice = choose_backend(facts, request)
     if choice is None:
+        # What the state vector only lacks the memory for, it says best itself.
         check_named(BACKENDS[QuantumBackend.STATEVECTOR].card, facts, request)
-        # The state vector only lacks the memory, and says best how much.
-        return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR))
-    warnings: list[str] = []
-    able = [each for each in choice.considered if not each.refused]
-    for place, each in enumerate(able):
+        return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR)), None
+    able = [each.name for each in choice.considered if not each.refused]
+    warnings: tuple[str, ...] = ()
+    for name, following in zip(able, [*able[1:], ""], strict=True):
         try:
-            result = execute(circuit, request, loaded(QuantumBackend(each.name)), choice, tuple(warnings))
+            found = find_on(circuit, request, loaded(QuantumBackend(name)))
         except ResourceError as problem:
-            if place + 1 == len(able):
+            if not following:
                 raise
-            warnings.append(
-                f"{each.name} was chosen and ran out of memory ({problem.message}); fell back to "
-                f"{able[place + 1].name}"
-            )
+            warnings += (f"{name} ran out of memory: {problem.message}; fell back to {following}",)
             continue
-        return result
-    raise AssertionError("a choice names at least one backend")
+        return replace(found, warnings=warnings + found.warnings), choice
+    raise InternalError("AUTO chose a backend that it then did not try")
 
 
 def check_named(card: BackendCard, facts: Traits, request: RunRequest) -> None:

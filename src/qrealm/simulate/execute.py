@@ -44,30 +44,24 @@ _UNCHECKED_QUBITS = (limits.MEMORY_UNCHECKED_BYTES // Precision.DOUBLE.amplitude
 _WORD_BITS = 64
 
 
-def execute(
-    circuit: Circuit,
-    request: RunRequest,
-    backend: Backend,
-    choice: Choice | None = None,
-    warnings: tuple[str, ...] = (),
-) -> Result:
+def execute(circuit: Circuit, request: RunRequest, backend: Backend) -> Result:
     """Run one circuit whose parameters are all bound.
-
-    Args:
-        choice: how AUTO came to this backend, for the result's metadata.
-        warnings: what happened on the way to it.
 
     Raises:
         TooLargeError, RequestError, QubitError, ParameterError: see `run`.
     """
     started = perf_counter()
+    return finish(circuit, request, find_on(circuit, request, backend), started)
+
+
+def find_on(circuit: Circuit, request: RunRequest, backend: Backend) -> Found:
+    """What a backend finds, before the detector's errors. Raises as `execute`."""
     if not is_steered(backend):
-        found = cast(WholeBackend, backend).run(circuit, request)
-    elif (packed := packed_or_none(circuit)) is not None:
-        found = _found_packed(circuit, packed, request, backend)
-    else:
-        found = _execute_branches(circuit, request, backend)
-    return _finished(circuit, request, found, started, choice, warnings)
+        return cast(WholeBackend, backend).run(circuit, request)
+    packed = packed_or_none(circuit)
+    if packed is not None:
+        return _found_packed(circuit, packed, request, backend)
+    return _execute_branches(circuit, request, backend)
 
 
 def packed_or_none(circuit: Circuit) -> PackedCircuit | None:
@@ -88,7 +82,7 @@ def execute_packed(
     started: float,
 ) -> Result:
     """Run gates followed by measurements; `circuit` tells only where the measurements go."""
-    return _finished(circuit, request, _found_packed(circuit, packed, request, backend), started)
+    return finish(circuit, request, _found_packed(circuit, packed, request, backend), started)
 
 
 def _found_packed(
@@ -98,15 +92,15 @@ def _found_packed(
     return find(packed, layout_of(circuit), request, backend)
 
 
-def _finished(
-    circuit: Circuit,
-    request: RunRequest,
-    found: Found,
-    started: float,
-    choice: Choice | None = None,
-    warnings: tuple[str, ...] = (),
+def finish(
+    circuit: Circuit, request: RunRequest, found: Found, started: float, choice: Choice | None = None
 ) -> Result:
-    """The result of what a backend found, the detector's errors in it."""
+    """The result of what was found, the detector's errors in it.
+
+    Args:
+        started: when the run began, by `perf_counter`.
+        choice: how AUTO came to the backend, for the result's metadata.
+    """
     outcomes, draws = found.outcomes, found.draws
     if len(draws) and circuit.num_clbits and any(op is READOUT for op, _, _ in circuit):
         _, errors = split_readout(circuit.instructions)
@@ -133,7 +127,7 @@ def _finished(
             found.backend,
             found.branches,
             found.details,
-            warnings + found.warnings,
+            found.warnings,
             choice,
         ),
     )

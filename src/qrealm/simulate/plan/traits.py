@@ -14,8 +14,9 @@ from qrealm.circuits import Circuit
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.noise.channel import CHANNEL_TOLERANCE, Channel, pauli_matrix
-from qrealm.circuits.operations import BARRIER, CHANNEL, IF, INITIALIZE, MEASURE, READOUT, RESET, Instruction
+from qrealm.circuits.operations import CHANNEL, IF, INITIALIZE, MEASURE, READOUT, RESET, Instruction
 from qrealm.circuits.segments import split_readout
+from qrealm.simulate.plan.cones import Dependencies
 from qrealm.simulate.plan.types import Traits
 
 CLIFFORD_TOLERANCE = 1e-9
@@ -34,7 +35,8 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
     reader.read(instructions, circuit.num_qubits)
     cone_qubits, cone_gates = circuit.num_qubits, reader.gates
     if supports is not None:
-        cones = [light_cone(instructions, support) for support in set(supports)]
+        ways = Dependencies(instructions)
+        cones = [ways.cone(support) for support in set(supports)]
         cone_qubits = max((len(qubits) for qubits, _ in cones), default=0)
         cone_gates = max((len(kept) for _, kept in cones), default=0)
     terminal = circuit.terminal_measurements is not None
@@ -58,22 +60,6 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         cone_qubits=cone_qubits,
         cone_gates=cone_gates,
     )
-
-
-def light_cone(
-    instructions: Sequence[Instruction], support: Iterable[int]
-) -> tuple[frozenset[int], list[Instruction]]:
-    """(qubits that a measurement of `support` at the end depends on, the instructions that matter to it)."""
-    reached = set(support)
-    kept: list[Instruction] = []
-    for instruction in reversed(instructions):
-        op, qubits, _ = instruction
-        if op is BARRIER or op is MEASURE:
-            continue
-        if not reached.isdisjoint(qubits):
-            reached.update(qubits)
-            kept.append(instruction)
-    return frozenset(reached), kept[::-1]
 
 
 def is_clifford(gate: Gate, params: tuple[Any, ...], num_qubits: int) -> bool:
@@ -221,4 +207,4 @@ def _named(qubits: Sequence[int]) -> str:
     return f"qubit {qubits[0]}" if len(qubits) == 1 else f"qubits {list(qubits)}"
 
 
-__all__ = ["CHANNEL_TOLERANCE", "CLIFFORD_TOLERANCE", "is_clifford", "light_cone", "traits"]
+__all__ = ["CHANNEL_TOLERANCE", "CLIFFORD_TOLERANCE", "is_clifford", "traits"]

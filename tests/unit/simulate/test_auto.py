@@ -1,0 +1,184 @@
+"""AUTO: pure choice among cards, light cones, refusals and fallbacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import qrealm
+from qrealm.base.errors import BackendRefusalError, RequestError, ResourceError, TooLargeError
+from qrealm.circuits import Circuit
+from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
+from qrealm.simulate import decide
+from qrealm.simulate.backends import BACKENDS, QuantumBackend
+from qrealm.simulate.backends.statevector.card import CARD
+from qrealm.simulate.plan.auto import pick
+from qrealm.simulate.plan.cones import Dependencies
+from qrealm.simulate.plan.traits import traits
+from qrealm.simulate.plan.types import Cost, Rates, Wants
+
+RATES = Rates(1e-5, 1e-7, 1e10, 1e10, 1e-8)
+WANTS = Wants(1000, None, False, False, 0, 0, False, 1e-6)
+
+
+def card(name, seconds, memory_bytes=1000, error=0.0, why=None):
+    return replace(
+        CARD, name=name, refusal=lambda t, w: why, cost=lambda t, w, r: Cost(seconds, memory_bytes, error)
+    )
+
+
+def choice(*cards, memory=1 << 30, missing=lambda card: ""):
+    return pick(traits(Circuit(3).h(0)), WANTS, cards, RATES, missing=missing, memory_available_bytes=memory)
+
+
+def test_the_cheapest_that_can_is_taken():
+    made = choice(card("slow", 2.0), card("quick", 1.0), card("unable", 0.1, why="it cannot"))
+    assert made.name == "quick"
+    assert [each.name for each in made.considered] == ["quick", "slow", "unable"]
+    assert made.considered[-1].refused == "it cannot"
+    assert "next would be slow with about 2 s" in made.why
+
+
+def test_memory_accuracy_and_packages_have_a_say():
+    made = choice(
+        card("huge", 0.1, memory_bytes=1 << 40),
+        card("rough", 0.2, error=1e-3),
+        card("absent", 0.3),
+        card("plain", 5.0),
+        missing=lambda each: "it needs stim" if each.name == "absent" else "",
+    )
+    assert made.name == "plain"
+    told = {each.name: each.refused for each in made.considered}
+    assert told["huge"].startswith("it needs 1,024 GiB of")
+    assert "above the accuracy asked" in told["rough"]
+    assert told["absent"] == "it needs stim"
+    assert choice(card("unable", 1.0, why="no")) is None
+
+
+def test_small_circuits_are_not_asked_about(monkeypatch):
+    monkeypatch.setattr(decide, "traits", lambda *args: pytest.fail("a small circuit was looked at"))
+    qrealm.run(Circuit(5).h(0).cx(0, 4), shots=10)
+
+
+def test_what_was_considered_is_told():
+    circuit = Circuit(20).h(range(20))
+    for _ in range(3):
+        for qubit in range(20):
+            circuit.rx(0.3, qubit).cx(qubit, (qubit + 7) % 20)
+    made = qrealm.run(circuit, shots=10, seed=1).metadata
+    assert made["considered"][0]["backend"] == made["backend"]
+    assert made["considered"][0]["seconds"] > 0
+    assert made["reasons"][0].startswith(f"{made['backend']}: about ")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_light_cones_keep_what_matters(seed):
+    """Values from the cones are those of the whole circuit."""
+    generator = np.random.default_rng(seed)
+    circuit = Circuit(16)
+    for _ in range(30):
+        a, b = (int(q) for q in generator.choice(16, 2, replace=False))
+        circuit.ry(float(generator.uniform(0, 6)), a).cx(a, b)
+    observables = {"near": "Z0 Z1 + 0.5 X2", "far": "Y3 Z15 - 2 X7 + 1"}
+    request = {"shots": 0, "observables": observables, "precision": "double"}
+    whole = qrealm.run(circuit, backend="statevector", **request).expectation_values
+    terms = Dependencies(circuit.instructions).group(
+        [(0, 0b11), (0b100, 0), (1 << 3, 1 << 3 | 1 << 15), (1 << 7, 0)]
+    )
+    assert sum(len(cone.terms) for cone in terms) == 4
+    wide = Circuit(60).compose(circuit, qubits=range(20, 36))
+    moved = {"near": "Z20 Z21 + 0.5 X22", "far": "Y23 Z35 - 2 X27 + 1"}
+    found = qrealm.run(wide, shots=0, observables=moved, precision="double")
+    assert found.expectation_values == pytest.approx(whole, abs=1e-9)
+    assert "light_cones" in found.metadata
+
+
+def test_a_thousand_qubits_of_shallow_circuit():
+    """<Z_i Z_i+1> of a product state, whatever stands around it."""
+    circuit = Circuit(1000)
+    for qubit in range(1000):
+        circuit.ry(0.3, qubit)
+    for qubit in range(0, 999, 2):
+        circuit.rzz(0.7, qubit, qubit + 1)
+    found = qrealm.run(circuit, shots=0, observables="Z0 Z999")
+    assert found.expectation_values["Z0 Z999"] == pytest.approx(np.cos(0.3) ** 2, abs=1e-9)
+
+
+def test_noise_leaves_the_state_vector_out():
+    noise = NoiseModel().after_gates(depolarizing(0.1), "h")
+    with pytest.raises(BackendRefusalError, match=r"QR302.*pure state, and the circuit has noise"):
+        qrealm.run(Circuit(2).h(0), noise=noise, backend="statevector")
+
+
+def test_a_faulty_detector_alone_needs_no_noisy_backend():
+    """Bits flip with the stated probabilities: five standard deviations of 20,000 shots."""
+    noise = NoiseModel().readout(ReadoutError.flips(0.1, 0.3), [0]).readout(ReadoutError.flips(0.0, 0.05))
+    shots = 20_000
+    counts = qrealm.run(Circuit(2).x(0).x(1), shots=shots, seed=4, noise=noise).counts
+    zero_of_0 = (counts.get("10", 0) + counts.get("00", 0)) / shots
+    zero_of_1 = (counts.get("01", 0) + counts.get("00", 0)) / shots
+    assert zero_of_0 == pytest.approx(0.3, abs=5 * (0.3 * 0.7 / shots) ** 0.5)
+    assert zero_of_1 == pytest.approx(0.05, abs=5 * (0.05 * 0.95 / shots) ** 0.5)
+    again = qrealm.run(Circuit(2).x(0).x(1), shots=shots, seed=4, noise=noise, threads=2).counts
+    assert counts == again
+
+
+def test_correlated_faults_and_wide_registers():
+    """Bits 0 and 69 are always misread together."""
+    circuit = Circuit(1, 70).x(0).measure(0, 0)
+    circuit.append(ReadoutError([[0.5, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0.5, 0, 0, 1]][::1]), [1, 69])
+    counts = qrealm.run(circuit, shots=1000, seed=1).counts
+    assert set(counts) == {f"{1:070b}", f"{1 | 1 << 1 | 1 << 69:070b}"}
+    assert counts[f"{1:070b}"] == pytest.approx(500, abs=5 * 250**0.5)
+
+
+def test_memory_refused_on_the_way_falls_back(monkeypatch):
+    """The first choice is out of memory: the next one runs, and the result says so."""
+    row = BACKENDS[QuantumBackend.STATEVECTOR]
+
+    class Exhausted:
+        card = replace(CARD, name="greedy", cost=lambda t, w, r: Cost(1e-9, 10))
+
+        def run(self, circuit, request):
+            raise ResourceError("the device has 1 GiB, and 2 GiB are needed")
+
+    monkeypatch.setattr(
+        decide, "choose_backend", lambda facts, request: choice(Exhausted.card, card("statevector", 1))
+    )
+    monkeypatch.setattr(decide, "QuantumBackend", _Names)
+    monkeypatch.setattr(decide, "loaded", lambda name: Exhausted() if name == "greedy" else row.load())
+    circuit = Circuit(20).h(range(20))
+    for _ in range(30):
+        circuit.t(0)
+    result = qrealm.run(circuit, shots=10, seed=1)
+    assert result.metadata["backend"] == "statevector"
+    assert result.metadata["warnings"] == [
+        "greedy ran out of memory: the device has 1 GiB, and 2 GiB are needed; fell back to statevector"
+    ]
+
+
+class _Names(str):
+    """Any name is a backend's."""
+
+    AUTO = QuantumBackend.AUTO
+    STATEVECTOR = QuantumBackend.STATEVECTOR
+
+
+def test_what_fits_nowhere_says_how_much_it_needs(monkeypatch):
+    monkeypatch.setattr("qrealm.simulate.execute.memory_available_bytes", lambda: 1 << 28)
+    monkeypatch.setattr(decide, "memory_available_bytes", lambda: 1 << 28)
+    circuit = Circuit(30)
+    generator = np.random.default_rng(3)
+    for _ in range(400):
+        a, b = (int(q) for q in generator.choice(30, 2, replace=False))
+        circuit.ry(0.3, a).rxx(0.4, a, b)
+    with pytest.raises(TooLargeError, match="needs 8"):
+        qrealm.run(circuit, shots=10)
+
+
+@pytest.mark.parametrize("accuracy", [-1, 1.0, float("nan"), "much"])
+def test_accuracy_is_a_share(accuracy):
+    with pytest.raises(RequestError, match="accuracy"):
+        qrealm.run(Circuit(1).h(0), accuracy=accuracy)
