@@ -21,6 +21,7 @@ from e2e.providers.qiskit_cases import (
     teleportation,
 )
 from qrealm.base.errors import CancelledRunError, RequestError, UnknownBackendError, UnsupportedError
+from qrealm.circuits.noise import NoiseModel, ReadoutError
 from qrealm.faces.providers.qiskit import QrealmProvider, SamplerOptions, SamplerV2
 
 SHOTS = 20_000
@@ -157,6 +158,31 @@ def test_idle_qubits_of_a_wide_device() -> None:
     assert_drawn_from(counts, {"00": 0.5, "11": 0.5})
     result = QrealmProvider().get_backend().run(circuit, seed_simulator=1, shots=SHOTS).result()
     assert_drawn_from(result.get_counts(), {"00": 0.5, "11": 0.5})
+
+
+def test_a_faulty_detector() -> None:
+    """The rules name qubits by number, so idle qubits are counted too."""
+    noise = NoiseModel().readout(ReadoutError.flips(0.1, 0.3), [3])
+    theta = Parameter("theta")
+    circuit = QuantumCircuit(5, 2)
+    circuit.ry(theta, 3)
+    circuit.x(4)
+    circuit.measure([3, 4], [0, 1])
+    points = np.array([[0.0], [1.0], [np.pi]])
+    shares = [0.1 + 0.6 * np.sin(theta / 2) ** 2 for (theta,) in points]
+    backend = QrealmProvider(noise=noise).get_backend()
+    for sampler in (SamplerV2(seed=1, options={"noise": noise}), SamplerV2(backend, seed=1)):
+        data = sampler.run([(circuit, points)], shots=SHOTS).result()[0].data.c
+        for index, share in enumerate(shares):
+            assert_drawn_from(data.get_counts(index), {"10": 1 - share, "11": share})
+    binds = [{theta: points[:, 0]}]
+    result = backend.run(circuit, parameter_binds=binds, shots=SHOTS, seed_simulator=1).result()
+    for index, share in enumerate(shares):
+        assert_drawn_from(result.get_counts(index), {"10": 1 - share, "11": share})
+    with pytest.raises(RequestError, match="it must be a NoiseModel"):
+        SamplerV2(options={"noise": 0.1}).run([(circuit, [0.3])])
+    with pytest.raises(RequestError, match="it must be a NoiseModel"):
+        backend.run(circuit, noise="much")
 
 
 def test_seeds() -> None:

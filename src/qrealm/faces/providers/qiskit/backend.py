@@ -14,7 +14,7 @@ from qrealm.base.errors import RequestError
 from qrealm.base.version import installed_version
 from qrealm.faces.providers.qiskit.experiments import Experiment, RunOptions, run_experiments
 from qrealm.faces.providers.qiskit.jobs import QrealmJob
-from qrealm.faces.providers.qiskit.options import check_simulator_seed
+from qrealm.faces.providers.qiskit.options import check_noise, check_simulator_seed
 from qrealm.faces.providers.qiskit.target import build_target
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named
 from qrealm.simulate.request import check_precision, check_shots, check_threads
@@ -37,16 +37,18 @@ class QrealmBackend(BackendV2):  # type: ignore[misc]
 
     def __init__(self, name: str = "auto", provider: Any = None, **options: Any) -> None:
         chosen = backend_named(name)
-        cards = [row.card for key, row in BACKENDS.items() if chosen in (key, QuantumBackend.AUTO)]
         auto = chosen is QuantumBackend.AUTO
+        if auto:
+            self._cards = [row.card for row in BACKENDS.values() if row.card.automatic]
+        else:
+            self._cards = [BACKENDS[chosen].card]
         super().__init__(
             provider=provider,
             name=chosen.value,
-            description=_AUTO_SUMMARY if auto else cards[0].summary,
+            description=_AUTO_SUMMARY if auto else self._cards[0].summary,
             backend_version=installed_version(),
             **options,
         )
-        self._qubits_max = max(card.qubits_max for card in cards)
 
     @classmethod
     def _default_options(cls) -> Options:
@@ -57,12 +59,14 @@ class QrealmBackend(BackendV2):  # type: ignore[misc]
             return_statevector=False,
             precision="auto",
             threads=None,
+            noise=None,
+            backend_options=None,
         )
 
     @cached_property
     def target(self) -> Target:
         """Every gate that is run as it is, on any qubits: `transpile` keeps what need not change."""
-        return build_target(self.description, self._qubits_max)
+        return build_target(self.description, self._cards)
 
     @property
     def max_circuits(self) -> None:
@@ -87,7 +91,8 @@ class QrealmBackend(BackendV2):  # type: ignore[misc]
             options: what is left out is as `options` of the backend says. ``shots``: samples of each
                 circuit. ``seed_simulator``: 0 to 2^64 - 1; the same seed gives the same counts. ``memory``:
                 keep the outcome of every shot. ``return_statevector``: keep the state before the final
-                measurements. ``precision``, ``threads``: as `qrealm.run`.
+                measurements. ``precision``, ``threads``, ``noise``: as `qrealm.run`. ``backend_options``: its
+                `options`.
 
         Returns:
             A job that runs already. A circuit that has classical bits and measures nothing leaves them 0.
@@ -106,8 +111,7 @@ class QrealmBackend(BackendV2):  # type: ignore[misc]
                 hint="parameter_binds=[{theta: [0.1, 0.2]}]",
             )
         experiments = [
-            Experiment.of(circuit, values, chosen.return_statevector)
-            for circuit, values in zip(circuits, binds, strict=True)
+            Experiment.of(circuit, values, chosen) for circuit, values in zip(circuits, binds, strict=True)
         ]
         job = QrealmJob(self, partial(run_experiments, experiments, chosen, self.name))
         job.submit()
@@ -127,6 +131,7 @@ class QrealmBackend(BackendV2):  # type: ignore[misc]
         check_precision(checked.precision)
         check_threads(checked.threads)
         check_simulator_seed(checked.seed_simulator)
+        check_noise(checked.noise)
         if not (shots or checked.return_statevector):
             raise RequestError("shots=0 asks for nothing", hint="ask for shots or return_statevector=True")
         return checked

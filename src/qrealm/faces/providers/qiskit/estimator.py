@@ -16,11 +16,12 @@ from qiskit.quantum_info import SparseObservable
 
 from qrealm.base import cancel
 from qrealm.base.errors import NotUnitaryError, ParameterError
-from qrealm.circuits import Circuit, PauliSum, read
+from qrealm.circuits import Circuit, PauliSum
+from qrealm.circuits.noise.model import NoiseModel
 from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
-from qrealm.faces.providers.qiskit.narrow import Terms, narrowed, on_used, used_qubits
-from qrealm.faces.providers.qiskit.options import EstimatorOptions, Seed, merged, seeds_from
+from qrealm.faces.providers.qiskit.narrow import Terms, on_used, read_narrow
+from qrealm.faces.providers.qiskit.options import EstimatorOptions, Seed, check_noise, merged, seeds_from
 from qrealm.faces.providers.qiskit.rows import rows_of, run_rows
 from qrealm.simulate.backends import backend_named
 from qrealm.simulate.observables import measured_bases
@@ -51,9 +52,8 @@ class _Work:
     metadata: Any
 
     @classmethod
-    def of(cls, pub: Any) -> _Work:
-        used = used_qubits(pub.circuit)
-        circuit = read(narrowed(pub.circuit, used))
+    def of(cls, pub: Any, noise: NoiseModel | None) -> _Work:
+        circuit, used = read_narrow(pub.circuit, noise)
         rows = rows_of(pub, circuit)
         observables, numbers = _distinct(pub.observables, used, pub.circuit.num_qubits)
         shape = pub.shape
@@ -111,7 +111,14 @@ class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
         defaults = EstimatorOptions()
         if isinstance(backend, QrealmBackend):
             theirs = backend.options
-            defaults = EstimatorOptions(0.0, theirs.seed_simulator, theirs.precision, theirs.threads)
+            defaults = EstimatorOptions(
+                0.0,
+                theirs.seed_simulator,
+                theirs.precision,
+                theirs.threads,
+                theirs.noise,
+                theirs.backend_options,
+            )
         self._backend = backend.name if isinstance(backend, QrealmBackend) else backend_named(backend).value
         keywords = {"default_precision": default_precision, "seed": seed}
         self._options = merged(defaults, options, keywords)
@@ -139,11 +146,13 @@ class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
         """
         chosen = self._options
         target = chosen.default_precision if precision is None else precision
-        works = [_Work.of(EstimatorPub.coerce(pub, target)) for pub in pubs]
+        noise = check_noise(chosen.noise)
+        works = [_Work.of(EstimatorPub.coerce(pub, target), noise) for pub in pubs]
         arguments = {
             "precision": chosen.state_precision,
             "threads": chosen.threads,
             "backend": self._backend,
+            "backend_options": chosen.backend_options,
         }
         return QrealmPrimitiveJob(partial(_estimate, works, seeds_from(chosen.seed, len(works)), arguments))
 

@@ -16,8 +16,9 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from qrealm.base import cancel
 from qrealm.base.errors import RequestError
 from qrealm.base.version import installed_version
-from qrealm.circuits import Circuit, read
-from qrealm.faces.providers.qiskit.narrow import narrowed, used_qubits
+from qrealm.circuits import Circuit
+from qrealm.circuits.noise.model import NoiseModel
+from qrealm.faces.providers.qiskit.narrow import read_narrow
 from qrealm.faces.providers.qiskit.options import Seed, seeds_from
 from qrealm.faces.providers.qiskit.readout import Readout, measures
 from qrealm.faces.providers.qiskit.rows import run_rows
@@ -34,6 +35,8 @@ class RunOptions:
     return_statevector: bool
     precision: str
     threads: int | None
+    noise: NoiseModel | None
+    backend_options: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,19 @@ class Experiment:
     rows: NDArray[np.float64]
 
     @classmethod
-    def of(cls, source: Any, values: Mapping[Any, Any] | None, every_qubit: bool) -> Experiment:
+    def of(cls, source: Any, values: Mapping[Any, Any] | None, options: RunOptions) -> Experiment:
         """Read one circuit, and its parameters' values where it has any.
 
         Args:
             source: a QuantumCircuit.
             values: of its parameters, by parameter or name.
-            every_qubit: whether idle qubits are kept.
+            options: of the job. A state vector has all qubits, also idle ones.
 
         Raises:
             ReadError, CircuitError: see `qrealm.read`.
             RequestError: see `_rows_of`.
         """
-        circuit = read(source if every_qubit else narrowed(source, used_qubits(source)))
+        circuit, _ = read_narrow(source, options.noise, whole=options.return_statevector)
         return cls(circuit, header_of(source), _rows_of(source, circuit, values or {}))
 
 
@@ -123,6 +126,7 @@ def _results(experiment: Experiment, options: RunOptions, backend: str, seed: in
         "threads": options.threads,
         "return_statevector": options.return_statevector,
         "backend": backend,
+        "backend_options": options.backend_options,
     }
     return run_rows(circuit, rows, **arguments)
 

@@ -1,4 +1,4 @@
-"""Leaves out the qubits that nothing happens to.
+"""Reads circuits, and leaves out the qubits that nothing happens to.
 
 A circuit that was laid out for a device has all of the device's qubits, and uses few. An idle qubit stays in
 |0>, so it need not be simulated: each factor of an observable on it is a known number.
@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qiskit import QuantumCircuit
+
+from qrealm.circuits import Circuit, read
+from qrealm.circuits.noise.model import NoiseModel
 
 _WITHOUT_EFFECT = frozenset({"barrier", "delay"})
 _ON_ZERO = {
@@ -30,19 +33,37 @@ Terms = tuple[tuple[str, float], ...]
 """Labels, qubit 0 rightmost, and their coefficients."""
 
 
-def used_qubits(source: Any) -> list[int]:
+def read_narrow(source: Any, noise: NoiseModel | None, *, whole: bool = False) -> tuple[Circuit, list[int]]:
+    """(what is to be run, which qubits of the source are in it, ascending).
+
+    Args:
+        source: a QuantumCircuit.
+        noise: put into the circuit. Its rules name qubits by number, so then all of them are kept.
+        whole: whether all qubits are kept.
+
+    Raises:
+        ReadError, CircuitError: see `qrealm.read`.
+    """
+    everything = list(range(source.num_qubits))
+    if noise is not None:
+        return noise.apply(read(source)), everything
+    used = everything if whole else _used_qubits(source)
+    return read(_narrowed(source, used)), used
+
+
+def _used_qubits(source: Any) -> list[int]:
     """The qubits of a QuantumCircuit that something acts on, ascending; qubit 0 when there is none."""
     used = {
         qubit for item in source.data if item.operation.name not in _WITHOUT_EFFECT for qubit in item.qubits
     }
-    if len(used) == source.num_qubits:
+    if len(used) == source.num_qubits or source.num_vars:  # the reader says what is wrong with variables
         return list(range(source.num_qubits))
     return [index for index, qubit in enumerate(source.qubits) if qubit in used] or [0]
 
 
-def narrowed(source: Any, used: Sequence[int]) -> Any:
+def _narrowed(source: Any, used: Sequence[int]) -> Any:
     """The circuit on its used qubits alone; classical bits, registers and parameters stay as they are."""
-    if len(used) >= source.num_qubits or source.num_vars:  # the reader says what is wrong with variables
+    if len(used) >= source.num_qubits:
         return source
     narrow = QuantumCircuit([source.qubits[index] for index in used], source.clbits, name=source.name)
     narrow.add_register(*source.cregs)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from qrealm.base.errors import RequestError
+from qrealm.circuits.noise.model import NoiseModel
 from qrealm.simulate.request import check_seed, draw_seed
 
 Seed = int | np.random.Generator | None
@@ -24,12 +25,16 @@ class SamplerOptions:
         seed: the same number gives the same samples in every run. A generator gives new ones each time.
         state_precision: ``"single"``, ``"double"`` or ``"auto"``, as `precision` of `qrealm.run`.
         threads: None for one on small circuits and all cores on large ones.
+        noise: rules that put noise into every circuit before it runs.
+        backend_options: the backend's own, as `options` of `qrealm.run`.
     """
 
     default_shots: int = 1024
     seed: Seed = None
     state_precision: str = "auto"
     threads: int | None = None
+    noise: NoiseModel | None = None
+    backend_options: Any = None
 
 
 @dataclass
@@ -41,12 +46,16 @@ class EstimatorOptions:
         seed: the same number gives the same estimates in every run. A generator gives new ones each time.
         state_precision: ``"single"``, ``"double"`` or ``"auto"``, as `precision` of `qrealm.run`.
         threads: None for one on small circuits and all cores on large ones.
+        noise: rules that put noise into every circuit before it runs.
+        backend_options: the backend's own, as `options` of `qrealm.run`.
     """
 
     default_precision: float = 0.0
     seed: Seed = None
     state_precision: str = "auto"
     threads: int | None = None
+    noise: NoiseModel | None = None
+    backend_options: Any = None
 
 
 O = TypeVar("O", SamplerOptions, EstimatorOptions)  # noqa: E741
@@ -91,6 +100,16 @@ def seeds_from(seed: Seed, count: int) -> list[int]:
     if count == 1:
         return [root]
     return [int(each) for each in np.random.SeedSequence(root).generate_state(count, np.uint64)]
+
+
+def check_noise(noise: Any) -> NoiseModel | None:
+    """A noise model or None. Raises RequestError."""
+    if noise is None or isinstance(noise, NoiseModel):
+        return noise
+    raise RequestError(
+        f"noise is {noise!r:.60}; it must be a NoiseModel of qrealm.circuits.noise",
+        hint='NoiseModel().after_gates(depolarizing(0.01, 2), "cx")',
+    )
 
 
 def check_simulator_seed(seed: Seed) -> None:

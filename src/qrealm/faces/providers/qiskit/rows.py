@@ -26,15 +26,22 @@ def rows_of(pub: Any, circuit: Circuit) -> NDArray[np.float64]:
     return np.ascontiguousarray(values[:, [place[parameter.name] for parameter in circuit.parameters]])
 
 
-def run_rows(circuit: Circuit, rows: NDArray[np.float64], *, seed: int, **arguments: Any) -> list[Result]:
+def run_rows(
+    circuit: Circuit, rows: NDArray[np.float64], *, seed: int, backend_options: Any = None, **arguments: Any
+) -> list[Result]:
     """Run the circuit once for each row.
 
     Args:
         circuit: with as many open parameters as `rows` has columns.
         rows: shape (R, P); P may be 0.
         seed: of all runs; a single run of a circuit without parameters has this very one.
+        backend_options: `options` of `run`, which a sweep does not have.
         arguments: what `run` and `sweep` both take.
     """
-    if rows.shape[1]:
+    if rows.shape[1] and backend_options is None:
         return sweep(circuit, rows, seed=seed, **arguments)
-    return [run(circuit, seed=each, **arguments) for each in seeds_from(seed, len(rows))]
+    seeds = seeds_from(seed, len(rows))
+    return [
+        run(circuit, seed=each, parameters=row, options=backend_options, **arguments)
+        for each, row in zip(seeds, rows, strict=True)
+    ]

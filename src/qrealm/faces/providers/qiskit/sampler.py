@@ -14,11 +14,12 @@ from qiskit.primitives import BaseSamplerV2, BitArray, DataBin, PrimitiveResult,
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from qrealm.base import cancel
-from qrealm.circuits import Circuit, read
+from qrealm.circuits import Circuit
+from qrealm.circuits.noise.model import NoiseModel
 from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
-from qrealm.faces.providers.qiskit.narrow import narrowed, used_qubits
-from qrealm.faces.providers.qiskit.options import SamplerOptions, Seed, merged, seeds_from
+from qrealm.faces.providers.qiskit.narrow import read_narrow
+from qrealm.faces.providers.qiskit.options import SamplerOptions, Seed, check_noise, merged, seeds_from
 from qrealm.faces.providers.qiskit.readout import Readout, measures, packed
 from qrealm.faces.providers.qiskit.rows import rows_of, run_rows
 from qrealm.simulate.backends import backend_named
@@ -46,9 +47,9 @@ class _Work:
     metadata: Any
 
     @classmethod
-    def of(cls, pub: Any) -> _Work:
+    def of(cls, pub: Any, noise: NoiseModel | None) -> _Work:
         source = pub.circuit
-        circuit = read(narrowed(source, used_qubits(source)))
+        circuit, _ = read_narrow(source, noise)
         places = {
             register.name: [source.find_bit(bit).index for bit in register] for register in source.cregs
         }
@@ -84,7 +85,14 @@ class SamplerV2(BaseSamplerV2):  # type: ignore[misc]
         defaults = SamplerOptions()
         if isinstance(backend, QrealmBackend):
             theirs = backend.options
-            defaults = SamplerOptions(theirs.shots, theirs.seed_simulator, theirs.precision, theirs.threads)
+            defaults = SamplerOptions(
+                theirs.shots,
+                theirs.seed_simulator,
+                theirs.precision,
+                theirs.threads,
+                theirs.noise,
+                theirs.backend_options,
+            )
         self._backend = backend.name if isinstance(backend, QrealmBackend) else backend_named(backend).value
         self._options = merged(defaults, options, {"default_shots": default_shots, "seed": seed})
 
@@ -119,11 +127,13 @@ class SamplerV2(BaseSamplerV2):  # type: ignore[misc]
                     UserWarning,
                     stacklevel=2,
                 )
-        works = [_Work.of(pub) for pub in coerced]
+        noise = check_noise(chosen.noise)
+        works = [_Work.of(pub, noise) for pub in coerced]
         arguments = {
             "precision": chosen.state_precision,
             "threads": chosen.threads,
             "backend": self._backend,
+            "backend_options": chosen.backend_options,
         }
         return QrealmPrimitiveJob(partial(_sample, works, seeds_from(chosen.seed, len(works)), arguments))
 
