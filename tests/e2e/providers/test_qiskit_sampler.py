@@ -10,7 +10,7 @@ pytest.importorskip("qiskit")
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
 from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorSampler
-from qiskit.primitives.containers import BindingsArray
+from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.quantum_info import Statevector
 
 from e2e.providers.qiskit_cases import (
