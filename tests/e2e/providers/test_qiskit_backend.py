@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -285,6 +287,18 @@ def test_jobs_run_in_the_background_and_stop(slow_jobs: list[QrealmJob]) -> None
         running.result()
     with pytest.raises(JobError, match="submitted already"):
         running.submit()
+
+
+def test_interrupting_the_wait_stops_the_job(slow_jobs: list[QrealmJob]) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        slow_jobs[0].result()
+    timer.join()
+    slow_jobs[0].wait_for_final_state(timeout=20, wait=0.05)
+    assert slow_jobs[0].cancelled()
 
 
 def test_a_failed_job_raises_what_went_wrong(backend: QrealmBackend) -> None:

@@ -71,7 +71,8 @@ class Task(Generic[T]):
         return JobStatus.CANCELLED if isinstance(problem, CancelledRunError) else JobStatus.ERROR
 
     def result(self, timeout: float | None = None) -> T:
-        """Wait for the work and return what it made; what it raised is raised here.
+        """Wait for the work and return what it made; what it raised is raised here. Ctrl-C while waiting
+        stops the work.
 
         Args:
             timeout: seconds to wait; None for as long as it takes.
@@ -89,6 +90,9 @@ class Task(Generic[T]):
             if future.done():
                 raise
             raise JobTimeoutError(f"the job was not done after {timeout} seconds") from None
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
 
     def _watched(self) -> T:
         with watching(self._token):
