@@ -63,7 +63,7 @@ class PhaseEstimate:
 def outcome_distribution(phase: float, num_counting_qubits: int) -> NDArray[np.float64]:
     """Probability of each outcome y for an eigenstate of phase phi (turns), in closed form, shape (2^m,).
 
-    sin^2(pi M (phi - y/M)) / (M sin(pi (phi - y/M)))^2 with M = 2^m (Nielsen and Chuang, eq. 5.26).
+    sin^2(pi M (phi - y/M)) / (M sin(pi (phi - y/M)))^2 with M = 2^m (Nielsen and Chuang, section 5.2.1).
     """
     size = 1 << num_counting_qubits
     return outcome_probability(np.asarray(phase), np.arange(size), size)

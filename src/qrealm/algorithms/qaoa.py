@@ -266,7 +266,7 @@ def run_maxcut(graph: Any, layers: int = 1, **arguments: Any) -> QaoaResult:
 
 
 def interpolated(angles: FloatArray) -> FloatArray:
-    """Angles for one layer more: INTERP of arXiv:1812.01041, equation B1. Shape (p,) to (p + 1,)."""
+    """Angles for one layer more: INTERP of arXiv:1812.01041, appendix B. Shape (p,) to (p + 1,)."""
     layers = len(angles)
     place = np.arange(layers + 1)
     padded = np.concatenate(([0.0], angles, [0.0]))

@@ -37,7 +37,7 @@ class QuantumVolumeResult:
         num_circuits: random circuits.
         shots: of each.
         heavy_output_probability: mean over the circuits, from the shots.
-        standard_deviation: of that mean, sqrt(h (1 - h) / circuits) as the paper's equation C3 has it.
+        standard_deviation: of that mean, sqrt(h (1 - h) / circuits) as in the paper's algorithm 1.
         confidence: that the true mean is above 2/3, from the normal distribution.
         passed: whether the mean less two standard deviations is above 2/3: a confidence of 0.977.
         quantum_volume: 2^width when passed, else 1.

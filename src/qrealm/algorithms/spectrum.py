@@ -15,6 +15,10 @@ QUBITS_EXACT_MAX = 20
 """2^20 values: 8 MiB, and a fraction of a second for each term."""
 
 _DENSE_QUBITS_MAX = 6
+_TOLERANCE = 1e-11  # of the residual, relative: the eigenvalue is far closer where the gap is not tiny
+
+_FACTOR_BYTES_MAX = 1 << 30
+"""Factors of a product are kept for all products up to this size; beyond it they are made again each time."""
 
 
 def as_hamiltonian(source: PauliSum | str) -> PauliSum:
@@ -65,27 +69,49 @@ def ground_energy(hamiltonian: PauliSum | str, num_qubits: int | None = None) ->
     if is_diagonal(terms):
         return float(diagonal_values(terms).min())
     size = 1 << width
+    operator = _Operator(terms, size)
     if width <= _DENSE_QUBITS_MAX:
-        matrix = np.array([_applied(terms, row) for row in np.eye(size, dtype=np.complex128)]).T
+        matrix = np.array([operator.applied(row) for row in np.eye(size, dtype=np.complex128)]).T
         return float(np.linalg.eigvalsh(matrix)[0])
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    operator = LinearOperator((size, size), matvec=lambda v: _applied(terms, v.ravel()), dtype=np.complex128)
+    linear = LinearOperator((size, size), matvec=lambda v: operator.applied(v.ravel()), dtype=np.complex128)
     first = np.random.default_rng(0).normal(size=size).astype(np.complex128)  # any start that sees all states
-    lowest: Any = eigsh(operator, k=1, which="SA", v0=first, return_eigenvectors=False)
+    lowest: Any = eigsh(linear, k=1, which="SA", v0=first, tol=_TOLERANCE, return_eigenvectors=False)
     return float(lowest[0])
 
 
-def _applied(terms: PauliSum, vector: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """The Pauli sum times a vector."""
-    indices = np.arange(len(vector), dtype=np.uint64)
-    result = np.zeros(len(vector), dtype=np.complex128)
-    for x, z, coefficient in zip(*terms.masks(), strict=True):
-        # A string is i^(number of Y) X^x Z^z; row b gets what column b ^ x holds.
-        phase = (1, 1j, -1, -1j)[int(x & z).bit_count() % 4]
-        source = indices ^ x
-        result += (coefficient * phase) * _signs(source & z) * vector[source]
-    return result
+class _Operator:
+    """A Pauli sum as something that multiplies vectors: one flip of bits and one factor for each x mask."""
+
+    def __init__(self, terms: PauliSum, size: int) -> None:
+        self._indices = np.arange(size, dtype=np.uint64)
+        groups: dict[int, list[tuple[np.uint64, complex]]] = {}
+        for x, z, coefficient in zip(*terms.masks(), strict=True):
+            # A string is i^(number of Y) X^x Z^z.
+            phase = (1, 1j, -1, -1j)[int(x & z).bit_count() % 4]
+            groups.setdefault(int(x), []).append((z, complex(coefficient * phase)))
+        self._groups = groups
+        kept = len(groups) * size * 16 <= _FACTOR_BYTES_MAX
+        self._factors = {x: self._factor(x) for x in groups} if kept else {}
+
+    def _factor(self, x: int) -> NDArray[np.complex128] | complex:
+        """What entry b of the product takes from entry b ^ x, shape (2^n,), or a number for all b."""
+        parts = self._groups[x]
+        if all(z == 0 for z, _ in parts):
+            return sum(value for _, value in parts)
+        factor = np.zeros(len(self._indices), dtype=np.complex128)
+        for z, value in parts:
+            factor += value * _signs((self._indices ^ np.uint64(x)) & z)
+        return factor
+
+    def applied(self, vector: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """The sum times a vector."""
+        result = np.zeros(len(vector), dtype=np.complex128)
+        for x in self._groups:
+            factor = self._factors[x] if self._factors else self._factor(x)
+            result += factor * (vector[self._indices ^ np.uint64(x)] if x else vector)
+        return result
 
 
 def _signs(masked: NDArray[np.uint64]) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ def test_finds_the_item_and_says_so():
     assert not run_grover(4, 3, 6, shots=300, seed=1).success  # turned too far: 13 theta is near pi
 
 
+@pytest.mark.slow
 def test_twenty_qubits():
     found = run_grover(20, 654_321, shots=100, seed=1)
     assert found.found_item == 654_321

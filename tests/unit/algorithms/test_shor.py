@@ -84,7 +84,7 @@ def test_order_finding_draws_from_the_distribution_of_phase_estimation():
     assert chi_squared < freedom + 5 * math.sqrt(2 * freedom)  # 5 standard deviations
 
 
-@pytest.mark.parametrize("number", [15, 21, 33, 35])
+@pytest.mark.parametrize("number", [15, 21, pytest.param(33, marks=pytest.mark.slow), 35])
 def test_factors(number):
     found = run_shor(number, seed=1)
     assert found.factors is not None

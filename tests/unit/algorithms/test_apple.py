@@ -1,0 +1,74 @@
+"""The Apple engine: the same answers as the functions, and the truth about where they were computed."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+import pytest
+
+import qrealm.algorithms as algorithms
+from qrealm.algorithms import AppleSiliconQuantumEngine
+from qrealm.algorithms.apple import metal_missing
+from qrealm.base.errors import RequestError
+from qrealm.circuits import Circuit
+
+
+def test_device_is_what_this_machine_has():
+    engine = AppleSiliconQuantumEngine()
+    told = engine.describe()
+    if metal_missing():
+        assert (engine.device, engine.backend) == ("cpu", "statevector")
+        assert told["reason"] == metal_missing()
+    else:
+        assert (engine.device, engine.backend) == ("metal", "gpu")
+    assert told["device"] == engine.device
+    assert engine.run(Circuit(1).x(0), shots=5).metadata["backend"] == engine.backend
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="what other systems say")
+def test_other_systems_say_why_not():
+    assert "Metal is macOS's" in metal_missing()
+    with pytest.raises(RequestError, match="cannot be used: Metal is macOS's"):
+        AppleSiliconQuantumEngine("metal")
+
+
+def test_cpu_can_be_asked_for():
+    engine = AppleSiliconQuantumEngine("cpu")
+    assert engine.device == "cpu"
+    assert "asked for" in repr(engine)
+    with pytest.raises(RequestError, match="device is 'tpu'"):
+        AppleSiliconQuantumEngine("tpu")
+    with pytest.raises(RequestError, match="engine's own"):
+        engine.run_ghz(3, backend="statevector")
+
+
+def test_every_run_function_is_a_method():
+    functions = {name for name in algorithms.__all__ if name.startswith("run_")}
+    methods = {name for name in dir(AppleSiliconQuantumEngine) if name.startswith("run_")}
+    assert functions == methods
+    for name in functions:
+        given = list(inspect.signature(getattr(AppleSiliconQuantumEngine, name)).parameters)[1:-1]
+        wanted = list(inspect.signature(getattr(algorithms, name)).parameters)
+        assert given == wanted[: len(given)]
+
+
+def test_methods_give_what_the_functions_give():
+    engine = AppleSiliconQuantumEngine("cpu")
+    assert engine.run_grover(6, 9, seed=1).counts == algorithms.run_grover(6, 9, seed=1).counts
+    assert engine.run_qft(4, 3, seed=1).counts == algorithms.run_qft(4, 3, seed=1).counts
+    assert engine.run_shor(15, seed=1).factors == (3, 5)
+    unitary = Circuit(1).p(0.7, 0)
+    assert engine.run_phase_estimation(unitary, 4, "1", seed=1).phase == 2 / 16
+    rotation = Circuit(1).ry(1.0, 0)
+    assert engine.run_amplitude_estimation(rotation, 0, 4, seed=1).estimate == pytest.approx(0.2298, abs=0.02)
+    assert engine.run_iterative_amplitude_estimation(rotation, 0, 0.02, seed=1).estimate == pytest.approx(
+        0.2298, abs=0.02
+    )
+    assert engine.run_vqe("Z0 Z1 + X0", seed=1).energy == pytest.approx(-(2**0.5), abs=1e-6)
+    assert engine.run_qaoa("Z0 Z1", seed=1).best_cost == -1
+    assert engine.run_maxcut([(0, 1), (1, 2)], seed=1).best_cost == 2
+    assert engine.run_teleportation((0, 1)).fidelity == pytest.approx(1)
+    assert engine.run_ghz(3, seed=1).fidelity == pytest.approx(1)
+    assert engine.run_w(3, seed=1).fidelity == pytest.approx(1)
+    assert engine.run_quantum_volume(2, 10, seed=1).num_circuits == 10
