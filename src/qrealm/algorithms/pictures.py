@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,19 @@ def save_convergence(
     *,
     value_name: str,
     reference: float | None = None,
+    distance: bool = False,
+    sections: Mapping[str, int] | None = None,
     title: str = "",
 ) -> Path:
     """Save a value against the number of its evaluation; returns the path.
-
-    With a reference there is a second picture below: the distance to it on a logarithmic axis.
 
     Args:
         history: at least one value.
         path: png, svg or pdf.
         value_name: what the vertical axis is called.
-        reference: the value that it should come to.
+        reference: the value that it should come to, drawn as a line.
+        distance: with a reference, draw the distance to it on a logarithmic axis below.
+        sections: names of stretches of the history and the evaluation (from 1) that each begins with.
         title: text above the axes.
 
     Raises:
@@ -43,31 +45,30 @@ def save_convergence(
     check_picture(path, "plotting convergence")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 3.6 if reference is None else 5.4), layout="constrained")
-    rows = 1 if reference is None else 2
+    rows = 2 if distance and reference is not None else 1
+    figure = Figure(figsize=(6.4, 3.6 if rows == 1 else 5.4), layout="constrained")
     panels = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[3, 2][:rows])[:, 0]
-    numbers = np.arange(1, len(history) + 1)
-    marker = "o" if len(history) <= _MARKERS_MAX else ""
     axes = panels[0]
-    axes.plot(numbers, history, color=_LINE, linewidth=1.6, marker=marker, markersize=3.5, zorder=3)
+    _draw(axes, history)
     axes.set_ylabel(value_name)
+    axes.margins(y=0.12)
     if reference is not None:
         axes.axhline(reference, color=_GOAL, linewidth=1.2, linestyle="--", zorder=2)
+        _label(axes, f"exact {reference:.6g}", reference, _GOAL)
+    for name, first in (sections or {}).items():
+        axes.axvline(first, color=_INK, linewidth=0.8, linestyle=":", zorder=1)
         axes.annotate(
-            f"exact {reference:.6g}",
-            (1, reference),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 4 if history[0] >= reference else -4),
+            name,
+            (first, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, 3),
             textcoords="offset points",
-            ha="right",
-            va="bottom" if history[0] >= reference else "top",
-            color=_GOAL,
-            fontsize=9,
+            color=_INK,
+            fontsize=8,
         )
-        axes.margins(y=0.12)
-        distance = np.abs(np.asarray(history) - reference)
-        shown = np.where(distance > 0, distance, np.nan)  # a logarithm has no place for an exact hit
-        panels[1].plot(numbers, shown, color=_LINE, linewidth=1.6, marker=marker, markersize=3.5, zorder=3)
+    if rows == 2:
+        gaps = np.abs(np.asarray(history) - reference)
+        _draw(panels[1], np.where(gaps > 0, gaps, np.nan))  # a logarithm has no place for an exact hit
         panels[1].set_yscale("log")
         panels[1].set_ylabel("distance to exact")
     panels[-1].set_xlabel("evaluation")
@@ -83,6 +84,28 @@ def save_convergence(
             f"the picture {str(path)!r} cannot be written: {problem.strerror or problem}"
         ) from problem
     return path
+
+
+def _draw(axes: Any, values: Any) -> None:
+    marker = "o" if len(values) <= _MARKERS_MAX else ""
+    numbers = np.arange(1, len(values) + 1)
+    axes.plot(numbers, values, color=_LINE, linewidth=1.6, marker=marker, markersize=3.5, zorder=3)
+
+
+def _label(axes: Any, text: str, height: float, color: str) -> None:
+    """Write at the right end of a horizontal line."""
+    axes.annotate(
+        text,
+        (1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        ha="left",
+        va="center",
+        color=color,
+        fontsize=8,
+        annotation_clip=False,
+    )
 
 
 def _finish(axes: Any) -> None:

@@ -3,6 +3,7 @@ warm starts of L. Zhou et al. (arXiv:1812.01041)."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class QaoaResult:
         layer_costs: expected cost after the optimization of 1, 2, ... layers; only the last one unless the
             strategy was ``"interp"``.
         history: expected cost at each evaluation on the way that led to the result.
+        layer_starts: positions in `history` at which the optimization of each number of layers began.
         evaluations: of all ways together.
         counts: samples of the final state.
         circuit: the circuit with its angles.
@@ -66,13 +68,15 @@ class QaoaResult:
     betas: tuple[float, ...]
     layer_costs: tuple[float, ...]
     history: tuple[float, ...]
+    layer_starts: tuple[int, ...]
     evaluations: int
     counts: dict[str, int]
     circuit: Circuit
     execution_time: float
 
     def plot(self, path: str | Path, *, title: str = "") -> Path:
-        """Save the expected cost against the evaluations, with the optimal cost where it is known.
+        """Save the expected cost against the evaluations, with the optimal cost where it is known, and where
+        each number p of layers begins.
 
         Raises:
             MissingExtraError: matplotlib is not installed; it comes with ``pip install "qrealm[plot]"``.
@@ -80,8 +84,14 @@ class QaoaResult:
         """
         from qrealm.algorithms.pictures import save_convergence
 
+        first = len(self.gammas) - len(self.layer_costs) + 1
         return save_convergence(
-            self.history, Path(path), value_name="expected cost", reference=self.optimal_cost, title=title
+            self.history,
+            Path(path),
+            value_name="expected cost",
+            reference=self.optimal_cost,
+            sections={f"p = {first + index}": start + 1 for index, start in enumerate(self.layer_starts)},
+            title=title,
         )
 
 
@@ -220,7 +230,7 @@ def run_qaoa(
     lowered = wanted * sign
     search = _Search(lowered, sign, tolerance, iterations_max, generator, options, callback, line)
     try:
-        angles, levels, history = _optimized(search, depth, strategy, starts, initial_angles)
+        angles, levels, ways = _optimized(search, depth, strategy, starts, initial_angles)
     finally:
         if line is not None:
             line.close()
@@ -241,7 +251,8 @@ def run_qaoa(
         gammas=tuple(angles[0::2].tolist()),
         betas=tuple(angles[1::2].tolist()),
         layer_costs=tuple(sign * value for value in levels),
-        history=tuple(sign * value for value in history),
+        history=tuple(sign * value for way in ways for value in way),
+        layer_starts=tuple(itertools.accumulate((len(way) for way in ways[:-1]), initial=0)),
         evaluations=search.evaluations,
         counts=counts,
         circuit=circuit,
@@ -275,23 +286,23 @@ def interpolated(angles: FloatArray) -> FloatArray:
 
 def _optimized(
     search: _Search, layers: int, strategy: str, starts: int, initial: Any
-) -> tuple[FloatArray, list[float], list[float]]:
-    """(angles, value after each level, history of the way that won)."""
+) -> tuple[FloatArray, list[float], list[list[float]]]:
+    """(angles, value after each level, history of the way that won in each level)."""
     if initial is not None:
         value, angles, history = search.descend(layers, _checked_angles(initial, layers))
-        return angles, [value], history
+        return angles, [value], [history]
     if strategy == "random":
         value, angles, history = search.best_of(layers, starts)
-        return angles, [value], history
+        return angles, [value], [history]
     value, angles, history = search.best_of(1, starts)
-    levels = [value]
+    levels, ways = [value], [history]
     for depth in range(2, layers + 1):
         start = np.empty(2 * depth)
         start[0::2], start[1::2] = interpolated(angles[0::2]), interpolated(angles[1::2])
-        value, angles, more = search.descend(depth, start)
+        value, angles, history = search.descend(depth, start)
         levels.append(value)
-        history = history + more
-    return angles, levels, history
+        ways.append(history)
+    return angles, levels, ways
 
 
 def _judged(cost: PauliSum, sign: float, expected: float) -> tuple[float | None, float | None]:

@@ -74,7 +74,12 @@ class VqeResult:
         from qrealm.algorithms.pictures import save_convergence
 
         return save_convergence(
-            self.history, Path(path), value_name="energy", reference=reference, title=title
+            self.history,
+            Path(path),
+            value_name="energy",
+            reference=reference,
+            distance=True,
+            title=title,
         )
 
 

@@ -30,6 +30,9 @@ def test_ring_of_disagrees(layers):
     for number, cost in enumerate(found.layer_costs, 1):
         assert cost / 8 == pytest.approx((2 * number + 1) / (2 * number + 2), abs=1e-6)
     assert len(found.layer_costs) == len(found.gammas) == len(found.betas) == layers
+    ends = [*found.layer_starts[1:], len(found.history)]
+    for start, end, cost in zip(found.layer_starts, ends, found.layer_costs, strict=True):
+        assert max(found.history[start:end]) == pytest.approx(cost)
 
 
 def test_one_edge_in_closed_form():
