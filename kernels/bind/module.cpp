@@ -415,7 +415,11 @@ NB_MODULE(_kernels, m) {
     nb::dict passes;
     for (const PassRow& row : pass_table) passes[row.name] = row.bit;
     m.attr("PLANNER_PASSES") = passes;
-    nb::class_<Plan>(m, "Plan").def("describe", &describe);
+    nb::class_<Plan>(m, "Plan")
+        .def("describe", &describe)
+        .def("states_at_once", [](const Plan& plan, size_t rows, int threads) {
+            return plan.single ? sweep_states<float>(plan.ops.num_qubits, rows, threads) : sweep_states<double>(plan.ops.num_qubits, rows, threads);
+        }, "rows"_a, "threads"_a);
     m.def("plan", &make_plan, "num_qubits"_a, "codes"_a, "num_controls"_a, "qubit_offsets"_a, "qubits"_a, "param_offsets"_a, "params"_a,
           "matrices"_a, nb::kw_only(), "single"_a, "passes"_a = uint32_t(pass_all), "isa"_a = "auto", "tile_qubits"_a = 0);
     m.def("run_counts", &counts_of, "plan"_a, "shots"_a, "seed"_a, "threads"_a = 1);

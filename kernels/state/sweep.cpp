@@ -49,21 +49,19 @@ PlanOptions reusable(PlanOptions options) {
     return options;
 }
 
-// body(worker, row, threads, poll) for every row; make() makes a worker, one for each thread.
+// body(worker, row, threads, poll) for every row; make() makes a worker, one for each of `states`.
 template <class Make, class Body>
-void for_rows(size_t rows, size_t state_bytes, int threads, const Poll& poll, Make&& make, Body&& body) {
-    const size_t asked = size_t(std::max(threads, 1));
-    if (state_bytes > largest_own_bytes || asked == 1 || rows < 2 * least_rows) {
+void for_rows(size_t rows, int states, int threads, const Poll& poll, Make&& make, Body&& body) {
+    if (states == 1) {
         auto worker = make();
-        const int own = state_bytes > largest_own_bytes ? threads : 1;
         Team watch(1, poll);
         for (size_t r = 0; r < rows; ++r) {
-            body(*worker, r, own, poll);
+            body(*worker, r, threads, poll);
             watch.check(0);
         }
         return;
     }
-    Team team(int(std::min(asked, rows / least_rows)), poll);
+    Team team(states, poll);
     std::atomic<size_t> next{0};
     const Poll ended = [&team] { return team.stopped(); };
     team.run([&](int member) {
@@ -148,14 +146,14 @@ private:
     Amplitudes<T> state_;
 };
 
-// Of a state of all qubits. What is no number of qubits is refused when the first row is run.
-template <class T>
-size_t state_bytes(int num_qubits) {
-    if (num_qubits < 1) return 0;
-    return num_qubits > max_state_wires<T> ? ~size_t(0) : size_t(2 * sizeof(T)) << wires_for<T>(num_qubits);
-}
-
 }  // namespace
+
+// What is no number of qubits is refused when the first row is run.
+template <class T>
+int sweep_states(int num_qubits, size_t rows, int threads) {
+    const bool small = num_qubits < 1 || (num_qubits <= max_state_wires<T> && size_t(2 * sizeof(T)) << wires_for<T>(num_qubits) <= largest_own_bytes);
+    return small ? int(std::max<size_t>(1, std::min(size_t(std::max(threads, 1)), rows / least_rows))) : 1;
+}
 
 template <class T>
 void sweep_expectations(const OpArrays& ops, const PlanOptions& options, InstructionSet set, const Observables& observables,
@@ -163,7 +161,7 @@ void sweep_expectations(const OpArrays& ops, const PlanOptions& options, Instruc
     if (ops.num_qubits > max_state_wires<T>) throw OutOfMemory("a state of " + std::to_string(ops.num_qubits) + " qubits is more than any machine holds");
     const size_t width = size_t(ops.param_offsets[ops.num_ops]), count = observables.ends.size();
     for_rows(
-        rows, state_bytes<T>(ops.num_qubits), threads, poll,
+        rows, sweep_states<T>(ops.num_qubits, rows, threads), threads, poll,
         [&] { return std::make_unique<ExpectationWorker<T>>(ops, options, set, observables); },
         [&](ExpectationWorker<T>& worker, size_t row, int own, const Poll& watch) {
             worker.run(params + row * width, own, watch, values + row * count);
@@ -176,7 +174,7 @@ std::vector<Counts> sweep_counts(const OpArrays& ops, const PlanOptions& options
     const size_t width = size_t(ops.param_offsets[ops.num_ops]);
     std::vector<Counts> out(rows);
     for_rows(
-        rows, state_bytes<T>(ops.num_qubits), threads, poll,
+        rows, sweep_states<T>(ops.num_qubits, rows, threads), threads, poll,
         [&] { return std::make_unique<CountsWorker<T>>(ops, options, set); },
         [&](CountsWorker<T>& worker, size_t row, int own, const Poll& watch) {
             out[row] = worker.run(params + row * width, shots, seeds[row], own, watch);
@@ -185,6 +183,7 @@ std::vector<Counts> sweep_counts(const OpArrays& ops, const PlanOptions& options
 }
 
 #define INSTANTIATE(T)                                                                                                          \
+    template int sweep_states<T>(int, size_t, int);                                                                             \
     template void sweep_expectations<T>(const OpArrays&, const PlanOptions&, InstructionSet, const Observables&, const double*, \
                                         size_t, int, const Poll&, double*);                                                    \
     template std::vector<Counts> sweep_counts<T>(const OpArrays&, const PlanOptions&, InstructionSet, const double*, size_t,    \

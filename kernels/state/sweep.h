@@ -13,6 +13,10 @@ struct Observables {
     std::vector<size_t> ends;
 };
 
+// States that a sweep holds at a time: one on each thread while they are small, one for all when they are large.
+template <class T>
+int sweep_states(int num_qubits, size_t rows, int threads);
+
 // `params`: one row of ops.params.size() numbers for each set; ops.params itself is not read. Fills
 // values[set * observables + k].
 template <class T>

@@ -1,8 +1,8 @@
-"""`run` and `sweep`: a circuit in, its result out."""
+"""`run`, `sweep` and `expectations`: a circuit in, its results out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,12 @@ from qrealm.base import cancel, limits
 from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.circuits import Circuit, PackedTemplate, read
 from qrealm.simulate.backends import QuantumBackend, backend_named, steered
+from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.bits import BitOrder, check_bit_order
-from qrealm.simulate.decide import carry_out
-from qrealm.simulate.execute import execute_packed
+from qrealm.simulate.decide import SMALL_WORK, carry_out, choose_backend, supports
+from qrealm.simulate.execute import execute_packed, finish, layout_of, to_clbits
 from qrealm.simulate.memory import refusal_told
+from qrealm.simulate.plan.traits import traits
 from qrealm.simulate.plan.types import Precision
 from qrealm.simulate.request import (
     ACCURACY_DEFAULT,
@@ -28,6 +30,7 @@ from qrealm.simulate.request import (
     make_request,
 )
 from qrealm.simulate.results import Result
+from qrealm.simulate.rows import NO_OUTCOMES, Batch, Drawn, asks_counts, batch
 
 if TYPE_CHECKING:
     from qrealm.circuits.noise import NoiseModel
@@ -37,6 +40,8 @@ _PLAIN = (QuantumBackend.AUTO, QuantumBackend.STATEVECTOR)
 
 Progress = Callable[[int, int], None]
 """Called with (done, all) after each step."""
+Rows = list[Any] | NDArray[np.float64]
+"""Parameter sets: mappings or sequences, or an array of shape (R, P)."""
 
 
 @refusal_told
@@ -148,8 +153,9 @@ def sweep(
 ) -> list[Result]:
     """Run a circuit with open parameters once for every parameter set.
 
-    The circuit is packed and checked once; every set is planned anew, in microseconds. Where a gate's form
-    depends on its numbers (`rv`) or the circuit measures half-way, each set is bound and run on its own.
+    The circuit is packed and checked once. When exact values or counts are all that is wanted, it is also
+    planned once, and small circuits are run one on each thread. Where a gate's form depends on its numbers
+    (`rv`) or the circuit measures half-way, each set is bound and run on its own.
 
     Args:
         circuit: with open parameters, as for `run`.
@@ -157,9 +163,10 @@ def sweep(
             array of shape (R, P).
         shots: samples for each set.
         seed: the sweep's seed; set i gets its own, derived from it and i.
-        progress: called with (done, all) after each set.
-        precision, threads, return_statevector, observables, sampled, amplitudes, bit_order, backend: as for
-            `run`.
+        threads: None for all cores when the sets are run together, else as for `run`. No result depends on
+            it.
+        progress: called with (done, all) for each set that is done.
+        precision, return_statevector, observables, sampled, amplitudes, bit_order, backend: as for `run`.
 
     Returns:
         One `Result` per parameter set, in order.
@@ -188,32 +195,137 @@ def sweep(
     return _run_all(circuit, rows, first, progress)
 
 
-def _run_all(
-    circuit: Circuit, rows: Sequence[Any], first: RunRequest, progress: Progress | None
-) -> list[Result]:
+@refusal_told
+def expectations(
+    circuit: Any,
+    parameter_sets: Iterable[Mapping[Any, float] | Sequence[float]] | NDArray[np.float64],
+    observables: Observables,
+    *,
+    precision: str | Precision = "auto",
+    threads: int | None = None,
+    backend: str | QuantumBackend | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.float64]:
+    """Exact expectation values for many parameter sets: a `sweep` that makes no results, only numbers.
+
+    Args:
+        circuit, parameter_sets, precision, threads, backend, progress: as for `sweep`.
+        observables: one, several, or several under names.
+
+    Returns:
+        Shape (R, K): a row for each set, a column for each observable in the order given.
+
+    Raises:
+        ParameterError, TooLargeError, RequestError, ReadError, CircuitError: as `sweep`.
+        ObservableError: an observable cannot be read.
+    """
+    if not isinstance(circuit, Circuit):
+        circuit = read(circuit)
+    if isinstance(observables, list | tuple):  # equal ones have a column each
+        observables = {str(place): each for place, each in enumerate(observables)}
+    rows = _rows(parameter_sets)
+    first = make_request(
+        circuit.num_qubits,
+        shots=0,
+        seed=0,
+        precision=precision,
+        threads=threads,
+        return_statevector=False,
+        observables=observables,
+        amplitudes=None,
+        sampled=False,
+        bit_order="little",
+        backend=backend_named(backend),
+    )
+    together = _together(circuit, rows, first)
+    found = np.empty((len(rows), len(first.observables)))
+    if together is None:
+        for place, result in enumerate(_run_all(circuit, rows, first, progress)):
+            found[place] = list(result.expectation_values.values())
+        return found
+    for begin, values, _ in together.expectations(first.observables):
+        found[begin : begin + len(values)] = values
+        _tell(progress, begin, len(values), len(rows))
+    return found
+
+
+def _run_all(circuit: Circuit, rows: Rows, first: RunRequest, progress: Progress | None) -> list[Result]:
     """A sweep whose request is checked."""
-    template = _template_or_none(circuit) if first.backend in _PLAIN else None
+    seeds: NDArray[np.uint64] = np.random.SeedSequence(first.seed).generate_state(
+        max(1, len(rows)), np.uint64
+    )  # type: ignore[assignment]
+    together = _together(circuit, rows, first)
+    if together is not None:
+        return list(_results(circuit, together, first, seeds, progress))
+    template = _template_or_none(circuit, rows, first)
     engine = steered(first.backend, "sweep") if template is not None else None
-    params = _evaluated(template, rows) if template is not None and rows else None
-    seeds = np.random.SeedSequence(first.seed).generate_state(max(1, len(rows)), np.uint64).tolist()
+    params = _evaluated(template, rows) if template is not None else None
     results: list[Result] = []
     for index, row in enumerate(rows):
         cancel.check()
-        request = replace(first, seed=seeds[index])
+        request = replace(first, seed=int(seeds[index]))
         if template is None or params is None or engine is None:
             results.append(carry_out(_bound(circuit, row), request))
         else:
             packed = template.with_params(params[index])
             results.append(execute_packed(circuit, packed, request, engine, perf_counter()))
-        if progress is not None:
-            progress(index + 1, len(rows))
+        _tell(progress, index, 1, len(rows))
     return results
 
 
-def _evaluated(
-    template: PackedTemplate, rows: Sequence[Mapping[Any, float] | Sequence[float]]
-) -> NDArray[np.float64]:
+def _together(circuit: Circuit, rows: Rows, request: RunRequest) -> Batch | None:
+    """The sweep as one batch; None when its sets have to be run one by one."""
+    template = _template_or_none(circuit, rows, request)
+    if template is None:
+        return None
+    return batch(template, _evaluated(template, rows), request, steered(request.backend, "sweep"))
+
+
+def _results(
+    circuit: Circuit,
+    together: Batch,
+    first: RunRequest,
+    seeds: NDArray[np.uint64],
+    progress: Progress | None,
+) -> Iterator[Result]:
+    """A batch's results, one for each set."""
+    layout = layout_of(circuit)
+    names = [name for name, _ in first.observables]
+
+    def result(index: int, seconds: float, drawn: Drawn | None, values: list[float]) -> Result:
+        found = Found(
+            together.plan,
+            layout,
+            *(to_clbits(*drawn, layout, circuit.num_qubits) if drawn is not None else NO_OUTCOMES),
+            dict(zip(names, values, strict=True)),
+            packed=together.template.with_params(together.params[index]),
+            backend=together.backend,
+        )
+        return finish(circuit, replace(first, seed=int(seeds[index])), found, perf_counter() - seconds)
+
+    if asks_counts(first):
+        for begin, drawn, seconds in together.counts(first.planning.shots, seeds):
+            for place, each in enumerate(drawn):
+                yield result(begin + place, seconds, each, [])
+            _tell(progress, begin, len(drawn), len(seeds))
+        return
+    for begin, values, seconds in together.expectations(first.observables):
+        for place, row in enumerate(values.tolist()):
+            yield result(begin + place, seconds, None, row)
+        _tell(progress, begin, len(values), len(seeds))
+
+
+def _tell(progress: Progress | None, begin: int, count: int, total: int) -> None:
+    """Tell that the sets begin .. begin + count - 1 of all are done."""
+    if progress is not None:
+        for done in range(begin + 1, begin + count + 1):
+            progress(done, total)
+
+
+def _evaluated(template: PackedTemplate, rows: Rows) -> NDArray[np.float64]:
     """The circuit's parameters for all sets at once, one row each."""
+    if isinstance(rows, np.ndarray) and rows.shape[1] == len(template.parameters):
+        return template.evaluate(rows)
     named = [_by_name(row, template.parameters) for row in rows]
     odd = next((each for each in named if each.keys() != named[0].keys()), None)
     if odd is not None:
@@ -236,13 +348,19 @@ def _bound(circuit: Circuit, values: Mapping[Any, float] | Sequence[float]) -> C
     return circuit.bind(_by_name(values, [parameter.name for parameter in circuit.parameters]))
 
 
-def _rows(parameter_sets: Any) -> list[Any]:
-    """The sets of a sweep, each of them a mapping or a sequence."""
+def _rows(parameter_sets: Any) -> Rows:
+    """The sets of a sweep, each of them a mapping or a sequence; an array of them stays one."""
     if isinstance(parameter_sets, Mapping | str) or not isinstance(parameter_sets, Iterable):
         raise RequestError(
             f"sweep got the parameter sets {parameter_sets!r:.60}; the rule is one mapping or sequence of "
             "numbers for each run, or an array of shape (runs, parameters)"
         )
+    if (
+        isinstance(parameter_sets, np.ndarray)
+        and parameter_sets.ndim == 2
+        and parameter_sets.dtype.kind in "fiu"
+    ):
+        return parameter_sets.astype(np.float64, copy=False)
     rows = list(parameter_sets)
     for row in rows:
         _check_set(row, "sweep", None)
@@ -287,11 +405,23 @@ def _started(
     return prepared.initialize(state).compose(circuit)
 
 
-def _template_or_none(circuit: Circuit) -> PackedTemplate | None:
+def _template_or_none(circuit: Circuit, rows: Rows, request: RunRequest) -> PackedTemplate | None:
     """One set of arrays for a whole sweep; None where every set has to be bound and run on its own."""
-    if circuit.terminal_measurements is None:
+    if not len(rows) or request.backend not in _PLAIN or circuit.terminal_measurements is None:
         return None
     try:
-        return circuit.template()
+        template = circuit.template()
     except (NotUnitaryError, ParameterError):
         return None  # a preparation too wide for one matrix, or a gate whose form depends on its numbers
+    return template if _state_vector_suits(circuit, rows, request) else None
+
+
+def _state_vector_suits(circuit: Circuit, rows: Rows, request: RunRequest) -> bool:
+    """Whether the first set would go to the state vector."""
+    if request.backend is QuantumBackend.STATEVECTOR or len(circuit) << circuit.num_qubits <= SMALL_WORK:
+        return True
+    facts = traits(_bound(circuit, rows[0]), supports(request))
+    if 0 < facts.cone_qubits < facts.num_qubits:
+        return False  # the observables depend on parts of the circuit alone
+    choice = choose_backend(facts, request)
+    return choice is not None and choice.name == QuantumBackend.STATEVECTOR

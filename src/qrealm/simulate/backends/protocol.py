@@ -96,6 +96,32 @@ class Program(Protocol):
         ...
 
 
+class RowProgram(Program, Protocol):
+    """A compiled circuit that can be run again with other numbers in it, many at a time. Rows have the
+    entries of `PackedCircuit.params`, those that index matrices among them; shape (R, entries)."""
+
+    def states_at_once(self, rows: int, threads: int) -> int:
+        """How many states a call with so many rows holds at a time."""
+        ...
+
+    def expectations_of_rows(
+        self,
+        params: NDArray[np.float64],
+        terms: tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]],
+        ends: Sequence[int],
+        threads: int,
+    ) -> NDArray[np.float64]:
+        """Values of Pauli sums, shape (R, sums): sum k has the terms ends[k - 1] to ends[k] - 1 (x masks, z
+        masks, coefficients)."""
+        ...
+
+    def counts_of_rows(
+        self, params: NDArray[np.float64], shots: int, seeds: NDArray[np.uint64], threads: int
+    ) -> list[tuple[NDArray[np.uint64], NDArray[np.int64]]]:
+        """What `counts` gives, for each row with its own seed."""
+        ...
+
+
 class State(Protocol):
     """A state of all qubits, started in |0...0>."""
 
@@ -173,6 +199,11 @@ class WholeBackend(Protocol):
 
 
 Backend = SteeredBackend | WholeBackend
+
+
+def takes_rows(program: Program) -> TypeGuard[RowProgram]:
+    """Whether a program can be run with many sets of numbers in one call."""
+    return hasattr(program, "expectations_of_rows")
 
 
 def is_steered(backend: Backend) -> TypeGuard[SteeredBackend]:

@@ -64,6 +64,33 @@ class StateVectorProgram:
         return _kernels.gradient(self.kernel_plan, *terms, wanted, threads)  # type: ignore[no-any-return]
 
 
+    def states_at_once(self, rows: int, threads: int) -> int:
+        """One on each thread while they are small; a large one is shared by all."""
+        return int(self.kernel_plan.states_at_once(rows, threads))
+
+    @refusal_told
+    def expectations_of_rows(
+        self,
+        params: NDArray[np.float64],
+        terms: tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]],
+        ends: Sequence[int],
+        threads: int,
+    ) -> NDArray[np.float64]:
+        """Values of Pauli sums for each row of parameters."""
+        return _kernels.sweep_expectations(  # type: ignore[no-any-return]
+            self.kernel_plan, np.ascontiguousarray(params), *terms, list(ends), threads
+        )
+
+    @refusal_told
+    def counts_of_rows(
+        self, params: NDArray[np.float64], shots: int, seeds: NDArray[np.uint64], threads: int
+    ) -> list[tuple[NDArray[np.uint64], NDArray[np.int64]]]:
+        """Distinct basis indices and their counts for each row of parameters."""
+        return _kernels.sweep_counts(  # type: ignore[no-any-return]
+            self.kernel_plan, np.ascontiguousarray(params), shots, np.ascontiguousarray(seeds), threads
+        )
+
+
 class StateVectorState:
     """A state in the kernel's memory."""
 

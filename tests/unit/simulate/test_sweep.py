@@ -1,0 +1,178 @@
+"""Sweeps that are planned once: the same as single runs, told and stopped in between."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import qrealm
+from qrealm.base import cancel
+from qrealm.base.errors import CancelledRunError, ParameterError, RequestError, TooLargeError
+from qrealm.simulate import rows
+from qrealm.simulate.run import expectations
+
+SUMS = {"E": "Z0 Z1 + 0.5 X2 - 0.25 Y0 Y3", "one": "Z3", "constant": "2.5 I"}
+
+
+def layered(num_qubits: int, layers: int = 2) -> qrealm.Circuit:
+    """RY and RZ on every qubit and CX along a line."""
+    circuit = qrealm.Circuit(num_qubits)
+    for layer in range(layers):
+        for q in range(num_qubits):
+            circuit.ry(qrealm.Parameter(f"y{layer}_{q}"), q).rz(2 * qrealm.Parameter(f"z{layer}_{q}"), q)
+        for q in range(num_qubits - 1):
+            circuit.cx(q, q + 1)
+    return circuit
+
+
+def points(circuit: qrealm.Circuit, count: int, seed: int = 0) -> np.ndarray:
+    found = np.random.default_rng(seed).uniform(-4, 4, (count, len(circuit.parameters)))
+    found[count // 2] = 0.0  # where nothing is left of the plan
+    return found
+
+
+@pytest.mark.parametrize("num_qubits", [4, 10, 15])
+def test_values_are_those_of_single_runs(num_qubits: int) -> None:
+    circuit = layered(num_qubits)
+    sets = points(circuit, 40)
+    found = expectations(circuit, sets, SUMS)
+    assert found.shape == (40, 3)
+    for row, values in zip(sets[::7], found[::7], strict=True):
+        single = qrealm.run(circuit, 0, parameters=row, observables=SUMS).expectation_values
+        assert values == pytest.approx(list(single.values()), abs=1e-11)
+    results = qrealm.sweep(circuit, sets, observables=SUMS)
+    assert [list(each.expectation_values.values()) for each in results] == found.tolist()
+    assert [list(each.expectation_values) for each in results[:1]] == [list(SUMS)]
+
+
+def test_threads_and_forms_of_the_sets_change_nothing() -> None:
+    circuit = layered(6)
+    sets = points(circuit, 60)
+    names = [parameter.name for parameter in circuit.parameters]
+    want = expectations(circuit, sets, "Z0 Z1", threads=1)
+    assert np.array_equal(expectations(circuit, sets, "Z0 Z1", threads=4), want)
+    assert np.array_equal(expectations(circuit, sets.tolist(), "Z0 Z1"), want)
+    mappings = [dict(zip(names, row, strict=True)) for row in sets]
+    assert np.array_equal(expectations(circuit, mappings, "Z0 Z1"), want)
+    single = expectations(circuit, sets, "Z0 Z1", precision="single")
+    assert np.abs(single - want).max() < 1e-5
+    assert not np.array_equal(single, want)
+
+
+def test_equal_observables_have_a_column_each() -> None:
+    circuit = layered(2, 1)
+    found = expectations(circuit, points(circuit, 3), ["Z0", "Z1", "Z0"])
+    assert found.shape == (3, 3)
+    assert np.array_equal(found[:, 0], found[:, 2])
+    assert not np.array_equal(found[:, 0], found[:, 1])
+
+
+def test_counts_of_a_sweep_are_those_of_single_runs() -> None:
+    circuit = layered(5, 1)
+    circuit.add_register("c", 2)
+    circuit.measure([3, 0], [0, 1])
+    sets = points(circuit, 12)
+    results = qrealm.sweep(circuit, sets, shots=500, seed=9)
+    assert len({each.metadata["seed"] for each in results}) == 12
+    for row, result in zip(sets, results, strict=True):
+        seed = result.metadata["seed"]
+        assert result.shots == sum(result.counts.values()) == 500
+        assert result.counts == qrealm.run(circuit, 500, seed=seed, parameters=row).counts
+        assert set(map(len, result.counts)) == {2}
+    again = qrealm.sweep(circuit, sets, shots=500, seed=9, threads=3)
+    assert [each.counts for each in again] == [each.counts for each in results]
+
+
+def test_results_of_a_batch_tell_how_they_came_about() -> None:
+    circuit = layered(3, 1)
+    sets = points(circuit, 4)
+    for asked in ({"observables": "Z0"}, {"shots": 10}):
+        for row, result in zip(sets, qrealm.sweep(circuit, sets, seed=1, **asked), strict=True):
+            facts = result.metadata
+            assert facts["backend"] == "statevector"
+            assert facts["seconds"] > 0
+            single = qrealm.run(circuit, parameters=row, seed=facts["seed"], **{"shots": 0, **asked})
+            assert facts["circuit_digest"] == single.metadata["circuit_digest"]
+            assert facts["precision"] == single.metadata["precision"]
+
+
+def test_progress_is_told_for_every_set_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_FIRST_ROWS", 3)
+    circuit = layered(3, 1)
+    for call in (
+        lambda told: expectations(circuit, points(circuit, 50), "Z0", progress=told),
+        lambda told: qrealm.sweep(circuit, points(circuit, 50), observables="Z0", progress=told),
+        lambda told: qrealm.sweep(circuit, points(circuit, 50), shots=5, progress=told),
+        lambda told: qrealm.sweep(circuit, points(circuit, 50), return_statevector=True, progress=told),
+    ):
+        seen: list[tuple[int, int]] = []
+        call(lambda done, total, seen=seen: seen.append((done, total)))
+        assert seen == [(index, 50) for index in range(1, 51)]
+
+
+def test_a_cancelled_sweep_stops() -> None:
+    circuit = layered(12, 4)
+    sets = points(circuit, 200_000)
+    token = cancel.CancelToken()
+    ended: list[object] = []
+
+    def body() -> None:
+        with cancel.watching(token):
+            try:
+                expectations(circuit, sets, "Z0 Z1")
+            except CancelledRunError as problem:
+                ended.append(problem)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    time.sleep(0.5)
+    assert thread.is_alive(), "the sweep ended before it could be cancelled"
+    token.cancel()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(ended) == 1
+
+
+def test_what_no_batch_can_run_is_run_set_by_set() -> None:
+    theta = qrealm.Parameter("t")
+    half_way = qrealm.Circuit(2, 1).rx(theta, 0).measure(0, 0)
+    with half_way.if_(0):
+        half_way.x(1)
+    assert expectations(half_way, [[0.0], [math.pi]], "Z1")[:, 0] == pytest.approx([1, -1])
+    turned = qrealm.Circuit(1).rv(theta, 0.0, 0.0, 0)
+    assert expectations(turned, [[0.3], [0.9]], "Z0")[:, 0] == pytest.approx(np.cos([0.3, 0.9]))
+    assert expectations(turned, [], "Z0").shape == (0, 1)
+
+
+def test_large_states_are_run_one_after_another() -> None:
+    """19 qubits in double precision: more than a thread's own share."""
+    theta = qrealm.Parameter("t")
+    circuit = qrealm.Circuit(19).h(range(19))
+    for q in range(18):
+        circuit.rzz(theta, q, q + 1)
+    circuit.rx(0.4, range(19))
+    found = expectations(circuit, [[0.1], [0.7], [0.0]], "X0 + Z3", backend="statevector")
+    want = [
+        qrealm.run(circuit, 0, parameters=[t], observables={"v": "X0 + Z3"}).expectation_values["v"]
+        for t in (0.1, 0.7, 0.0)
+    ]
+    assert found[:, 0] == pytest.approx(want, abs=1e-11)
+
+
+def test_what_is_refused() -> None:
+    circuit = layered(2, 1)
+    with pytest.raises(ParameterError, match="got 3 values"):
+        expectations(circuit, np.zeros((2, 3)), "Z0")
+    with pytest.raises(ParameterError, match="finite"):
+        expectations(circuit, np.full((2, 4), np.nan), "Z0")
+    with pytest.raises(RequestError, match="parameter sets"):
+        expectations(circuit, None, "Z0")
+    with pytest.raises(RequestError, match="empty"):
+        expectations(circuit, np.zeros((2, 4)), {})
+    wide = layered(40, 1)
+    with pytest.raises(TooLargeError):
+        expectations(wide, np.zeros((2, 80)), "Z0", backend="statevector")
