@@ -69,6 +69,7 @@ def test_every_backend_of_the_registry_is_there() -> None:
         assert backend.description == row.card.summary
         assert backend.coupling_map is None
         assert backend.provider is PROVIDER
+        assert name.value in repr(backend)
     assert PROVIDER.get_backend() is PROVIDER.get_backend("auto") is PROVIDER.backends(name="auto")[0]
     assert PROVIDER.backends(min_num_qubits=10**6) == []
     assert [b.name for b in PROVIDER.backends(filters=lambda b: b.name == "statevector")] == ["statevector"]

@@ -117,6 +117,9 @@ class QrealmBackend(BackendV2):  # type: ignore[misc]
         job.submit()
         return job
 
+    def __repr__(self) -> str:
+        return f"<QrealmBackend {self.name!r}: {self.description}>"
+
     def _checked(self, options: Mapping[str, Any]) -> RunOptions:
         known = dict(self.options)
         unknown = sorted(name for name in options if name not in known)

@@ -22,7 +22,7 @@ from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
 from qrealm.faces.providers.qiskit.narrow import Terms, on_used, read_narrow
 from qrealm.faces.providers.qiskit.options import EstimatorOptions, Seed, check_noise, merged, seeds_from
-from qrealm.faces.providers.qiskit.rows import rows_of, run_rows
+from qrealm.faces.providers.qiskit.rows import exact_rows, rows_of, run_rows
 from qrealm.simulate.backends import backend_named
 from qrealm.simulate.observables import measured_bases
 
@@ -178,10 +178,14 @@ def _estimate_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
     parts = list(work.parts())
     straight = work.precision > 0 and _only_gates(work.circuit)
     for (rows, columns), part_seed in zip(parts, seeds_from(seed, len(parts)), strict=True):
-        named = {str(column): work.observables[column] for column in columns}
-        shots = _shots_needed(named, work.precision, straight) if work.precision else 0
-        if shots:
-            metadata["shots"] = max(shots, metadata.get("shots", 0))
+        observables = [work.observables[column] for column in columns]
+        place = np.ix_(rows, columns)
+        if work.precision == 0:
+            values[place] = exact_rows(work.circuit, work.rows[rows], observables, **arguments)
+            continue
+        named = {str(column): each for column, each in zip(columns, observables, strict=True)}
+        shots = _shots_needed(named, work.precision, straight)
+        metadata["shots"] = max(shots, metadata.get("shots", 0))
         found = run_rows(
             work.circuit,
             work.rows[rows],
@@ -191,8 +195,8 @@ def _estimate_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
             sampled=straight,
             **arguments,
         )
-        values[np.ix_(rows, columns)] = [list(each.expectation_values.values()) for each in found]
-        errors[np.ix_(rows, columns)] = [list(each.standard_errors.values()) for each in found]
+        values[place] = [list(each.expectation_values.values()) for each in found]
+        errors[place] = [list(each.standard_errors.values()) for each in found]
     evs = values[work.row_of, work.observable_of].reshape(work.shape)
     stds = errors[work.row_of, work.observable_of].reshape(work.shape)
     return PubResult(DataBin(evs=evs, stds=stds, shape=work.shape), metadata=metadata)

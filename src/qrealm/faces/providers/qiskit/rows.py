@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.circuits import Circuit
+from qrealm.circuits import Circuit, PauliSum
 from qrealm.faces.providers.qiskit.options import seeds_from
 from qrealm.simulate.results import Result
-from qrealm.simulate.run import run, sweep
+from qrealm.simulate.run import expectations, run, sweep
 
 
 def rows_of(pub: Any, circuit: Circuit) -> NDArray[np.float64]:
@@ -45,3 +45,27 @@ def run_rows(
         run(circuit, seed=each, parameters=row, options=backend_options, **arguments)
         for each, row in zip(seeds, rows, strict=True)
     ]
+
+
+def exact_rows(
+    circuit: Circuit,
+    rows: NDArray[np.float64],
+    observables: list[PauliSum],
+    *,
+    backend_options: Any = None,
+    **arguments: Any,
+) -> NDArray[np.float64]:
+    """Exact values for each row and observable, shape (R, K).
+
+    Args:
+        circuit, rows, backend_options: as for `run_rows`.
+        observables: K different ones.
+        arguments: what `run` and `expectations` both take.
+    """
+    if rows.shape[1] and backend_options is None:
+        return expectations(circuit, rows, observables, **arguments)
+    named = {str(place): observable for place, observable in enumerate(observables)}
+    found = run_rows(
+        circuit, rows, seed=0, backend_options=backend_options, shots=0, observables=named, **arguments
+    )
+    return np.array([list(each.expectation_values.values()) for each in found]).reshape(len(rows), len(named))
