@@ -201,12 +201,15 @@ class _IterativeSearch:
     def run(self) -> tuple[float, float]:
         """The final interval of a."""
         low, high, power, upper = 0.0, 0.25, 0, True
-        hits = tried = 0
+        hits = tried = turns = 0
         while not self.powers or high - low > self._epsilon / math.pi:
             before = power
             power, upper = _next_power(power, low, high, upper)
             if power != before:
                 hits = tried = 0  # samples of the same power are put together
+                # Both ends lie in one half turn of factor * theta. Taken once for a power: an end that is a
+                # whole turn would not survive being divided and multiplied again.
+                turns = math.floor((4 * power + 2) * low)
             hits += self._sample(power)
             tried += self._shots
             at_least, at_most = _clopper_pearson(hits, tried, self._alpha)
@@ -214,9 +217,7 @@ class _IterativeSearch:
             if not upper:
                 first, last = 1 - last, 1 - first
             factor = 4 * power + 2
-            # Both ends lie in one half turn of factor * theta: the whole turns before it are known.
-            turns = math.floor(factor * low), math.floor(factor * high)
-            low, high = (turns[0] + first) / factor, (turns[1] + last) / factor
+            low, high = (turns + first) / factor, (turns + last) / factor
         return math.sin(2 * math.pi * low) ** 2, math.sin(2 * math.pi * high) ** 2
 
     def _sample(self, power: int) -> int:

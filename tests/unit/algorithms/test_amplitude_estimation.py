@@ -68,6 +68,20 @@ def test_intervals_hold_the_truth_as_often_as_they_say(a, confidence):
     assert all(high - low <= 0.02 for low, high in (each.confidence_interval for each in iterative))
 
 
+def test_intervals_hold_with_few_shots_a_round():
+    """Three shots often are all good or all bad, so that an interval ends at a whole turn; 4 standard
+    deviations."""
+    amplitudes = [math.sin(math.pi * t / 49) ** 2 for t in range(1, 25)]
+    held = 0
+    for seed, a in enumerate(amplitudes * 8):
+        found = run_iterative_amplitude_estimation(rotation(a), 0, 0.02, confidence=0.9, shots=3, seed=seed)
+        low, high = found.confidence_interval
+        assert 0 <= low <= high <= 1
+        held += low <= a <= high
+    runs = 8 * len(amplitudes)
+    assert held >= 0.9 * runs - 4 * math.sqrt(runs * 0.9 * 0.1)
+
+
 @pytest.mark.parametrize("a", [0.0, 1.0])
 def test_certain_amplitudes(a):
     for found in (
