@@ -240,6 +240,10 @@ class TestStateVector(SteeredContract):
     name = QuantumBackend.STATEVECTOR
 
 
+class TestGPU(SteeredContract):
+    name = QuantumBackend.GPU
+
+
 def test_every_row_of_the_registry_is_under_contract() -> None:
     suites = {*BackendContract.__subclasses__(), *SteeredContract.__subclasses__()} - {SteeredContract}
     assert {suite.name for suite in suites} == set(BACKENDS)

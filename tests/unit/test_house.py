@@ -49,7 +49,11 @@ LAZY = frozenset(
     "qiskit qiskit_aer cirq pennylane pyqasm openqasm3 matplotlib torch stim quimb cotengra scipy".split()
 )
 # Modules that are loaded only when their framework is wanted: these may import it at the top.
-LOADED_ON_USE = ("faces/providers/*", "simulate/backends/*/run.py")
+LOADED_ON_USE = (
+    "faces/providers/*",
+    "simulate/backends/*/run.py",
+    *(f"simulate/backends/gpu/{name}.py" for name in ("arrays", "paulis", "sampling", "state")),
+)
 
 LINES_MAX = {"python": 500, "kernel": 500}
 FUNCTION_LINES_MAX = 70

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from time import perf_counter
@@ -12,6 +13,7 @@ from qrealm.base import cache_folder, limits, machine
 from qrealm.base.version import installed_version
 from qrealm.circuits import Circuit
 from qrealm.circuits.pack import PackedCircuit
+from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.protocol import SteeredBackend
 from qrealm.simulate.layered import layered_circuit
 from qrealm.simulate.plan.types import Precision, Rates
@@ -27,15 +29,16 @@ _kept: dict[tuple[str, Precision, int], Rates] = {}
 
 def rates(backend: SteeredBackend, precision: Precision, threads: int) -> Rates:
     """This machine's rates, measured at first use in about half a second, then kept in the cache folder."""
-    key = (backend.card.name, precision, threads)
+    name = backend.rates_name if is_on_device(backend) else backend.card.name
+    key = (name, precision, threads)
     if key not in _kept:
-        name = _file_name(*key)
-        saved = cache_folder.load(name)
+        file = _file_name(*key)
+        saved = cache_folder.load(file)
         if saved is not None and _is_sound(saved):
             _kept[key] = Rates(**{field: float(saved[field]) for field in Rates.__dataclass_fields__})
         else:
             _kept[key] = measure(backend, precision, threads)
-            cache_folder.save(name, {"format": _FORMAT, **asdict(_kept[key])})
+            cache_folder.save(file, {"format": _FORMAT, **asdict(_kept[key])})
     return _kept[key]
 
 
@@ -122,6 +125,7 @@ def _file_name(backend: str, precision: Precision, threads: int) -> str:
     """A name for this machine, this version and this question."""
     here = machine.processor_identity()
     mark = hashlib.sha256(f"{here}|{installed_version()}".encode()).hexdigest()[:12]
+    backend = re.sub(r"[^A-Za-z0-9]+", "-", backend)
     return f"rates-{backend}-{precision.value}-{threads}t-{mark}"
 
 

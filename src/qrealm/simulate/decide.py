@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from qrealm.base import cancel
@@ -12,19 +14,25 @@ from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.operations import CHANNEL, IF, Instruction
 from qrealm.circuits.segments import split_readout
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package, steered
+from qrealm.simulate.backends.devices import is_on_device
+from qrealm.simulate.backends.gpu.device import find_gpu, may_have_gpu
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.calibrate import rates
 from qrealm.simulate.execute import execute, find_on, finish, layout_of
 from qrealm.simulate.plan import auto
 from qrealm.simulate.plan.cones import Dependencies
 from qrealm.simulate.plan.traits import traits
-from qrealm.simulate.plan.types import BackendCard, Choice, Precision, Rates, Traits
+from qrealm.simulate.plan.types import BackendCard, Choice, DeviceFacts, Precision, Rates, Traits
 from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import Result
 
 SMALL_WORK = 1 << 24
 """Gates times amplitudes up to which the state vector is taken unasked: it needs less than 10 ms for them,
 and nothing else could be much faster."""
+
+
+DEVICE_SECONDS = 5.0
+"""From this time on a GPU is looked for: loading PyTorch and CUDA can take as long, once per process."""
 
 
 def carry_out(circuit: Circuit, request: RunRequest) -> Result:
@@ -60,15 +68,44 @@ def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | No
 
 def choose_backend(facts: Traits, request: RunRequest) -> Choice | None:
     """What AUTO takes for such a circuit; None when nothing can run it."""
-    wants = request.wants
-    return auto.pick(
+    cards = [row.card for row in BACKENDS.values() if row.card.automatic]
+    here = partial(
+        auto.pick,
         facts,
-        wants,
-        [row.card for row in BACKENDS.values() if row.card.automatic],
-        machine_rates(request),
-        missing=_missing,
+        request.wants,
+        rates=machine_rates(request),
         memory_available_bytes=memory_available_bytes(),
     )
+    choice = here([card for card in cards if not card.needs_device], missing=_missing)
+    devices = [card for card in cards if card.needs_device and not auto.refusal(card, facts, request.wants)]
+    if not devices or not _is_worth_a_look(choice):
+        return choice
+    there = {card.name: found for card in devices if (found := device_facts(card, request)) is not None}
+    if not there:
+        return choice
+    return here(cards, missing=_missing, devices=there)
+
+
+def _is_worth_a_look(choice: Choice | None) -> bool:
+    """Whether a device could win: looking for one loads PyTorch, which takes seconds once."""
+    if not may_have_gpu():
+        return False
+    best = choice.considered[0].cost if choice is not None else None
+    return best is None or "torch" in sys.modules or best.seconds > DEVICE_SECONDS
+
+
+def device_facts(card: BackendCard, request: RunRequest) -> DeviceFacts | None:
+    """What planning must know of the GPU that a card's backend finds; None when it finds none."""
+    if missing_package(card) or find_gpu() is None:
+        return None
+    engine = loaded(QuantumBackend(card.name))
+    if not is_on_device(engine):
+        raise InternalError(f"the card of {card.name} says that it needs a device, and its backend has none")
+    exact = Precision.DOUBLE if request.wants.exact else Precision.SINGLE
+    precision = request.wants.precision or exact
+    if precision not in engine.card.precisions:
+        precision = engine.card.precisions[0]
+    return DeviceFacts(rates(engine, precision, 1), engine.memory_available_bytes())
 
 
 def has_noise(instructions: tuple[Instruction, ...]) -> bool:

@@ -11,6 +11,7 @@ from qrealm.circuits import Circuit, read
 from qrealm.circuits.operations import BARRIER
 from qrealm.circuits.types import Conditional, Segment, UnitarySegment
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named, loaded
+from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.protocol import SteeredBackend, is_steered
 from qrealm.simulate.calibrate import rates
 from qrealm.simulate.decide import check_named, choose_backend, machine_rates, supports
@@ -85,6 +86,8 @@ def estimate(
         name = QuantumBackend.STATEVECTOR
     check_named(BACKENDS[name].card, facts, request)
     engine = loaded(name)
+    if is_on_device(engine):
+        engine = engine.configured(request.options)
     if is_steered(engine):
         found = _of_steered(circuit, request.planning, engine)
     else:
@@ -118,7 +121,7 @@ def _of_card(circuit: Circuit, request: RunRequest, facts: Traits, card: Backend
 
 def _of_steered(circuit: Circuit, request: Request, engine: SteeredBackend) -> Estimate:
     """What a compiled program tells."""
-    available = memory_available_bytes()
+    available = engine.memory_available_bytes() if is_on_device(engine) else memory_available_bytes()
     shape = _shape(circuit, request, engine)
     plan = plan_unchecked(
         shape, request, engine.card, cores=cores_default(), memory_available_bytes=available

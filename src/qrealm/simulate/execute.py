@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
 from typing import cast
@@ -19,6 +20,7 @@ from qrealm.circuits.pack import PackedCircuit
 from qrealm.circuits.segments import split_readout
 from qrealm.circuits.types import Measurement
 from qrealm.simulate import bits
+from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.protocol import (
     Backend,
     Found,
@@ -58,6 +60,19 @@ def find_on(circuit: Circuit, request: RunRequest, backend: Backend) -> Found:
     """What a backend finds, before the detector's errors. Raises as `execute`."""
     if not is_steered(backend):
         return cast(WholeBackend, backend).run(circuit, request)
+    if is_on_device(backend):
+        there = backend.configured(request.options)
+        found = _steer(circuit, request, there)
+        return replace(
+            found,
+            details={**found.details, **there.details()},
+            warnings=found.warnings + there.warnings(),
+        )
+    return _steer(circuit, request, backend)
+
+
+def _steer(circuit: Circuit, request: RunRequest, backend: SteeredBackend) -> Found:
+    """The straight way where the circuit is one piece, else by branches."""
     packed = packed_or_none(circuit)
     if packed is not None:
         return _found_packed(circuit, packed, request, backend)
@@ -202,12 +217,13 @@ def plan_state(shape: CircuitShape, planning: Request, backend: SteeredBackend) 
 
 def _plan_large(shape: CircuitShape, planning: Request, backend: SteeredBackend) -> tuple[Plan, Reservation]:
     """Plan with what the machine has, and wait until other runs leave enough of it."""
-    cores = cores_default()
-    return LEDGER.reserve(
-        lambda available: choose(
-            shape, planning, backend.card, cores=cores, memory_available_bytes=available
-        ),
-        memory_available_bytes,
+    cores, card = cores_default(), backend.card
+    ledger, free_bytes = LEDGER, memory_available_bytes
+    if is_on_device(backend):
+        ledger, free_bytes = backend.ledger, backend.memory_available_bytes
+    return ledger.reserve(
+        lambda available: choose(shape, planning, card, cores=cores, memory_available_bytes=available),
+        free_bytes,
     )
 
 

@@ -16,6 +16,7 @@ from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, PackedTemplate, Parameter, PauliSum, read
 from qrealm.simulate.backends import QuantumBackend, backend_named, steered
+from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, refusal_told
 from qrealm.simulate.observables import parse_observables
 from qrealm.simulate.plan.choose import choose
@@ -102,9 +103,10 @@ def gradient(
     def plan_for(available: int | None) -> Plan:
         return choose(shape, request, engine.card, cores=cores_default(), memory_available_bytes=available)
 
-    plan, reserved = (
-        (plan_for(None), NOTHING_RESERVED) if small else LEDGER.reserve(plan_for, memory_available_bytes)
-    )
+    ledger, free_bytes = LEDGER, memory_available_bytes
+    if is_on_device(engine):
+        ledger, free_bytes = engine.ledger, engine.memory_available_bytes
+    plan, reserved = (plan_for(None), NOTHING_RESERVED) if small else ledger.reserve(plan_for, free_bytes)
     with reserved:
         value, derivatives = engine.compile(packed, plan.precision).gradient(
             hamiltonian.masks(), wanted, plan.threads

@@ -193,7 +193,7 @@ def test_impossible_options_are_refused(arguments, words):
 
 def test_an_unknown_backend_names_those_that_exist():
     with pytest.raises(UnknownBackendError, match="QR301") as caught:
-        qrealm.run(bell(), backend="gpu")
+        qrealm.run(bell(), backend="abacus")
     assert "statevector" in caught.value.hint
     assert qrealm.run(bell(), backend=qrealm.QuantumBackend.STATEVECTOR).shots == limits.SHOTS_DEFAULT
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import cast
 
 from qrealm.base.errors import MissingExtraError, RequestError, RunError, UnknownBackendError
+from qrealm.simulate.backends.gpu.card import CARD as GPU_CARD
 from qrealm.simulate.backends.protocol import Backend, SteeredBackend, is_steered
 from qrealm.simulate.backends.statevector.card import CARD as STATEVECTOR_CARD
 from qrealm.simulate.plan.types import BackendCard
@@ -22,6 +23,7 @@ class QuantumBackend(StrEnum):
 
     AUTO = "auto"
     STATEVECTOR = "statevector"
+    GPU = "gpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,11 @@ def _load(name: str) -> Backend:
 
 
 BACKENDS: dict[QuantumBackend, BackendRow] = {
-    QuantumBackend(card.name): BackendRow(card, partial(_load, card.name)) for card in (STATEVECTOR_CARD,)
+    QuantumBackend(card.name): BackendRow(card, partial(_load, card.name))
+    for card in (
+        STATEVECTOR_CARD,
+        GPU_CARD,
+    )
 }
 
 

@@ -3,11 +3,13 @@ argument."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from qrealm.base.units import format_gib, format_seconds
 from qrealm.simulate.plan.choose import fits
-from qrealm.simulate.plan.types import BackendCard, Choice, Considered, Rates, Traits, Wants
+from qrealm.simulate.plan.types import BackendCard, Choice, Considered, DeviceFacts, Rates, Traits, Wants
+
+_NO_DEVICES: dict[str, DeviceFacts] = {}
 
 
 def pick(
@@ -18,6 +20,7 @@ def pick(
     *,
     missing: Callable[[BackendCard], str],
     memory_available_bytes: int,
+    devices: Mapping[str, DeviceFacts] = _NO_DEVICES,
 ) -> Choice | None:
     """The cheapest card that fits; None when none does.
 
@@ -27,16 +30,20 @@ def pick(
         rates: what this machine does per second.
         missing: which package a card lacks here; empty when it can be loaded.
         memory_available_bytes: what may be allocated.
+        devices: by name of a card, the processor that its backend runs on, where that has its own memory.
     """
+    host = DeviceFacts(rates, memory_available_bytes)
     able: list[Considered] = []
     refused: list[Considered] = []
     for card in cards:
         why = refusal(card, traits, wants) or missing(card)
         cost = None
         if not why:
-            cost = card.cost(traits, wants, rates)
-            if not fits(cost.memory_bytes, memory_available_bytes):
-                why = f"it needs {format_gib(cost.memory_bytes)} of {format_gib(memory_available_bytes)}"
+            device = devices.get(card.name, host)
+            cost = card.cost(traits, wants, device.rates)
+            room = device.memory_available_bytes
+            if not fits(cost.memory_bytes, room):
+                why = f"it needs {format_gib(cost.memory_bytes)} of {format_gib(room)}"
             elif cost.error > wants.accuracy:
                 why = f"its error of about {cost.error:.1g} is above the accuracy asked, {wants.accuracy:.1g}"
         (refused if why else able).append(Considered(card.name, cost, why))

@@ -52,7 +52,8 @@ def plan_unchecked(
         QubitError, RequestError: as `choose`.
     """
     _check_card(shape, request, card)
-    plan = _with_precision(shape, request, card, _wanted_precision(request), cores, memory_available_bytes)
+    wanted = _wanted_precision(request, card)
+    plan = _with_precision(shape, request, card, wanted, cores, memory_available_bytes)
     if memory_available_bytes is None or request.precision is not None or plan.precision is Precision.SINGLE:
         return plan
     if not fits(plan.memory_bytes, memory_available_bytes):
@@ -136,10 +137,11 @@ def _check_card(shape: CircuitShape, request: Request, card: BackendCard) -> Non
         )
 
 
-def _wanted_precision(request: Request) -> Precision:
+def _wanted_precision(request: Request, card: BackendCard) -> Precision:
     if request.precision is not None:
         return request.precision
-    return Precision.DOUBLE if request.exact else Precision.SINGLE
+    wanted = Precision.DOUBLE if request.exact else Precision.SINGLE
+    return wanted if wanted in card.precisions else card.precisions[0]
 
 
 def _with_precision(
@@ -162,7 +164,7 @@ def _with_precision(
         memory_bytes += copies * state_bytes
     reasons = _NO_REASONS
     if memory_available_bytes is not None:  # a large run: worth words
-        reasons = _reasons(shape, request, precision, copies)
+        reasons = _reasons(shape, request, card, precision, copies)
     return Plan(
         card.name,
         precision,
@@ -182,11 +184,15 @@ def _branch_copies(shape: CircuitShape, state_bytes: int, base_bytes: int, avail
     return max(0, min(wanted, int(room // state_bytes)))
 
 
-def _reasons(shape: CircuitShape, request: Request, precision: Precision, copies: int) -> tuple[str, ...]:
+def _reasons(
+    shape: CircuitShape, request: Request, card: BackendCard, precision: Precision, copies: int
+) -> tuple[str, ...]:
     lines: list[str] = []
     if request.precision is not None:
         lines.append(f"{precision.value} precision, as asked")
-    elif precision is _wanted_precision(request):
+    elif card.precisions == (precision,):
+        lines.append(f"{precision.value} precision, the only one that the backend has")
+    elif precision is _wanted_precision(request, card):
         lines.append(
             "double precision, because amplitudes or exact values are asked for"
             if request.exact

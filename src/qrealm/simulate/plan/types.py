@@ -138,6 +138,7 @@ class BackendCard:
         options: the type of its own options for `run(options=...)`; None when it has none.
         index_bits: bits of a stored amplitude's index for each qubit: 1 for a state vector, 2 for a density
             matrix, 0 where memory does not grow so.
+        needs_device: whether AUTO may choose it only where there is a processor with a memory of its own.
     """
 
     name: str
@@ -153,6 +154,20 @@ class BackendCard:
     automatic: bool = True
     options: type | None = None
     index_bits: int = 1
+    needs_device: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """What planning must know of a processor with a memory of its own.
+
+    Attributes:
+        rates: what it does per second; the fixed cost has the time that loading its libraries still takes.
+        memory_available_bytes: what can be allocated on it.
+    """
+
+    rates: Rates
+    memory_available_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Full state vector on a graphics processor, through PyTorch."""
