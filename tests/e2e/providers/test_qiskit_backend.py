@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,10 +26,17 @@ from qiskit.transpiler.exceptions import TranspilerError
 
 import qrealm
 from e2e.providers.qiskit_cases import SIGMAS, ansatz, assert_drawn_from, several_registers, teleportation
-from qrealm.base.errors import CancelledRunError, RequestError, UnknownBackendError
+from qrealm.base.errors import (
+    CancelledRunError,
+    MissingExtraError,
+    RequestError,
+    ResourceError,
+    UnknownBackendError,
+)
 from qrealm.faces.providers.qiskit import QrealmBackend, QrealmJob, QrealmProvider
-from qrealm.faces.providers.qiskit.target import native_gates
-from qrealm.simulate.backends import BACKENDS
+from qrealm.faces.providers.qiskit.target import build_target, native_gates
+from qrealm.simulate.backends import BACKENDS, QuantumBackend
+from qrealm.simulate.plan.types import Traits, Wants
 
 PROVIDER = QrealmProvider()
 
@@ -100,6 +108,39 @@ def test_the_target_has_what_the_reader_takes_as_it_is(backend: QrealmBackend) -
     for name, (gate, probe) in native_gates().items():
         assert gate.name == name
         assert [len(qubits) for _, qubits, _ in probe] == [gate.num_qubits] * (name != "global_phase")
+
+
+def test_the_target_has_no_more_than_the_card_allows() -> None:
+    """A card that refuses what is no Clifford gate, and one that refuses to decide anything half-way."""
+
+    def target(refusal: Callable[[Traits, Wants], str | None]) -> set[str]:
+        card = replace(BACKENDS[QuantumBackend.STATEVECTOR].card, refusal=refusal)
+        return set(build_target("", [card]).operation_names)
+
+    everything = target(lambda traits, wants: None)
+    clifford = target(lambda traits, wants: traits.non_clifford)
+    assert {"h", "s", "sdg", "x", "sx", "cx", "cz", "swap", "iswap", "ecr", "dcx", "measure"} <= clifford
+    assert {"reset", "if_else", "switch_case", "for_loop", "delay"} <= clifford
+    assert not {"t", "rx", "rz", "p", "u", "cp", "rzz", "ccx", "cs", "unitary", "initialize"} & clifford
+    assert everything - target(lambda traits, wants: traits.mid_circuit and "no") == {
+        "if_else",
+        "reset",
+        "switch_case",
+    }
+
+
+@pytest.mark.parametrize("name", list(QuantumBackend))
+def test_every_backend_gives_correlated_bits(name: QuantumBackend) -> None:
+    bell = QuantumCircuit(2)
+    bell.h(0)
+    bell.cx(0, 1)
+    bell.measure_all()
+    backend = PROVIDER.get_backend(name)
+    try:
+        counts = backend.run(transpile(bell, backend), shots=4000, seed_simulator=2).result().get_counts()
+    except (MissingExtraError, ResourceError) as problem:
+        pytest.skip(str(problem))
+    assert_drawn_from(counts, {"00": 0.5, "11": 0.5})
 
 
 @pytest.mark.parametrize("level", range(4))

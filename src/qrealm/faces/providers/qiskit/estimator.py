@@ -15,9 +15,10 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import SparseObservable
 
 from qrealm.base import cancel
-from qrealm.base.errors import NotUnitaryError, ParameterError
 from qrealm.circuits import Circuit, PauliSum
+from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 from qrealm.circuits.noise.model import NoiseModel
+from qrealm.circuits.operations import INITIALIZE
 from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
 from qrealm.faces.providers.qiskit.narrow import Terms, on_used, read_narrow
@@ -228,16 +229,14 @@ def _pauli_sum(terms: Terms) -> PauliSum:
 
 
 def _only_gates(circuit: Circuit) -> bool:
-    """Whether nothing but final measurements follows the gates, so that any basis can be measured."""
-    if circuit.terminal_measurements is None:
-        return False
-    try:
-        circuit.template()
-    except NotUnitaryError:
-        return False
-    except ParameterError:  # a gate whose form depends on its numbers: each set is bound on its own
-        return True
-    return True
+    """Whether nothing but final measurements follows gates and noise, so that any basis can be measured.
+
+    A preparation too wide for one matrix is carried out like a measurement half-way.
+    """
+    return circuit.terminal_measurements is not None and not any(
+        op is INITIALIZE and args[0].amplitudes is not None and len(qubits) > MATRIX_QUBITS_MAX
+        for op, qubits, args in circuit
+    )
 
 
 def _shots_needed(named: Mapping[str, PauliSum], precision: float, straight: bool) -> int:
