@@ -48,6 +48,8 @@ def metal_missing() -> str:
 class AppleSiliconQuantumEngine:
     """The algorithms as methods, all on one device.
 
+    Metal computes in single precision, so amplitudes and energies there are right to about 1e-6.
+
     Args:
         device: ``"metal"``, ``"cpu"``, or ``"auto"``: Metal where it can be used.
 
@@ -154,11 +156,13 @@ class AppleSiliconQuantumEngine:
         return run_quantum_volume(num_qubits, num_circuits, **self._here(options))
 
     def _here(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options with this engine's backend."""
+        """The options with this engine's backend, and on Metal with the only precision that it has."""
         if "backend" in options:
             raise RequestError(
                 f"backend is this engine's own ({self.backend})", hint="call qrealm's function to choose one"
             )
+        if self._device == "metal":
+            options = {"precision": "single", **options}
         return {**options, "backend": self.backend}
 
     def __repr__(self) -> str:

@@ -9,9 +9,10 @@ import pytest
 
 import qrealm.algorithms as algorithms
 from qrealm.algorithms import AppleSiliconQuantumEngine
-from qrealm.algorithms.apple import metal_missing
+from qrealm.algorithms.apple import GPU_BACKEND, metal_missing
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
+from qrealm.simulate.backends import QuantumBackend
 
 
 def test_device_is_what_this_machine_has():
@@ -31,6 +32,22 @@ def test_other_systems_say_why_not():
     assert "Metal is macOS's" in metal_missing()
     with pytest.raises(RequestError, match="cannot be used: Metal is macOS's"):
         AppleSiliconQuantumEngine("metal")
+
+
+@pytest.mark.parametrize("torch_there", [False, True])
+def test_a_mac_without_metal_says_what_is_missing(monkeypatch, torch_there):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    if not torch_there:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    engine = AppleSiliconQuantumEngine()
+    assert (engine.device, engine.backend) == ("cpu", "statevector")
+    if GPU_BACKEND not in list(QuantumBackend):
+        expected = "has no GPU backend"
+    else:
+        expected = "finds no Metal device" if torch_there else "pip install 'qrealm[torch]'"
+    assert expected in engine.describe()["reason"]
 
 
 def test_cpu_can_be_asked_for():
@@ -72,3 +89,19 @@ def test_methods_give_what_the_functions_give():
     assert engine.run_ghz(3, seed=1).fidelity == pytest.approx(1)
     assert engine.run_w(3, seed=1).fidelity == pytest.approx(1)
     assert engine.run_quantum_volume(2, 10, seed=1).num_circuits == 10
+
+
+def test_methods_on_the_gpu_backend(monkeypatch):
+    """The engine as on a Mac with Metal; here PyTorch computes on whatever device it finds."""
+    pytest.importorskip("torch")
+    monkeypatch.setattr("qrealm.algorithms.apple.metal_missing", lambda: "")
+    engine = AppleSiliconQuantumEngine("metal")
+    assert (engine.device, engine.backend) == ("metal", "gpu")
+    facts = engine.run(Circuit(2).h(0).cx(0, 1), seed=1).metadata
+    assert (facts["backend"], facts["precision"]) == ("gpu", "single")
+    found = engine.run_grover(6, 9, seed=1)
+    assert found.found_item == 9
+    assert found.probability == pytest.approx(0.99658, abs=1e-5)
+    assert engine.run_vqe("Z0 Z1 + X0", seed=1).energy == pytest.approx(-(2**0.5), abs=1e-5)
+    assert engine.run_teleportation((0.6, 0.8j)).fidelity == pytest.approx(1, abs=1e-6)
+    assert engine.run_shor(15, base=7, shots=8, seed=1).order == 4
