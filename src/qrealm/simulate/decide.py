@@ -8,7 +8,13 @@ from functools import partial
 from time import perf_counter
 
 from qrealm.base import cancel
-from qrealm.base.errors import BackendRefusalError, InternalError, MissingExtraError, ResourceError
+from qrealm.base.errors import (
+    BackendRefusalError,
+    InternalError,
+    MissingExtraError,
+    RequestError,
+    ResourceError,
+)
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.operations import CHANNEL, IF, Instruction
@@ -44,6 +50,8 @@ def carry_out(circuit: Circuit, request: RunRequest) -> Result:
         MissingExtraError: the named backend needs a package that is not installed.
     """
     name = request.backend
+    if request.options is not None:
+        check_options(name, request.options)
     if _is_plain(circuit, request) and (
         name is QuantumBackend.STATEVECTOR
         or (name is QuantumBackend.AUTO and len(circuit) << circuit.num_qubits <= SMALL_WORK)
@@ -191,6 +199,25 @@ def check_named(card: BackendCard, facts: Traits, request: RunRequest) -> None:
         f"the {card.name} backend cannot run this circuit: {why}",
         hint="these can: " + ", ".join(able) if able else "no backend can; change the circuit or the request",
     )
+
+
+def check_options(name: QuantumBackend, options: object) -> None:
+    """Refuse options of another backend than the one that was named."""
+    given = type(options).__name__
+    takers = {row.card.options: row.card.name for row in BACKENDS.values() if row.card.options is not None}
+    own = next((taker for kind, taker in takers.items() if isinstance(options, kind)), None)
+    if name is QuantumBackend.AUTO:
+        raise RequestError(
+            f"options={given}(...) needs the backend that it is for; this run leaves the choice to AUTO",
+            hint=f"add backend={own!r}" if own else "name the backend, or leave options out",
+        )
+    wanted = BACKENDS[name].card.options
+    if wanted is None or not isinstance(options, wanted):
+        takes = f"takes {wanted.__name__}" if wanted is not None else "has no options of its own"
+        raise RequestError(
+            f"options is of type {given}; the {name} backend {takes}",
+            hint=f"these options are for backend={own!r}" if own else "leave options out",
+        )
 
 
 def _missing(card: BackendCard) -> str:
