@@ -1,4 +1,4 @@
-"""Faulty readout under the algorithms: counts follow it, and exact values of the pure state are not told."""
+"""Noise under the algorithms: counts follow it, and exact values of a pure state are not told."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from qrealm.algorithms import (
     run_grover,
     run_phase_estimation,
     run_quantum_volume,
+    run_teleportation,
     run_w,
 )
 from qrealm.circuits import Circuit
-from qrealm.circuits.noise import NoiseModel, ReadoutError
+from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
+from qrealm.simulate.backends import QuantumBackend
 
 FLIP = 0.05
 DETECTOR = NoiseModel().readout(ReadoutError.flips(FLIP, FLIP))
@@ -55,6 +57,15 @@ def test_phase_estimation():
     assert found.probabilities is None
     assert found.phase == 3 / 8
     assert near(found.counts["011"] / 20_000, (1 - FLIP) ** 3, 20_000)
+
+
+@pytest.mark.skipif("density_matrix" not in list(QuantumBackend), reason="needs the density matrix")
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_teleportation_through_depolarized_pairs(share):
+    """Either CX that is depolarized leaves the receiver with the mixed state, whose fidelity is 1/2."""
+    noise = NoiseModel().after_gates(depolarizing(share, 2), "cx")
+    sent = run_teleportation((0.6, 0.8j), shots=100, seed=1, noise=noise)
+    assert sent.fidelity == pytest.approx(0.5 + 0.5 * (1 - share) ** 2, abs=1e-12)
 
 
 def test_quantum_volume_needs_a_good_detector():
