@@ -19,6 +19,7 @@ from qrealm.circuits.pack import GateInstruction, PackedCircuit, PackedTemplate,
 from qrealm.circuits.parameters import ANGLE_MAX, Parameter, ParameterExpression, angle
 from qrealm.circuits.segments import cut, gates_only, terminal_map
 from qrealm.circuits.types import Register, Segment
+from qrealm.circuits.writing import CircuitWriters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +34,7 @@ CLBITS_MAX = 1 << 20
 """Largest number of classical bits."""
 
 
-class Circuit(GateMethods):
+class Circuit(GateMethods, CircuitWriters):
     """A quantum circuit. Qubit q is bit q of a basis index; angles are in radians.
 
     Every method that adds something checks it at once and returns the circuit, so calls chain::
@@ -402,26 +403,6 @@ class Circuit(GateMethods):
         """The circuit as text, qubit 0 on top, wrapped at `width` columns (at least 40)."""
         from qrealm.circuits.drawing import draw
         return draw(self, width=width, ascii_only=ascii_only)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The dict form (docs/circuits.md); `qrealm.read` takes it back. Raises WriteError."""
-        from qrealm.circuits.formats.dictionary import write
-        return write(self)
-
-    def to_qasm3(self) -> str:
-        """OpenQASM 3; `qrealm.read` takes it back. Raises WriteError."""
-        from qrealm.circuits.formats.qasm_writer import write_qasm3
-        return write_qasm3(self)
-
-    def to_qasm2(self) -> str:
-        """OpenQASM 2. Raises WriteError for open parameters, else branches and other things it lacks."""
-        from qrealm.circuits.formats.qasm_writer import write_qasm2
-        return write_qasm2(self)
-
-    def to_qiskit(self) -> Any:
-        """A Qiskit QuantumCircuit. Raises MissingExtraError when Qiskit is not installed."""
-        from qrealm.circuits.formats.qiskit import write
-        return write(self)
 
     # ---- inside --------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ import pytest
 
 from qrealm.base.errors import WriteError
 from qrealm.circuits import Circuit, Parameter, read
-from qrealm.circuits.formats.cirq_writer import write
 from qrealm.circuits.gate_rows import GATES
 from qrealm.simulate.run import run
 from reference.random_circuits import replayable
@@ -36,7 +35,7 @@ def unitary_of(written, count: int) -> np.ndarray:
 def test_random_circuits_there_and_back(seed: int) -> None:
     circuit = random_circuit(seed, 5, 25)
     with replayable(seed):
-        written = write(circuit)
+        written = circuit.to_cirq()
         assert np.allclose(unitary_of(written, 5), matrix_of(circuit), atol=1e-9)
         assert np.allclose(matrix_of(read(written)), matrix_of(circuit), atol=1e-9)
 
@@ -46,7 +45,7 @@ def test_cirqs_random_circuits_here_and_back(seed: int) -> None:
     source = cirq.testing.random_circuit(4, 12, 0.8, random_state=seed)
     order = sorted(source.all_qubits())
     with replayable(seed):
-        back = write(read(source))
+        back = read(source).to_cirq()
         assert np.allclose(
             back.unitary(qubit_order=cirq.LineQubit.range(4)), source.unitary(qubit_order=order), atol=1e-9
         )
@@ -58,7 +57,7 @@ def test_every_gate_with_open_parameters(name: str) -> None:
     count = max(1, gate.num_qubits)
     values = {f"a{i}": 0.3 * (i + 1) for i in range(gate.num_params)}
     circuit = Circuit(count).append(name, range(gate.num_qubits), [Parameter(a) for a in values])
-    written = cirq.resolve_parameters(write(circuit), values)
+    written = cirq.resolve_parameters(circuit.to_cirq(), values)
     assert np.allclose(unitary_of(written, count), matrix_of(circuit.bind(values)), atol=1e-9)
 
 
@@ -67,7 +66,7 @@ def test_expressions_of_parameters_stay_expressions() -> None:
     circuit = Circuit(2, global_phase=0.5 * a).rx(2 * a - b / 3, 0).cp((a**2).sqrt() * -b, 0, 1)
     circuit.append("rzx", (0, 1), (a + 1,)).append("ms", (0, 1), (a, b, 0.1), controls=())
     values = {"a": 0.4, "b": -0.7}
-    written = write(circuit)
+    written = circuit.to_cirq()
     assert cirq.parameter_names(written) == {"a", "b"}
     assert np.allclose(
         unitary_of(cirq.resolve_parameters(written, values), 2), matrix_of(circuit.bind(values)), atol=1e-9
@@ -80,7 +79,7 @@ def test_initial_states() -> None:
     state = rng.normal(size=8) + 1j * rng.normal(size=8)
     circuit = Circuit(4).initialize("10", [1, 3]).initialize(state / np.linalg.norm(state), [0, 2, 1])
     # The second preparation meets a used qubit, so its resets are no gates.
-    written = write(circuit)
+    written = circuit.to_cirq()
     ours = run(circuit, 0, return_statevector=True).statevector
     theirs = cirq.Simulator(dtype=np.complex128).simulate(written, qubit_order=cirq.LineQubit.range(4))
     vector = theirs.final_state_vector.reshape((2,) * 4).transpose(3, 2, 1, 0).ravel()
@@ -102,7 +101,7 @@ def dynamic() -> Circuit:
 
 def test_measurements_and_conditions_have_the_same_outcomes() -> None:
     circuit, shots = dynamic(), 8000
-    written = write(circuit)
+    written = circuit.to_cirq()
     ours = {k.replace(" ", ""): n for k, n in run(circuit, shots, seed=3).counts.items()}
     for sampler in (cirq.Simulator(seed=1), QrealmSampler(seed=1)):
         result = sampler.run(written, repetitions=shots)
@@ -125,7 +124,7 @@ def test_whole_registers_and_plain_conditions_come_back() -> None:
     with circuit.if_("m"):
         circuit.x(1)
     circuit.measure([2, 0, 1], out.clbits)
-    again = read(write(circuit))
+    again = read(circuit.to_cirq())
     assert [(r.name, r.size) for r in again.registers] == [("m", 1), ("out", 3)]
     assert {k: n > 0 for k, n in run(again, 200, seed=1).counts.items()} == {
         k: n > 0 for k, n in run(circuit, 200, seed=2).counts.items()
@@ -133,7 +132,7 @@ def test_whole_registers_and_plain_conditions_come_back() -> None:
 
 
 def test_idle_qubits_are_kept() -> None:
-    assert read(write(Circuit(3).x(1))).num_qubits == 3
+    assert read(Circuit(3).x(1).to_cirq()).num_qubits == 3
 
 
 def measures_under_a_condition() -> Circuit:
@@ -152,4 +151,4 @@ def measures_under_a_condition() -> Circuit:
 )
 def test_what_cannot_be_written(circuit: Circuit, words: str) -> None:
     with pytest.raises(WriteError, match=words):
-        write(circuit)
+        circuit.to_cirq()

@@ -9,7 +9,6 @@ import pytest
 
 from qrealm.base.errors import ParameterError, WriteError
 from qrealm.circuits import Circuit, Parameter, read
-from qrealm.circuits.formats.pennylane_writer import write
 from qrealm.circuits.gate_rows import GATES
 from qrealm.simulate.run import run
 from reference.random_circuits import replayable
@@ -30,7 +29,7 @@ def unitary_of(tape, count: int) -> np.ndarray:
 def test_random_circuits_there_and_back(seed: int) -> None:
     circuit = random_circuit(seed, 5, 25)
     with replayable(seed):
-        tape = write(circuit)
+        tape = circuit.to_pennylane()
         assert np.allclose(unitary_of(tape, 5), matrix_of(circuit), atol=1e-9)
         assert np.allclose(matrix_of(read(tape)), matrix_of(circuit), atol=1e-9)
 
@@ -42,7 +41,7 @@ def test_every_gate(name: str) -> None:
     circuit = Circuit(count).append(
         name, range(gate.num_qubits), [0.3 * (i + 1) for i in range(gate.num_params)]
     )
-    assert np.allclose(unitary_of(write(circuit), count), matrix_of(circuit), atol=1e-9)
+    assert np.allclose(unitary_of(circuit.to_pennylane(), count), matrix_of(circuit), atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -53,7 +52,7 @@ def test_pennylanes_random_layers_here_and_back(seed: int) -> None:
             weights, wires=range(4), ranges=(1, 2), imprimitive=qml.CZ
         )
     )
-    back = write(read(source))
+    back = read(source).to_pennylane()
     assert np.allclose(unitary_of(back, 4), unitary_of(source, 4), atol=1e-9)
 
 
@@ -61,7 +60,7 @@ def test_initial_states() -> None:
     rng = np.random.default_rng(1)
     state = rng.normal(size=4) + 1j * rng.normal(size=4)
     circuit = Circuit(4).initialize(state / np.linalg.norm(state), [2, 0]).initialize("10", [1, 3]).h(1)
-    tape = write(circuit).copy(measurements=[qml.state()])
+    tape = circuit.to_pennylane().copy(measurements=[qml.state()])
     device = qml.device("default.qubit", wires=range(4))
     tapes, together = device.preprocess_transforms(device.setup_execution_config())((tape,))
     (vector,) = together(device.execute(tapes))
@@ -88,7 +87,7 @@ def test_measurements_and_conditions_have_the_same_outcomes(device: str) -> None
     exact = run(circuit, 0, observables=["Z3", "Z2", "X3 Z2", "Z0 Z1"]).expectation_values
     measured = [qml.expval(each) for each in (qml.Z(3), qml.Z(2), qml.X(3) @ qml.Z(2), qml.Z(0) @ qml.Z(1))]
     made = QrealmDevice() if device == "ours" else qml.device("default.qubit")
-    tape = write(circuit).copy(measurements=measured)
+    tape = circuit.to_pennylane().copy(measurements=measured)
     pipeline = made.preprocess_transforms(made.setup_execution_config(circuit=tape))
     tapes, together = pipeline((tape,))
     (values,) = together(made.execute(tapes))
@@ -98,7 +97,7 @@ def test_measurements_and_conditions_have_the_same_outcomes(device: str) -> None
 def test_with_shots_the_device_runs_the_tape_as_it_is() -> None:
     circuit, shots = dynamic(), 8000
     exact = run(circuit, 0, observables=["Z3", "Z2"]).expectation_values
-    tape = write(circuit).copy(measurements=[qml.expval(qml.Z(3)), qml.expval(qml.Z(2))], shots=shots)
+    tape = circuit.to_pennylane().copy(measurements=[qml.expval(qml.Z(3)), qml.expval(qml.Z(2))], shots=shots)
     made = QrealmDevice(seed=5)
     pipeline = made.preprocess_transforms(made.setup_execution_config(circuit=tape))
     tapes, together = pipeline((tape,))
@@ -107,7 +106,7 @@ def test_with_shots_the_device_runs_the_tape_as_it_is() -> None:
 
 
 def test_idle_qubits_are_kept() -> None:
-    assert read(write(Circuit(3).x(1))).num_qubits == 3
+    assert read(Circuit(3).x(1).to_pennylane()).num_qubits == 3
 
 
 def measures_under_a_condition() -> Circuit:
@@ -118,8 +117,8 @@ def measures_under_a_condition() -> Circuit:
 
 def test_what_cannot_be_written() -> None:
     with pytest.raises(ParameterError, match="open"):
-        write(Circuit(1).rx(Parameter("a"), 0))
+        Circuit(1).rx(Parameter("a"), 0).to_pennylane()
     with pytest.raises(WriteError, match="measure"):
-        write(measures_under_a_condition())
+        measures_under_a_condition().to_pennylane()
     with pytest.raises(WriteError, match="used before"):
-        write(Circuit(1).h(0).initialize([0.6, 0.8], 0))
+        Circuit(1).h(0).initialize([0.6, 0.8], 0).to_pennylane()
