@@ -15,53 +15,165 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qrealm.algorithms.amplitude_estimation import (
+        run_amplitude_estimation,
+        run_iterative_amplitude_estimation,
+    )
+    from qrealm.algorithms.ansatz import hardware_efficient_ansatz
+    from qrealm.algorithms.apple import AppleSiliconQuantumEngine
+    from qrealm.algorithms.cost_functions import maxcut_hamiltonian, qubo_hamiltonian
+    from qrealm.algorithms.entangled_states import ghz_circuit, run_ghz, run_w, w_circuit
+    from qrealm.algorithms.fourier import qft_circuit, run_qft
+    from qrealm.algorithms.grover import grover_circuit, run_grover
+    from qrealm.algorithms.hydrogen import hydrogen_hamiltonian
+    from qrealm.algorithms.phase_estimation import phase_estimation_circuit, run_phase_estimation
+    from qrealm.algorithms.qaoa import qaoa_circuit, run_maxcut, run_qaoa
+    from qrealm.algorithms.quantum_volume import quantum_volume_circuit, run_quantum_volume
+    from qrealm.algorithms.shor import run_shor
+    from qrealm.algorithms.spectrum import ground_energy
+    from qrealm.algorithms.teleportation import run_teleportation, teleportation_circuit
+    from qrealm.algorithms.vqe import run_vqe
     from qrealm.base import errors
-    from qrealm.circuits import Circuit, Parameter, PauliSum, read
+    from qrealm.circuits import Circuit, Parameter, PauliSum, noise, read
+    from qrealm.circuits.noise import Channel, NoiseModel, ReadoutError
     from qrealm.control.engine import QuantumJobResult, QuantumVirtualizationEngine
+    from qrealm.faces.providers.qiskit import EstimatorV2, QrealmProvider, SamplerV2
+    from qrealm.protect import (
+        Mitigated,
+        ReadoutCorrection,
+        fold,
+        probabilistic_error_cancellation,
+        readout_corrected,
+        zero_noise_extrapolation,
+    )
     from qrealm.simulate.backends import QuantumBackend
     from qrealm.simulate.benchmark import benchmark
     from qrealm.simulate.estimate import estimate
     from qrealm.simulate.gradient import Gradient, gradient
     from qrealm.simulate.results import Result
-    from qrealm.simulate.run import run, sweep
+    from qrealm.simulate.run import expectations, run, sweep
 
     __version__: str
 
 _HOMES = {
+    "AppleSiliconQuantumEngine": "qrealm.algorithms.apple",
+    "Channel": "qrealm.circuits.noise",
     "Circuit": "qrealm.circuits",
+    "EstimatorV2": "qrealm.faces.providers.qiskit",
     "Gradient": "qrealm.simulate.gradient",
+    "Mitigated": "qrealm.protect",
+    "NoiseModel": "qrealm.circuits.noise",
     "Parameter": "qrealm.circuits",
     "PauliSum": "qrealm.circuits",
+    "QrealmProvider": "qrealm.faces.providers.qiskit",
     "QuantumBackend": "qrealm.simulate.backends",
     "QuantumJobResult": "qrealm.control.engine",
     "QuantumVirtualizationEngine": "qrealm.control.engine",
+    "ReadoutCorrection": "qrealm.protect",
+    "ReadoutError": "qrealm.circuits.noise",
     "Result": "qrealm.simulate.results",
+    "SamplerV2": "qrealm.faces.providers.qiskit",
     "benchmark": "qrealm.simulate.benchmark",
-    "errors": "qrealm.base",
     "estimate": "qrealm.simulate.estimate",
+    "expectations": "qrealm.simulate.run",
+    "fold": "qrealm.protect",
+    "ghz_circuit": "qrealm.algorithms.entangled_states",
     "gradient": "qrealm.simulate.gradient",
+    "ground_energy": "qrealm.algorithms.spectrum",
+    "grover_circuit": "qrealm.algorithms.grover",
+    "hardware_efficient_ansatz": "qrealm.algorithms.ansatz",
+    "hydrogen_hamiltonian": "qrealm.algorithms.hydrogen",
+    "maxcut_hamiltonian": "qrealm.algorithms.cost_functions",
+    "phase_estimation_circuit": "qrealm.algorithms.phase_estimation",
+    "probabilistic_error_cancellation": "qrealm.protect",
+    "qaoa_circuit": "qrealm.algorithms.qaoa",
+    "qft_circuit": "qrealm.algorithms.fourier",
+    "quantum_volume_circuit": "qrealm.algorithms.quantum_volume",
+    "qubo_hamiltonian": "qrealm.algorithms.cost_functions",
     "read": "qrealm.circuits",
+    "readout_corrected": "qrealm.protect",
     "run": "qrealm.simulate.run",
+    "run_amplitude_estimation": "qrealm.algorithms.amplitude_estimation",
+    "run_ghz": "qrealm.algorithms.entangled_states",
+    "run_grover": "qrealm.algorithms.grover",
+    "run_iterative_amplitude_estimation": "qrealm.algorithms.amplitude_estimation",
+    "run_maxcut": "qrealm.algorithms.qaoa",
+    "run_phase_estimation": "qrealm.algorithms.phase_estimation",
+    "run_qaoa": "qrealm.algorithms.qaoa",
+    "run_qft": "qrealm.algorithms.fourier",
+    "run_quantum_volume": "qrealm.algorithms.quantum_volume",
+    "run_shor": "qrealm.algorithms.shor",
+    "run_teleportation": "qrealm.algorithms.teleportation",
+    "run_vqe": "qrealm.algorithms.vqe",
+    "run_w": "qrealm.algorithms.entangled_states",
     "sweep": "qrealm.simulate.run",
+    "teleportation_circuit": "qrealm.algorithms.teleportation",
+    "w_circuit": "qrealm.algorithms.entangled_states",
+    "zero_noise_extrapolation": "qrealm.protect",
+}
+_MODULES = {
+    "errors": "qrealm.base.errors",
+    "noise": "qrealm.circuits.noise",
 }
 
 __all__ = [
+    "AppleSiliconQuantumEngine",
+    "Channel",
     "Circuit",
+    "EstimatorV2",
     "Gradient",
+    "Mitigated",
+    "NoiseModel",
     "Parameter",
     "PauliSum",
+    "QrealmProvider",
     "QuantumBackend",
     "QuantumJobResult",
     "QuantumVirtualizationEngine",
+    "ReadoutCorrection",
+    "ReadoutError",
     "Result",
+    "SamplerV2",
     "__version__",
     "benchmark",
     "errors",
     "estimate",
+    "expectations",
+    "fold",
+    "ghz_circuit",
     "gradient",
+    "ground_energy",
+    "grover_circuit",
+    "hardware_efficient_ansatz",
+    "hydrogen_hamiltonian",
+    "maxcut_hamiltonian",
+    "noise",
+    "phase_estimation_circuit",
+    "probabilistic_error_cancellation",
+    "qaoa_circuit",
+    "qft_circuit",
+    "quantum_volume_circuit",
+    "qubo_hamiltonian",
     "read",
+    "readout_corrected",
     "run",
+    "run_amplitude_estimation",
+    "run_ghz",
+    "run_grover",
+    "run_iterative_amplitude_estimation",
+    "run_maxcut",
+    "run_phase_estimation",
+    "run_qaoa",
+    "run_qft",
+    "run_quantum_volume",
+    "run_shor",
+    "run_teleportation",
+    "run_vqe",
+    "run_w",
     "sweep",
+    "teleportation_circuit",
+    "w_circuit",
+    "zero_noise_extrapolation",
 ]
 
 
@@ -70,8 +182,8 @@ def __getattr__(name: str) -> Any:
         from qrealm.base.version import installed_version
 
         value: Any = installed_version()
-    elif name == "errors":
-        value = import_module("qrealm.base.errors")
+    elif name in _MODULES:
+        value = import_module(_MODULES[name])
     elif name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
     else:

@@ -23,7 +23,15 @@ from numpy.typing import NDArray
 from qrealm.base import cancel, limits
 from qrealm.base.errors import InternalError, RequestError
 from qrealm.circuits import Circuit
-from qrealm.circuits.types import Conditional, Initialize, Measurement, Reset, Segment, UnitarySegment
+from qrealm.circuits.types import (
+    Conditional,
+    Initialize,
+    Measurement,
+    Misread,
+    Reset,
+    Segment,
+    UnitarySegment,
+)
 from qrealm.simulate.backends.protocol import Program, State, SteeredBackend
 from qrealm.simulate.plan.types import Plan
 
@@ -54,6 +62,9 @@ class Leaf:
     share: float
 
 
+_Decision = Measurement | Reset | Misread
+"""Segments at which shots part."""
+
 # What is still to be executed: segments, the position in them, and what follows after.
 _Rest = tuple[tuple[Segment, ...], int, "_Rest | None"] | None
 
@@ -70,9 +81,9 @@ class _Here:
 
 @dataclass(slots=True)
 class _Fork:
-    """A measurement or reset with the ways still to go; the next one is last in `ways`."""
+    """A measurement, reset or faulty reading with the ways still to go; the next one is last in `ways`."""
 
-    segment: Measurement | Reset
+    segment: _Decision
     clbits: int
     rest: _Rest
     ways: list[tuple[int, int, float]]
@@ -155,9 +166,9 @@ class BranchWalk:
                 share = here.shots / self._shots if self._shots else here.probability
                 visit(Leaf(state, clbits, segment, here.shots, share))
                 return None
-            if isinstance(segment, Measurement | Reset):
+            if isinstance(segment, _Decision):
                 segment, rest = _narrow(segment, rest)
-                weights = state.probabilities(_qubits(segment), self._plan.threads)
+                weights = self._weights(state, segment, clbits)
                 ways = self._split(weights, here.shots, here.probability)
                 return _Fork(segment, clbits, rest, ways[::-1], len(self._outcomes))
             self._apply(state, segment)
@@ -175,11 +186,10 @@ class BranchWalk:
     def _take(self, state: State, fork: _Fork) -> _Here:
         """Go the fork's next way: collapse `state`, note the outcome."""
         outcome, shots, probability = fork.ways.pop()
-        qubits = _qubits(fork.segment)
-        self._collapse(state, fork.segment, qubits, outcome)
+        self._collapse(state, fork.segment, outcome)
         self._outcomes.append(outcome)
         clbits = fork.clbits
-        if isinstance(fork.segment, Measurement):
+        if not isinstance(fork.segment, Reset):
             clbits = _with_bits(clbits, fork.segment.clbits, outcome)
         return _Here(clbits, fork.rest, shots, probability)
 
@@ -223,9 +233,17 @@ class BranchWalk:
         else:
             raise InternalError(f"a branch met the segment {segment!r}")
 
-    def _collapse(
-        self, state: State, segment: Measurement | Reset, qubits: Sequence[int], outcome: int
-    ) -> None:
+    def _weights(self, state: State, segment: _Decision, clbits: int) -> NDArray[np.float64]:
+        """How likely each outcome is."""
+        if isinstance(segment, Misread):
+            true = sum((clbits >> bit & 1) << place for place, bit in enumerate(segment.clbits))
+            return np.asarray(segment.error.assignment[:, true], dtype=np.float64)
+        return state.probabilities(_qubits(segment), self._plan.threads)
+
+    def _collapse(self, state: State, segment: _Decision, outcome: int) -> None:
+        if isinstance(segment, Misread):
+            return  # what was read wrongly changes no qubit
+        qubits = _qubits(segment)
         for index, qubit in enumerate(qubits):
             state.collapse(qubit, (outcome >> index) & 1, self._plan.threads)
         if isinstance(segment, Reset) and outcome:
@@ -245,13 +263,13 @@ class BranchWalk:
         recorded = deque(self._outcomes)
         while True:
             segment, rest = _next(rest, clbits)
-            if isinstance(segment, Measurement | Reset):
+            if isinstance(segment, _Decision):
                 if not recorded:
                     return state
                 segment, rest = _narrow(segment, rest)
                 outcome = recorded.popleft()
-                self._collapse(state, segment, _qubits(segment), outcome)
-                if isinstance(segment, Measurement):
+                self._collapse(state, segment, outcome)
+                if not isinstance(segment, Reset):
                     clbits = _with_bits(clbits, segment.clbits, outcome)
             elif segment is None:
                 raise InternalError("a branch ran past the measurement that it was made again for")
@@ -284,7 +302,7 @@ def branch_points(segments: Sequence[Segment], ends_here: bool = True) -> int:
         last = ends_here and index == len(segments) - 1
         if isinstance(segment, Measurement):
             points += 0 if last else -(-len(segment.qubits) // JOINT_QUBITS_MAX)
-        elif isinstance(segment, Reset):
+        elif isinstance(segment, Reset | Misread):
             points += 1
         elif isinstance(segment, Conditional):
             points += max(branch_points(segment.segments, last), branch_points(segment.otherwise, last))
@@ -325,9 +343,9 @@ def _next(rest: _Rest, clbits: int) -> tuple[Segment | None, _Rest]:
     return None, None
 
 
-def _narrow(segment: Measurement | Reset, rest: _Rest) -> tuple[Measurement | Reset, _Rest]:
+def _narrow(segment: _Decision, rest: _Rest) -> tuple[_Decision, _Rest]:
     """A wide measurement as its first few qubits now and the others after it."""
-    if isinstance(segment, Reset) or len(segment.qubits) <= JOINT_QUBITS_MAX:
+    if not isinstance(segment, Measurement) or len(segment.qubits) <= JOINT_QUBITS_MAX:
         return segment, rest
     cut = JOINT_QUBITS_MAX
     later = Measurement(segment.qubits[cut:], segment.clbits[cut:])

@@ -1,4 +1,4 @@
-"""Pictures of results: a histogram of counts, and times of a benchmark. The only home of matplotlib."""
+"""Pictures of results: a histogram of counts, and times of a benchmark."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pytest
 
 import qrealm
 from qrealm.base.errors import RequestError
+from qrealm.circuits.noise import ReadoutError
 from qrealm.circuits.types import Conditional, Initialize, Measurement, Segment, UnitarySegment
 from qrealm.simulate import execute as execute_module
 from qrealm.simulate.backends import QuantumBackend, loaded
@@ -309,3 +310,17 @@ def test_leaves_tell_their_share():
     BranchWalk(circuit, backend, plan, 0, np.random.default_rng(1)).walk(leaves.append)
     assert [leaf.clbits for leaf in leaves] == [0, 1]
     assert [leaf.share for leaf in leaves] == pytest.approx([math.cos(0.5) ** 2, math.sin(0.5) ** 2])
+
+
+def test_a_misread_bit_decides_what_follows():
+    """A quarter of the ones is read as zero, and nothing is done to them: five standard deviations."""
+    circuit = qrealm.Circuit(2).x(0).measure(0, 0)
+    circuit.append(ReadoutError.flips(0.0, 0.25), [0])
+    with circuit.if_(0):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    counts = qrealm.run(circuit, shots=10_000, seed=1).counts
+    assert set(counts) == {"00", "11"}
+    assert counts["00"] == pytest.approx(2500, abs=5 * (10_000 * 0.25 * 0.75) ** 0.5)
+    exact = qrealm.run(circuit, shots=0, observables="Z1").expectation_values["Z1"]
+    assert exact == pytest.approx(0.25 - 0.75)
