@@ -240,6 +240,10 @@ class TestStateVector(SteeredContract):
     name = QuantumBackend.STATEVECTOR
 
 
+class TestDensityMatrix(BackendContract):
+    name = QuantumBackend.DENSITY_MATRIX
+
+
 class TestGPU(SteeredContract):
     name = QuantumBackend.GPU
 

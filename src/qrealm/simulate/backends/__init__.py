@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import cast
 
 from qrealm.base.errors import MissingExtraError, RequestError, RunError, UnknownBackendError
+from qrealm.simulate.backends.density_matrix.card import CARD as DENSITY_MATRIX_CARD
 from qrealm.simulate.backends.gpu.card import CARD as GPU_CARD
 from qrealm.simulate.backends.protocol import Backend, SteeredBackend, is_steered
 from qrealm.simulate.backends.statevector.card import CARD as STATEVECTOR_CARD
@@ -23,6 +24,7 @@ class QuantumBackend(StrEnum):
 
     AUTO = "auto"
     STATEVECTOR = "statevector"
+    DENSITY_MATRIX = "density_matrix"
     GPU = "gpu"
 
 
@@ -53,6 +55,7 @@ BACKENDS: dict[QuantumBackend, BackendRow] = {
     QuantumBackend(card.name): BackendRow(card, partial(_load, card.name))
     for card in (
         STATEVECTOR_CARD,
+        DENSITY_MATRIX_CARD,
         GPU_CARD,
     )
 }
