@@ -78,13 +78,13 @@ def exact_values(state: State, observables: Named, threads: int) -> dict[str, fl
 def diagonal_masks(observable: PauliSum) -> list[tuple[int, float]]:
     """(qubits with a Z as a mask, coefficient) of each term. Raises RequestError when a term has an X or
     Y."""
-    x_masks, z_masks, coefficients = observable.masks()
-    if x_masks.any():
+    strings = observable.strings()
+    if any(x for x, _, _ in strings):
         raise RequestError(
             f"the observable {_short(observable)} is not diagonal: counts tell only of I and Z",
             hint="run with observables=... (exact), and sampled=True for an estimate from shots",
         )
-    return list(zip(z_masks.tolist(), coefficients.tolist(), strict=True))
+    return [(z, value) for _, z, value in strings]
 
 
 # ---- sampled -------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def measured_bases(observables: Named) -> tuple[list[MeasuredBasis], list[float]
     constants = [0.0] * len(observables)
     terms: list[tuple[int, int, int, float]] = []
     for index, (_, observable) in enumerate(observables):
-        for x_mask, z_mask, coefficient in zip(*(part.tolist() for part in observable.masks()), strict=True):
+        for x_mask, z_mask, coefficient in observable.strings():
             if x_mask | z_mask:
                 terms.append((index, x_mask, z_mask, coefficient))
             else:

@@ -59,6 +59,7 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         largest_group=reader.largest_group(),
         cone_qubits=cone_qubits,
         cone_gates=cone_gates,
+        reach=reader.reach,
     )
 
 
@@ -111,7 +112,7 @@ class _Reader:
 
     def __init__(self, num_qubits: int) -> None:
         self.gates = self.two_qubit_gates = self.wide_gates = 0
-        self.channels = self.channel_qubits = self.decisions = 0
+        self.channels = self.channel_qubits = self.decisions = self.reach = 0
         self.non_clifford: str | None = None
         self.preparation: str | None = None
         self.state_dependent: str | None = None
@@ -170,6 +171,7 @@ class _Reader:
 
     def _cross(self, qubits: tuple[int, ...], added: int) -> None:
         low, high = min(qubits), max(qubits)
+        self.reach += high - low
         self._steps[low] += added
         self._steps[high] -= added
         root = self._root(low)

@@ -45,6 +45,7 @@ class Traits:
         largest_group: most qubits that are joined by gates.
         cone_qubits: most qubits that one term of an observable depends on; all when more is asked.
         cone_gates: gates on them.
+        reach: sum over the gates on several qubits of the distance between their outermost ones.
     """
 
     num_qubits: int
@@ -65,6 +66,7 @@ class Traits:
     largest_group: int
     cone_qubits: int
     cone_gates: int
+    reach: int = 0
 
 
 @dataclass(frozen=True, slots=True)
