@@ -248,6 +248,18 @@ class TestGPU(SteeredContract):
     name = QuantumBackend.GPU
 
 
+class TestQiskit(BackendContract):
+    name = QuantumBackend.QISKIT
+
+
+class TestCirq(BackendContract):
+    name = QuantumBackend.CIRQ
+
+
+class TestPennyLane(BackendContract):
+    name = QuantumBackend.PENNYLANE
+
+
 def test_every_row_of_the_registry_is_under_contract() -> None:
     suites = {*BackendContract.__subclasses__(), *SteeredContract.__subclasses__()} - {SteeredContract}
     assert {suite.name for suite in suites} == set(BACKENDS)

@@ -12,9 +12,12 @@ from types import ModuleType
 from typing import cast
 
 from qrealm.base.errors import MissingExtraError, RequestError, RunError, UnknownBackendError
+from qrealm.simulate.backends.cirq.card import CARD as CIRQ_CARD
 from qrealm.simulate.backends.density_matrix.card import CARD as DENSITY_MATRIX_CARD
 from qrealm.simulate.backends.gpu.card import CARD as GPU_CARD
+from qrealm.simulate.backends.pennylane.card import CARD as PENNYLANE_CARD
 from qrealm.simulate.backends.protocol import Backend, SteeredBackend, is_steered
+from qrealm.simulate.backends.qiskit.card import CARD as QISKIT_CARD
 from qrealm.simulate.backends.statevector.card import CARD as STATEVECTOR_CARD
 from qrealm.simulate.plan.types import BackendCard
 
@@ -26,6 +29,9 @@ class QuantumBackend(StrEnum):
     STATEVECTOR = "statevector"
     DENSITY_MATRIX = "density_matrix"
     GPU = "gpu"
+    QISKIT = "qiskit"
+    CIRQ = "cirq"
+    PENNYLANE = "pennylane"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ BACKENDS: dict[QuantumBackend, BackendRow] = {
         STATEVECTOR_CARD,
         DENSITY_MATRIX_CARD,
         GPU_CARD,
+        QISKIT_CARD,
+        CIRQ_CARD,
+        PENNYLANE_CARD,
     )
 }
 

@@ -1,0 +1,1 @@
+"""Cirq's simulator, for comparison."""

@@ -1,0 +1,28 @@
+"""What planning must know of Cirq's simulator. Imports no Cirq."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qrealm.base import limits
+from qrealm.simulate.backends import peer_cards
+from qrealm.simulate.backends.peer_cards import PeerCosts
+from qrealm.simulate.plan.types import BackendCard, Precision
+
+ARRAYS = 3
+"""A second buffer, the state that is handed out, and its probabilities."""
+
+COSTS = PeerCosts(2e-3, 3e-4, 1e-9, 1e-6, 3e-4, ARRAYS)
+
+CARD = BackendCard(
+    name="cirq",
+    summary="Cirq's own state-vector simulator, on one core; for comparison",
+    qubits_max=30,
+    precisions=(Precision.SINGLE, Precision.DOUBLE),
+    overhead_bytes=limits.RUN_OVERHEAD_BYTES,
+    refusal=peer_cards.pure_refusal,
+    cost=partial(peer_cards.cost, COSTS),
+    packages=("cirq",),
+    extra="cirq",
+    automatic=False,
+)

@@ -1,0 +1,1 @@
+"""PennyLane's lightning.qubit, for comparison."""

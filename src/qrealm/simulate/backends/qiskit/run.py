@@ -1,0 +1,142 @@
+"""Runs circuits on Qiskit Aer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import qiskit
+import qiskit_aer
+from numpy.typing import NDArray
+from qiskit.circuit.library import Barrier
+from qiskit.quantum_info import Kraus
+from qiskit_aer import AerSimulator
+
+from qrealm.base.errors import BackendRefusalError, RunError
+from qrealm.circuits import Circuit
+from qrealm.circuits.operations import BARRIER, CHANNEL, IF, MEASURE, Instruction
+from qrealm.circuits.transform import rebuilt
+from qrealm.simulate.backends import peers
+from qrealm.simulate.backends.peers import Answer
+from qrealm.simulate.backends.protocol import Found
+from qrealm.simulate.backends.qiskit.card import ARRAYS, CARD
+from qrealm.simulate.plan.types import Plan
+from qrealm.simulate.request import RunRequest
+
+
+class QiskitBackend:
+    """Aer's statevector method, its density_matrix method where there is noise."""
+
+    card = CARD
+
+    def run(self, circuit: Circuit, request: RunRequest) -> Found:
+        """Run a bound circuit. Raises TooLargeError before anything is allocated."""
+        circuit = peers.without_final_readout(circuit)
+        mixed = request.density_matrix or any(op is CHANNEL for op, _, _ in circuit)
+        made, reserved = peers.plan(circuit, request, CARD, mixed=mixed, arrays=ARRAYS)
+        with reserved:
+            if circuit.terminal_measurements is None:
+                return self._half_way(circuit, request, made, mixed)
+            return self._at_end(circuit, request, made, mixed)
+
+    def _at_end(self, circuit: Circuit, request: RunRequest, made: Plan, mixed: bool) -> Found:
+        program = _written(peers.gates_of(circuit))
+        wanted = request.planning.exact or request.density_matrix
+        if wanted:
+            program.save_density_matrix() if mixed else program.save_statevector()
+        program.measure_all()
+        data = _executed(program, request, made, mixed)
+        outcomes = _outcomes(data, circuit.num_clbits, request.planning.shots)
+        held = peers.as_amplitudes(data[_method(mixed)], made.precision) if wanted else None
+        state, rho = (None, held) if mixed else (held, None)
+        answer = Answer(np.array(outcomes, dtype=np.uint64), state, rho)
+        return peers.found_at_end(circuit, request, made, answer, _details(mixed))
+
+    def _half_way(self, circuit: Circuit, request: RunRequest, made: Plan, mixed: bool) -> Found:
+        peers.only_counts(request, CARD.name)
+        program = _written(circuit)
+        shift = 0
+        if not _measures(circuit.instructions):
+            program.measure_all()
+            shift = circuit.num_clbits
+        data = _executed(program, request, made, mixed)
+        outcomes = _outcomes(data, shift, request.planning.shots)
+        return peers.found_by_shots(circuit, made, outcomes.tolist(), _details(mixed))
+
+
+def _method(mixed: bool) -> str:
+    return "density_matrix" if mixed else "statevector"
+
+
+def _details(mixed: bool) -> dict[str, object]:
+    return {"method": _method(mixed), "qiskit": qiskit.__version__, "qiskit_aer": qiskit_aer.__version__}
+
+
+def _measures(instructions: tuple[Instruction, ...]) -> bool:
+    return any(
+        op is MEASURE or (op is IF and (_measures(args[1]) or _measures(args[2])))
+        for op, _, args in instructions
+    )
+
+
+def _written(circuit: Circuit) -> Any:
+    """A QuantumCircuit whose noise channels are Kraus instructions.
+
+    Qiskit's writer takes no noise, so a barrier stands where a channel goes.
+    """
+    channels = [(args[0], qubits) for op, qubits, args in circuit if op is CHANNEL]
+    if any(op is IF and _noisy(args) for op, _, args in circuit):
+        raise BackendRefusalError(
+            "the qiskit backend cannot run this circuit: it has noise inside a condition",
+            hint='use backend="density_matrix" or "statevector"',
+        )
+    plain = [
+        (BARRIER, qubits, ()) if op is CHANNEL else (op, qubits, args)
+        for op, qubits, args in circuit
+        if op is not BARRIER
+    ]
+    program = rebuilt(circuit, plain).to_qiskit()
+    if not channels:
+        return program
+    waiting = iter(channels)
+    result = program.copy_empty_like()
+    for item in program.data:
+        if isinstance(item.operation, Barrier):
+            channel, qubits = next(waiting)
+            result.append(Kraus(list(channel.kraus)).to_instruction(), list(qubits))
+        else:
+            result.append(item)
+    return result
+
+
+def _noisy(args: tuple[Any, ...]) -> bool:
+    return any(op is CHANNEL or (op is IF and _noisy(inner)) for body in args[1:] for op, _, inner in body)
+
+
+def _executed(program: Any, request: RunRequest, made: Plan, mixed: bool) -> dict[str, Any]:
+    """Aer's data of one run."""
+    simulator = AerSimulator(
+        method=_method(mixed),
+        precision=made.precision.value,
+        max_parallel_threads=made.threads,
+        seed_simulator=peers.small_seed(request.seed),
+    )
+    ready = qiskit.transpile(program, simulator, optimization_level=0)
+    result = simulator.run(ready, shots=max(1, request.planning.shots)).result()
+    if not result.success:
+        raise RunError(f"Qiskit Aer did not run the circuit: {result.status}")
+    data: dict[str, Any] = result.data(0)
+    return data
+
+
+def _outcomes(data: dict[str, Any], shift: int, shots: int) -> NDArray[Any]:
+    """An integer for each shot, its lowest `shift` bits dropped; none when no shots were asked for."""
+    if not shots:
+        return np.zeros(0, dtype=object)
+    counts = {int(key, 16) >> shift: count for key, count in data["counts"].items()}
+    keys = np.empty(len(counts), dtype=object)
+    keys[:] = list(counts)
+    return np.repeat(keys, list(counts.values()))
+
+
+BACKEND = QiskitBackend()
