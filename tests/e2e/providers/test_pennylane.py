@@ -5,7 +5,9 @@ Sampled values are compared within 5 standard deviations, with fixed seeds.
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -355,6 +357,18 @@ def test_mistakes_are_told() -> None:
         qml.QNode(lambda: qml.sample(wires=0), device)()
     with pytest.raises(DeviceError, match="execution options"):
         device.setup_execution_config(qml.devices.ExecutionConfig(device_options={"threads": 2}))
+
+
+def test_devices_can_be_copied_and_pickled() -> None:
+    def circuit():
+        entangle()
+        return qml.sample(wires=[0, 1, 2])
+
+    device = QrealmDevice(3, seed=7)
+    qml.grad(qml.QNode(lambda x: (qml.RX(x, 0), qml.expval(qml.Z(0)))[1], device))(pnp.array(0.1))
+    twins = [copy.deepcopy(device), pickle.loads(pickle.dumps(device))]
+    samples = [qml.set_shots(qml.QNode(circuit, each), 50)() for each in (device, *twins)]
+    assert all(np.array_equal(samples[0], each) for each in samples)
 
 
 def test_name_wires_and_tracking() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -92,6 +93,7 @@ class QrealmDevice(Device):  # type: ignore[misc]
             seed = np.random.randint(1 << 31)  # noqa: NPY002  (that is what "global" means)
         self._generator = np.random.default_rng(seed)
         self._run_options = RunOptions(precision, threads, backend)
+        self._checked: tuple[Any, bool] | None = None
 
     @property
     def name(self) -> str:
@@ -120,7 +122,9 @@ class QrealmDevice(Device):  # type: ignore[misc]
             )
         if mcm.postselect_mode == "fill-shots" and method != "deferred":
             raise DeviceError("postselect_mode='fill-shots' is supported with mcm_method='deferred' only")
-        adjoint = config.gradient_method in _ADJOINT and self.supports_derivatives(config, circuit)
+        adjoint = config.gradient_method == "adjoint" or (
+            config.gradient_method in _ADJOINT and self.supports_derivatives(config, circuit)
+        )
         changed: dict[str, Any] = {"mcm_config": replace(mcm, mcm_method=method)}
         if adjoint:
             changed["gradient_method"] = "adjoint"
@@ -195,6 +199,15 @@ class QrealmDevice(Device):  # type: ignore[misc]
             return False
         if circuit is None:
             return True
+        # PennyLane asks several times of each tape, and an answer takes long.
+        if self._checked is None or self._checked[0]() is not circuit:
+            self._checked = (weakref.ref(circuit), self._differentiates(circuit))
+        return self._checked[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_checked": None}  # a weak reference stays in its process
+
+    def _differentiates(self, circuit: Any) -> bool:
         if circuit.shots or not all(_is_expectation(process) for process in circuit.measurements):
             return False
         pipeline = CompilePipeline()
