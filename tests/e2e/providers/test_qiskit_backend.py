@@ -88,7 +88,7 @@ def test_every_backend_of_the_registry_is_there() -> None:
 def test_without_qiskit_the_extra_is_named() -> None:
     program = (
         "import sys; sys.modules['qiskit'] = None\n"
-        "try:\n    import qrealm.faces.providers.qiskit\n"
+        "try:\n    from qrealm import QrealmProvider\n"
         "except ImportError as problem:\n    print(problem)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 
 from e2e.providers.qiskit_cases import SIGMAS, ansatz, observable, teleportation
 from qrealm.base.errors import CancelledRunError, RequestError
+from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
 from qrealm.faces.providers.qiskit import EstimatorOptions, EstimatorV2, QrealmProvider
 
 
@@ -164,6 +165,29 @@ def test_sampled_values_of_branches() -> None:
     data = EstimatorV2(seed=2).run([(coin, "Z")], precision=0.02).result()[0].data
     assert abs(data.evs - 0.5) < SIGMAS * 0.01  # 1 or 0 with even odds
     assert data.stds == pytest.approx(0.01, rel=0.02)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+@pytest.mark.parametrize("detector", [False, True])
+def test_noise_shrinks_values(measured: bool, detector: bool) -> None:
+    """Depolarizing by p multiplies what it acts on by 1 - p; the detector's errors stay out."""
+    noise = NoiseModel().after_gates(depolarizing(0.05, 1), "ry").after_gates(depolarizing(0.1, 2), "cx")
+    if detector:
+        noise.readout(ReadoutError.flips(0.2, 0.1))
+    theta = Parameter("theta")
+    circuit = QuantumCircuit(2, 2) if measured else QuantumCircuit(2)
+    circuit.ry(theta, 0)
+    circuit.cx(0, 1)
+    if measured:
+        circuit.measure([0, 1], [0, 1])
+    points = np.linspace(0, 3, 4)
+    wanted = [0.95 * 0.9 * np.cos(points), np.full(4, 0.9)]
+    estimator = EstimatorV2(seed=3, options={"noise": noise})
+    pub = (circuit, [["IZ"], ["ZZ"]], points[:, None])
+    assert np.abs(estimator.run([pub]).result()[0].data.evs - wanted).max() < 1e-12
+    data = estimator.run([pub], precision=0.02).result()[0].data
+    assert (np.abs(data.evs - wanted) < SIGMAS * data.stds).all()
+    assert data.stds.max() <= 0.0201
 
 
 def test_a_wide_preparation() -> None:

@@ -21,7 +21,7 @@ from e2e.providers.qiskit_cases import (
     teleportation,
 )
 from qrealm.base.errors import CancelledRunError, RequestError, UnknownBackendError, UnsupportedError
-from qrealm.circuits.noise import NoiseModel, ReadoutError
+from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
 from qrealm.faces.providers.qiskit import QrealmProvider, SamplerOptions, SamplerV2
 
 SHOTS = 20_000
@@ -183,6 +183,21 @@ def test_a_faulty_detector() -> None:
         SamplerV2(options={"noise": 0.1}).run([(circuit, [0.3])])
     with pytest.raises(RequestError, match="it must be a NoiseModel"):
         backend.run(circuit, noise="much")
+
+
+def test_noise_after_gates() -> None:
+    """Depolarizing a flipped qubit by p leaves 1 - p / 2 of it flipped; idle qubits keep their numbers."""
+    noise = NoiseModel().after_gates(depolarizing(0.3, 1), "x", [2])
+    circuit = QuantumCircuit(4, 2)
+    circuit.x([2, 3])
+    circuit.measure([2, 3], [0, 1])
+    wanted = {"11": 0.85, "10": 0.15}
+    data = SamplerV2(seed=1, options={"noise": noise}).run([circuit], shots=SHOTS).result()[0].data.c
+    assert_drawn_from(data.get_counts(), wanted)
+    backend = QrealmProvider().get_backend()
+    assert_drawn_from(
+        backend.run(circuit, noise=noise, shots=SHOTS, seed_simulator=2).result().get_counts(), wanted
+    )
 
 
 def test_seeds() -> None:

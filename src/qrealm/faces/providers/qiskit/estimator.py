@@ -19,6 +19,8 @@ from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 from qrealm.circuits.noise.model import NoiseModel
 from qrealm.circuits.operations import INITIALIZE
+from qrealm.circuits.segments import split_readout
+from qrealm.circuits.transform import rebuilt
 from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
 from qrealm.faces.providers.qiskit.narrow import Terms, on_used, read_narrow
@@ -55,6 +57,7 @@ class _Work:
     @classmethod
     def of(cls, pub: Any, noise: NoiseModel | None) -> _Work:
         circuit, used = read_narrow(pub.circuit, noise)
+        circuit = _well_read(circuit) if noise is not None else circuit
         rows = rows_of(pub, circuit)
         observables, numbers = _distinct(pub.observables, used, pub.circuit.num_qubits)
         shape = pub.shape
@@ -88,7 +91,8 @@ class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
     against each other. With precision 0 the values are exact to rounding, also where the circuit
     measures half-way: then they are averaged over all outcomes. With another precision they are estimated
     from as many shots as keep the standard error below it whatever the state, and `stds` has the
-    standard errors that came out.
+    standard errors that came out. Of a noise model, a detector's errors at the end of a circuit are left out:
+    values are those of the state.
 
     Args:
         backend: ``"auto"``, another name of `qrealm.QuantumBackend`, or a `QrealmBackend`, whose options are
@@ -226,6 +230,12 @@ def _pauli_sum(terms: Terms) -> PauliSum:
             ]
         )
     return PauliSum(list(terms))
+
+
+def _well_read(circuit: Circuit) -> Circuit:
+    """The circuit without the detector's errors that nothing in it looks at: values are of its state."""
+    instructions, misread = split_readout(circuit.instructions)
+    return rebuilt(circuit, instructions) if misread else circuit
 
 
 def _only_gates(circuit: Circuit) -> bool:
