@@ -244,6 +244,10 @@ class TestDensityMatrix(BackendContract):
     name = QuantumBackend.DENSITY_MATRIX
 
 
+class TestMPS(BackendContract):
+    name = QuantumBackend.MPS
+
+
 class TestGPU(SteeredContract):
     name = QuantumBackend.GPU
 

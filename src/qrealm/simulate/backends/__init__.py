@@ -15,6 +15,7 @@ from qrealm.base.errors import MissingExtraError, RequestError, RunError, Unknow
 from qrealm.simulate.backends.cirq.card import CARD as CIRQ_CARD
 from qrealm.simulate.backends.density_matrix.card import CARD as DENSITY_MATRIX_CARD
 from qrealm.simulate.backends.gpu.card import CARD as GPU_CARD
+from qrealm.simulate.backends.mps.card import CARD as MPS_CARD
 from qrealm.simulate.backends.pennylane.card import CARD as PENNYLANE_CARD
 from qrealm.simulate.backends.protocol import Backend, SteeredBackend, is_steered
 from qrealm.simulate.backends.qiskit.card import CARD as QISKIT_CARD
@@ -28,6 +29,7 @@ class QuantumBackend(StrEnum):
     AUTO = "auto"
     STATEVECTOR = "statevector"
     DENSITY_MATRIX = "density_matrix"
+    MPS = "mps"
     GPU = "gpu"
     QISKIT = "qiskit"
     CIRQ = "cirq"
@@ -62,6 +64,7 @@ BACKENDS: dict[QuantumBackend, BackendRow] = {
     for card in (
         STATEVECTOR_CARD,
         DENSITY_MATRIX_CARD,
+        MPS_CARD,
         GPU_CARD,
         QISKIT_CARD,
         CIRQ_CARD,

@@ -1,0 +1,1 @@
+"""Matrix product states: a chain of small tensors, for wide circuits with little entanglement."""
