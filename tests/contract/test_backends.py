@@ -248,6 +248,10 @@ class TestMPS(BackendContract):
     name = QuantumBackend.MPS
 
 
+class TestTrajectories(BackendContract):
+    name = QuantumBackend.TRAJECTORIES
+
+
 class TestGPU(SteeredContract):
     name = QuantumBackend.GPU
 

@@ -20,6 +20,7 @@ from qrealm.simulate.backends.pennylane.card import CARD as PENNYLANE_CARD
 from qrealm.simulate.backends.protocol import Backend, SteeredBackend, is_steered
 from qrealm.simulate.backends.qiskit.card import CARD as QISKIT_CARD
 from qrealm.simulate.backends.statevector.card import CARD as STATEVECTOR_CARD
+from qrealm.simulate.backends.trajectories.card import CARD as TRAJECTORIES_CARD
 from qrealm.simulate.plan.types import BackendCard
 
 
@@ -29,6 +30,7 @@ class QuantumBackend(StrEnum):
     AUTO = "auto"
     STATEVECTOR = "statevector"
     DENSITY_MATRIX = "density_matrix"
+    TRAJECTORIES = "trajectories"
     MPS = "mps"
     GPU = "gpu"
     QISKIT = "qiskit"
@@ -64,6 +66,7 @@ BACKENDS: dict[QuantumBackend, BackendRow] = {
     for card in (
         STATEVECTOR_CARD,
         DENSITY_MATRIX_CARD,
+        TRAJECTORIES_CARD,
         MPS_CARD,
         GPU_CARD,
         QISKIT_CARD,

@@ -60,6 +60,7 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         cone_qubits=cone_qubits,
         cone_gates=cone_gates,
         reach=reader.reach,
+        events=reader.events,
     )
 
 
@@ -107,12 +108,23 @@ def _maps_paulis(data: bytes, num_qubits: int) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
+def _event_probability(channel: Channel) -> float:
+    """What one channel adds to `Traits.events`."""
+    if channel.mixture is not None:
+        probabilities = [probability for probability, _ in channel.mixture]
+        return 1.0 - max(probabilities) / sum(probabilities)
+    main = max(channel.kraus, key=lambda operator: float(np.linalg.norm(operator)))
+    return float(np.linalg.eigvalsh(np.eye(len(main)) - main.conj().T @ main)[-1])
+
+
 class _Reader:
     """Counts while it walks the instructions."""
 
     def __init__(self, num_qubits: int) -> None:
         self.gates = self.two_qubit_gates = self.wide_gates = 0
         self.channels = self.channel_qubits = self.decisions = self.reach = 0
+        self.events = 0.0
         self.non_clifford: str | None = None
         self.preparation: str | None = None
         self.state_dependent: str | None = None
@@ -180,6 +192,7 @@ class _Reader:
 
     def _channel(self, channel: Channel, qubits: tuple[int, ...]) -> None:
         self.channels += 1
+        self.events += _event_probability(channel)
         self.channel_qubits = max(self.channel_qubits, len(qubits))
         words = f"the channel {channel.name!r} on {_named(qubits)}"
         if channel.mixture is None and self.state_dependent is None:

@@ -46,6 +46,8 @@ class Traits:
         cone_qubits: most qubits that one term of an observable depends on; all when more is asked.
         cone_gates: gates on them.
         reach: sum over the gates on several qubits of the distance between their outermost ones.
+        events: expected number of errors of one shot: for each channel the probability that something else
+            happens than what is likeliest, or a bound of it where that depends on the state.
     """
 
     num_qubits: int
@@ -67,6 +69,7 @@ class Traits:
     cone_qubits: int
     cone_gates: int
     reach: int = 0
+    events: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
