@@ -12,7 +12,7 @@ from qrealm.simulate.plan.types import BackendCard, Precision
 ARRAYS = 3
 """A second buffer, the state that is handed out, and its probabilities."""
 
-COSTS = PeerCosts(2e-3, 3e-4, 1e-9, 1e-6, 3e-4, ARRAYS)
+COSTS = PeerCosts(3e-3, 7e-5, 1.8e-9, 4e-6, 5e-5, ARRAYS)
 
 CARD = BackendCard(
     name="cirq",

@@ -10,7 +10,7 @@ from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Trai
 ARRAYS = 1
 """The state that is handed out."""
 
-COSTS = PeerCosts(5e-3, 2e-4, 5e-10, 1e-6, 1e-4, ARRAYS)
+COSTS = PeerCosts(1.5e-3, 4e-5, 4e-10, 1e-7, 0.0, ARRAYS)
 
 
 def refusal(traits: Traits, wants: Wants) -> str | None:

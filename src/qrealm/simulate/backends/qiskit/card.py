@@ -10,7 +10,7 @@ from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Trai
 ARRAYS = 2
 """Aer hands its state out as a copy, and that is converted."""
 
-COSTS = PeerCosts(5e-3, 8e-5, 1e-10, 1e-6, 1e-6, ARRAYS)
+COSTS = PeerCosts(7e-2, 8e-5, 2.9e-9, 3e-6, 5e-7, ARRAYS)
 
 
 def is_mixed(traits: Traits, wants: Wants) -> bool:
