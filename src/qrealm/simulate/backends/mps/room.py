@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from qrealm.base import limits
 from qrealm.base.errors import TooLargeError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.simulate.backends.mps.card import CARD
 from qrealm.simulate.backends.mps.options import MPSOptions
-from qrealm.simulate.backends.mps.program import ChainProgram, LocalOp, operator_rank
+from qrealm.simulate.backends.mps.program import ChainProgram, TrainOp, operator_rank
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
 from qrealm.simulate.plan.choose import fits
 from qrealm.simulate.plan.types import Plan, Precision
@@ -37,9 +37,32 @@ class Room:
     chain_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What a run takes, by its parts, in bytes.
+
+    Attributes:
+        fixed: beside the chains: samples, a state vector, the run itself.
+        chain: one chain with the largest bonds that there can be.
+        growth: factor by which a train of tensors makes it larger for a while.
+        workspace: of the largest split.
+        copies: chains that are wanted beside the running one.
+    """
+
+    fixed: int
+    chain: int
+    growth: int
+    workspace: int
+    copies: int
+
+    def whole(self, copies: int) -> int:
+        """All of it with so many copies."""
+        return self.fixed + self.workspace + self.chain * (self.growth + copies)
+
+
 def make_room(
     num_qubits: int,
-    programs: Sequence[ChainProgram] | None,
+    program: ChainProgram | None,
     branch_points: int,
     bits: int,
     request: RunRequest,
@@ -48,8 +71,7 @@ def make_room(
     """Plan a run and reserve its memory.
 
     Args:
-        programs: all that the chain goes through, when it is gates alone; None when its bonds can only be
-            bounded by its size.
+        program: all that the chain goes through; None when its bonds can only be bounded by its size.
         branch_points: measurements and resets half-way.
         bits: of an outcome.
 
@@ -58,95 +80,93 @@ def make_room(
     """
     planning = request.planning
     precision = planning.precision or (Precision.DOUBLE if planning.exact else Precision.SINGLE)
-    bonds = bond_bounds(num_qubits, programs, options.bond_max)
     width = precision.amplitude_bytes
-    tensors, workspace = _bytes(bonds, width)
+    tensors, workspace = _bytes(bond_bounds(num_qubits, program, options.bond_max), width)
     arrays = 2 * width << num_qubits if planning.state_copy else 0
-    fixed = limits.RUN_OVERHEAD_BYTES + arrays + planning.shots * (limits.SHOT_BYTES + 3 * bits)
-    wanted_copies = min(branch_points, limits.BRANCH_COPIES_MAX)
+    need = _Need(
+        limits.RUN_OVERHEAD_BYTES + arrays + planning.shots * (limits.SHOT_BYTES + 3 * bits),
+        tensors,
+        _growth(program),
+        workspace,
+        min(branch_points, limits.BRANCH_COPIES_MAX),
+    )
     threads = planning.threads or cores_default()
-
-    def room(available: int | None) -> Room:
-        copies, chain = wanted_copies, tensors
-        reasons: tuple[str, ...] = ()
-        while (
-            copies and available is not None and not fits(fixed + workspace + chain * (1 + copies), available)
-        ):
-            copies //= 2
-        if available is not None and not fits(fixed + workspace + chain * (1 + copies), available):
-            copies = min(wanted_copies, COPIES_UNBOUNDED)
-            left = available * limits.MEMORY_SHARE_MAX - fixed
-            chain = int(left * UNBOUNDED_SHARE / (1 + copies))
-            if left <= 0:
-                raise TooLargeError(
-                    f"a run of {num_qubits} qubits on the mps backend with {planning.shots} shots"
-                    + (" and the whole state vector" if arrays else ""),
-                    needed_bytes=fixed,
-                    available_bytes=int(available * limits.MEMORY_SHARE_MAX),
-                    hint="ask for amplitudes or observables instead of the whole state vector, or draw fewer "
-                    "shots at once",
-                )
-            total = fixed + int(left * UNBOUNDED_SHARE)
-            reasons = (
-                "the gates could make bonds that do not fit; if the state needs them, the run ends",
-            )
-        else:
-            total = fixed + workspace + chain * (1 + copies)
-        plan = Plan(CARD.name, precision, threads, chain, total, copies, reasons)
-        return Room(plan, chain)
-
-    small = fixed + workspace + tensors * (1 + wanted_copies)
-    if small <= limits.MEMORY_UNCHECKED_BYTES:
-        return room(None), NOTHING_RESERVED
+    if need.whole(need.copies) <= limits.MEMORY_UNCHECKED_BYTES:
+        plan = Plan(CARD.name, precision, threads, need.chain, need.whole(need.copies), need.copies, ())
+        return Room(plan, limits.MEMORY_UNCHECKED_BYTES), NOTHING_RESERVED
     rooms: dict[int, Room] = {}
 
     def plan_for(available: int) -> Plan:
-        found = room(available)
-        rooms[id(found.plan)] = found
-        return found.plan
+        copies, chain, total, reasons = _shared_out(need, num_qubits, available)
+        plan = Plan(CARD.name, precision, threads, min(chain, need.chain), total, copies, reasons)
+        rooms[id(plan)] = Room(plan, max(chain, limits.MEMORY_UNCHECKED_BYTES))
+        return plan
 
     plan, reserved = LEDGER.reserve(plan_for, memory_available_bytes)
     return rooms[id(plan)], reserved
 
 
-def bond_bounds(num_qubits: int, programs: Sequence[ChainProgram] | None, bond_max: int | None) -> list[int]:
+def _shared_out(need: _Need, num_qubits: int, available: int) -> tuple[int, int, int, tuple[str, ...]]:
+    """(copies, bytes of the running chain, bytes of all, why) with so much memory."""
+    copies = need.copies
+    while copies and not fits(need.whole(copies), available):
+        copies //= 2
+    if fits(need.whole(copies), available):
+        return copies, need.chain * need.growth, need.whole(copies), ()
+    usable = int(available * limits.MEMORY_SHARE_MAX)
+    left = usable - need.fixed
+    if left <= 0:
+        raise TooLargeError(
+            f"a run of {num_qubits} qubits on the mps backend, beside its tensors,",
+            needed_bytes=need.fixed,
+            available_bytes=usable,
+            hint="ask for amplitudes or observables instead of the whole state vector, or draw fewer shots",
+        )
+    copies = min(need.copies, COPIES_UNBOUNDED)
+    # A split works on two sites: of a short chain that is much of the whole.
+    chains = int(left * UNBOUNDED_SHARE * num_qubits / (num_qubits + 2 * WORKSPACE))
+    why = "the gates could make bonds that do not fit; if the state needs them, the run ends"
+    return copies, chains // (1 + copies), need.fixed + int(left * UNBOUNDED_SHARE), (why,)
+
+
+def _growth(program: ChainProgram | None) -> int:
+    """Square of the largest bond that a gate's train adds: it is on both sides of a tensor."""
+    rank = 4  # of two qubits that are far apart
+    for op in program.ops if program is not None else ():
+        if isinstance(op, TrainOp):
+            rank = max(rank, int(op.controls != ()) + 4 ** (len(op.targets) // 2))
+    return rank * rank
+
+
+def bond_bounds(num_qubits: int, program: ChainProgram | None, bond_max: int | None) -> list[int]:
     """Largest bond that there can be at each cut, whatever the gates' angles.
 
     A gate multiplies the bonds that it crosses by its operator's rank at most. Where qubits are brought
     together from afar they change places, and only the number of qubits on each side is a bound.
     """
-    cuts = num_qubits - 1
-    logs: list[float] = [float(min(cut + 1, num_qubits - cut - 1)) for cut in range(cuts)]
-    crossed = _crossings(num_qubits, programs) if programs is not None else None
+    logs = [min(cut + 1, num_qubits - cut - 1) for cut in range(num_qubits - 1)]
+    crossed = _crossings(program) if program is not None else None
     if crossed is not None:
         logs = [min(log, grown) for log, grown in zip(logs, crossed, strict=True)]
-    return [min(1 << min(int(log), _LOG_MAX), bond_max or 1 << _LOG_MAX) for log in logs]
+    return [min(1 << min(log, _LOG_MAX), bond_max or 1 << _LOG_MAX) for log in logs]
 
 
-def _crossings(num_qubits: int, programs: Sequence[ChainProgram]) -> list[float] | None:
+def _crossings(program: ChainProgram) -> list[int] | None:
     """log2 of what the gates across each cut can make; None when qubits change places."""
-    steps = [0.0] * (num_qubits + 1)
-    for number, program in enumerate(programs):
-        if number + 1 < len(programs) and program.carrier != tuple(range(num_qubits)):
+    steps = [0] * (program.num_qubits + 1)
+    for op in program.ops:
+        low, high = min(op.qubits), max(op.qubits)
+        if low == high:
+            continue
+        if isinstance(op, TrainOp):
+            added = 1 if op.controls and len(op.targets) == 1 else 1 + 2 * (len(op.targets) // 2)
+        elif high - low > 1:
             return None
-        for op in program.ops:
-            low, high = min(op.qubits), max(op.qubits)
-            if low == high:
-                continue
-            if isinstance(op, LocalOp):
-                if high - low > 1:
-                    return None
-                added = float((operator_rank(op.matrix) - 1).bit_length())
-            else:
-                added = 1.0 if op.controls and len(op.targets) == 1 else 1.0 + 2 * (len(op.targets) // 2)
-            steps[low] += added
-            steps[high] -= added
-    found: list[float] = []
-    total = 0.0
-    for cut in range(num_qubits - 1):
-        total += steps[cut]
-        found.append(total)
-    return found
+        else:
+            added = (operator_rank(op.matrix) - 1).bit_length()
+        steps[low] += added
+        steps[high] -= added
+    return list(accumulate(steps[: program.num_qubits - 1]))
 
 
 def _bytes(bonds: Sequence[int], width: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ def _straight(circuit: Circuit, packed: PackedCircuit, request: RunRequest, opti
     """Gates, then whatever is asked of the state."""
     layout, planning = layout_of(circuit), request.planning
     program = prepare(packed)
-    room, reserved = make_room(circuit.num_qubits, [program], 0, layout.num_bits, request, options)
+    room, reserved = make_room(circuit.num_qubits, program, 0, layout.num_bits, request, options)
     plan = room.plan
     with reserved:
         chain = Chain(circuit.num_qubits, plan.precision, _limits(options), room.chain_bytes, cancel.check)
