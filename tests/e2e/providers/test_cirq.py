@@ -10,7 +10,13 @@ import math
 import numpy as np
 import pytest
 
-from qrealm.base.errors import ObservableError, ParameterError, RequestError, UnsupportedError
+from qrealm.base.errors import (
+    BackendRefusalError,
+    ObservableError,
+    ParameterError,
+    RequestError,
+    UnsupportedError,
+)
 from reference.random_circuits import replayable
 
 cirq = pytest.importorskip("cirq")
@@ -228,6 +234,14 @@ def test_confusion_maps_act_on_records() -> None:
     assert_same_distribution(histogram(ours, "m"), histogram(others, "m"), SHOTS)
 
 
+def test_resets_are_drawn_too() -> None:
+    a, b = cirq.LineQubit.range(2)
+    circuit = cirq.Circuit(cirq.ry(1.0)(a), cirq.CNOT(a, b), cirq.reset(a))
+    simulator = QrealmSimulator(seed=1)
+    states = [np.abs(simulator.final_state_vector(circuit)) for _ in range(30)]
+    assert {tuple(np.flatnonzero(state > 0.5)) for state in states} == {(0b00,), (0b01,)}
+
+
 def test_more_than_64_measured_bits() -> None:
     qubits = cirq.LineQubit.range(3)
     circuit = cirq.Circuit()
@@ -288,6 +302,39 @@ def test_no_repetitions_and_sweeps_of_samples() -> None:
     assert results[1].histogram(key="m") == {0b10: 10}
 
 
+def noisy():
+    a, b, c = cirq.LineQubit.range(3)
+    return cirq.Circuit(
+        cirq.ry(0.8)(a), cirq.CNOT(a, b), cirq.amplitude_damp(0.3)(b), cirq.depolarize(0.1, 2)(b, c),
+        cirq.H(c),
+        cirq.asymmetric_depolarize(0.1, 0.05, 0.2)(a), cirq.phase_damp(0.4)(c),
+        cirq.KrausChannel([np.kron(np.eye(2), k) for k in cirq.kraus(cirq.amplitude_damp(0.5))])(c, a),
+        cirq.X(b).with_probability(0.25), cirq.ISWAP(a, c) ** 0.3,
+    )  # fmt: skip
+
+
+def test_channels() -> None:
+    a, b, c = cirq.LineQubit.range(3)
+    observables = [cirq.Z(a), cirq.X(c) * cirq.Z(b), cirq.Y(a) * cirq.Y(c) - cirq.Z(c)]
+    exact = cirq.DensityMatrixSimulator(dtype=np.complex128)
+    ours = QrealmSimulator().simulate_expectation_values(noisy(), observables)
+    assert np.allclose(ours, exact.simulate_expectation_values(noisy(), observables), atol=1e-9)
+    measured = noisy() + cirq.measure(c, a, b, key="m")
+    probabilities = np.real(np.diag(exact.simulate(noisy(), qubit_order=[c, a, b]).final_density_matrix))
+    counts = histogram(QrealmSampler(seed=6).run(measured, repetitions=SHOTS), "m")
+    for value, p in enumerate(probabilities):
+        assert abs(counts.get(value, 0) / SHOTS - p) <= 5 * math.sqrt(max(p * (1 - p), 1 / SHOTS) / SHOTS)
+
+
+def test_wide_prepared_states() -> None:
+    qubits = cirq.LineQubit.range(7)
+    state = np.random.default_rng(3).normal(size=128) + 0j
+    state /= np.linalg.norm(state)
+    circuit = cirq.Circuit(cirq.H(qubits[2]), cirq.StatePreparationChannel(state)(*qubits), cirq.X(qubits[0]))
+    ours = QrealmSimulator(seed=1).final_state_vector(circuit)
+    assert np.allclose(np.abs(ours), np.abs(np.roll(state, 64)), atol=1e-9)
+
+
 # ---- what is refused ---------------------------------------------------------------------------------
 
 
@@ -302,8 +349,10 @@ def test_mistakes_are_told() -> None:
         QrealmSampler(seed=-1)
     with pytest.raises(ParameterError, match="'t'"):
         simulator.simulate(cirq.Circuit(cirq.rx(sympy.Symbol("t"))(a)))
-    with pytest.raises(UnsupportedError, match="no unitary"):
-        sampler.run(cirq.Circuit(cirq.depolarize(0.1)(a), cirq.measure(a)))
+    with pytest.raises(BackendRefusalError, match="noise"):
+        simulator.simulate(cirq.Circuit(cirq.depolarize(0.1)(a)))
+    with pytest.raises(UnsupportedError, match="measured 0 times"):
+        sampler.run(cirq.Circuit(cirq.X(a).with_classical_controls("b"), cirq.measure(a)))
     with pytest.raises(UnsupportedError, match="qudits"):
         simulator.simulate(cirq.Circuit(cirq.IdentityGate(qid_shape=(3,))(cirq.LineQid(0, 3))))
     loop = cirq.CircuitOperation(

@@ -338,6 +338,56 @@ def test_nothing_left_after_postselection() -> None:
     assert np.isnan(probabilities).all()
 
 
+# ---- channels ----------------------------------------------------------------------------------------
+
+
+def noisy():
+    qml.RY(0.8, 0)
+    qml.CNOT([0, 1])
+    qml.AmplitudeDamping(0.3, 1)
+    qml.DepolarizingChannel(0.1, 0)
+    qml.QubitChannel(
+        [np.kron(np.eye(2), k) for k in qml.AmplitudeDamping.compute_kraus_matrices(0.4)], [0, 2]
+    )
+    qml.Hadamard(2)
+    qml.ThermalRelaxationError(0.1, 1.2, 1.3, 0.1, 1)
+    qml.IsingXY(0.4, [1, 2])
+
+
+def exact_with_noise():
+    noisy()
+    return [
+        qml.expval(qml.Z(0) @ qml.X(2)),
+        qml.expval(qml.Hermitian(np.diag([1.0, 2, 3, 4]), [2, 0])),
+        qml.var(qml.Y(1) + qml.Z(2)),
+        qml.probs([2, 0]),
+        qml.probs(op=qml.X(1)),
+        qml.density_matrix([1, 2]),
+        qml.purity([0]),
+        qml.vn_entropy([1]),
+        qml.mutual_info([0], [2]),
+    ]
+
+
+def test_channels() -> None:
+    ours = qml.QNode(exact_with_noise, QrealmDevice(3))()
+    assert_close(ours, qml.QNode(exact_with_noise, qml.device("default.mixed", wires=3))())
+    whole = qml.QNode(lambda: (noisy(), qml.state())[1], QrealmDevice(3))()
+    assert_close(whole, qml.QNode(lambda: (noisy(), qml.state())[1], qml.device("default.mixed", wires=3))())
+    share = qml.QNode(lambda: (noisy(), qml.probs([2, 0]))[1], QrealmDevice(3, seed=4))
+    assert_close(qml.set_shots(share, SHOTS)(), ours[3], 5 * 0.5 / math.sqrt(SHOTS))
+
+
+def test_gradients_with_channels_use_parameter_shifts() -> None:
+    def circuit(x):
+        qml.RX(x, 0)
+        qml.BitFlip(0.2, 0)
+        return qml.expval(qml.Z(0))
+
+    slope = qml.grad(qml.QNode(circuit, QrealmDevice(1)))(pnp.array(0.4))
+    assert slope == pytest.approx(-0.6 * math.sin(0.4), abs=1e-9)
+
+
 # ---- what is refused ---------------------------------------------------------------------------------
 
 
@@ -352,7 +402,7 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(DeviceError, match="one-shot"):
         qml.set_shots(qml.QNode(dynamic_values, QrealmDevice(), mcm_method="one-shot"), 5)(0.1)
     with pytest.raises(DeviceError, match="not supported"):
-        qml.QNode(lambda: (qml.DepolarizingChannel(0.1, 0), qml.expval(qml.Z(0)))[1], device)()
+        qml.QNode(lambda: (qml.Displacement(0.1, 0, 0), qml.expval(qml.Z(0)))[1], device)()
     with pytest.raises(DeviceError, match="not accepted"):
         qml.QNode(lambda: qml.sample(wires=0), device)()
     with pytest.raises(DeviceError, match="execution options"):

@@ -19,7 +19,7 @@ from qrealm.simulate.results import Result
 
 
 class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
-    """Samples Cirq circuits: sweeps, repeated keys, several keys, invert masks, confusion maps, conditions.
+    """Samples Cirq circuits: sweeps, repeated keys, invert masks, confusion maps, conditions, channels.
 
     Shots that measure half-way are split among the outcomes instead of being run one by one.
 
@@ -59,7 +59,7 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
 
         Raises:
             RequestError: nothing is measured, or `repetitions` is negative.
-            UnsupportedError: the circuit has channels, qudits or loops.
+            UnsupportedError: the circuit has qudits or loops.
             ParameterError: a symbol without a real value.
         """
         if repetitions < 0:

@@ -31,7 +31,8 @@ class QrealmSimulator(
     complex128 unless ``precision="single"``.
 
     A circuit that measures half-way is simulated as Cirq does it: `simulate` draws one outcome and returns
-    the state after it. Expectation values are averaged over all outcomes exactly.
+    the state after it. Expectation values are averaged over all outcomes exactly, and over the errors of
+    channels; there is no state vector after a channel.
     """
 
     def simulate_sweep_iter(
@@ -50,8 +51,11 @@ class QrealmSimulator(
             QrealmError: as `run_sweep`.
         """
         qubits = _ordered(program, qubit_order)
-        measured = any(measures(op) for op in unrolled(program))
-        options = self._options() | {"shots": int(measured), "return_statevector": True}
+        drawn = any(
+            measures(op) or isinstance(op.gate, cirq.ResetChannel | cirq.StatePreparationChannel)
+            for op in unrolled(program)
+        )
+        options = self._options() | {"shots": int(drawn), "return_statevector": True}
         if options["precision"] == "auto":
             options["precision"] = "double"
         prepare = _start_from(initial_state, qubits)

@@ -7,7 +7,7 @@ amplitudes, basis states and masks are the same numbers in both, and nothing is 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from qrealm.base.errors import UnsupportedError
 from qrealm.circuits import Circuit, read
+from qrealm.circuits.noise import Channel
 
 CONDITION_BITS_MAX = 12
 """Measured bits in a condition that is worked out value by value."""
@@ -64,8 +65,9 @@ def translate(program: Any, qubits: Sequence[Any]) -> Translation:
     """A Cirq circuit on the given qubits, most significant first. Open symbols stay open.
 
     Raises:
-        UnsupportedError: qudits, channels, loops, a condition on too many bits, or a gate that has neither
-            a matrix nor a decomposition.
+        UnsupportedError: qudits, loops, a condition on too many bits, or a gate that has neither a matrix nor
+            a decomposition.
+        ChannelError: a channel on more qubits than qrealm's have.
     """
     if any(qubit.dimension != 2 for qubit in qubits):
         raise UnsupportedError("a circuit of qudits", source="Cirq", rule="every qudit has two levels")
@@ -110,6 +112,13 @@ def measures(op: Any) -> bool:
     return isinstance(op.gate, cirq.MeasurementGate)
 
 
+def _is_channel(op: Any) -> bool:
+    """Whether an operation is noise."""
+    if isinstance(op.gate, cirq.ResetChannel) or cirq.is_parameterized(op):
+        return False
+    return bool(cirq.has_kraus(op)) and not cirq.has_unitary(op)
+
+
 class _Walk:
     """Goes through operations in order; plain gates are collected and read together."""
 
@@ -136,8 +145,22 @@ class _Walk:
         elif measures(op):
             self.flush()
             self.measure(op)
+        elif isinstance(op.gate, cirq.StatePreparationChannel):
+            self.flush()
+            self.on(op, lambda wires: self.found.circuit.initialize(op.gate.state, wires))
+        elif _is_channel(op):
+            self.flush()
+            channel = Channel(cirq.kraus(op), str(op.gate))
+            self.on(op, lambda wires: self.found.circuit.append(channel, wires))
         else:
             self.gates.append(op)
+
+    def on(self, op: Any, add: Callable[[list[int]], Any]) -> None:
+        """What `add` adds on an operation's qubits, given least significant first."""
+        wires = [self.places[qubit] for qubit in op.qubits][::-1]
+        add(wires)
+        for wire in wires:
+            self.found.measured_last.pop(wire, None)
 
     def flush(self) -> None:
         """Adds the collected gates to the circuit."""

@@ -56,7 +56,7 @@ def _first(results: Sequence[Any]) -> Any:
 @simulator_tracking
 @single_tape_support
 class QrealmDevice(Device):  # type: ignore[misc]
-    """A state-vector device: exact or with shots, with adjoint gradients.
+    """A device for qubits: exact or with shots, with adjoint gradients, and with channels.
 
     Shots come from the tape (``qml.set_shots``), parameter broadcasting is expanded, and half-way
     measurements run natively with shots (``mcm_method="device"``, the default then) or are deferred.
@@ -299,7 +299,7 @@ def _accepted(op: Any, native: bool) -> bool:
 
 def _differentiable(op: Any) -> bool:
     """Whether adjoint differentiation goes through an operation."""
-    if isinstance(op, qml.ops.MidMeasure | qml.ops.Conditional | qml.Projector):
+    if isinstance(op, qml.ops.MidMeasure | qml.ops.Conditional | qml.Projector | qml.operation.Channel):
         return False
     trains = any(qml.math.requires_grad(value) for value in op.data)
     return is_open_form(op) or (not trains and is_convertible(op))

@@ -74,6 +74,7 @@ class _Exact:
         self.order = order
         self.options = options
         self.start, self.operations = after_projectors(tape, order, options)
+        self.mixed = any(isinstance(op, qml.operation.Channel) for op in self.operations)
 
     def plan(self, index: int, process: Any, named: dict[str, PauliSum]) -> tuple[str, ...] | None:
         """Names of the expectation values that tell a measurement, added to `named`; None for the state."""
@@ -98,7 +99,8 @@ class _Exact:
         precision = "double" if self.options.precision == "auto" else self.options.precision
         return run(
             _started(made.circuit, self.start), 0, precision=precision, threads=self.options.threads,
-            backend=self.options.backend, observables=named or None, return_statevector=state,
+            backend=self.options.backend, observables=named or None,
+            return_statevector=state and not self.mixed, return_density_matrix=state and self.mixed,
         )  # fmt: skip
 
     def value(self, process: Any, plan: tuple[str, ...] | None, result: Result | None) -> Any:
@@ -111,13 +113,23 @@ class _Exact:
             return np.float64(max(0.0, result.expectation_values[plan[1]] - first * first))
         if _rotates(process):
             result = self.run({}, True, process.diagonalizing_gates())
-        assert result is not None and result.statevector is not None  # noqa: PT018
-        state = result.statevector
+        assert result is not None  # a state was asked for
+        if self.mixed:
+            return self.of_mixture(process, np.array(result.density_matrix))
+        state = np.array(result.statevector)  # PennyLane may go on with the array; ours is read-only
         if isinstance(process.obs, qml.SparseHamiltonian):
             matrix = process.obs.sparse_matrix(wire_order=self.order)
             return np.float64(np.vdot(state, matrix @ state).real)
-        # PennyLane may go on with the array; ours is read-only.
-        return process.process_state(np.array(state), wire_order=self.order)
+        return process.process_state(state, wire_order=self.order)
+
+    def of_mixture(self, process: Any, density: NDArray[np.complex128]) -> Any:
+        """The same of a density matrix, where there are channels."""
+        if isinstance(process.obs, qml.SparseHamiltonian):
+            matrix = process.obs.sparse_matrix(wire_order=self.order)
+            return np.float64((matrix @ density).trace().real)
+        if type(process) is mps.StateMP:  # as in default.mixed, the state is then the density matrix
+            process = mps.DensityMatrixMP(wires=process.wires or self.order)
+        return process.process_density_matrix(density, wire_order=self.order)
 
 
 def after_projectors(tape: Any, order: Any, options: RunOptions) -> tuple[Any, list[Any]]:

@@ -16,6 +16,7 @@ import pennylane as qml
 from qrealm.base.errors import UnsupportedError
 from qrealm.circuits import Circuit, Parameter
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
+from qrealm.circuits.noise import Channel
 
 GATES = {
     "Identity": "id",
@@ -56,6 +57,9 @@ GATES = {
 
 OPEN_FORMS = frozenset({*GATES, "Rot", "GlobalPhase", "MultiControlledX"})
 """What becomes gates of the table, whatever its parameters; controls may be added to each."""
+
+CHANNEL_QUBITS_MAX = 3
+"""Qubits that one of qrealm's channels can act on."""
 
 NOTHING = frozenset({"Barrier", "WireCut", "Snapshot"})
 """What does nothing to a state."""
@@ -100,6 +104,8 @@ def is_convertible(op: Any) -> bool:
         return True
     if isinstance(op, qml.ops.Controlled):
         return is_convertible(op.base)
+    if isinstance(op, qml.operation.Channel):
+        return 1 <= len(op.wires) <= CHANNEL_QUBITS_MAX
     if not op.has_matrix or not 1 <= len(op.wires) <= MATRIX_QUBITS_MAX:
         return False
     # A wide matrix is slower than the gates that it stands for.
@@ -168,6 +174,9 @@ class _Walk:
             self.conditional(op)
         elif isinstance(op, qml.operation.StatePrepBase) and not controls:
             self.prepare(op, wires)
+        elif isinstance(op, qml.operation.Channel) and not controls:
+            kraus = [np.asarray(qml.math.toarray(matrix)) for matrix in op.kraus_matrices()]
+            self.circuit.append(Channel(kraus, name), wires[::-1])
         elif op.has_matrix and 1 <= len(wires) <= MATRIX_QUBITS_MAX:
             self.circuit.unitary(np.asarray(qml.matrix(op)), wires[::-1], controls=controls)
         else:
