@@ -42,7 +42,7 @@ class CircuitWriters:
 
         Raises:
             MissingExtraError: Cirq is not installed.
-            WriteError: noise, a measurement under a condition, or an open parameter without a word in Cirq.
+            WriteError: misread bits, a measurement under a condition, or a function of an open parameter.
         """
         from qrealm.circuits.formats.cirq_writer import write
 
@@ -54,7 +54,7 @@ class CircuitWriters:
         Raises:
             MissingExtraError: PennyLane is not installed.
             ParameterError: a parameter is open; tapes have numbers only.
-            WriteError: noise, a measurement under a condition, or a state prepared on used qubits.
+            WriteError: misread bits, a measurement under a condition, or a state on used qubits.
         """
         from qrealm.circuits.formats.pennylane_writer import write
 

@@ -10,9 +10,10 @@ import pytest
 from qrealm.base.errors import WriteError
 from qrealm.circuits import Circuit, Parameter, read
 from qrealm.circuits.gate_rows import GATES
+from qrealm.circuits.noise import Channel, ReadoutError, amplitude_damping
 from qrealm.simulate.run import run
 from reference.random_circuits import replayable
-from unit.circuits.draws import random_circuit
+from unit.circuits.draws import random_circuit, random_unitary
 from unit.circuits.matrix_of import matrix_of
 
 cirq = pytest.importorskip("cirq")
@@ -131,6 +132,20 @@ def test_whole_registers_and_plain_conditions_come_back() -> None:
     }
 
 
+def noisy() -> Circuit:
+    rng = np.random.default_rng(2)
+    pair = Channel([math.sqrt(0.7) * np.eye(4), math.sqrt(0.3) * random_unitary(rng, 2)])
+    return Circuit(3).h(0).cx(0, 1).append(amplitude_damping(0.3), [1]).append(pair, [2, 0]).ry(0.3, 2)
+
+
+def test_channels_keep_their_effect() -> None:
+    theirs = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(
+        noisy().to_cirq(), qubit_order=cirq.LineQubit.range(3)
+    )
+    ours = run(noisy(), 0, return_density_matrix=True).density_matrix
+    assert np.allclose(bit_reversed(theirs.final_density_matrix), ours, atol=1e-9)
+
+
 def test_idle_qubits_are_kept() -> None:
     assert read(Circuit(3).x(1).to_cirq()).num_qubits == 3
 
@@ -147,6 +162,7 @@ def measures_under_a_condition() -> Circuit:
         (Circuit(1).rv(Parameter("a"), 0.1, 0.2, 0), "rv"),
         (Circuit(1).rx(Parameter("a").sin(), 0), "sin"),
         (measures_under_a_condition(), "measure"),
+        (Circuit(1, 1).measure(0).append(ReadoutError.flips(0.1, 0.2), [0]), "readout"),
     ],
 )
 def test_what_cannot_be_written(circuit: Circuit, words: str) -> None:

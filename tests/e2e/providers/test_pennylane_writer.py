@@ -10,9 +10,10 @@ import pytest
 from qrealm.base.errors import ParameterError, WriteError
 from qrealm.circuits import Circuit, Parameter, read
 from qrealm.circuits.gate_rows import GATES
+from qrealm.circuits.noise import Channel, amplitude_damping
 from qrealm.simulate.run import run
 from reference.random_circuits import replayable
-from unit.circuits.draws import random_circuit
+from unit.circuits.draws import random_circuit, random_unitary
 from unit.circuits.matrix_of import matrix_of
 
 qml = pytest.importorskip("pennylane")
@@ -103,6 +104,15 @@ def test_with_shots_the_device_runs_the_tape_as_it_is() -> None:
     tapes, together = pipeline((tape,))
     (values,) = together(made.execute(tapes))
     assert np.allclose(values, list(exact.values()), atol=5 / math.sqrt(shots))
+
+
+def test_channels_keep_their_effect() -> None:
+    pair = Channel([math.sqrt(0.7) * np.eye(4), math.sqrt(0.3) * random_unitary(np.random.default_rng(2), 2)])
+    circuit = Circuit(3).h(0).cx(0, 1).append(amplitude_damping(0.3), [1]).append(pair, [2, 0]).ry(0.3, 2)
+    tape = circuit.to_pennylane().copy(measurements=[qml.density_matrix([2, 1, 0])])
+    (theirs,) = qml.device("default.mixed", wires=3).execute([tape])
+    ours = run(circuit, 0, return_density_matrix=True).density_matrix
+    assert np.allclose(theirs, ours, atol=1e-9)
 
 
 def test_idle_qubits_are_kept() -> None:

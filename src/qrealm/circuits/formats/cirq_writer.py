@@ -17,6 +17,7 @@ from qrealm.circuits.gates import Gate
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 from qrealm.circuits.operations import (
     BARRIER,
+    CHANNEL,
     IF,
     INITIALIZE,
     MEASURE,
@@ -39,7 +40,7 @@ def write(circuit: Circuit) -> Any:
 
     Raises:
         MissingExtraError: Cirq is not installed.
-        WriteError: noise, a measurement under a condition, or an open parameter in `rv`.
+        WriteError: misread bits, a measurement under a condition, or an open parameter in `rv`.
     """
     try:
         import cirq
@@ -92,12 +93,15 @@ class _Writer:
             found = [self.cirq.reset(self.qubits[qubits[0]])]
         elif op is INITIALIZE:
             found = self.initial(qubits, args[0], bool(conditions))
+        elif op is CHANNEL:
+            kraus = [_little(matrix) for matrix in args[0].kraus]
+            found = [self.cirq.KrausChannel(kraus).on(*(self.qubits[q] for q in qubits))]
         elif op is BARRIER:
             return []
         else:
             raise WriteError(
                 f"a Cirq circuit cannot hold {op.name!r} here",
-                hint="leave measurements out of conditions, and noise out of the circuit",
+                hint="leave measurements out of conditions, and misread bits out of the circuit",
             )
         self.touched.update(qubits)
         # A phase alone, under a condition, changes nothing that can be seen.

@@ -11,7 +11,17 @@ from qrealm.circuits.circuit import Circuit
 from qrealm.circuits.formats.pennylane import _NAMES
 from qrealm.circuits.gate_rows import GATES, GPHASE, UNITARY
 from qrealm.circuits.gates import Gate
-from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, RESET, Condition, Instruction, State
+from qrealm.circuits.operations import (
+    BARRIER,
+    CHANNEL,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    RESET,
+    Condition,
+    Instruction,
+    State,
+)
 
 _INVERSES = {"sdg": "S", "tdg": "T", "sxdg": "SX", "iswapdg": "ISWAP", "siswapdg": "SISWAP"}
 
@@ -25,7 +35,7 @@ def write(circuit: Circuit) -> Any:
     Raises:
         MissingExtraError: PennyLane is not installed.
         ParameterError: a parameter is open; PennyLane has none.
-        WriteError: noise, a measurement under a condition, or a state on qubits that were used before.
+        WriteError: misread bits, a measurement under a condition, or a state on qubits that were used before.
     """
     try:
         import pennylane as qml
@@ -83,8 +93,10 @@ class _Writer:
             return self.initial(qubits, args[0], touched_before)
         if op is IF:
             return self.branch(args[0], args[1], args[2])
+        if op is CHANNEL:
+            return [self.qml.QubitChannel([np.array(k) for k in args[0].kraus], wires=list(qubits[::-1]))]
         raise WriteError(
-            f"a PennyLane tape cannot hold the noise of {op.name!r}", hint="write the circuit without it"
+            f"a PennyLane tape cannot hold {op.name!r}", hint="leave misread bits out of the circuit"
         )
 
     # ---- gates ---------------------------------------------------------------------------------------
