@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from qiskit.circuit.library import Barrier
 from qiskit.quantum_info import Kraus
 from qiskit_aer import AerSimulator
 
-from qrealm.base.errors import BackendRefusalError, RunError
+from qrealm.base.errors import BackendRefusalError, RunError, WriteError
 from qrealm.circuits import Circuit
-from qrealm.circuits.operations import BARRIER, CHANNEL, IF, MEASURE, Instruction
+from qrealm.circuits.operations import BARRIER, CHANNEL, IF, MEASURE, Condition, Instruction
 from qrealm.circuits.transform import rebuilt
 from qrealm.simulate.backends import peers
 from qrealm.simulate.backends.peers import Answer
@@ -95,7 +96,12 @@ def _written(circuit: Circuit) -> Any:
         for op, qubits, args in circuit
         if op is not BARRIER
     ]
-    program = rebuilt(circuit, plain).to_qiskit()
+    try:
+        program = rebuilt(circuit, _bit_by_bit(plain)).to_qiskit()
+    except WriteError as problem:
+        raise BackendRefusalError(
+            f"the qiskit backend cannot run this circuit: {problem.message}", hint=problem.hint
+        ) from problem
     if not channels:
         return program
     waiting = iter(channels)
@@ -107,6 +113,22 @@ def _written(circuit: Circuit) -> Any:
         else:
             result.append(item)
     return result
+
+
+def _bit_by_bit(instructions: Iterable[Instruction]) -> list[Instruction]:
+    """Conditions on several bits as conditions inside each other: Qiskit compares one bit, or a register."""
+    found: list[Instruction] = []
+    for op, qubits, args in instructions:
+        if op is not IF:
+            found.append((op, qubits, args))
+            continue
+        then: tuple[Instruction, ...] = tuple(_bit_by_bit(args[1]))
+        otherwise = tuple(_bit_by_bit(args[2]))
+        for place, bit in reversed(list(enumerate(args[0].clbits))):
+            test = Condition((bit,), args[0].value >> place & 1)
+            then = ((IF, qubits, (test, then, otherwise)),)
+        found += then
+    return found
 
 
 def _noisy(args: tuple[Any, ...]) -> bool:
