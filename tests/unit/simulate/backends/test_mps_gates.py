@@ -20,7 +20,7 @@ from reference.random_circuits import CircuitBuilder, random_circuit, random_uni
 
 def chain_of(packed: object, num_qubits: int, bond_max: int | None = None) -> Chain:
     chain = Chain(num_qubits, Precision.DOUBLE, Limits(bond_max, 0.0), 1 << 30, lambda: None)
-    schedule.carry_out(chain, prepare(packed))  # type: ignore[arg-type]
+    chain.apply(prepare(packed))  # type: ignore[arg-type]
     return chain
 
 

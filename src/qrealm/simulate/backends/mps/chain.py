@@ -23,7 +23,8 @@ from qrealm.simulate.backends.mps.linalg import (
     right_orthogonal,
     split,
 )
-from qrealm.simulate.backends.mps.program import Matrix, turned
+from qrealm.simulate.backends.mps.program import ChainProgram, Matrix, turned
+from qrealm.simulate.backends.mps.schedule import carry_out
 from qrealm.simulate.backends.mps.train import Train
 from qrealm.simulate.plan.types import Precision
 
@@ -46,6 +47,7 @@ class Chain:
         wire: qubit at each site.
         centre: site of the centre.
         tally: what truncation dropped.
+        phase: factor of the whole state.
     """
 
     def __init__(
@@ -110,6 +112,11 @@ class Chain:
             self.centre -= 1
 
     # ---- gates -----------------------------------------------------------------------------------
+
+    def apply(self, program: ChainProgram) -> None:
+        """All gates of a program."""
+        carry_out(self, program)
+        self.phase *= program.phase
 
     def apply_one(self, qubit: int, matrix: Matrix) -> None:
         """A matrix (2, 2) on one qubit; unitary, or the centre must be there."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from qrealm.base import limits
 from qrealm.base.errors import TooLargeError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.simulate.backends.mps.card import CARD
-from qrealm.simulate.backends.mps.options import MPSOptions
-from qrealm.simulate.backends.mps.program import ChainProgram, TrainOp, operator_rank
+from qrealm.simulate.backends.mps.outline import Outline
+from qrealm.simulate.backends.mps.program import ChainProgram
+from qrealm.simulate.backends.mps.schedule import carry_out
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
 from qrealm.simulate.plan.choose import fits
 from qrealm.simulate.plan.types import Plan, Precision
@@ -26,8 +27,6 @@ COPIES_UNBOUNDED = 7
 WORKSPACE = 24
 """Bytes, for each byte of the largest pair of sites, that applying and splitting it takes."""
 
-_LOG_MAX = 64
-
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -35,6 +34,19 @@ class Room:
 
     plan: Plan
     chain_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bonds:
+    """How far bonds can grow.
+
+    Attributes:
+        largest: at each cut.
+        growth: factor by which a gate's train makes a tensor larger for a while.
+    """
+
+    largest: tuple[int, ...]
+    growth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +74,15 @@ class _Need:
 
 def make_room(
     num_qubits: int,
-    program: ChainProgram | None,
+    bonds: Bonds,
     branch_points: int,
     bits: int,
     request: RunRequest,
-    options: MPSOptions,
 ) -> tuple[Room, Reservation]:
     """Plan a run and reserve its memory.
 
     Args:
-        program: all that the chain goes through; None when its bonds can only be bounded by its size.
+        bonds: how far they can grow.
         branch_points: measurements and resets half-way.
         bits: of an outcome.
 
@@ -81,12 +92,12 @@ def make_room(
     planning = request.planning
     precision = planning.precision or (Precision.DOUBLE if planning.exact else Precision.SINGLE)
     width = precision.amplitude_bytes
-    tensors, workspace = _bytes(bond_bounds(num_qubits, program, options.bond_max), width)
+    tensors, workspace = _bytes(bonds.largest, width)
     arrays = 2 * width << num_qubits if planning.state_copy else 0
     need = _Need(
         limits.RUN_OVERHEAD_BYTES + arrays + planning.shots * (limits.SHOT_BYTES + 3 * bits),
         tensors,
-        _growth(program),
+        bonds.growth,
         workspace,
         min(branch_points, limits.BRANCH_COPIES_MAX),
     )
@@ -129,44 +140,29 @@ def _shared_out(need: _Need, num_qubits: int, available: int) -> tuple[int, int,
     return copies, chains // (1 + copies), need.fixed + int(left * UNBOUNDED_SHARE), (why,)
 
 
-def _growth(program: ChainProgram | None) -> int:
-    """Square of the largest bond that a gate's train adds: it is on both sides of a tensor."""
-    rank = 4  # of two qubits that are far apart
-    for op in program.ops if program is not None else ():
-        if isinstance(op, TrainOp):
-            rank = max(rank, int(op.controls != ()) + 4 ** (len(op.targets) // 2))
-    return rank * rank
+def bonds_of(program: ChainProgram, bond_max: int | None) -> Bonds:
+    """How far bonds can grow while a chain goes through a program, whatever the gates' angles."""
+    outline = Outline(program.num_qubits, bond_max)
+    carry_out(outline, program)
+    return Bonds(tuple(outline.largest), outline.growth)
 
 
-def bond_bounds(num_qubits: int, program: ChainProgram | None, bond_max: int | None) -> list[int]:
-    """Largest bond that there can be at each cut, whatever the gates' angles.
+def bonds_of_ways(
+    num_qubits: int, programs: Sequence[ChainProgram], prepared: int, bond_max: int | None
+) -> Bonds:
+    """An estimate of the same for a circuit that decides something half-way: where qubits meet then depends
+    on the way, so there is room for four times as much.
 
-    A gate multiplies the bonds that it crosses by its operator's rank at most. Where qubits are brought
-    together from afar they change places, and only the number of qubits on each side is a bound.
+    Args:
+        programs: the gates of all ways.
+        prepared: qubits of the widest state that is put in by its amplitudes.
     """
-    logs = [min(cut + 1, num_qubits - cut - 1) for cut in range(num_qubits - 1)]
-    crossed = _crossings(program) if program is not None else None
-    if crossed is not None:
-        logs = [min(log, grown) for log, grown in zip(logs, crossed, strict=True)]
-    return [min(1 << min(log, _LOG_MAX), bond_max or 1 << _LOG_MAX) for log in logs]
-
-
-def _crossings(program: ChainProgram) -> list[int] | None:
-    """log2 of what the gates across each cut can make; None when qubits change places."""
-    steps = [0] * (program.num_qubits + 1)
-    for op in program.ops:
-        low, high = min(op.qubits), max(op.qubits)
-        if low == high:
-            continue
-        if isinstance(op, TrainOp):
-            added = 1 if op.controls and len(op.targets) == 1 else 1 + 2 * (len(op.targets) // 2)
-        elif high - low > 1:
-            return None
-        else:
-            added = (operator_rank(op.matrix) - 1).bit_length()
-        steps[low] += added
-        steps[high] -= added
-    return list(accumulate(steps[: program.num_qubits - 1]))
+    outline = Outline(num_qubits, bond_max)
+    for program in programs:
+        carry_out(outline, program)
+    cap = bond_max if bond_max is not None else 1 << 64
+    widened = (min(bond << prepared // 2, cap) for bond in outline.largest)
+    return Bonds(tuple(widened), 4 * outline.growth)
 
 
 def _bytes(bonds: Sequence[int], width: int) -> tuple[int, int]:

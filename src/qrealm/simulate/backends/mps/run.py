@@ -21,10 +21,9 @@ from qrealm.simulate.backends.mps.chain import Chain
 from qrealm.simulate.backends.mps.linalg import Limits, one_thread
 from qrealm.simulate.backends.mps.options import MPSOptions
 from qrealm.simulate.backends.mps.program import prepare
-from qrealm.simulate.backends.mps.room import make_room
-from qrealm.simulate.backends.mps.schedule import carry_out
+from qrealm.simulate.backends.mps.room import bonds_of, bonds_of_ways, make_room
 from qrealm.simulate.backends.mps.values import vector
-from qrealm.simulate.backends.mps.walk import ChainEngine, ChainWalk
+from qrealm.simulate.backends.mps.walk import ChainEngine, ChainWalk, parts
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.branching import branch_points
 from qrealm.simulate.execute import layout_of, packed_or_none
@@ -59,11 +58,12 @@ def _straight(circuit: Circuit, packed: PackedCircuit, request: RunRequest, opti
     """Gates, then whatever is asked of the state."""
     layout, planning = layout_of(circuit), request.planning
     program = prepare(packed)
-    room, reserved = make_room(circuit.num_qubits, program, 0, layout.num_bits, request, options)
+    bonds = bonds_of(program, options.bond_max)
+    room, reserved = make_room(circuit.num_qubits, bonds, 0, layout.num_bits, request)
     plan = room.plan
     with reserved:
         chain = Chain(circuit.num_qubits, plan.precision, _limits(options), room.chain_bytes, cancel.check)
-        carry_out(chain, program)
+        chain.apply(program)
         details = told(chain)
         drawn = counts(chain, layout, planning.shots, request.seed, plan.threads) if planning.shots else ()
         errors: dict[str, float] = {}
@@ -84,8 +84,11 @@ def _straight(circuit: Circuit, packed: PackedCircuit, request: RunRequest, opti
 def _branching(circuit: Circuit, request: RunRequest, options: MPSOptions) -> Found:
     """A circuit that decides something half-way."""
     layout, planning = layout_of(circuit), request.planning
-    points = branch_points(circuit.segments())
-    room, reserved = make_room(circuit.num_qubits, None, points, layout.num_bits, request, options)
+    segments = circuit.segments()
+    points = branch_points(segments)
+    gates, prepared = parts(segments)
+    bonds = bonds_of_ways(circuit.num_qubits, [prepare(each) for each in gates], prepared, options.bond_max)
+    room, reserved = make_room(circuit.num_qubits, bonds, points, layout.num_bits, request)
     engine = ChainEngine(_limits(options), room.chain_bytes)
     with reserved:
         generator = np.random.default_rng(request.seed)

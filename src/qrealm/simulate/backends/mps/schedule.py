@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
+from typing import Protocol
 
-from qrealm.simulate.backends.mps.chain import Chain
-from qrealm.simulate.backends.mps.program import ChainProgram, LocalOp, Op, TrainOp, operator_rank
-from qrealm.simulate.backends.mps.train import gate_train
+from qrealm.simulate.backends.mps.program import (
+    ChainProgram,
+    LocalOp,
+    Matrix,
+    Op,
+    TrainOp,
+    operator_rank,
+)
+from qrealm.simulate.backends.mps.train import Train, gate_train
 
 LOOK_AHEAD = 4
 """Gates to come that a meeting place takes into account, each half as much as the one before."""
@@ -22,17 +29,30 @@ TRAIN_COST = {2: 3.0, 3: 8.0, 4: 16.0}
 every site with its bond on both sides."""
 
 
-def carry_out(chain: Chain, program: ChainProgram) -> None:
-    """Apply a program to a chain."""
+class Steps(Protocol):
+    """What takes the steps: a `Chain`, or the `Outline` of one."""
+
+    place: list[int]
+    centre: int
+
+    def __len__(self) -> int: ...
+    def apply_one(self, qubit: int, matrix: Matrix) -> None: ...
+    def apply_two(self, qubits: tuple[int, ...], matrix: Matrix, centre_right: bool) -> None: ...
+    def swap_sites(self, left: int, centre_right: bool) -> None: ...
+    def apply_train(self, train: Train) -> None: ...
+    def rename(self, carrier: Sequence[int]) -> None: ...
+
+
+def carry_out(chain: Steps, program: ChainProgram) -> None:
+    """Apply a program, but for its phase."""
     _Lift(chain, program.ops).run()
     chain.rename(program.carrier)
-    chain.phase *= program.phase
 
 
 class _Lift:
     """Applies operations, each after those before it on its qubits."""
 
-    def __init__(self, chain: Chain, ops: Sequence[Op]) -> None:
+    def __init__(self, chain: Steps, ops: Sequence[Op]) -> None:
         self._chain = chain
         self._ops = ops
         self._of_qubit: list[list[int]] = [[] for _ in range(len(chain))]
@@ -140,4 +160,4 @@ class _Lift:
         return total
 
 
-__all__ = ["LOOK_AHEAD", "TRAIN_COST", "carry_out"]
+__all__ = ["LOOK_AHEAD", "TRAIN_COST", "Steps", "carry_out"]

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from qrealm.base import cancel
 from qrealm.circuits import Circuit
 from qrealm.circuits.pack import PackedCircuit
-from qrealm.circuits.types import Conditional, Initialize, Measurement, Segment
+from qrealm.circuits.types import Conditional, Initialize, Measurement, Segment, UnitarySegment
 from qrealm.simulate.backends.mps.chain import Chain
 from qrealm.simulate.backends.mps.linalg import Limits
 from qrealm.simulate.backends.mps.program import ChainProgram, prepare
-from qrealm.simulate.backends.mps.schedule import carry_out
 from qrealm.simulate.backends.mps.train import preparation_train
 from qrealm.simulate.backends.mps.values import probabilities
 from qrealm.simulate.backends.protocol import State, SteeredBackend
@@ -36,7 +35,7 @@ class ChainState:
 
     def apply(self, program: ChainProgram, threads: int) -> None:  # noqa: ARG002
         """Run a program."""
-        carry_out(self.chain, program)
+        self.chain.apply(program)
 
     def probabilities(self, qubits: Sequence[int], threads: int) -> NDArray[np.float64]:  # noqa: ARG002
         """Outcome probabilities of a few qubits, the first one bit 0."""
@@ -105,6 +104,23 @@ class ChainWalk(BranchWalk):
             super()._apply(state, segment)
 
 
+def parts(segments: Sequence[Segment]) -> tuple[list[PackedCircuit], int]:
+    """(the gates of all segments, those inside conditions too; qubits of the widest prepared state)."""
+    found: list[PackedCircuit] = []
+    prepared = 0
+    for segment in segments:
+        if isinstance(segment, UnitarySegment):
+            found.append(segment.packed)
+        elif isinstance(segment, Initialize):
+            prepared = max(prepared, len(segment.qubits))
+        elif isinstance(segment, Conditional):
+            for inner in (segment.segments, segment.otherwise):
+                gates, widest = parts(inner)
+                found += gates
+                prepared = max(prepared, widest)
+    return found, prepared
+
+
 def _narrowed(segments: Sequence[Segment], whole: bool) -> tuple[Segment, ...]:
     """Segments with wide measurements cut; not the last of the circuit, which is sampled."""
     found: list[Segment] = []
@@ -129,4 +145,4 @@ def _narrowed(segments: Sequence[Segment], whole: bool) -> tuple[Segment, ...]:
     return tuple(found)
 
 
-__all__ = ["JOINT_QUBITS_MAX", "ChainEngine", "ChainState", "ChainWalk"]
+__all__ = ["JOINT_QUBITS_MAX", "ChainEngine", "ChainState", "ChainWalk", "parts"]
