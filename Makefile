@@ -10,6 +10,9 @@ BENCH_VENV := benchmarks/.venv
 PY := $(CURDIR)/$(VENV)/bin/python
 BENCH_PY := $(CURDIR)/$(BENCH_VENV)/bin/python
 PIP_FLAGS := --quiet --disable-pip-version-check
+# What tests run with: `make test EXTRAS=dev,torch` brings PyTorch along.
+comma := ,
+DEV := $(VENV)/.$(subst $(comma),-,$(EXTRAS))
 # cmake and ninja come from PyPI into .venv/bin, so a compiler is all that the machine must have.
 WITH_TOOLS := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
@@ -18,7 +21,7 @@ PACKAGE := $(KERNEL) $(shell find src -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow lint docs-check bench limits passes wheel clean
+.PHONY: help demo test test-slow lint docs-check bench limits auto sweeps passes wheel clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,17 +29,17 @@ help: ## list the commands
 demo: $(VENV)/.demo ## run the example circuits, print their counts, save a histogram in demo/
 	@$(PY) examples/demo.py $(ARGS)
 
-test: $(VENV)/.dev ## run the tests, but not the slow ones (ARGS="-k reader" to choose)
+test: $(DEV) ## run the tests, but not the slow ones (ARGS="-k reader" to choose)
 	@$(PY) -m pytest $(ARGS)
 
-test-slow: $(VENV)/.dev ## run the slow tests
+test-slow: $(DEV) ## run the slow tests
 	@$(PY) -m pytest -m slow $(ARGS)
 
-lint: $(VENV)/.dev ## check style (ruff) and types (mypy)
+lint: $(DEV) ## check style (ruff) and types (mypy)
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-docs-check: $(VENV)/.dev ## run the Python in README.md and docs/, check their links
+docs-check: $(DEV) ## run the Python in README.md and docs/, check their links
 	@$(PY) docs/check.py
 
 bench: $(BENCH_VENV)/.ready ## measure qrealm beside other simulators (ARGS="--qubits 20 --families qft")
@@ -44,6 +47,12 @@ bench: $(BENCH_VENV)/.ready ## measure qrealm beside other simulators (ARGS="--q
 
 limits: $(BENCH_VENV)/.ready ## measure what this machine can do, and how close qrealm comes
 	@$(BENCH_PY) -m benchmarks.limits $(ARGS)
+
+auto: $(BENCH_VENV)/.ready ## measure how good AUTO's choice of a backend is (ARGS="--only noisy")
+	@$(BENCH_PY) -m benchmarks.auto $(ARGS)
+
+sweeps: $(BENCH_VENV)/.ready ## measure parameter sweeps beside other simulators
+	@$(BENCH_PY) -m benchmarks.sweep $(ARGS)
 
 passes: $(BENCH_VENV)/.ready ## measure what each idea of the kernel is worth (ARGS="--qubits 20 --families qft")
 	@$(BENCH_PY) -m benchmarks.passes $(ARGS)
@@ -70,7 +79,7 @@ $(VENV)/.demo: $(VENV)/.made $(KERNEL)
 	@$(WITH_TOOLS) $(PY) -m pip install $(PIP_FLAGS) --no-build-isolation --editable '.[plot]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.made $(KERNEL)
+$(DEV): $(VENV)/.made $(KERNEL)
 	@echo "building the kernel, installing qrealm and its test tools into $(VENV)" >&2
 	@$(WITH_TOOLS) $(PY) -m pip install $(PIP_FLAGS) --no-build-isolation --editable '.[$(EXTRAS)]'
 	@touch $@ $(VENV)/.demo

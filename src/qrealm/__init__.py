@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from qrealm.circuits import Circuit, Parameter, PauliSum, noise, read
     from qrealm.circuits.noise import Channel, NoiseModel, ReadoutError
     from qrealm.control.engine import QuantumJobResult, QuantumVirtualizationEngine
+    from qrealm.faces.providers.cirq import QrealmSampler, QrealmSimulator
+    from qrealm.faces.providers.pennylane import QrealmDevice
     from qrealm.faces.providers.qiskit import EstimatorV2, QrealmProvider, SamplerV2
+    from qrealm.faces.providers.torch import QrealmLayer
     from qrealm.protect import (
         Mitigated,
         ReadoutCorrection,
@@ -65,7 +68,11 @@ _HOMES = {
     "NoiseModel": "qrealm.circuits.noise",
     "Parameter": "qrealm.circuits",
     "PauliSum": "qrealm.circuits",
+    "QrealmDevice": "qrealm.faces.providers.pennylane",
+    "QrealmLayer": "qrealm.faces.providers.torch",
     "QrealmProvider": "qrealm.faces.providers.qiskit",
+    "QrealmSampler": "qrealm.faces.providers.cirq",
+    "QrealmSimulator": "qrealm.faces.providers.cirq",
     "QuantumBackend": "qrealm.simulate.backends",
     "QuantumJobResult": "qrealm.control.engine",
     "QuantumVirtualizationEngine": "qrealm.control.engine",
@@ -126,7 +133,11 @@ __all__ = [
     "NoiseModel",
     "Parameter",
     "PauliSum",
+    "QrealmDevice",
+    "QrealmLayer",
     "QrealmProvider",
+    "QrealmSampler",
+    "QrealmSimulator",
     "QuantumBackend",
     "QuantumJobResult",
     "QuantumVirtualizationEngine",
