@@ -131,6 +131,17 @@ def test_a_batch_goes_on_after_a_broken_file(qrealm, folder):
         (["estimate", "bad.qasm"], "QR121"),
         (["draw", "missing.qasm"], "QR124"),
         (["bench", "--qubits", "0"], "at least 1"),
+        (["run", "bell.qasm", "--backend", "abacus"], "QR301"),
+        (["run", "bell.qasm", "--noise", "missing.json"], "QR124"),
+        (["run", "bell.qasm", "--noise", "bell.qasm"], "is not JSON"),
+        (["run", "bell.qasm", "--noise", "x.json", "--depolarizing", "0.1"], "were both given"),
+        (["run", "bell.qasm", "--depolarizing", "3"], "QR109"),
+        (["run", "bell.qasm", "--depolarizing", "0.1", "--backend", "statevector"], "the circuit has noise"),
+        (["run", "bell.qasm", "--accuracy", "2"], "accuracy is 2"),
+        (["estimate", "bell.qasm", "--backend", "abacus"], "QR301"),
+        (["verify", "--backend", "abacus"], "QR301"),
+        (["verify", "--qubits", "99"], "4 to 62"),
+        (["verify", "missing.qasm"], "QR124"),
     ],
 )
 def test_a_users_error_is_told_in_words(qrealm, words, message):
@@ -157,12 +168,12 @@ def test_what_does_not_fit_is_refused_with_advice(qrealm, folder):
     gates = [{"type": "RY", "qubits": [q], "params": [0.3]} for q in range(40)]
     gates += [{"type": "CX", "qubits": [q, q + 1]} for q in range(39)]
     (folder / "huge.json").write_text(json.dumps({"num_qubits": 40, "gates": gates + gates}))
-    done = qrealm("run", "huge.json")
+    done = qrealm("run", "huge.json", "--backend", "statevector")
     assert done.returncode == 2
     assert "QR201" in done.stderr
     assert "needs 8,192 GiB of memory" in done.stderr
     assert "hint: use at most" in done.stderr
-    estimate = qrealm("estimate", "huge.json", "--format", "json")
+    estimate = qrealm("estimate", "huge.json", "--backend", "statevector", "--format", "json")
     assert estimate.returncode == 0
     assert json.loads(estimate.stdout)["fits"] is False
 
@@ -176,9 +187,68 @@ def test_estimate_info_draw_and_version(qrealm):
         assert words in info.stdout
     record = json.loads(qrealm("info", "--format", "json").stdout)
     assert record["backends"][0]["qubits_max"]["single"] > 10
+    rows = {row["name"]: row for row in record["backends"]}
+    assert rows["mps"]["memory_bound"] is False
+    assert rows["gpu"]["missing"] == "torch" or rows["gpu"]["device"]
     assert "q0" in qrealm("draw", "bell.qasm").stdout
     assert qrealm("draw", "bell.qasm", "--ascii").stdout.isascii()
     assert re.fullmatch(r"qrealm \S+\n", qrealm("--version").stdout)
+
+
+def test_a_run_goes_where_it_is_sent_with_the_noise_it_is_given(qrealm, folder):
+    from qrealm.circuits.noise import NoiseModel, ReadoutError, bit_flip
+
+    done = qrealm("run", "bell.qasm", "--backend", "mps", "--seed", "1")
+    assert " on mps," in done.stdout
+    (folder / "noise.json").write_text(
+        json.dumps(NoiseModel().after_gates(bit_flip(1.0), "x").readout(ReadoutError.flips(0, 0)).to_dict())
+    )
+    flipped = qrealm("run", "one.json", "--noise", "noise.json", "--shots", "9", "--format", "json")
+    assert json.loads(flipped.stdout)["counts"] == {"00": 9}
+    words = ["--depolarizing", "0.2", "--shots", "4000", "--seed", "4", "--format", "json"]
+    record = json.loads(qrealm("run", "bell.qasm", *words).stdout)
+    # H leaves a fifth of the state mixed, then CX a fifth of both: 00 and 11 keep (1 + 0.8) / 2 of the shots.
+    share = (record["counts"]["00"] + record["counts"]["11"]) / 4000
+    assert abs(share - 0.9) < 5 * (0.9 * 0.1 / 4000) ** 0.5  # five standard deviations
+    considered = qrealm("estimate", "bell.qasm", "--depolarizing", "0.2").stdout
+    assert "chosen" in considered
+    assert "it keeps a pure state, and the circuit has noise" in considered
+    named = json.loads(qrealm("estimate", "bell.qasm", "--backend", "mps", "--format", "json").stdout)
+    assert named["backend"] == "mps"
+
+
+def test_verify_compares_backends_and_its_exit_code_says_how_it_went(qrealm):
+    done = qrealm("verify", "bell.qasm", "--backend", "statevector", "--backend", "mps", "--seed", "1")
+    assert done.returncode == 0
+    assert "no deviation" in done.stdout
+    assert done.stdout.count("amplitudes") == 2
+    report = json.loads(
+        qrealm(
+            "verify", "--backend", "density_matrix", "--qubits", "4", "--seed", "1", "--format", "json"
+        ).stdout
+    )
+    assert report["passed"] is True
+    assert {row["circuit"] for row in report["rows"] if row["passed"]} >= {"noise: damping", "clifford"}
+    rows = csv.DictReader(
+        io.StringIO(qrealm("verify", "one.json", "--backend", "mps", "--format", "csv").stdout)
+    )
+    assert {row["measure"] for row in rows} == {"amplitudes", "chi-squared"}
+
+
+def test_verify_exits_with_1_when_a_backend_is_wrong(folder):
+    """A state vector that loses a phase on the way: the command in a process of its own."""
+    spoilt = (
+        "import qrealm.simulate.verify as v; right = v.run\n"
+        "v.run = lambda circuit, *a, **k: right(circuit.copy().rz(0.2, 0).rx(0.3, 0), *a, **k)\n"
+        "from qrealm.faces.cli import main; main(['verify', 'one.json', '--backend', 'statevector'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", spoilt], cwd=folder, text=True, encoding="utf-8", capture_output=True,
+        timeout=60, check=False, env={**os.environ, "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "2 DEVIATE" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_the_benchmark_takes_several_widths(qrealm, folder):
@@ -193,7 +263,7 @@ def test_the_benchmark_takes_several_widths(qrealm, folder):
     assert qrealm("bench", "--qubits", "3", "--format", "csv").stdout.startswith("qubits,gates,seconds")
 
 
-@pytest.mark.parametrize("command", ["", "run", "estimate", "info", "bench", "draw"])
+@pytest.mark.parametrize("command", ["", "run", "estimate", "info", "bench", "draw", "verify"])
 def test_help_teaches(qrealm, command):
     done = qrealm(*([command] if command else []), "--help")
     assert done.returncode == 0

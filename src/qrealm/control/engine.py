@@ -17,9 +17,17 @@ from numpy.typing import NDArray
 
 from qrealm.base import limits
 from qrealm.base.cancel import CancelToken, watching
-from qrealm.base.errors import CancelledRunError, QrealmError, RequestError, UserError
+from qrealm.base.errors import (
+    BackendRefusalError,
+    CancelledRunError,
+    QrealmError,
+    QubitError,
+    RequestError,
+    ResourceError,
+    UserError,
+)
 from qrealm.control.hardware import HardwareInfo, hardware
-from qrealm.simulate.backends import BACKENDS, QuantumBackend
+from qrealm.simulate.backends import BACKENDS, QuantumBackend, missing_package
 from qrealm.simulate.benchmark import benchmark
 from qrealm.simulate.results import Result
 from qrealm.simulate.run import run
@@ -130,7 +138,8 @@ class QuantumVirtualizationEngine:
         return await _in_thread(lambda: self._execute(circuit, vm_name, backend, shots, options))
 
     async def benchmark(self, num_qubits: int = 10) -> dict[str, float]:
-        """Seconds that a layered circuit of this many qubits takes on each backend, with 1,000 shots.
+        """Seconds that a layered circuit of this many qubits takes on each backend that is installed and can
+        run it, with 1,000 shots.
 
         Raises:
             TooLargeError, RequestError: as `qrealm.benchmark`.
@@ -191,4 +200,16 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
 
 def _benchmark_all(num_qubits: int) -> dict[str, float]:
-    return {name.value: benchmark([num_qubits], backend=name)[0].seconds for name in BACKENDS}
+    """Seconds by backend; those that lack a package or cannot run the circuit are left out."""
+    found: dict[str, float] = {}
+    refused: QrealmError | None = None
+    for name, row in BACKENDS.items():
+        if missing_package(row.card):
+            continue
+        try:
+            found[name.value] = benchmark([num_qubits], backend=name)[0].seconds
+        except (BackendRefusalError, QubitError, ResourceError) as problem:
+            refused = refused or problem
+    if not found and refused is not None:
+        raise refused
+    return found

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from qrealm.base import machine
 from qrealm.base.machine import Gpu
+from qrealm.base.units import format_gib
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package
+from qrealm.simulate.backends.gpu.device import find_gpu
 from qrealm.simulate.backends.protocol import is_steered
 from qrealm.simulate.plan.choose import qubits_max
 
@@ -24,6 +26,10 @@ class BackendInfo:
             tells none.
         missing: the package that it needs and this Python lacks; empty when it can run.
         extra: the extra of qrealm that brings the package.
+        device: the processor with a memory of its own that it uses, or that it found none; empty for backends
+            that need none.
+        memory_bound: whether `qubits_max` follows from memory, or is the most that it can number.
+        automatic: whether AUTO may choose it.
     """
 
     name: str
@@ -32,6 +38,9 @@ class BackendInfo:
     instruction_sets: tuple[str, ...]
     missing: str = ""
     extra: str = ""
+    device: str = ""
+    memory_bound: bool = True
+    automatic: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class HardwareInfo:
         memory_total_bytes: memory, or the container's limit.
         memory_available_bytes: what can be allocated now.
         vector_instructions: of the processor, best first, as the operating system names them.
-        gpus: graphics processors found; no backend of this version uses them.
+        gpus: graphics processors that the drivers know; the gpu backend's `device` tells which it uses.
         backends: what can run circuits here.
     """
 
@@ -83,11 +92,31 @@ def hardware() -> HardwareInfo:
 
 def _backend(name: QuantumBackend, memory_available_bytes: int) -> BackendInfo:
     card = BACKENDS[name].card
+    lacking = missing_package(card)
+    device = ""
+    if card.needs_device and not lacking:
+        found = find_gpu()
+        device = "no GPU that PyTorch can use was found; it would run on the processor"
+        if found is not None:
+            memory_available_bytes, total_bytes = found.memory_bytes()
+            device = (
+                f"{found.name}, {format_gib(memory_available_bytes)} available of {format_gib(total_bytes)}"
+            )
+    sets: tuple[str, ...] = ()
+    if card.seconds is not None and not card.needs_device and not lacking:
+        backend = loaded(name)  # only those that hold amplitudes themselves, and are quick to load
+        sets = backend.instruction_sets() if is_steered(backend) else ()
     largest = {
         precision.value: qubits_max(precision, card, memory_available_bytes) for precision in card.precisions
     }
-    if missing_package(card):
-        return BackendInfo(name.value, card.summary, largest, (), missing_package(card), card.extra)
-    backend = loaded(name)
-    sets = backend.instruction_sets() if is_steered(backend) else ()
-    return BackendInfo(name.value, card.summary, largest, sets)
+    return BackendInfo(
+        name.value,
+        card.summary,
+        largest,
+        sets,
+        lacking,
+        card.extra if lacking else "",
+        device,
+        bool(card.index_bits),
+        card.automatic,
+    )

@@ -54,7 +54,8 @@ class VerifyRow:
         limit: the most that passes; for a p-value the least.
         passed: whether it passed; None when it did not take place.
         seconds: wall time of the run.
-        note: why it did not take place or failed, or what the run warned of.
+        note: why it did not take place or failed, or what a limit has in it.
+        warnings: what the run warned of.
     """
 
     circuit: str
@@ -66,6 +67,7 @@ class VerifyRow:
     passed: bool | None
     seconds: float
     note: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +221,17 @@ def _one(
         return replace(row, passed=False, seconds=perf_counter() - begun)
     seconds = perf_counter() - begun
     deviation, limit, note = _deviation(case, measure, result)
-    warnings = "; ".join([note] * bool(note) + list(result.metadata["warnings"]))
     return VerifyRow(
-        case.name, case.circuit.num_qubits, name.value, measure, deviation, limit, None, seconds, warnings
+        case.name,
+        case.circuit.num_qubits,
+        name.value,
+        measure,
+        deviation,
+        limit,
+        None,
+        seconds,
+        note,
+        tuple(result.metadata["warnings"]),
     )
 
 

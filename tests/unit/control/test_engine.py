@@ -39,7 +39,7 @@ def test_a_circuit_becomes_a_completed_job():
     [
         ({"circuit": {"num_qubits": 1, "gates": [{"type": "NO", "qubits": [0]}]}}, "QR125", "NO"),
         ({"circuit": BELL, "shots": -1}, "QR300", "shots is -1"),
-        ({"circuit": BELL, "backend": "gpu"}, "QR301", "gpu"),
+        ({"circuit": BELL, "backend": "abacus"}, "QR301", "abacus"),
         ({"circuit": BELL, "vm_name": "lab"}, "QR300", "no machine is named 'lab'"),
         ({"circuit": "OPENQASM 2.0;\nqreg q[1];\nfoo q[0];"}, "QR121", "foo"),
         ({"circuit": BELL, "initial_state": 5}, "QR300", "initial_state is 5"),
@@ -107,12 +107,17 @@ def test_hardware_and_benchmark(tmp_path):
     info = engine.hardware_info
     assert info is engine.hardware_info
     assert info.cores >= 1
-    (backend,) = info.backends
+    backend = info.backends[0]
     assert backend.name == "statevector"
     assert backend.qubits_max["single"] >= backend.qubits_max["double"] > 10
     assert backend.instruction_sets[-1] in {"plain", "neon"}, "what every machine of its kind has"
+    others = {each.name: each for each in info.backends}
+    assert not others["mps"].memory_bound
+    assert not others["cirq"].automatic
+    assert others["gpu"].missing == "torch" or others["gpu"].device
     times = asyncio.run(engine.benchmark(num_qubits=4))
-    assert set(times) == {"statevector"}
+    lacking = {each.name for each in info.backends if each.missing}
+    assert {"statevector", "density_matrix", "mps"} <= set(times) <= set(others) - lacking
     assert 0 < times["statevector"] < 1
     with pytest.raises(RequestError):
         asyncio.run(engine.benchmark(num_qubits=0))

@@ -14,6 +14,7 @@ from qrealm.faces.cli.estimate_command import estimate
 from qrealm.faces.cli.info_command import info
 from qrealm.faces.cli.run_command import run
 from qrealm.faces.cli.terminal import EXIT_INTERRUPTED, command, message_console, speak_plainly, write_data
+from qrealm.faces.cli.verify_command import verify
 
 _HELP = """
 Run quantum circuits on your own machine.
@@ -31,6 +32,8 @@ Circuits are OpenQASM 2, OpenQASM 3 or JSON files, or - for stdin. Results go to
   qrealm info                             what this machine can do
 
   qrealm bench --qubits 5 10 15 20        how fast it is
+
+  qrealm verify                           whether all backends agree with exact answers
 """
 
 app = typer.Typer(
@@ -43,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for body in (run, estimate, draw, info, bench):
+for body in (run, estimate, draw, info, bench, verify):
     app.command(body.__name__)(command(body))
 
 

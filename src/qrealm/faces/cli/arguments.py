@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from qrealm.base.errors import RequestError, SourceFileError
 from qrealm.circuits import Circuit, read
+from qrealm.circuits.noise import depolarizing
+from qrealm.circuits.noise.model import NoiseModel
 from qrealm.circuits.read import read_text
 
 STDIN = "-"
+
+BackendOption = Annotated[
+    str, typer.Option(help="Where to run; `qrealm info` lists them. auto: the fastest that fits.")
+]
+NoiseOption = Annotated[
+    Path | None, typer.Option(help="Noise model: JSON of NoiseModel.to_dict().", show_default=False)
+]
+DepolarizingOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P", help="Depolarise the qubits of every gate with probability P.", show_default=False
+    ),
+]
 
 
 class OutputFormat(StrEnum):
@@ -56,6 +75,37 @@ def read_source(name: str) -> Circuit:
             f"stdin is not UTF-8 text: {problem.reason} at byte {problem.start}", source="<stdin>"
         ) from problem
     return read_text(text, "<stdin>")
+
+
+def read_noise(path: Path | None, depolarizing_probability: float | None) -> NoiseModel | None:
+    """The noise of ``--noise FILE`` or ``--depolarizing P``; None where neither was given.
+
+    Raises:
+        RequestError: both were given, or the file is no JSON.
+        SourceFileError: the file cannot be read.
+        ChannelError: the noise is not physical.
+    """
+    if path is None:
+        if depolarizing_probability is None:
+            return None
+        model = NoiseModel(f"depolarizing {depolarizing_probability:g}")
+        for width in (1, 2):
+            model.after_gates(depolarizing(depolarizing_probability, width))
+        return model
+    if depolarizing_probability is not None:
+        raise RequestError("--noise and --depolarizing were both given", hint="leave one of them out")
+    try:
+        source = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise SourceFileError(
+            f"--noise {str(path)!r} cannot be read: {problem.strerror}", source=str(path)
+        ) from problem
+    except ValueError as problem:
+        raise RequestError(
+            f"--noise {str(path)!r} is not JSON: {problem}",
+            hint="write it with json.dumps(noise_model.to_dict())",
+        ) from problem
+    return NoiseModel.from_dict(source)
 
 
 def title_of(name: str) -> str:

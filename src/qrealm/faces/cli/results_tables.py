@@ -16,9 +16,11 @@ _BAR_WIDTH = 40
 def headline(name: str, result: Result) -> str:
     """What ran and how, in one line."""
     facts = result.metadata
+    lost = result.truncation_error
     return (
-        f"{name}: {result.num_qubits} qubits, {result.shots:,} shots in {format_seconds(facts['seconds'])}, "
-        f"{facts['precision']} precision, seed {facts['seed']}"
+        f"{name}: {result.num_qubits} qubits, {result.shots:,} shots in {format_seconds(facts['seconds'])} "
+        f"on {facts['backend']}, {facts['precision']} precision, seed {facts['seed']}"
+        + (f", truncation error {lost:.2g}" if lost else "")
     )
 
 

@@ -15,15 +15,20 @@ from rich.table import Table
 
 from qrealm.base import limits
 from qrealm.base.errors import QrealmError, RequestError
+from qrealm.circuits.noise.model import NoiseModel
 from qrealm.control import local
 from qrealm.faces.cli.arguments import (
     STDIN,
+    BackendOption,
     BitOrderChoice,
+    DepolarizingOption,
+    NoiseOption,
     OutputFormat,
     PrecisionChoice,
     check_folder,
     marked_path,
     output_marks,
+    read_noise,
     read_source,
     title_of,
 )
@@ -32,6 +37,7 @@ from qrealm.faces.cli.terminal import (
     EXIT_INTERRUPTED,
     message_console,
     report,
+    warn,
     write_csv,
     write_data,
     write_json,
@@ -52,6 +58,9 @@ class RunOptions:
     sampled: bool
     plot: Path | None
     statevector: Path | None
+    backend: str
+    noise: NoiseModel | None
+    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,12 @@ def run(
     bit_order: Annotated[
         BitOrderChoice, typer.Option(help="little: qubit 0 rightmost in outcomes; big: leftmost.")
     ] = BitOrderChoice.LITTLE,
+    backend: BackendOption = "auto",
+    noise: NoiseOption = None,
+    depolarizing: DepolarizingOption = None,
+    accuracy: Annotated[
+        float, typer.Option(help="Share of the state that an approximation may lose for auto to choose it.")
+    ] = local.ACCURACY_DEFAULT,
 ) -> int:
     """Run circuits and print their counts.
 
@@ -124,6 +139,8 @@ def run(
 
       qrealm run bell.qasm --statevector state.npy --plot bell.png
 
+      qrealm run bell.qasm --depolarizing 0.01 --backend density_matrix
+
       echo '{"num_qubits": 1, "gates": [{"type": "H", "qubits": [0]}]}' | qrealm run -
     """
     options = RunOptions(
@@ -136,6 +153,9 @@ def run(
         sampled,
         plot,
         statevector,
+        backend,
+        read_noise(noise, depolarizing),
+        accuracy,
     )
     _check(files, options)
     several = len(files) > 1
@@ -177,7 +197,12 @@ def _run_one(name: str, mark: str, options: RunOptions) -> Done:
         observables=list(options.observables) or None,
         sampled=options.sampled,
         bit_order=options.bit_order,
+        backend=options.backend,
+        noise=options.noise,
+        accuracy=options.accuracy,
     )
+    for warning in result.metadata["warnings"]:
+        warn(warning, title_of(name))
     exit_code = 0
     if options.statevector is not None:  # now: the states of a whole batch need not fit in memory together
         try:

@@ -132,6 +132,12 @@ def report(problem: QrealmError, source: str = "", console: Console | None = Non
         console.print(Text.assemble(("hint: ", "bold cyan"), hint), soft_wrap=True)
 
 
+def warn(text: str, source: str = "") -> None:
+    """A warning on stderr."""
+    told = f"{source}: {text}" if source else text
+    message_console().print(Text.assemble(("warning: ", "bold yellow"), told), soft_wrap=True)
+
+
 def command(body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
     """Turn what can go wrong into an exit code.
 
