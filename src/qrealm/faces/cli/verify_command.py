@@ -1,0 +1,126 @@
+"""`qrealm verify`: whether all backends agree with exact answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from qrealm.base.units import format_seconds
+from qrealm.control import local
+from qrealm.faces.cli.arguments import OutputFormat, read_source, title_of
+from qrealm.faces.cli.terminal import message_console, write_csv, write_data, write_json, write_table
+
+EXIT_DEVIATES = 1
+
+
+def verify(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE...]", help="Circuits of your own; the standard set without.", show_default=False
+        ),
+    ] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(help="A backend to verify; repeatable.", show_default="all")
+    ] = None,
+    qubits: Annotated[
+        int, typer.Option(help="Width of the standard set's wide circuits.")
+    ] = local.VERIFY_QUBITS_DEFAULT,
+    shots: Annotated[
+        int, typer.Option(help="Samples of each chi-squared test.")
+    ] = local.VERIFY_SHOTS_DEFAULT,
+    seed: Annotated[int | None, typer.Option(help="Repeat a report.", show_default="random")] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.TABLE,
+) -> int:
+    """Run the same circuits on every backend and compare: amplitudes or expectation values number by number,
+    counts by a chi-squared test.
+
+    Exact answers come from plain matrix products, or from closed forms where a circuit is too wide for them.
+    Qiskit Aer, Cirq and PennyLane take part where they are installed. The exit code is 1 when something
+    deviates.
+
+    [bold]Examples[/bold]
+
+      qrealm verify
+
+      qrealm verify --backend statevector --backend mps --qubits 24 --seed 7
+
+      qrealm verify bell.qasm --format json
+    """
+    circuits = {title_of(name): read_source(name) for name in files} if files else None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    progress = Progress(*columns, console=message_console(), redirect_stdout=False, transient=True)
+    task = progress.add_task("verifying", total=None)
+
+    def tell(done: int, total: int, following: str) -> None:
+        progress.start()  # now: a wrong request is told without a bar above it
+        progress.update(task, completed=done, total=total, description=following or "done")
+
+    try:
+        report = local.verify(
+            backend, qubits=qubits, circuits=circuits, shots=shots, seed=seed, progress=tell
+        )
+    finally:
+        if progress.live.is_started:  # stopping prints a line
+            progress.stop()
+    if output is OutputFormat.JSON:
+        write_json(report.to_dict())
+    elif output is OutputFormat.CSV:
+        records = [asdict(row) for row in report.rows]
+        write_csv(list(records[0]), [list(record.values()) for record in records])
+    else:
+        _show(report)
+    return 0 if report.passed else EXIT_DEVIATES
+
+
+def _show(report: local.VerifyReport) -> None:
+    """The comparisons, what was left out, and the verdict."""
+    compared = [row for row in report.rows if row.passed is not None]
+    if compared:
+        write_table(_comparisons(compared))
+    write_data("")
+    left_out: dict[tuple[str, str], list[str]] = {}
+    for row in report.rows:
+        if row.passed is None:
+            left_out.setdefault((row.backend, row.note), []).append(row.circuit)
+    for (backend, why), circuits in left_out.items():
+        what = circuits[0] if len(circuits) == 1 else f"{len(circuits)} circuits"
+        write_data(f"not compared: {backend}, {what}: {why}")
+    warned = dict.fromkeys((row.backend, text) for row in report.rows for text in row.warnings)
+    for backend, text in warned:
+        write_data(f"note: {backend}: {text}")
+    verdict = "no deviation" if report.passed else f"{len(report.failures)} DEVIATE"
+    if not compared:
+        verdict = "nothing was compared"
+    write_data(
+        f"{len(compared)} comparisons in {format_seconds(report.seconds)}, {report.shots:,} shots, "
+        f"seed {report.seed}: {verdict}"
+    )
+
+
+def _comparisons(rows: Sequence[local.VerifyRow]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("circuit", "backend", "measure"):
+        table.add_column(name, no_wrap=True)
+    for name in ("deviation", "limit", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    for row in rows:
+        by_counts = row.measure == "chi-squared"
+        sign = "p =" if by_counts else ""
+        deviation = "" if row.deviation is None else f"{sign} {row.deviation:.2g}".strip()
+        limit = "" if row.limit is None else f"{'>=' if by_counts else '<='} {row.limit:.1g}"
+        verdict = "ok" if row.passed else "DEVIATES"
+        words = Text(
+            f"{verdict}: {row.note}" if row.note else verdict, style="" if row.passed else "bold red"
+        )
+        table.add_row(
+            row.circuit, row.backend, row.measure, deviation, limit, format_seconds(row.seconds), words
+        )
+    return table
