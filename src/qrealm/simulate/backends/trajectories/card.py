@@ -8,7 +8,7 @@ from qrealm.base import limits
 from qrealm.simulate.backends.statevector import card as statevector
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants, Work
 
-RUN_SECONDS = 1.4e-4
+RUN_SECONDS = 1.5e-4
 """Python's and the planner's fixed share of one distinct trajectory, measured with 4 to 12 qubits."""
 
 OPERATION_SECONDS = 5e-7
@@ -23,8 +23,15 @@ ERRORS_PER_CHANNEL = 5.0
 DECISION_SECONDS = 1.0e-4
 """Fixed cost of a measurement half-way or of an error that depends on the state, for one group of shots."""
 
+CHANNEL_SECONDS = 4e-5
+"""Cutting the circuit at one channel, once for a run, measured with 100 to 600 channels."""
+
 GATES_PER_STAGE = 40
-FLOPS_PER_AMPLITUDE = 5.0
+"""Gates that one pass over a state larger than the caches carries out, typically."""
+
+FLOPS_PER_AMPLITUDE = 4.0
+"""Floating-point operations of one gate for each amplitude, measured with rotations and CX at 15 to 20
+qubits."""
 
 DEPENDENT_FACTOR = 1.6
 """How much longer a run takes where channels such as amplitude damping act between its gates: measured with
@@ -69,7 +76,8 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     decisions = traits.branch_points + (traits.events if traits.state_dependent is not None else 0.0)
     python = RUN_SECONDS + OPERATION_SECONDS * operations * factor + DECISION_SECONDS * decisions
     bases = wants.terms if wants.sampled else 0
-    seconds = rates.run_seconds + runs * (kernel + python) + (1 + bases) * shots * SHOT_SECONDS
+    seconds = rates.run_seconds + traits.channels * CHANNEL_SECONDS + runs * (kernel + python)
+    seconds += (1 + bases) * shots * SHOT_SECONDS
     splits = traits.branch_points or traits.state_dependent is not None
     states = 2 * math.ceil(math.log2(shots + 1)) + 3 if splits else 3
     held = work.state_bytes * (1 if traits.num_qubits > SHARED_QUBITS_MAX else states)

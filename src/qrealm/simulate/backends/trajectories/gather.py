@@ -195,6 +195,8 @@ def sample_shots(state: State, shots: Shots, seed: int, num_qubits: int, threads
 
     Shot numbers that lie close together are drawn in one call, those between thrown away.
     """
+    if len(shots) == 1:
+        return state.sample(1, moved_seed(seed, int(shots[0])), threads)
     gap = CALL_DRAWS + (1 << num_qubits) // AMPLITUDES_PER_DRAW
     starts = np.flatnonzero(np.diff(shots.astype(np.int64), prepend=-2 * gap) > gap)
     drawn: list[NDArray[np.uint64]] = []

@@ -15,8 +15,10 @@ runs. Where the event itself depends on the state, its Kraus operator is picked 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +65,8 @@ class Behaviour:
         choices: what an event may put in, when it does not depend on the state.
         bounds: float64, shape (len(choices),): upper bounds of the shot's number in [0, 1) for each.
         operators: Kraus operators of an event that depends on the state; empty when none does.
+        effects: float64, shape (len(operators), 4^k): row i times the values of all Pauli strings, as
+            `pauli_labels` orders them, is the probability of operator i.
         weight: what their probabilities are compared with: the shot's number in [0, 1) times this. Where the
             number is above all of them, `quiet` acts.
     """
@@ -73,6 +77,7 @@ class Behaviour:
     choices: tuple[Insertion, ...] = ()
     bounds: NDArray[np.float64] | None = None
     operators: tuple[Operator, ...] = ()
+    effects: NDArray[np.float64] | None = None
     weight: float = 1.0
 
     @property
@@ -85,6 +90,12 @@ class Behaviour:
 def behaviour(channel: Channel) -> Behaviour:
     """How a channel acts on one shot."""
     return _of_mixture(channel) if channel.mixture is not None else _of_kraus(channel)
+
+
+@lru_cache(maxsize=8)
+def pauli_labels(num_qubits: int) -> tuple[str, ...]:
+    """All Pauli strings; letter i acts on qubit i. The first is the identity."""
+    return tuple("".join(letters) for letters in product("IXYZ", repeat=num_qubits))
 
 
 def hazard_of(probability: float) -> float:
@@ -131,13 +142,25 @@ def _of_kraus(channel: Channel) -> Behaviour:
     if found is not None and 1 - found[0] <= EVENTS_WORTH * bound:
         probability, unitary, rest = found
         quiet = None if _is_phase(unitary) else unitary
-        return Behaviour(quiet, 0.0, hazard_of(1 - probability), operators=rest, weight=1 - probability)
+        return Behaviour(
+            quiet,
+            0.0,
+            hazard_of(1 - probability),
+            operators=rest,
+            effects=_effects(rest),
+            weight=1 - probability,
+        )
     values = np.linalg.svd(main, compute_uv=False)
     low, high = max(float(values[-1]), 1e-6 * float(values[0])), float(values[0])
     # Scaled so that the norm drifts as far up as down.
     scaled = np.ascontiguousarray(main / math.sqrt(low * high))
     return Behaviour(
-        scaled, math.log(high / low) / 2, hazard_of(bound), operators=tuple(others), weight=min(1.0, bound)
+        scaled,
+        math.log(high / low) / 2,
+        hazard_of(bound),
+        operators=tuple(others),
+        effects=_effects(others),
+        weight=min(1.0, bound),
     )
 
 
@@ -170,6 +193,16 @@ def _unitary_part(choi: Operator, main: Operator) -> tuple[float, Operator, tupl
         for index in np.flatnonzero(values > 1e-14)
     ]
     return probability, np.ascontiguousarray(unitary), tuple(operators)
+
+
+def _effects(operators: Sequence[Operator]) -> NDArray[np.float64]:
+    """See `Behaviour.effects`: tr(K ρ K†) with ρ = sum of <P> P / 2^k."""
+    size = len(operators[0])
+    labels = pauli_labels(size.bit_length() - 1)
+    rows = [
+        [np.trace(k.conj().T @ k @ pauli_matrix(label)).real / size for label in labels] for k in operators
+    ]
+    return np.array(rows, dtype=np.float64)
 
 
 def _pauli_ops(label: str) -> tuple[tuple[int, int], ...]:

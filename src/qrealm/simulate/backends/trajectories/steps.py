@@ -7,6 +7,7 @@ follows the quiet run, which all shots share, up to the cut before its first eve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -51,12 +52,15 @@ class Site:
     Attributes:
         start, stop: the operations of its quiet operator; equal when it has none.
         qubits: the channel's.
+        partner: another qubit, the one that met the first of `qubits` last: the kernel joins operations on
+            the same two.
         behaviour: what it does.
     """
 
     start: int
     stop: int
     qubits: tuple[int, ...]
+    partner: int
     behaviour: Behaviour
 
 
@@ -163,13 +167,13 @@ def script(num_qubits: int, segments: Sequence[Segment]) -> Script:
     )
 
 
-def embedded(matrix: Operator, qubits: Sequence[int]) -> tuple[tuple[int, ...], Operator]:
+def embedded(matrix: Operator, qubits: Sequence[int], partner: int) -> tuple[tuple[int, ...], Operator]:
     """(qubits, matrix) as the kernel applies it to the letter even if it is no unitary: on two qubits at
-    least, and not diagonal to the eye."""
+    least, and not diagonal to the eye. One on a single qubit takes the partner along."""
     wires = tuple(qubits)
     if len(wires) == 1:
         matrix = np.kron(np.eye(2), matrix).astype(np.complex128)
-        wires = (*wires, wires[0] - 1 if wires[0] else 1)
+        wires = (*wires, partner)
     matrix = np.array(matrix, dtype=np.complex128, order="C")
     if matrix[0, -1] == 0:
         matrix[0, -1] = _HIDDEN
@@ -281,6 +285,7 @@ class _Writer:
         self.splits = False
         self.events = 0.0
         self._next_stream = _STREAMS
+        self._partners = [qubit - 1 if qubit else 1 for qubit in range(num_qubits)]
         self._begin()
 
     def steps(self, segments: Sequence[Segment], last: bool, counted: bool = True) -> tuple[Step, ...]:
@@ -288,8 +293,7 @@ class _Writer:
         for index, segment in enumerate(segments):
             ends = last and index == len(segments) - 1
             if isinstance(segment, UnitarySegment):
-                self._parts.append(segment.packed)
-                self._count += len(segment.packed)
+                self._gates(segment.packed)
             elif isinstance(segment, Noise):
                 self._site(segment, counted)
             else:
@@ -333,22 +337,32 @@ class _Writer:
         self._forced: list[int] = []
         self._drift = 0.0
 
+    def _gates(self, packed: PackedCircuit) -> None:
+        self._parts.append(packed)
+        self._count += len(packed)
+        starts = packed.qubit_offsets[:-1][np.diff(packed.qubit_offsets) == 2]
+        for first, second in zip(
+            packed.qubits[starts].tolist(), packed.qubits[starts + 1].tolist(), strict=True
+        ):
+            self._partners[first], self._partners[second] = second, first
+
     def _site(self, noise: Noise, counted: bool) -> None:
         found = behaviour(noise.channel)
         start = self._count
+        partner = self._partners[noise.qubits[0]]
         if found.quiet is not None:
             ops = OpList()
             wires, matrix = noise.qubits, found.quiet
             if found.quiet_log_range:
-                wires, matrix = embedded(matrix, wires)
+                wires, matrix = embedded(matrix, wires, partner)
             ops.add(int(OpCode.MATRIX), wires, (0.0,))
             self._parts.append(ops.packed(self.num_qubits, (matrix,)))
             self._count += 1
             self._drift += found.quiet_log_range
         if found.hazard > 0:
-            self._sites.append(Site(start, self._count, noise.qubits, found))
+            self._sites.append(Site(start, self._count, noise.qubits, partner, found))
             self.splits = self.splits or found.depends
-            self.events += -np.expm1(-found.hazard) if counted else 0.0
+            self.events += -math.expm1(-found.hazard) if counted else 0.0
         if self._drift > DRIFT_MAX:
             self._forced.append(self._count)
             self._drift = 0.0

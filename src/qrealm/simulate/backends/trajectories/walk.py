@@ -15,13 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.circuits.kernel_ops import OpCode
-from qrealm.circuits.noise.channel import pauli_matrix
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.circuits.types import Initialize, Measurement
 from qrealm.simulate.backends.protocol import State, SteeredBackend
@@ -33,7 +31,7 @@ from qrealm.simulate.backends.trajectories.events import (
     patterns,
     scaling,
 )
-from qrealm.simulate.backends.trajectories.sites import Behaviour, Insertion, Operator
+from qrealm.simulate.backends.trajectories.sites import Behaviour, Insertion, pauli_labels
 from qrealm.simulate.backends.trajectories.steps import (
     Choice,
     Decision,
@@ -280,22 +278,14 @@ class Walker:
         group.shots, group.carried = pieces[-1]
 
     def _chances(self, state: State, qubits: tuple[int, ...], found: Behaviour) -> NDArray[np.float64]:
-        """Probability of each Kraus operator of an event."""
-        rho = self._reduced(state, qubits)
-        chances = [float(np.trace(k @ rho @ k.conj().T).real) for k in found.operators]
-        return np.array([chance if chance > PROBABILITY_MIN else 0.0 for chance in chances])
-
-    def _reduced(self, state: State, qubits: tuple[int, ...]) -> Operator:
-        """Density matrix of a few qubits, trace 1."""
-        count = len(qubits)
-        labels = ["".join(letters) for letters in product("IXYZ", repeat=count)]
+        """Probability of each Kraus operator of an event, from the values of all Pauli strings there."""
+        labels = pauli_labels(len(qubits))
         x_masks = np.array([_mask(label, qubits, "XY") for label in labels], dtype=np.uint64)
         z_masks = np.array([_mask(label, qubits, "YZ") for label in labels], dtype=np.uint64)
         values = state.expectation(x_masks, z_masks, self._threads)
-        total = np.zeros((1 << count, 1 << count), dtype=np.complex128)
-        for label, value in zip(labels, values / values[0], strict=True):
-            total += value * pauli_matrix(label)
-        return total / (1 << count)
+        assert found.effects is not None
+        chances = found.effects @ (values / values[0])  # the first value is the norm, which may have drifted
+        return np.where(chances > PROBABILITY_MIN, chances, 0.0)
 
     # ---- decisions -------------------------------------------------------------------------------
 
