@@ -7,13 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from qrealm.base.errors import CircuitError, QrealmError, SchemaError, WriteError
+from qrealm.base.errors import CircuitError, QrealmError, SchemaError
 from qrealm.circuits.building import capture, check_shape
 from qrealm.circuits.circuit import Circuit
 from qrealm.circuits.formats.arithmetic import evaluate
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate, Matrix, find_gate
-from qrealm.circuits.operations import IF, INITIALIZE, MEASURE, OPERATIONS, Instruction, State
+from qrealm.circuits.noise.record import channel_record, read_channel, read_readout, readout_record
+from qrealm.circuits.operations import (
+    CHANNEL,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    OPERATIONS,
+    READOUT,
+    Instruction,
+    State,
+)
 from qrealm.circuits.parameters import ANGLE_MAX, ParameterExpression
 
 _TOP = frozenset({"format", "name", "num_qubits", "num_clbits", "registers", "global_phase", "gates"})
@@ -31,6 +41,9 @@ _ITEM = frozenset(
         "gates",
         "else",
         "if",
+        "name",
+        "kraus",
+        "assignment",
     }
 )
 _DEPTH_MAX = 50
@@ -178,6 +191,10 @@ class _Items:
             circuit.reset(_sequence(item, "qubits"))
         elif kind == "barrier":
             circuit.barrier(*_sequence(item, "qubits", True))
+        elif kind == "channel":
+            circuit.append(read_channel(item), _sequence(item, "qubits"))
+        elif kind == "readout":
+            circuit.append(read_readout(item), _sequence(item, "clbits"))
         else:
             state = item.get("state")
             circuit.initialize(state if isinstance(state, str) else _vector(state), _sequence(item, "qubits"))
@@ -296,14 +313,18 @@ def _item(instruction: Instruction) -> dict[str, Any]:
         item["gates"] = [_item(i) for i in args[1]]
         if args[2]:
             item["else"] = [_item(i) for i in args[2]]
+    elif op is CHANNEL:
+        item["qubits"] = list(qubits)
+        item |= channel_record(args[0])
+    elif op is READOUT:
+        item["clbits"] = list(args[1:])
+        item |= readout_record(args[0])
     else:
         item["qubits"] = list(qubits)
         if op is MEASURE:
             item["clbits"] = list(args)
         elif op is INITIALIZE:
             item["state"] = _state(args[0])
-        elif args:
-            raise WriteError(f"the dict form has no words for the noise of {op.name!r}")
     return item
 
 

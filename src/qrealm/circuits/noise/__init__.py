@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qrealm.circuits.noise.channel import Channel
@@ -15,14 +16,19 @@ from qrealm.circuits.noise.channels import (
     phase_damping,
     phase_flip,
     thermal_relaxation,
+    zz_phase,
 )
 from qrealm.circuits.noise.readout import ReadoutError
 
 if TYPE_CHECKING:
+    from qrealm.circuits.noise.device import Device
     from qrealm.circuits.noise.model import NoiseModel
+    from qrealm.circuits.noise.presets import PRESETS
 
 __all__ = [
+    "PRESETS",
     "Channel",
+    "Device",
     "NoiseModel",
     "ReadoutError",
     "amplitude_damping",
@@ -34,13 +40,14 @@ __all__ = [
     "phase_damping",
     "phase_flip",
     "thermal_relaxation",
+    "zz_phase",
 ]
+
+# A model builds circuits, and circuits hold channels: so these are loaded when they are asked for.
+_LATER = {"NoiseModel": "model", "Device": "device", "PRESETS": "presets"}
 
 
 def __getattr__(name: str) -> Any:
-    # A model builds circuits, and circuits hold channels: so it is loaded when it is asked for.
-    if name == "NoiseModel":
-        from qrealm.circuits.noise.model import NoiseModel
-
-        return NoiseModel
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,12 @@ CHANNEL_QUBITS_MAX = 3
 
 CHANNEL_TOLERANCE = 1e-8
 """Largest entry of |sum K†K - 1| that passes, as for unitaries."""
+
+_ROUNDING = 1e-15
+"""A Pauli string below this probability is what is left of two numbers that cancel."""
+
+_EIGENVALUE_ROUNDING = 1e-13
+"""Eigenvalues of a Choi matrix below this are rounding: it has up to 64 rows."""
 
 _PAULIS = {
     "I": np.eye(2, dtype=np.complex128),
@@ -56,8 +63,8 @@ class Channel:
         self.kraus = _checked(kraus, name)
         self.kraus.setflags(write=False)
         self._hash = hash(self.kraus.tobytes())
-        self._mixture = _as_mixture(self.kraus)
-        self._pauli = _as_paulis(self._mixture, self.num_qubits) if self._mixture is not None else None
+        self._pauli = _as_paulis(self.kraus)
+        self._mixture = _as_mixture(self.kraus, self._pauli)
 
     @property
     def num_qubits(self) -> int:
@@ -66,14 +73,15 @@ class Channel:
 
     @property
     def mixture(self) -> tuple[tuple[float, NDArray[np.complex128]], ...] | None:
-        """(probability, unitary) pairs when every Kraus operator is a multiple of a unitary: which one acts
-        does not depend on the state then. None for the others, such as amplitude damping."""
+        """(probability, unitary) pairs when the Kraus operators are multiples of unitaries, or can be chosen
+        as Pauli strings: which one acts does not depend on the state then. None for the others, such as
+        amplitude damping."""
         return self._mixture
 
     @property
     def paulis(self) -> dict[str, float] | None:
-        """Pauli string -> probability when every Kraus operator is a multiple of one; letter i acts on qubit
-        i. None for the others."""
+        """Pauli string -> probability when the channel is a mixture of them, whatever its Kraus operators
+        look like; letter i acts on qubit i. None for the others."""
         return None if self._pauli is None else dict(self._pauli)
 
     @property
@@ -121,6 +129,70 @@ class Channel:
         products = [np.kron(b, a) for b in other.kraus for a in self.kraus]
         return Channel(products, f"{self.name}*{other.name}")
 
+    def power(self, exponent: float) -> Channel:
+        """The channel that is this one `exponent` times over: a dose of noise scaled up or down.
+
+        A whole number repeats it. Other exponents scale its generator (the principal logarithm of its
+        superoperator): times in `thermal_relaxation`, -log(1 - p) in `depolarizing` and the damping channels.
+
+        Raises:
+            ChannelError: a negative exponent, or one for which the result is no channel.
+        """
+        value = float(exponent) if isinstance(exponent, int | float) else float("nan")
+        if not 0 <= value < 1e6:
+            raise ChannelError(f"power of the channel {self.name!r} got {exponent!r}; the rule is 0 to 10^6")
+        if value == 1:
+            return self
+        if self._pauli is not None and (found := self._pauli_power(value)) is not None:
+            return found
+        matrix = self.superoperator()
+        if value == int(value):
+            scaled = np.linalg.matrix_power(matrix, int(value))
+        else:
+            scaled = _fractional_power(matrix, value)
+        return self._rescaled(scaled, value)
+
+    def _pauli_power(self, exponent: float) -> Channel | None:
+        """By the factors that the channel puts before Pauli components; None when one of them is negative
+        and the exponent no whole number."""
+        table = _anticommutation(self.num_qubits)
+        labels = _labels(self.num_qubits)
+        probabilities = np.array([dict(self._pauli or ()).get(label, 0.0) for label in labels])
+        factors = table @ probabilities
+        if exponent != int(exponent) and factors.min() <= 0:
+            return None
+        scaled = table @ factors**exponent / len(labels)
+        if scaled.min() < -CHANNEL_TOLERANCE:
+            raise self._no_channel(
+                exponent, f"the string {labels[int(scaled.argmin())]} a probability of {scaled.min():.3g}"
+            )
+        kept = np.clip(scaled, 0.0, None)
+        kept /= kept.sum()
+        return Channel(
+            [p**0.5 * pauli_matrix(label) for label, p in zip(labels, kept, strict=True) if p > 0], self.name
+        )
+
+    def _rescaled(self, matrix: NDArray[np.complex128], exponent: float) -> Channel:
+        size = self.kraus.shape[1]
+        if not np.isfinite(matrix).all():
+            raise self._no_channel(exponent, "no finite matrix")
+        choi = _choi_of(matrix, size)
+        skew = float(np.abs(choi - choi.conj().T).max())
+        if skew > CHANNEL_TOLERANCE:
+            raise self._no_channel(exponent, f"a map whose Choi matrix is {skew:.3g} from Hermitian")
+        choi = (choi + choi.conj().T) / 2
+        try:
+            return Channel.from_choi(choi, self.name)
+        except ChannelError:
+            low = float(np.linalg.eigvalsh(choi)[0])
+            raise self._no_channel(exponent, f"a Choi matrix with the eigenvalue {low:.3g}") from None
+
+    def _no_channel(self, exponent: float, what: str) -> ChannelError:
+        return ChannelError(
+            f"the channel {self.name!r} to the power {exponent:g} is no channel: that would give {what}",
+            hint="take a whole number, which repeats it",
+        )
+
     @classmethod
     def from_choi(cls, choi: NDArray[np.complex128], name: str = "choi") -> Channel:
         """The channel of a Choi matrix, shape (4^k, 4^k).
@@ -130,9 +202,14 @@ class Channel:
                 preserving.
         """
         matrix = np.array(choi, dtype=np.complex128)
-        size = len(matrix)
-        if matrix.ndim != 2 or matrix.shape[1] != size or not np.isfinite(matrix).all():
-            raise ChannelError(f"the channel {name!r} got a Choi matrix of shape {matrix.shape}")
+        size = len(matrix) if matrix.ndim == 2 else 0
+        if matrix.shape != (size, size) or size not in (4, 16, 64):
+            raise ChannelError(
+                f"the channel {name!r} got a Choi matrix of shape {matrix.shape}; the rule is (4^k, 4^k) for "
+                f"k qubits, k from 1 to {CHANNEL_QUBITS_MAX}"
+            )
+        if not np.isfinite(matrix).all():
+            raise ChannelError(f"the Choi matrix of the channel {name!r} has entries that are not finite")
         if np.abs(matrix - matrix.conj().T).max() > CHANNEL_TOLERANCE:
             raise ChannelError(f"the Choi matrix of the channel {name!r} is not Hermitian")
         values, vectors = np.linalg.eigh(matrix)
@@ -143,9 +220,25 @@ class Channel:
                 hint="check the rates: probabilities are from 0 to 1, and T2 <= 2 T1",
             )
         side = round(size**0.5)
-        kept = values > CHANNEL_TOLERANCE**2
+        kept = values > _EIGENVALUE_ROUNDING * max(1.0, values[-1])
         operators = (vectors[:, kept] * np.sqrt(values[kept])).T.reshape(-1, side, side).transpose(0, 2, 1)
         return cls(operators, name)
+
+    @classmethod
+    def from_superoperator(cls, matrix: Any, name: str = "superoperator") -> Channel:
+        """The channel of a superoperator as `superoperator()` gives it, shape (4^k, 4^k).
+
+        Raises:
+            ChannelError: another shape, or no channel; see `from_choi`.
+        """
+        array = np.array(matrix, dtype=np.complex128)
+        size = round(len(array) ** 0.5) if array.ndim == 2 else 0
+        if array.shape != (size * size, size * size) or size not in (2, 4, 8):
+            raise ChannelError(
+                f"the channel {name!r} got a superoperator of shape {array.shape}; the rule is (4^k, 4^k) "
+                f"for k qubits, k from 1 to {CHANNEL_QUBITS_MAX}"
+            )
+        return cls.from_choi(_choi_of(array, size), name)
 
     def digest_bytes(self) -> bytes:
         """What tells it from other channels; names do not."""
@@ -187,38 +280,68 @@ def _checked(kraus: Iterable[Any], name: str) -> NDArray[np.complex128]:
             hint="the probabilities of its errors must add up to 1",
         )
     kept = np.abs(operators).max(axis=(1, 2)) > 0
-    return np.ascontiguousarray(operators[kept])
+    return np.ascontiguousarray(operators[kept] + 0.0)  # no -0.0: what is equal has equal bytes
 
 
 def _as_mixture(
-    kraus: NDArray[np.complex128],
+    kraus: NDArray[np.complex128], paulis: tuple[tuple[str, float], ...] | None
 ) -> tuple[tuple[float, NDArray[np.complex128]], ...] | None:
     size = kraus.shape[1]
     found = []
     for operator in kraus:
         gram = operator.conj().T @ operator
-        probability = float(gram[0, 0].real)
+        probability = float(np.trace(gram).real) / size
         if np.abs(gram - probability * np.eye(size)).max() > CHANNEL_TOLERANCE:
-            return None
+            return None if paulis is None else tuple((p, pauli_matrix(label)) for label, p in paulis)
         if probability > 0:
             found.append((probability, operator / probability**0.5))
     return tuple(found)
 
 
-def _as_paulis(
-    mixture: Sequence[tuple[float, NDArray[np.complex128]]], num_qubits: int
-) -> tuple[tuple[str, float], ...] | None:
-    labels = ["".join(letters) for letters in product("IXYZ", repeat=num_qubits)]
-    found: dict[str, float] = {}
-    for probability, unitary in mixture:
-        for label in labels:
-            overlap = abs(np.trace(pauli_matrix(label).conj().T @ unitary)) / len(unitary)
-            if abs(overlap - 1) < CHANNEL_TOLERANCE:
-                found[label] = found.get(label, 0.0) + probability
-                break
-        else:
-            return None
-    return tuple(found.items())
+def _as_paulis(kraus: NDArray[np.complex128]) -> tuple[tuple[str, float], ...] | None:
+    """A mixture of Pauli strings has a diagonal Choi matrix in their basis, whatever its Kraus operators."""
+    size = kraus.shape[1]
+    strings = _strings(size.bit_length() - 1)
+    parts = np.einsum("pij,kij->kp", strings.conj(), kraus) / size
+    chi = parts.T @ parts.conj()
+    weights = np.diag(chi).real
+    if np.abs(chi - np.diag(weights)).max() > CHANNEL_TOLERANCE:
+        return None
+    labels = _labels(size.bit_length() - 1)
+    return tuple((label, float(p)) for label, p in zip(labels, weights, strict=True) if p > _ROUNDING)
+
+
+@cache
+def _labels(num_qubits: int) -> tuple[str, ...]:
+    return tuple("".join(letters) for letters in product("IXYZ", repeat=num_qubits))
+
+
+@cache
+def _strings(num_qubits: int) -> NDArray[np.complex128]:
+    return np.array([pauli_matrix(label) for label in _labels(num_qubits)])
+
+
+@cache
+def _anticommutation(num_qubits: int) -> NDArray[np.float64]:
+    """1 where two Pauli strings commute, -1 where they do not."""
+    one = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=np.float64)
+    table: NDArray[np.float64] = np.eye(1)
+    for _ in range(num_qubits):
+        table = np.asarray(np.kron(table, one), dtype=np.float64)
+    return table
+
+
+def _choi_of(matrix: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:
+    """Entry [i + size j, k + size l] of the Choi matrix is the part of |i><k| in the image of |j><l|."""
+    tensor = matrix.reshape((size,) * 4)  # axes: column, row of the image; column, row of the entry
+    return tensor.transpose(3, 1, 2, 0).reshape(size * size, size * size)
+
+
+def _fractional_power(matrix: NDArray[np.complex128], exponent: float) -> NDArray[np.complex128]:
+    from scipy.linalg import fractional_matrix_power
+
+    with np.errstate(all="ignore"):
+        return np.asarray(fractional_matrix_power(matrix, exponent), dtype=np.complex128)
 
 
 def _is_phase(unitary: NDArray[np.complex128]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from qrealm.base.errors import ChannelError
 from qrealm.circuits.gates import Matrix
-from qrealm.circuits.noise.channel import Channel, pauli_matrix
+from qrealm.circuits.noise.channel import CHANNEL_QUBITS_MAX, Channel, pauli_matrix
 
 
 def pauli_channel(probabilities: Mapping[str, float], name: str = "pauli") -> Channel:
@@ -20,10 +20,10 @@ def pauli_channel(probabilities: Mapping[str, float], name: str = "pauli") -> Ch
     Raises:
         ChannelError: a string of other letters or another length, or probabilities that exceed 1.
     """
-    lengths = {len(label) for label in probabilities}
-    if len(lengths) != 1 or any(set(label) - set("IXYZ") for label in probabilities):
+    lengths = {len(label) if isinstance(label, str) else 0 for label in probabilities}
+    if len(lengths) != 1 or 0 in lengths or any(set(label) - set("IXYZ") for label in probabilities):
         raise ChannelError(
-            f"the channel {name!r} got the Pauli strings {sorted(probabilities)}; the rule is strings of "
+            f"the channel {name!r} got the Pauli strings {list(probabilities)}; the rule is strings of "
             "I, X, Y and Z, all of one length"
         )
     for label, probability in probabilities.items():
@@ -44,8 +44,12 @@ def depolarizing(probability: float, num_qubits: int = 1) -> Channel:
 
     A non-identity Pauli then acts with probability p (4^n - 1) / 4^n, so p may go up to 4^n / (4^n - 1).
     """
-    size = 4**num_qubits
     name = "depolarizing"
+    if num_qubits not in range(1, CHANNEL_QUBITS_MAX + 1):
+        raise ChannelError(
+            f"the channel {name!r} got {num_qubits!r} qubits; the rule is 1 to {CHANNEL_QUBITS_MAX}"
+        )
+    size = 4**num_qubits
     _probability(probability, "the probability", name, most=size / (size - 1))
     labels = ["".join(letters) for letters in product("IXYZ", repeat=num_qubits)][1:]
     return pauli_channel(dict.fromkeys(labels, probability / size), name)
@@ -135,6 +139,18 @@ def mixed_unitary(choices: Iterable[tuple[float, Any]], name: str = "mixed_unita
 def coherent(matrix: Any, name: str = "coherent") -> Channel:
     """The same unitary error every time."""
     return mixed_unitary([(1.0, matrix)], name)
+
+
+def zz_phase(angle: float) -> Channel:
+    """exp(-i angle/2 Z Z) on two qubits: what an interaction that cannot be turned off does in a while.
+
+    Args:
+        angle: radians; 2 pi times the coupling's frequency times the time.
+    """
+    if not math.isfinite(angle):
+        raise ChannelError(f"the channel 'zz_phase' got the angle {angle!r}; the rule is a finite number")
+    signs = np.array([1, -1, -1, 1])
+    return coherent(np.diag(np.exp(-0.5j * angle * signs)), "zz_phase")
 
 
 def _probability(value: float, what: str, name: str, most: float = 1.0) -> float:

@@ -1,46 +1,41 @@
-"""`NoiseModel`: rules that say which noise follows which operation, and `apply`, which writes it into a
+"""`NoiseModel`: rules that say which noise goes with which operation, and `apply`, which writes it into a
 circuit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from qrealm.base.errors import ChannelError
 from qrealm.circuits.circuit import Circuit
-from qrealm.circuits.gates import Gate, find_gate
+from qrealm.circuits.gates import find_gate
+from qrealm.circuits.noise import record
 from qrealm.circuits.noise.channel import Channel
+from qrealm.circuits.noise.channels import thermal_relaxation
 from qrealm.circuits.noise.readout import ReadoutError
-from qrealm.circuits.operations import CHANNEL, IF, MEASURE, READOUT, Instruction
+from qrealm.circuits.noise.rules import (
+    AFTER_MEASUREMENT,
+    AFTER_PREPARATION,
+    AFTER_RESET,
+    BEFORE_MEASUREMENT,
+    GateRule,
+    Idling,
+    PointRule,
+    Qubits,
+    ReadoutGroup,
+    TimeKey,
+    scaled_idling,
+)
+from qrealm.circuits.noise.writing import NoiseWriter, Rules
+from qrealm.circuits.operations import IF, MEASURE, Instruction
 from qrealm.circuits.transform import rebuilt
 
+if TYPE_CHECKING:
+    from qrealm.circuits.noise.device import Device
 
-@dataclass(frozen=True, slots=True)
-class GateRule:
-    """A channel after some gates.
-
-    Attributes:
-        channel: on as many qubits as the gate, or on one, which then acts on each of the gate's qubits.
-        gates: names of gates; None for all of a fitting size.
-        qubits: the gate's qubits, in order; None for any.
-    """
-
-    channel: Channel
-    gates: frozenset[str] | None
-    qubits: tuple[int, ...] | None
-
-    def on(self, gate: Gate, qubits: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Where the channel acts after a gate: nowhere, once, or on each qubit."""
-        if self.gates is not None and gate.name not in self.gates:
-            return []
-        if self.qubits is not None and qubits != self.qubits:
-            return []
-        if self.channel.num_qubits == len(qubits):
-            return [qubits]
-        if self.channel.num_qubits == 1 and self.gates is not None:
-            return [(qubit,) for qubit in qubits]
-        return []
+Names = str | Iterable[str]
 
 
 class NoiseModel:
@@ -49,23 +44,22 @@ class NoiseModel:
     noise = NoiseModel().after_gates(depolarizing(0.01, 2), "cx").readout(ReadoutError.flips(0.02, 0.03))
     """
 
-    __slots__ = ("_gate_rules", "_readout")
+    __slots__ = ("_rules", "name")
 
-    def __init__(self) -> None:
-        self._gate_rules: list[GateRule] = []
-        self._readout: dict[int | None, ReadoutError] = {}
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self._rules = Rules()
+
+    # ---- rules -----------------------------------------------------------------------------------
 
     def after_gates(
-        self,
-        channel: Channel,
-        gates: str | Iterable[str] | None = None,
-        qubits: Iterable[int] | None = None,
+        self, channel: Channel, gates: Names | None = None, qubits: Iterable[int] | None = None
     ) -> Self:
         """Put a channel after gates; several rules for one gate act in the order in which they were added.
 
         Args:
-            channel: on as many qubits as the gates have; a channel on one qubit acts on each qubit of named
-                wider gates.
+            channel: on as many qubits as the gates have; a channel on one qubit acts on each qubit of wider
+                gates that `gates` or `qubits` name.
             gates: names; every gate of the channel's size when None.
             qubits: only on these, in this order; on any when None.
 
@@ -73,56 +67,323 @@ class NoiseModel:
             UnknownGateError: a name that is not in the gate table.
             ChannelError: the channel is wider than the qubits.
         """
-        names = None
-        if gates is not None:
-            names = frozenset(find_gate(each).name for each in ([gates] if isinstance(gates, str) else gates))
-        wires = None if qubits is None else tuple(qubits)
+        wires = None if qubits is None else _wires(qubits, channel.name)
         if wires is not None and channel.num_qubits not in (1, len(wires)):
             raise ChannelError(
                 f"the channel {channel.name!r} on {channel.num_qubits} qubits cannot follow gates on "
                 f"{list(wires)}; the rule is as many, or 1"
             )
-        self._gate_rules.append(GateRule(channel, names, wires))
-        return self
+        return self._with_gate_rule(GateRule(channel, _names(gates), wires))
 
-    def readout(self, error: ReadoutError, qubits: Iterable[int] | None = None) -> Self:
-        """Misread measured bits: of these qubits, or of all that have no error of their own.
+    def crosstalk(
+        self,
+        channel: Channel,
+        qubits: Iterable[int],
+        spectators: Iterable[int],
+        gates: Names | None = None,
+    ) -> Self:
+        """While a gate runs on some qubits, a channel acts on others, which look on.
+
+        Args:
+            channel: on all spectators together (such as `zz_phase` on a pair), or on one: then on each.
+            qubits: of the gate, in any order.
+            spectators: where the channel acts; qubits of the gate may be among them.
+            gates: names; every gate on these qubits when None.
 
         Raises:
-            ChannelError: the error reads more than one bit.
+            ChannelError: the channel is wider than the spectators.
         """
-        if error.num_bits != 1:
-            raise ChannelError(f"readout() takes errors of one bit; {error.name!r} reads {error.num_bits}")
-        for qubit in [None] if qubits is None else qubits:
-            self._readout[qubit] = error
+        there = _wires(spectators, channel.name)
+        if channel.num_qubits not in (1, len(there)):
+            raise ChannelError(
+                f"the channel {channel.name!r} on {channel.num_qubits} qubits cannot act on the spectators "
+                f"{list(there)}; the rule is as many, or 1"
+            )
+        return self._with_gate_rule(GateRule(channel, _names(gates), _wires(qubits, channel.name), there))
+
+    def before_measurement(self, channel: Channel, qubits: Iterable[int] | None = None) -> Self:
+        """A channel on one qubit before each measurement: of these qubits, or of all."""
+        return self._with_point(channel, BEFORE_MEASUREMENT, qubits)
+
+    def after_measurement(self, channel: Channel, qubits: Iterable[int] | None = None) -> Self:
+        """A channel on one qubit after each measurement that something follows."""
+        return self._with_point(channel, AFTER_MEASUREMENT, qubits)
+
+    def after_reset(self, channel: Channel, qubits: Iterable[int] | None = None) -> Self:
+        """A channel on one qubit after each reset."""
+        return self._with_point(channel, AFTER_RESET, qubits)
+
+    def after_preparation(self, channel: Channel, qubits: Iterable[int] | None = None) -> Self:
+        """A channel on one qubit at the start of the circuit and after every `initialize`."""
+        return self._with_point(channel, AFTER_PREPARATION, qubits)
+
+    def readout(self, error: ReadoutError, qubits: Iterable[int] | None = None) -> Self:
+        """Misread measured bits.
+
+        Args:
+            error: of one bit, or of a group of up to 6 qubits that are read together.
+            qubits: an error of one bit holds for each of them, for all that have none of their own when None.
+                One of k bits needs exactly k, its least significant bit's first.
+
+        Raises:
+            ChannelError: the numbers do not agree.
+        """
+        wires = None if qubits is None else _wires(qubits, error.name)
+        if error.num_bits > 1:
+            if wires is None or len(wires) != error.num_bits:
+                raise ChannelError(
+                    f"the readout error {error.name!r} on {error.num_bits} bits got the qubits "
+                    f"{None if wires is None else list(wires)}; the rule is as many as it reads"
+                )
+            groups = (*self._rules.groups, ReadoutGroup(error, wires))
+            named = [qubit for group in groups for qubit in group.qubits]
+            if len(set(named)) != len(named):
+                raise ChannelError(f"the readout error {error.name!r} reads a qubit of another group")
+            self._rules = replace(self._rules, groups=groups)
+            return self
+        added: dict[int | None, ReadoutError] = (
+            {None: error} if wires is None else dict.fromkeys(wires, error)
+        )
+        self._rules = replace(self._rules, readout={**self._rules.readout, **added})
         return self
+
+    def idle(
+        self,
+        t1_ns: float | Sequence[float],
+        t2_ns: float | Sequence[float],
+        gate_times_ns: Mapping[Any, float],
+        *,
+        measure_ns: float = 0.0,
+        reset_ns: float = 0.0,
+        excited_population: float = 0.0,
+    ) -> Self:
+        """Qubits that wait while others work relax.
+
+        Every operation begins as soon as its qubits are free; final measurements begin together, after the
+        last gate. Qubits that nothing has acted on stay in |0>.
+
+        Args:
+            t1_ns, t2_ns: relaxation and coherence time in nanoseconds; one number, or one for each qubit.
+            gate_times_ns: nanoseconds by gate name, by (name, qubits), or by number of qubits. Diagonal gates
+                on one qubit that are not named take no time.
+            measure_ns, reset_ns: how long these take.
+            excited_population: share of |1> in thermal equilibrium.
+
+        Raises:
+            ChannelError: a time that is out of range, T2 > 2 T1, or lists of different lengths.
+        """
+        first, second = _times(t1_ns), _times(t2_ns)
+        if len(first) != len(second) or not first:
+            raise ChannelError(
+                f"idle noise got {len(first)} times T1 and {len(second)} times T2; the rule is one for each "
+                "qubit, or one for all"
+            )
+        for each in zip(first, second, strict=True):
+            thermal_relaxation(*each, 1.0, excited_population)
+        checked = {_time_key(key): _time(value, str(key)) for key, value in gate_times_ns.items()}
+        idling = Idling(
+            first,
+            second,
+            checked,
+            _time(measure_ns, "measure_ns"),
+            _time(reset_ns, "reset_ns"),
+            float(excited_population),
+        )
+        self._rules = replace(self._rules, idling=idling)
+        return self
+
+    # ---- from elsewhere --------------------------------------------------------------------------
+
+    @classmethod
+    def from_device(cls, device: Device | str, *, idle: bool = True) -> NoiseModel:
+        """The noise of a device: relaxation over each gate's time, depolarisation up to the gate's stated
+        error, relaxation while idle, readout errors.
+
+        Args:
+            device: a `Device`, or the name of a preset (`qrealm.circuits.noise.PRESETS`).
+            idle: whether waiting qubits relax.
+
+        Raises:
+            ChannelError: no preset of this name, or figures that are out of range.
+        """
+        from qrealm.circuits.noise.device import model_of
+
+        return model_of(device, idle=idle)
+
+    @classmethod
+    def from_aer(cls, model: Any) -> NoiseModel:
+        """The rules of a `qiskit_aer.noise.NoiseModel`.
+
+        Raises:
+            MissingExtraError: qiskit-aer is not installed.
+            ChannelError: it has errors on operations that have no counterpart; the message names them.
+        """
+        from qrealm.circuits.noise.aer import read_aer
+
+        return read_aer(model)
+
+    @classmethod
+    def from_dict(cls, source: Mapping[str, Any]) -> NoiseModel:
+        """What `to_dict` made. Raises ChannelError when it is something else."""
+        name, rules = record.read_rules(source)
+        model = cls(name)
+        model._rules = rules
+        return model
+
+    def to_dict(self) -> dict[str, Any]:
+        """All rules as values that JSON has; complex numbers as [real, imaginary]."""
+        return record.rules_record(self.name, self._rules)
+
+    # ---- use -------------------------------------------------------------------------------------
 
     def apply(self, circuit: Circuit) -> Circuit:
         """The circuit with its noise written into it. With readout errors, a circuit that measures nothing
-        gets measurements at its end."""
-        noisy = rebuilt(circuit, self._noisy(circuit.instructions))
-        if self._readout and not circuit.num_clbits:
-            noisy.measure_all()
-            for qubit in range(circuit.num_qubits):
-                error = self._error_of(qubit)
-                if error is not None:
-                    noisy.append(error, [qubit])
-        return noisy
+        gets measurements of all qubits at its end.
 
-    def _noisy(self, instructions: Iterable[Instruction]) -> Iterable[Instruction]:
-        for instruction in instructions:
-            op, qubits, args = instruction
-            if op is IF:
-                condition, then, otherwise = args
-                yield (op, qubits, (condition, tuple(self._noisy(then)), tuple(self._noisy(otherwise))))
-                continue
+        Raises:
+            ChannelError: the rules do not fit the circuit: a qubit that it does not have, a gate that a
+                device lacks or whose time is not known, a readout group that is measured in parts.
+        """
+        instructions = circuit.instructions
+        reads = bool(self._rules.readout or self._rules.groups)
+        if reads and not _measures(instructions):
+            circuit = _measured(circuit)
+            instructions = circuit.instructions
+        return rebuilt(circuit, NoiseWriter(self._rules, circuit.num_qubits).written(instructions))
+
+    def scaled(self, factor: float, *, readout: bool = False) -> NoiseModel:
+        """The same noise, `factor` times as strong: every channel to that power, waiting times as long.
+
+        Args:
+            factor: 0 or more; 0 is no noise, 1 this model.
+            readout: whether readout errors are scaled too, by the power of their matrices.
+
+        Raises:
+            ChannelError: a channel to this power is none, such as bit_flip(0.7) to 1/2; the message names it.
+        """
+        rules = self._rules
+        model = NoiseModel(self.name)
+        errors = dict(rules.readout)
+        groups = rules.groups
+        if readout:
+            errors = {qubit: error.power(factor) for qubit, error in errors.items()}
+            groups = tuple(replace(group, error=group.error.power(factor)) for group in groups)
+        model._rules = replace(
+            rules,
+            gates=tuple(replace(rule, channel=rule.channel.power(factor)) for rule in rules.gates),
+            points=tuple(replace(rule, channel=rule.channel.power(factor)) for rule in rules.points),
+            readout=errors,
+            groups=groups,
+            idling=None if rules.idling is None else scaled_idling(rules.idling, factor),
+        )
+        return model
+
+    def describe(self) -> str:
+        """The rules in words, one line each."""
+        rules = self._rules
+        lines = [rule.describe() for rule in rules.gates]
+        lines += [rule.describe() for rule in rules.points]
+        lines += [group.describe() for group in rules.groups]
+        if rules.idling is not None:
+            lines.append(rules.idling.describe())
+        for qubit, error in rules.readout.items():
+            who = "all other qubits" if qubit is None and len(rules.readout) > 1 else "all qubits"
+            where = who if qubit is None else f"qubit {qubit}"
+            up, down = error.assignment[1, 0], error.assignment[0, 1]
+            lines.append(f"readout of {where}: 1 for 0 with {up:.3g}, 0 for 1 with {down:.3g}")
+        title = f"noise model {self.name!r}" if self.name else "noise model"
+        return "\n".join([f"{title}: {_counted(len(lines), 'rule')}", *(f"  {line}" for line in lines)])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NoiseModel) and self._rules == other._rules
+
+    __hash__ = None  # type: ignore[assignment]  # rules can be added
+
+    def __repr__(self) -> str:
+        rules = self._rules
+        count = len(rules.gates) + len(rules.points) + len(rules.groups) + len(rules.readout)
+        count += rules.idling is not None
+        return f"<NoiseModel{f' {self.name!r}' if self.name else ''}: {_counted(count, 'rule')}>"
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _with_gate_rule(self, rule: GateRule) -> Self:
+        self._rules = replace(self._rules, gates=(*self._rules.gates, rule))
+        return self
+
+    def _with_point(self, channel: Channel, point: str, qubits: Iterable[int] | None) -> Self:
+        if channel.num_qubits != 1:
+            raise ChannelError(
+                f"the channel {channel.name!r} {point} acts on {channel.num_qubits} qubits; the rule is 1"
+            )
+        where = None if qubits is None else frozenset(_wires(qubits, channel.name))
+        self._rules = replace(self._rules, points=(*self._rules.points, PointRule(channel, point, where)))
+        return self
+
+
+def _names(gates: Names | None) -> frozenset[str] | None:
+    if gates is None:
+        return None
+    return frozenset(find_gate(each).name for each in ([gates] if isinstance(gates, str) else gates))
+
+
+def _wires(qubits: Iterable[int], what: str) -> Qubits:
+    try:
+        wires = tuple(qubits)
+    except TypeError:
+        wires = ("",)  # type: ignore[assignment]
+    if not wires or any(not isinstance(q, int) or q < 0 for q in wires) or len(set(wires)) != len(wires):
+        raise ChannelError(
+            f"the noise {what!r} got the qubits {qubits!r:.60}; the rule is different integers from 0"
+        )
+    return wires
+
+
+def _times(values: float | Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values) if isinstance(values, Iterable) else (float(values),)
+
+
+def _time_key(key: Any) -> TimeKey:
+    if isinstance(key, int):
+        return key
+    if isinstance(key, str):
+        return find_gate(key).name
+    name, qubits = key
+    return (find_gate(name).name if name else "", tuple(qubits))
+
+
+def _time(value: float, what: str) -> float:
+    if not (isinstance(value, int | float) and 0 <= value < math.inf):
+        raise ChannelError(f"idle noise got the time {value!r:.40} ns for {what}; the rule is 0 or more")
+    return float(value)
+
+
+def _measures(instructions: Iterable[Instruction]) -> bool:
+    return any(
+        op is MEASURE or (op is IF and (_measures(args[1]) or _measures(args[2])))
+        for op, _, args in instructions
+    )
+
+
+def _measured(circuit: Circuit) -> Circuit:
+    """The circuit with all qubits measured at its end, into bits of their numbers."""
+    if circuit.num_clbits:
+        # Bits that nothing is measured into are 0: conditions on them are settled, and the bits go.
+        bare = Circuit(circuit.num_qubits, name=circuit.name, global_phase=circuit.global_phase)
+        bare = rebuilt(bare, _settled(circuit.instructions))
+        bare._parameters.update(circuit._parameters)
+        return bare.measure_all()
+    return circuit.copy().measure_all()
+
+
+def _settled(instructions: Iterable[Instruction]) -> Iterable[Instruction]:
+    for instruction in instructions:
+        op, _, args = instruction
+        if op is IF:
+            yield from _settled(args[1] if args[0].value == 0 else args[2])
+        else:
             yield instruction
-            if isinstance(op, Gate):
-                for rule in self._gate_rules:
-                    for where in rule.on(op, qubits):
-                        yield (CHANNEL, where, (rule.channel,))
-            elif op is MEASURE and (error := self._error_of(qubits[0])) is not None:
-                yield (READOUT, (), (error, *args))
 
-    def _error_of(self, qubit: int) -> ReadoutError | None:
-        return self._readout.get(qubit, self._readout.get(None))
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -43,6 +43,7 @@ class ReadoutError:
                 f"the readout error {name!r} got columns that add up to {matrix.sum(axis=0).tolist()}; "
                 "the rule is probabilities, each column (one true value) adding up to 1"
             )
+        matrix += 0.0  # no -0.0: what is equal has equal bytes
         matrix.setflags(write=False)
         self.assignment = matrix
         self.name = name
@@ -56,6 +57,33 @@ class ReadoutError:
     def num_bits(self) -> int:
         """Number of bits that it reads."""
         return len(self.assignment).bit_length() - 1
+
+    def power(self, exponent: float) -> ReadoutError:
+        """This error `exponent` times over: the power of its matrix.
+
+        Raises:
+            ChannelError: a negative exponent, or one for which the result has probabilities below 0.
+        """
+        value = float(exponent) if isinstance(exponent, int | float) else float("nan")
+        if not 0 <= value < 1e6:
+            raise ChannelError(
+                f"power of the readout error {self.name!r} got {exponent!r}; the rule is 0 to 10^6"
+            )
+        if value == int(value):
+            return ReadoutError(np.linalg.matrix_power(self.assignment, int(value)), self.name)
+        from scipy.linalg import fractional_matrix_power
+
+        with np.errstate(all="ignore"):
+            scaled = np.asarray(fractional_matrix_power(self.assignment, value))
+        low = float(scaled.real.min())
+        if not np.isfinite(scaled).all() or np.abs(scaled.imag).max() > 1e-9 or low < -1e-9:
+            raise ChannelError(
+                f"the readout error {self.name!r} to the power {value:g} is none: it would have the "
+                f"probability {low:.3g}",
+                hint="take a whole number, which repeats it",
+            )
+        kept = np.clip(scaled.real, 0.0, None)
+        return ReadoutError(kept / kept.sum(axis=0), self.name)
 
     def digest_bytes(self) -> bytes:
         """What tells it from other readout errors; names do not."""
