@@ -11,7 +11,7 @@ from typing import Any
 
 from qrealm.base.errors import SchemaError, SourceFileError, SourceKindError
 from qrealm.circuits.circuit import Circuit
-from qrealm.circuits.formats import cirq, ionq, pennylane, qiskit
+from qrealm.circuits.formats import cirq, ionq, pennylane, qir, qiskit
 from qrealm.circuits.formats.dictionary import is_dict_form, read_dict
 from qrealm.circuits.formats.qasm import read_qasm
 from qrealm.circuits.formats.qasm_text import place
@@ -33,9 +33,9 @@ def read(source: Any, *args: Any, **kwargs: Any) -> Circuit:
     """Reads a circuit.
 
     Args:
-        source: a dict (ours or IonQ's), JSON or OpenQASM 2 or 3 text, the path of a file with one of these,
-            a Qiskit QuantumCircuit, a cirq Circuit, a PennyLane tape or QNode, or a `Circuit`, which is
-            returned as it is.
+        source: a dict (ours or IonQ's), JSON, OpenQASM 2 or 3 or QIR text, the path of a file with one of
+            these, QIR bitcode as bytes or in a file, a Qiskit QuantumCircuit, a cirq Circuit, a PennyLane
+            tape or QNode, pyqir's Module or SimpleModule, or a `Circuit`, which is returned as it is.
         args, kwargs: what a PennyLane QNode is called with; other sources take none.
 
     Raises:
@@ -66,27 +66,30 @@ def looks_like_text(source: str) -> bool:
 
 
 def read_text(text: str, name: str = "<text>") -> Circuit:
-    """Reads JSON or OpenQASM text."""
+    """Reads JSON, OpenQASM or QIR text."""
     text = text.removeprefix("\ufeff")
     if not text.strip():
-        raise SourceKindError("the program is empty", source=name, rule="a program is JSON or OpenQASM")
+        raise SourceKindError("the program is empty", source=name, rule="a program is JSON, OpenQASM or QIR")
     if text.lstrip()[0] in "{[":
         return _read_json(text, name)
+    if qir.is_qir(text):
+        return qir.read_qir(text, name)
     return read_qasm(text, name)
 
 
 def read_file(path: str | os.PathLike[str]) -> Circuit:
-    """Reads a file of JSON or OpenQASM text, UTF-8."""
+    """Reads a file of JSON, OpenQASM or QIR text, UTF-8, or of QIR bitcode."""
     name = os.fspath(path)
     try:
         if Path(name).stat().st_size > TEXT_BYTES_MAX:
             raise SourceFileError(f"{name} is larger than {TEXT_BYTES_MAX >> 30} GiB", source=name)
-        text = Path(name).read_bytes().decode("utf-8")
+        data = Path(name).read_bytes()
+        text = "" if qir.is_bitcode(data) else data.decode("utf-8")
     except UnicodeDecodeError as problem:
         raise SourceFileError(
             f"{name} is not UTF-8 text: {problem.reason} at byte {problem.start}",
             source=name,
-            hint="OpenQASM and JSON programs are text",
+            hint="OpenQASM and JSON programs are text, QIR programs text or LLVM bitcode",
         ) from problem
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
@@ -95,7 +98,7 @@ def read_file(path: str | os.PathLike[str]) -> Circuit:
             source=name[:200],
             hint="give the path of a file, or the text of a program",
         ) from problem
-    return read_text(text, name)
+    return qir.read_bitcode(data, name) if qir.is_bitcode(data) else read_text(text, name)
 
 
 def _read_json(text: str, name: str) -> Circuit:
@@ -148,5 +151,7 @@ FORMATS: tuple[Format, ...] = (
     Format("a Qiskit QuantumCircuit", qiskit.is_qiskit, qiskit.read),
     Format("a cirq Circuit", cirq.is_cirq, cirq.read),
     Format("PennyLane", pennylane.is_pennylane, pennylane.read),
+    Format("QIR bitcode", qir.is_bitcode, qir.read_bitcode),
+    Format("a pyqir module", qir.is_module, qir.read_module),
 )
 """Every kind of source, asked in this order."""

@@ -60,5 +60,17 @@ class CircuitWriters:
 
         return write(cast("Circuit", self))
 
+    def to_qir(self, *, bitcode: bool = False) -> str | bytes:
+        """QIR as LLVM text or bitcode (docs/qir.md); the global phase is lost.
+
+        Raises:
+            MissingExtraError: pyqir is not installed.
+            ParameterError: a parameter is open; QIR has numbers only.
+            WriteError: noise, or a multi-controlled gate that would become millions of gates.
+        """
+        from qrealm.circuits.formats.qir_writer import write
+
+        return write(cast("Circuit", self), bitcode=bitcode)
+
 
 __all__ = ["CircuitWriters"]
