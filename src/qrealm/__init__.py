@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qrealm import errors, noise
     from qrealm.algorithms.amplitude_estimation import (
         run_amplitude_estimation,
         run_iterative_amplitude_estimation,
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from qrealm.algorithms.spectrum import ground_energy
     from qrealm.algorithms.teleportation import run_teleportation, teleportation_circuit
     from qrealm.algorithms.vqe import run_vqe
-    from qrealm.base import errors
-    from qrealm.circuits import Circuit, Parameter, PauliSum, noise, read
+    from qrealm.circuits import Circuit, Parameter, PauliSum, read
     from qrealm.circuits.noise import Channel, NoiseModel, ReadoutError
     from qrealm.control.engine import QuantumJobResult, QuantumVirtualizationEngine
     from qrealm.faces.providers.cirq import QrealmSampler, QrealmSimulator
@@ -119,8 +119,8 @@ _HOMES = {
     "zero_noise_extrapolation": "qrealm.protect",
 }
 _MODULES = {
-    "errors": "qrealm.base.errors",
-    "noise": "qrealm.circuits.noise",
+    "errors": "qrealm.errors",
+    "noise": "qrealm.noise",
 }
 
 __all__ = [
