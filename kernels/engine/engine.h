@@ -8,6 +8,8 @@ namespace qrealm {
 // What a Pauli string needs of its sum: it moves nothing (norm), or its phase is real or imaginary.
 enum class PauliPart { norm, real, imaginary };
 
+inline constexpr size_t pauli_segment = 64;  // blocks
+
 // Block positions are 32-bit: 2^32 blocks are 2^36 amplitudes, more than memory holds.
 template <class T>
 struct Engine {
@@ -31,6 +33,23 @@ struct Engine {
                       const uint8_t* lane_bits);
     // out = sum of conj(tile[base ^ partner]) * tile[base] * lane_signs, real and imaginary part.
     void (*inner)(const T* tile, Positions bases, size_t count, uint32_t shift, uint32_t partner, const T* lane_signs, double* out);
+    // The same butterflies on psi and on lambda, which is `partner` away; before them, for each wire of the group,
+    // sums[wire] = Im <lambda| Y |psi>. Phased: each row of the group is multiplied by its phase first, and before
+    // that sums[group + wire] = Im <lambda| Z |psi>.
+    void (*rotate_inner[4][8])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, uint32_t partner,
+                               const T* tangents, double* sums);
+    void (*rotate_inner_phased[4][8])(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, uint32_t partner,
+                                      const T* tangents, const T* phases, double* sums);
+    // out[i] = Im(conj(lambda) psi) at base i, for each lane.
+    void (*imaginary)(const T* tile, Positions bases, size_t count, uint32_t shift, uint32_t partner, T* out);
+    // Rows of lanes: total of each lane; out[i] = rows[i] - rows[i + count]; rows[i] += rows[i + count].
+    void (*total)(const T* rows, size_t count, double* lane_totals);
+    void (*difference)(const T* rows, size_t count, T* out);
+    void (*fold)(T* rows, size_t count);
+    // by_high[i] = sum over j of tile[low[j] ^ high[i]] * low_factors[j], by_low[j] += the sum over i with high_factors[i];
+    // factors are complex, one for all lanes.
+    void (*contract)(const T* tile, Positions low, size_t num_low, Positions high, size_t num_high, uint32_t shift,
+                     const T* low_factors, const T* high_factors, T* by_high, T* by_low);
     void (*gather)(T* tile, const T* memory, Positions offsets, size_t count, uint32_t base);
     void (*scatter)(const T* tile, T* memory, Positions offsets, size_t count, uint32_t base);
     void (*scatter_past_cache)(const T* tile, T* memory, Positions offsets, size_t count, uint32_t base);
@@ -43,9 +62,12 @@ struct Engine {
     // trade places only the one is summed that reads zero on the lowest bit of the move.
     void (*pauli_sums[3])(const T* memory, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
                           const uint64_t* block_signs, const T* lane_signs, double* sums);
-    // out[y ^ move] += sum over terms of sign(y) * coefficient * memory[y]; coefficients are given for every lane.
-    void (*pauli_add)(const T* memory, T* out, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
-                      const uint64_t* block_signs, const T* coefficients);
+    // out[i] += the part of H psi in block begin + i that strings of one move make: sum over patterns of
+    // factors[pattern][y mod pauli_segment] * lane_signs[pattern] * memory[y], y the block that moves there; times i when
+    // imaginary. At most pauli_segment blocks, which are aligned.
+    void (*pauli_apply)(const T* memory, T* out, size_t begin, size_t count, uint64_t block_move, int lane_move, size_t patterns,
+                        const T* lane_signs, const T* factors, bool imaginary);
+    double (*dot)(const T* a, const T* b, size_t blocks);  // as real vectors
     void (*scale)(T* memory, size_t blocks, T factor);
     // `rounds` times `multiply_adds_per_round` multiply-adds in registers: what the processor can do at most.
     void (*multiply_add)(size_t rounds, T* out);

@@ -1,25 +1,9 @@
 // The engine's loops, compiled once for each instruction set; those that read a state are in readout_loops.h.
+#include "gradient_loops.h"
 #include "readout_loops.h"
 #include "simd.h"
 
 namespace qrealm::QREALM_ISA {
-
-template <int group, int forms, class V>
-inline void butterflies(V (&x)[1 << group], const V (&t)[group]) {
-    UNROLL for (int b = 0; b < group; ++b) {
-        UNROLL for (int j = 0; j < 1 << group; ++j) {
-            if (j >> b & 1) continue;
-            const V a = x[j], c = x[j | 1 << b];
-            if (forms >> b & 1) {
-                x[j] = t[b] * a - c;
-                x[j | 1 << b] = t[b] * c + a;
-            } else {
-                x[j] = a - t[b] * c;
-                x[j | 1 << b] = c + t[b] * a;
-            }
-        }
-    }
-}
 
 template <class T, int group, int forms>
 void rotate(T* tile, const uint32_t* bases, size_t count, const uint32_t* offsets, uint32_t shift, const T* tangents) {
@@ -354,6 +338,8 @@ template <class T, int group, int... forms>
 constexpr void fill_rotate(Engine<T>& e) {
     ((e.rotate[group][forms] = rotate<T, group, forms>), ...);
     ((e.rotate_phased[group][forms] = rotate_phased<T, group, forms>), ...);
+    ((e.rotate_inner[group][forms] = rotate_inner<T, group, forms>), ...);
+    ((e.rotate_inner_phased[group][forms] = rotate_inner_phased<T, group, forms>), ...);
 }
 
 template <class T>
@@ -369,6 +355,11 @@ constexpr Engine<T> make_engine() {
     e.diagonal = diagonal<T>;
     e.transpose = transpose<T>;
     e.inner = inner<T>;
+    e.imaginary = imaginary<T>;
+    e.total = total<T>;
+    e.difference = difference<T>;
+    e.fold = fold<T>;
+    e.contract = contract<T>;
     e.gather = gather<T>;
     e.scatter = scatter<T>;
     e.scatter_past_cache = scatter_past_cache<T>;
@@ -377,7 +368,8 @@ constexpr Engine<T> make_engine() {
     e.pauli_sums[int(PauliPart::norm)] = pauli_sums<T, PauliPart::norm>;
     e.pauli_sums[int(PauliPart::real)] = pauli_sums<T, PauliPart::real>;
     e.pauli_sums[int(PauliPart::imaginary)] = pauli_sums<T, PauliPart::imaginary>;
-    e.pauli_add = pauli_add<T>;
+    e.pauli_apply = pauli_apply<T>;
+    e.dot = dot<T>;
     e.scale = scale<T>;
     e.multiply_add = multiply_add<T>;
     e.multiply_adds_per_round = size_t(independent_sums) * Simd<T>::width;

@@ -4,34 +4,6 @@
 namespace qrealm::QREALM_ISA {
 
 template <class T>
-void inner(const T* tile, const uint32_t* bases, size_t count, uint32_t shift, uint32_t partner, const T* lane_signs, double* out) {
-    using V = typename Simd<T>::V;
-    constexpr int lanes = Simd<T>::lanes;
-    double re = 0, im = 0;
-    for (size_t i = 0; i < count;) {
-        const size_t end = i + 64 < count ? i + 64 : count;  // short sums in T, long ones in double
-        V sr{}, si{};
-        for (; i < end; ++i) {
-            const T* psi = tile + size_t(bases[i] ^ shift) * Simd<T>::block;
-            const T* lambda = tile + size_t(bases[i] ^ shift ^ partner) * Simd<T>::block;
-            UNROLL for (int h = 0; h < lanes; h += Simd<T>::width) {
-                const V sign = load(lane_signs + h);
-                const V pr = load(psi + h) * sign, pi = load(psi + lanes + h) * sign;
-                const V lr = load(lambda + h), li = load(lambda + lanes + h);
-                sr = sr + (lr * pr + li * pi);
-                si = si + (lr * pi - li * pr);
-            }
-        }
-        for (int l = 0; l < Simd<T>::width; ++l) {
-            re += double(sr[l]);
-            im += double(si[l]);
-        }
-    }
-    out[0] = re;
-    out[1] = im;
-}
-
-template <class T>
 void norms(const T* memory, size_t blocks, size_t count, double* sums) {
     using V = typename Simd<T>::V;
     for (size_t i = 0; i < count; ++i) {
@@ -135,25 +107,24 @@ void pauli_sums(const T* memory, size_t begin, size_t end, uint64_t block_move, 
 }
 
 template <class T>
-void pauli_add(const T* memory, T* out, size_t begin, size_t end, uint64_t block_move, int lane_move, size_t terms,
-               const uint64_t* block_signs, const T* coefficients) {
+void pauli_apply(const T* memory, T* out, size_t begin, size_t count, uint64_t block_move, int lane_move, size_t patterns,
+                 const T* lane_signs, const T* factors, bool imaginary) {
     using V = typename Simd<T>::V;
     constexpr int lanes = Simd<T>::lanes, block = Simd<T>::block, width = Simd<T>::width, parts = lanes / width;
     const Moved<T> moved(lane_move);
-    for (size_t b = begin; b < end; ++b) {
+    for (size_t i = 0; i < count; ++i) {
+        const uint64_t from = (begin + i) ^ block_move;
+        const T* p = memory + from * block;
+        const T* factor = factors + (from & (pauli_segment - 1));
         alignas(64) T product[block];
         UNROLL for (int k = 0; k < parts; ++k) {
-            V cr{}, ci{};
-            for (size_t t = 0; t < terms; ++t) {
-                const T sign = __builtin_parityll(b & block_signs[t]) ? T(-1) : T(1);
-                cr = cr + load(coefficients + t * block + k * width) * sign;
-                ci = ci + load(coefficients + t * block + lanes + k * width) * sign;
-            }
-            const V re = load(memory + b * block + k * width), im = load(memory + b * block + lanes + k * width);
-            store(product + k * width, V(cr * re - ci * im));
-            store(product + lanes + k * width, V(cr * im + ci * re));
+            V c{};
+            for (size_t t = 0; t < patterns; ++t) c = c + load(lane_signs + t * lanes + k * width) * factor[t * pauli_segment];
+            const V re = load(p + k * width), im = load(p + lanes + k * width);
+            store(product + k * width, imaginary ? V(-c * im) : V(c * re));
+            store(product + lanes + k * width, imaginary ? V(c * re) : V(c * im));
         }
-        T* to = out + (b ^ block_move) * block;
+        T* to = out + i * block;
         UNROLL for (int k = 0; k < parts; ++k) {
             store(to + k * width, V(load(to + k * width) + moved(product, k)));
             store(to + lanes + k * width, V(load(to + lanes + k * width) + moved(product + lanes, k)));

@@ -27,16 +27,29 @@ private:
 
     // exp(-i angle/2 P) has derivative -i/2 P, so d<H> = Im <lambda|P|psi>.
     void pauli(int slot, uint64_t controls, uint64_t x, uint64_t z) {
-        if (wanted_[slot]) low_.inner(controls, x, z, 1, slot);
+        if (!wanted_[slot]) return;
+        if (x || !diagonal(controls, z, 1, slot)) low_.inner(controls, x, z, 1, slot);
     }
     // e^{i angle} on the states where `mask` reads one: derivative i times their projector.
     void projector(int slot, uint64_t mask) {
-        if (wanted_[slot]) low_.inner(mask, 0, 0, -2, slot);
+        if (wanted_[slot] && !diagonal(mask, 0, -2, slot)) low_.inner(mask, 0, 0, -2, slot);
+    }
+    // Z on the wires of `z` where the controls read one, as parities of one or two wires; false when there are more. Its
+    // projector on one is (1 - Z) / 2, and what is left of it without any Z is Im <lambda|psi> = Im <H> = 0.
+    bool diagonal(uint64_t controls, uint64_t z, double coefficient, int slot) {
+        if (__builtin_popcountll(controls | z) > 2) return false;
+        const double weight = coefficient / double(1 << __builtin_popcountll(controls));
+        for (uint64_t some = controls;; some = (some - 1) & controls) {
+            const double sign = __builtin_parityll(some) ? -1 : 1;
+            if (some | z) low_.parity(some ^ z, sign * weight, slot);
+            if (!some) return true;
+        }
     }
 
     struct Gate;
     void gate(size_t i);
     bool rotation(const Gate& g);
+    void turn(const Gate& g, double angle);
     void matrix(const complex* m, uint64_t controls, const int* targets, int k);
 };
 
@@ -72,7 +85,9 @@ struct Adjoint::Gate {
 // Gates with parameters, except U: the derivative, then the gate with the opposite angle.
 bool Adjoint::rotation(const Gate& g) {
     const uint64_t both = g.controls | g.a;
-    const double p = code_table[static_cast<size_t>(g.code)].num_params ? -g.p[0] : 0;
+    const bool has_angle = code_table[static_cast<size_t>(g.code)].num_params;
+    const double p = has_angle ? -g.p[0] : 0;
+    const bool inside = has_angle && !g.controls && wanted_[g.slot];  // the derivative is taken with the rotation
     switch (g.code) {
         case Code::gphase:
             projector(g.slot, g.controls);
@@ -88,21 +103,31 @@ bool Adjoint::rotation(const Gate& g) {
             low_.phase(both, p);
             return true;
         case Code::rx:
-            pauli(g.slot, g.controls, g.a, 0);
-            low_.rx(g.controls, g.targets[0], p);
+            if (!inside) pauli(g.slot, g.controls, g.a, 0);
+            low_.turn_x(g.controls, g.targets[0], p, inside ? g.slot : -1);
             return true;
-        case Code::ry:
-            pauli(g.slot, g.controls, g.a, g.a);
-            low_.ry(g.controls, g.targets[0], p);
-            return true;
-        case Code::rxx: pauli(g.slot, g.controls, g.a | g.b, 0); break;
-        case Code::ryy: pauli(g.slot, g.controls, g.a | g.b, g.a | g.b); break;
+        case Code::ry: turn(g, p); return true;
+        case Code::rxx:
+            if (!inside) pauli(g.slot, g.controls, g.a | g.b, 0);
+            break;
+        case Code::ryy:
+            if (!inside) pauli(g.slot, g.controls, g.a | g.b, g.a | g.b);
+            break;
         case Code::rzz: pauli(g.slot, g.controls, 0, g.a | g.b); break;
-        case Code::rzx: pauli(g.slot, g.controls, g.b, g.a); break;
+        case Code::rzx:
+            if (!inside) pauli(g.slot, g.controls, g.b, g.a);
+            break;
         default: return false;
     }
-    low_.two_qubit(g.code, g.controls, g.targets[0], g.targets[1], p);
+    low_.two_qubit(g.code, g.controls, g.targets[0], g.targets[1], p, inside ? g.slot : -1);
     return true;
+}
+
+// RY, with its derivative.
+void Adjoint::turn(const Gate& g, double angle) {
+    if (!g.controls && wanted_[g.slot]) return low_.turn(g.targets[0], angle, g.slot);
+    pauli(g.slot, g.controls, g.a, g.a);
+    low_.ry(g.controls, g.targets[0], angle);
 }
 
 void Adjoint::gate(size_t i) {
@@ -120,8 +145,7 @@ void Adjoint::gate(size_t i) {
         case Code::u:  // P(phi) RY(theta) P(lambda)
             projector(g.slot + 1, both);
             low_.phase(both, -g.p[1]);
-            pauli(g.slot, g.controls, g.a, g.a);
-            low_.ry(g.controls, g.targets[0], -g.p[0]);
+            turn(g, -g.p[0]);
             projector(g.slot + 2, both);
             low_.phase(both, -g.p[2]);
             break;

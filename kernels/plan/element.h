@@ -1,5 +1,5 @@
 // The planner's own alphabet: everything is a one-qubit unitary, a phase on "all these bits are one",
-// a CX, or a dense matrix with controls. Swaps and X gates are gone: they renamed and flipped wires.
+// a CX, or a dense matrix with controls; gradients add inner products, those of Z alone as parities. Swaps and X gates are gone: they renamed and flipped wires.
 #pragma once
 #include <array>
 #include <cmath>
@@ -11,16 +11,24 @@ namespace qrealm {
 
 using Matrix2 = std::array<complex, 4>;
 
-enum class Kind : uint8_t { unitary1, rotation, phase, cx, dense, inner };
+enum class Kind : uint8_t { unitary1, rotation, phase, cx, dense, inner, parity };
 
 struct Element {
     Kind kind;
     uint8_t wire = 0;          // unitary1, rotation, cx target, dense: first target
     uint8_t num_targets = 0;   // dense
-    int data = -1;             // index into `unitaries` (unitary1), `matrices` (dense) or `inners` (inner)
-    uint64_t mask = 0;         // phase: its wires; cx, dense, inner: control wires
+    int data = -1;             // index into `unitaries` (unitary1), `matrices` (dense) or `inners` (inner, parity, and
+                               // rotation where it is not -1: the product with Y on its wire, taken before it)
+    uint64_t mask = 0;         // phase: its wires; cx, dense, inner: control wires; parity: wires with Z, one or two
     uint64_t value = 0;        // the values those wires must have
     double angle = 0;          // phase; rotation: RY angle
+    int before = -1;           // rotation: index into `befores`, or none
+};
+
+// What is diagonal on a rotation's wire and comes just before it: parities of the wire alone, then a phase on its one.
+struct Before {
+    double angle = 0;
+    std::vector<int> parities;  // indices into `inners`
 };
 
 struct DenseMatrix {
@@ -43,6 +51,7 @@ struct Elements {
     std::vector<Matrix2> unitaries;
     std::vector<DenseMatrix> matrices;
     std::vector<Inner> inners;
+    std::vector<Before> befores;
     double global_phase = 0;
     std::vector<uint8_t> wire_of_qubit;   // where each qubit ended
     uint64_t flipped = 0;                 // wires whose value reads inverted at the end
@@ -101,6 +110,11 @@ void merge_neighbours(Elements& e);
 void fuse_pairs(Elements& e);
 void absorb_first_gates(Elements& e, ProductState& start);
 void split_unitaries(Elements& e);   // unitary1 -> phase, RY, phase
+// Phases and parities of one wire go with the rotation that takes a derivative after them, where they would need a pass
+// over the state of their own.
+void attach_before(Elements& e);
+// Takes out of `e` what no inner product comes after, or could tell.
+void drop_unread(Elements& e);
 // Takes out of `e` what cannot change a sample; returns the CX gates (control, target) to apply to sampled bits, in order.
 std::vector<std::pair<uint8_t, uint8_t>> strip_tail(Elements& e);
 

@@ -46,6 +46,26 @@ void place(MicroOp<T>& op, Frame& frame, const Element& e, uint64_t targets) {
     op.lane_value = controls.lane_value;
 }
 
+// Rows as a table of low ones, those that come first in memory, times a table of high ones.
+template <class T>
+void place_rows(MicroOp<T>& op, Frame& frame, std::vector<int> rows, uint32_t offset) {
+    std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) { return frame.position(a) < frame.position(b); });
+    const size_t split = (rows.size() + 1) / 2;
+    DiagonalShape& shape = op.shape;
+    shape.lanes = frame.lane_wires;
+    shape.low.assign(rows.begin(), rows.begin() + split);
+    shape.high.assign(rows.begin() + split, rows.end());
+    auto positions = [&](const std::vector<int>& wires) {
+        std::vector<uint32_t> out;
+        for (int w : wires) out.push_back(frame.position(w));
+        return span(out);
+    };
+    op.bases = moved(positions(shape.low), offset);
+    op.offsets = positions(shape.high);
+    op.shift = frame.shift();
+    op.num_local = static_cast<uint8_t>(shape.lanes.size() + rows.size());
+}
+
 }  // namespace
 
 template <class T>
@@ -127,12 +147,10 @@ MicroOp<T> make_inner(Frame& frame, const Elements& e, const Element& x, int sel
     MicroOp<T> op;
     op.type = Micro::inner;
     op.sources = {e.index_of(&x)};
-    op.slot = inner.slot;
     op.shift = frame.shift();
     op.conditions = controls.outer;
-    uint32_t partner = frame.position(selector);
-    for (uint64_t m = inner.x; m; m &= m - 1) partner ^= frame.position(__builtin_ctzll(m));
-    op.offsets = {partner};
+    op.partner = frame.position(selector);
+    for (uint64_t m = inner.x; m; m &= m - 1) op.partner ^= frame.position(__builtin_ctzll(m));
     // Rows in the order of their wires, so that the bits of an index are the wires' values.
     std::vector<uint32_t> vectors;
     uint32_t sign_bits = 0;
@@ -150,11 +168,78 @@ MicroOp<T> make_inner(Frame& frame, const Elements& e, const Element& x, int sel
     uint32_t lane_signs = 0;
     for (size_t j = 0; j < frame.lane_wires.size(); ++j)
         if (inner.z >> frame.lane_wires[j] & 1) lane_signs |= 1u << j;
+    op.readings = {{x.data, inner.slot}};
     for (int w : frame.outer)
-        if (inner.z & bit(w)) op.sign_parity ^= frame.outer_parity(w);
+        if (inner.z & bit(w)) op.readings[0].sign_parity ^= frame.outer_parity(w);
     op.table.resize(lanes);
     for (uint32_t l = 0; l < lanes; ++l)
         op.table[l] = T((l & controls.lane_select) == controls.lane_value ? (__builtin_parity(l & lane_signs) ? -1 : 1) : 0);
+    return op;
+}
+
+template <class T>
+MicroOp<T> make_rotate_inner(Frame& frame, const Elements& e, const std::vector<const Element*>& group, int selector) {
+    MicroOp<T> op = make_rotate<T>(frame, e, group, {});
+    op.type = Micro::rotate_inner;
+    uint64_t mask = bit(selector);
+    for (size_t j = 0; j < group.size(); ++j) {
+        const Element& x = *group[j];
+        mask |= bit(x.wire);
+        auto add = [&](int inner, size_t part) { op.readings.push_back({inner, e.inners[inner].slot, 0, static_cast<uint32_t>(part)}); };
+        if (x.data >= 0) add(x.data, j);
+        if (x.before >= 0)
+            for (int inner : e.befores[x.before].parities) add(inner, group.size() + j);
+    }
+    op.bases = frame.bases(mask);
+    op.partner = frame.position(selector);
+    return op;
+}
+
+template <class T>
+MicroOp<T> make_parities(Frame& frame, const Elements& e, const std::vector<const Element*>& parities, int selector) {
+    MicroOp<T> op;
+    op.type = Micro::parities;
+    op.shift = frame.shift();
+    op.partner = frame.position(selector);
+    std::vector<int> rows;
+    std::vector<uint32_t> vectors;
+    for (int w : frame.rows)
+        if (w != selector) {
+            rows.push_back(w);
+            vectors.push_back(frame.position(w));
+        }
+    op.bases = span(vectors);
+    for (const Element* x : parities) {
+        Reading reading{x->data, e.inners[x->data].slot};
+        RowPair pair{-1, -1};
+        for (uint64_t m = x->mask; m; m &= m - 1) {
+            const int w = __builtin_ctzll(m);
+            if (const int slot = frame.lane_slot(w); slot >= 0) {
+                reading.lane_signs |= 1u << slot;
+            } else if (frame.rows_mask & bit(w)) {
+                const int row = static_cast<int>(std::find(rows.begin(), rows.end(), w) - rows.begin());
+                pair = {std::max(pair.high, row), pair.high < 0 ? -1 : std::min(pair.high, row)};
+            } else {
+                reading.sign_parity ^= frame.outer_parity(w);
+            }
+        }
+        const auto found = std::find(op.row_pairs.begin(), op.row_pairs.end(), pair);
+        reading.part = static_cast<uint32_t>(found - op.row_pairs.begin());
+        if (found == op.row_pairs.end()) op.row_pairs.push_back(pair);
+        op.readings.push_back(reading);
+    }
+    return op;
+}
+
+template <class T>
+MicroOp<T> make_contract(Frame& frame, int selector) {
+    MicroOp<T> op;
+    op.type = Micro::contract;
+    std::vector<int> rows(frame.rows);
+    std::erase(rows, selector);
+    place_rows(op, frame, rows, 0);
+    op.partner = frame.position(selector);
+    for (int w : frame.outer) op.shape.outer.push_back({w, frame.outer_parity(w)});
     return op;
 }
 
@@ -193,21 +278,7 @@ MicroOp<T> make_diagonal(Frame& frame, const Elements& e, const std::vector<cons
     }
     for (uint64_t m = common & ~frame.rows_mask; m; m &= m - 1)
         op.conditions.push_back({frame.outer_parity(__builtin_ctzll(m)), true});
-    // Low rows are those that come first in memory.
-    std::stable_sort(free.begin(), free.end(), [&](int a, int b) { return frame.position(a) < frame.position(b); });
-    const size_t split = (free.size() + 1) / 2;
-    shape.lanes = frame.lane_wires;
-    shape.low.assign(free.begin(), free.begin() + split);
-    shape.high.assign(free.begin() + split, free.end());
-    auto positions = [&](const std::vector<int>& wires) {
-        std::vector<uint32_t> out;
-        for (int w : wires) out.push_back(frame.position(w));
-        return span(out);
-    };
-    op.bases = moved(positions(shape.low), offset);
-    op.offsets = positions(shape.high);
-    op.shift = frame.shift();
-    op.num_local = static_cast<uint8_t>(shape.lanes.size() + free.size());
+    place_rows(op, frame, free, offset);
     for (int w : frame.outer)
         if (used & ~common & bit(w)) shape.outer.push_back({w, frame.outer_parity(w)});
     return op;
@@ -231,6 +302,9 @@ void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Ele
     template MicroOp<T> make_scale();                                                                                      \
     template MicroOp<T> make_transpose(Frame&, const std::vector<int>&, const std::vector<int>&);                          \
     template MicroOp<T> make_inner(Frame&, const Elements&, const Element&, int);                                          \
+    template MicroOp<T> make_rotate_inner(Frame&, const Elements&, const std::vector<const Element*>&, int);               \
+    template MicroOp<T> make_contract(Frame&, int);                                                                        \
+    template MicroOp<T> make_parities(Frame&, const Elements&, const std::vector<const Element*>&, int);                   \
     template void make_diagonals(Frame&, const Elements&, const std::vector<const Element*>&, std::vector<MicroOp<T>>&);
 INSTANTIATE(float)
 INSTANTIATE(double)

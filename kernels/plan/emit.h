@@ -74,5 +74,12 @@ void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Ele
 // `selector`: the wire between psi and lambda.
 template <class T>
 MicroOp<T> make_inner(Frame& frame, const Elements& e, const Element& x, int selector);
+// Rotations, some of them with an inner product with Y.
+template <class T>
+MicroOp<T> make_rotate_inner(Frame& frame, const Elements& e, const std::vector<const Element*>& group, int selector);
+template <class T>
+MicroOp<T> make_parities(Frame& frame, const Elements& e, const std::vector<const Element*>& parities, int selector);
+template <class T>
+MicroOp<T> make_contract(Frame& frame, int selector);
 
 }  // namespace qrealm

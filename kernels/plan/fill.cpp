@@ -15,11 +15,17 @@ template <class T>
 void Filler<T>::operator()(MicroOp<T>& op) {
     switch (op.type) {
         case Micro::rotate: return rotate(op);
+        case Micro::rotate_inner:
+            read(op);  // before its own factor
+            rotate(op);
+            return before(op);
+        case Micro::parities: return read(op);
         case Micro::dense: return dense(op);
         case Micro::phase: return phase(op);
         case Micro::diagonal: return diagonal(op);
         case Micro::scale: return limit(op);
         case Micro::inner: return inner(op);
+        case Micro::contract:
         case Micro::transpose: return;
     }
 }
@@ -113,7 +119,33 @@ void Filler<T>::inner(MicroOp<T>& op) const {
     // P|y> = i^k (-1)^{y.z} |y ^ x>, k the number of Y: its imaginary part is that of i^k times the sum.
     const int power = __builtin_popcountll(inner.x & inner.z) & 3;
     op.real = power & 1;
-    op.weight = inner.coefficient * std::norm(scale) * (power & 2 ? -1 : 1);
+    op.readings[0].weight = inner.coefficient * std::norm(scale) * (power & 2 ? -1 : 1);
+}
+
+template <class T>
+void Filler<T>::read(MicroOp<T>& op) const {
+    for (Reading& r : op.readings) r.weight = e_.inners[r.inner].coefficient * std::norm(scale);
+}
+
+// The phases before the rotations of a group, for each row of it; none when no rotation has one.
+template <class T>
+void Filler<T>::before(MicroOp<T>& op) const {
+    std::array<complex, 8> rows;
+    rows.fill(complex(1));
+    bool any = false;
+    for (int j = 0; j < op.group; ++j) {
+        const int index = e_.list[op.sources[j]].before;
+        if (index < 0) continue;
+        any = true;
+        const complex by = phasor(e_.befores[index].angle);
+        for (unsigned row = 0; row < op.offsets.size(); ++row)
+            if (row >> j & 1) rows[row] *= by;
+    }
+    op.high.clear();
+    for (size_t row = 0; any && row < op.offsets.size(); ++row) {
+        op.high.push_back(T(rows[row].real()));
+        op.high.push_back(T(rows[row].imag()));
+    }
 }
 
 // ---- diagonals: phase(lane, low, high) = low table[low][lane] * high table[high][lane] * cross[high][low]

@@ -28,6 +28,8 @@ private:
     void dense(MicroOp<T>& op) const;
     void phase(MicroOp<T>& op) const;
     void inner(MicroOp<T>& op) const;
+    void read(MicroOp<T>& op) const;
+    void before(MicroOp<T>& op) const;
     void limit(MicroOp<T>& op);
 
     void diagonal(MicroOp<T>& op);

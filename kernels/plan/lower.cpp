@@ -111,6 +111,14 @@ void Lowering::rx(uint64_t controls, int w, double angle) {
     unitary(controls, w, {c, -I * s, -I * s, c});
 }
 
+// RX = P(-pi/2) RY P(pi/2).
+void Lowering::turn_x(uint64_t controls, int w, double angle, int slot) {
+    if (slot < 0) return rx(controls, w, angle);
+    phase(bit(w), pi / 2);
+    turn(w, angle, slot);
+    phase(bit(w), -pi / 2);
+}
+
 void Lowering::ry(uint64_t controls, int w, double angle) {
     const double c = std::cos(angle / 2), s = std::sin(angle / 2);
     unitary(controls, w, {c, -s, s, c});
@@ -120,12 +128,32 @@ void Lowering::inner(uint64_t controls, uint64_t x, uint64_t z, double coefficie
     Element e{Kind::inner};
     e.mask = controls;
     e.value = wanted(controls);
-    e.data = static_cast<int>(out.inners.size());
-    out.inners.push_back({x, z, __builtin_parityll(z & flip_) ? -coefficient : coefficient, slot});
+    e.data = add_inner(x, z, coefficient, slot);
     out.list.push_back(e);
 }
 
-void Lowering::two_qubit(Code code, uint64_t controls, int a, int b, double angle) {
+int Lowering::add_inner(uint64_t x, uint64_t z, double coefficient, int slot) {
+    out.inners.push_back({x, z, __builtin_parityll(z & flip_) ? -coefficient : coefficient, slot});
+    return static_cast<int>(out.inners.size()) - 1;
+}
+
+void Lowering::parity(uint64_t z, double coefficient, int slot) {
+    Element e{Kind::parity};
+    e.mask = e.value = z;
+    e.data = add_inner(0, z, coefficient, slot);
+    out.list.push_back(e);
+}
+
+void Lowering::turn(int w, double angle, int slot) {
+    Element e{Kind::rotation};
+    e.wire = static_cast<uint8_t>(w);
+    e.angle = flip_ & bit(w) ? -angle : angle;  // X RY(angle) X = RY(-angle)
+    e.data = add_inner(bit(w), bit(w), 1, slot);
+    out.list.push_back(e);
+}
+
+// With a slot, the derivative by the angle is taken before the rotation inside; then there are no controls.
+void Lowering::two_qubit(Code code, uint64_t controls, int a, int b, double angle, int slot) {
     const uint64_t ma = bit(a), mb = bit(b);
     switch (code) {
         case Code::rzz:  // exp(-i angle/2 (1-2a)(1-2b))
@@ -136,19 +164,19 @@ void Lowering::two_qubit(Code code, uint64_t controls, int a, int b, double angl
             break;
         case Code::rxx:  // X_a X_b = CX(a,b) X_a CX(a,b)
             cx(a, b);
-            rx(controls, a, angle);
+            turn_x(controls, a, angle, slot);
             cx(a, b);
             break;
         case Code::ryy:  // Y = S X S^dagger
             phase(ma, -pi / 2);
             phase(mb, -pi / 2);
-            two_qubit(Code::rxx, controls, a, b, angle);
+            two_qubit(Code::rxx, controls, a, b, angle, slot);
             phase(ma, pi / 2);
             phase(mb, pi / 2);
             break;
         case Code::rzx:  // Z_a X_b = CZ X_b CZ
             phase(ma | mb, pi);
-            rx(controls, b, angle);
+            turn_x(controls, b, angle, slot);
             phase(ma | mb, pi);
             break;
         case Code::swap:

@@ -22,15 +22,21 @@ public:
     void dense(uint64_t controls, const int* targets, int k, const complex* m);
     void rx(uint64_t controls, int w, double angle);
     void ry(uint64_t controls, int w, double angle);
-    void two_qubit(Code code, uint64_t controls, int a, int b, double angle);
+    void two_qubit(Code code, uint64_t controls, int a, int b, double angle, int slot = -1);
     void matrix(uint64_t controls, const int* targets, int k, const complex* m);
+    // Inner products for derivatives: of a Pauli string under controls; of Z on one or two wires; and RY or RX with that
+    // of its own generator before it (RX without, when slot is -1).
     void inner(uint64_t controls, uint64_t x, uint64_t z, double coefficient, int slot);
+    void parity(uint64_t z, double coefficient, int slot);
+    void turn(int w, double angle, int slot);
+    void turn_x(uint64_t controls, int w, double angle, int slot);
 
 private:
     uint64_t flip_;  // wires whose stored value is the opposite of the qubit's
 
     uint64_t wanted(uint64_t mask) const { return mask & ~flip_; }
     void flip(int w) { flip_ ^= bit(w); }
+    int add_inner(uint64_t x, uint64_t z, double coefficient, int slot);
 };
 
 // Throws std::invalid_argument when the arrays do not describe gates.

@@ -38,7 +38,7 @@ struct Layout {
     static constexpr int block = 2 * lanes;                      // numbers in a block
 };
 
-enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose, scale, inner };
+enum class Micro : uint8_t { rotate, dense, phase, diagonal, transpose, scale, inner, rotate_inner, parities, contract };
 
 // The bit of one wire that no tile mixes, as a parity of the bits of the tile's number.
 struct OuterBit {
@@ -64,6 +64,23 @@ struct DiagonalShape {
     std::vector<Outer> outer;           // other wires that choose the tile and have phases
 };
 
+// A number that an inner product gives for each tile, and where it goes.
+struct Reading {
+    int inner;                 // index into the elements' inner products
+    int slot;                  // which derivative
+    double weight = 0;         // what it is to be multiplied by
+    uint32_t part = 0;         // rotate_inner: Y of wire `part` of the group, or Z of wire `part - group`; parities: which of
+                               // `row_pairs` it is made of
+    uint32_t sign_parity = 0;  // of the tile's number: turns the sign
+    uint32_t lane_signs = 0;   // parities: lanes with Z
+};
+
+// Parities of rows: Z on the rows `high` and `low`, -1 where there is none. Rows are counted as in the index of `bases`.
+struct RowPair {
+    int high, low;
+    bool operator==(const RowPair&) const = default;
+};
+
 template <class T>
 struct MicroOp {
     Micro type{};
@@ -74,21 +91,24 @@ struct MicroOp {
     std::vector<uint32_t> offsets;      // positions of a row group relative to a base (diagonal: high rows)
     std::vector<uint32_t> shift;        // for each bit of the tile's number, XOR on positions; empty when none
     std::vector<OuterBit> conditions;   // the op acts on a tile when all of these hold
-    std::vector<uint32_t> sources;      // elements that it carries out; rotate: the rotations, then the phases
+    std::vector<uint32_t> sources;      // elements that it carries out; rotate, rotate_inner: the rotations, then the phases
     uint32_t lane_select = 0, lane_value = 0;  // dense, phase: acts on lanes that read lane_value on these bits
-    DiagonalShape shape;                // diagonal
+    DiagonalShape shape;                // diagonal, contract
     Table<T> table;                     // rotate: tangents; dense: matrix by lanes; phase: one block; diagonal: low rows; scale: factor
-    Table<T> high;                      // diagonal: one block for each high row; rotate: phase of each row of a group, or empty
+    Table<T> high;                      // diagonal: one block for each high row; rotate: phase of each row of a group, or
+                                        // empty; rotate_inner: the same, but before the rotations
     Table<T> cross;                     // diagonal: one complex number for each (high, low); empty when all are 1
     std::vector<OuterPhase> outer;      // diagonal
-    uint8_t num_local = 0;              // diagonal: how many local wires an outer phase speaks of
+    uint8_t num_local = 0;              // diagonal, contract: how many wires are lanes or rows
     complex constant = 1;               // diagonal: joins the outer phases
-    // inner: bases with sign + come first, then those with sign -; offsets[0] leads from psi to lambda.
+    // inner: bases with sign + come first, then those with sign -. partner leads from psi to lambda.
     uint32_t num_positive = 0;
-    uint32_t sign_parity = 0;           // inner: parity of the tile's number that turns the sign
-    double weight = 0;                  // inner: on the imaginary part, or on the real one when `real`
-    bool real = false;
-    int slot = 0;                       // inner: which derivative
+    uint32_t partner = 0;               // inner, rotate_inner, parities
+    bool real = false;                  // inner: of the real part, not the imaginary one
+    std::vector<Reading> readings;      // inner, rotate_inner, parities
+    std::vector<RowPair> row_pairs;     // parities
+    // How many numbers it gives for each tile. contract: two complex ones for each local wire.
+    size_t num_results() const { return type == Micro::contract ? size_t(4) * num_local : readings.size(); }
     Table<T> lane_mask;                 // dense with lane controls and more than two targets: 1 where it acts
 };
 
@@ -97,7 +117,7 @@ struct Stage {
     std::vector<uint32_t> row_offsets;  // block address of each tile position, relative to the tile's base
     std::vector<uint32_t> tile_columns; // block address of each bit of a tile's number
     std::vector<MicroOp<T>> ops;
-    int num_inners = 0;
+    size_t num_results = 0;             // of all its ops
     bool in_place = false;              // one tile, which is the whole state
 };
 
@@ -135,6 +155,8 @@ struct Program {
     uint64_t flipped = 0;              // wires
     complex scale = 1;                 // amplitudes are stored divided by this
     bool from_start = true;            // begins from `start`; otherwise from a given state
+    std::vector<std::array<complex, 2>> contract;  // PlanOptions::contract
+    bool keep_state = true;            // false: the last stage's tiles need not be written
     ProductState start;
     std::vector<uint8_t> start_block_wires, start_lane_wires;  // wire of each bit of a block address and of a lane
     Work work;
@@ -144,6 +166,9 @@ struct PlanOptions {
     uint32_t passes = pass_all;
     int tile_qubits = 0;  // 0: chosen for the caches
     int selector = -1;    // wire that chooses between two states kept in one memory; always local
+    // For each wire a row vector: when all is done, lambda is contracted with those of all wires but one, for each one.
+    const std::vector<std::array<complex, 2>>* contract = nullptr;
+    bool keep_state = true; // false: what a run leaves behind is not read
     bool reusable = false;  // for other numbers in the same elements: nothing is laid out by a number
 };
 

@@ -34,12 +34,17 @@ Scheduler<T>::Scheduler(const Portion& portion, const ProductState& start, const
     program_.flipped = e.flipped;
     program_.start = start;
     program_.from_start = before == nullptr;
+    if (options.contract && portion.end == e.list.size()) program_.contract = *options.contract;
+    program_.keep_state = options.keep_state || portion.end < e.list.size();
     nodes_.reserve(portion.end - portion.begin);
     for (size_t i = portion.begin; i < portion.end; ++i) {
         const Element& x = e.list[i];
         Node n{&x, x.mask, 0, e.targets(x), static_cast<int>(nodes_.size()) + 1};
         if (x.kind == Kind::cx) n.x = bit(x.wire);
-        if (x.kind == Kind::inner) n.z |= e.inners[x.data].z & ~n.g;
+        if (x.kind == Kind::inner) {
+            n.z |= e.inners[x.data].z & ~n.g;
+            diagonal_work_ = diagonal_work_ || !n.g;
+        }
         nodes_.push_back(n);
     }
     place(before);
@@ -91,7 +96,7 @@ void Scheduler<T>::free_permutations() {
 template <class T>
 bool Scheduler<T>::only_phases_left() {
     for (int i = first_; i < static_cast<int>(nodes_.size()); i = nodes_[i].next)
-        if (nodes_[i].element->kind != Kind::phase) return false;
+        if (!waits(*nodes_[i].element)) return false;
     return true;
 }
 
@@ -102,7 +107,7 @@ bool Scheduler<T>::unlocks(bool count_lanes) {
     for (int i = first_; i < static_cast<int>(nodes_.size()); i = nodes_[i].next) {
         const Node& n = nodes_[i];
         if (blocked.allows(n)) {
-            if (n.element->kind == Kind::phase) continue;
+            if (waits(*n.element)) continue;
             if (n.g && frame_.is_row(n.g)) return true;
             if (n.g && count_lanes && frame_.is_local(n.g)) return true;
             if (n.x) {
@@ -145,8 +150,9 @@ template <class T>
 void Scheduler<T>::emit(Stage<T>& stage, MicroOp<T>&& op) {
     fill_(op);
     if (!options_.reusable) log2_growth_ = fill_.log2_growth;
-    else if (op.type == Micro::rotate) log2_growth_ += 0.5 * op.group;  // 1 / cos(pi/4) a gate
+    else if (op.type == Micro::rotate || op.type == Micro::rotate_inner) log2_growth_ += 0.5 * op.group;  // 1 / cos(pi/4) a gate
     else if (op.type == Micro::scale) log2_growth_ = 1;
+    stage.num_results += op.num_results();
     stage.ops.push_back(std::move(op));
 }
 
@@ -160,7 +166,9 @@ void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& 
         std::vector<const Element*> group(ready.begin() + i, ready.begin() + i + take);
         uint64_t wires = 0;
         for (const Element* x : group) wires |= bit(x->wire);
-        emit(stage, make_rotate<T>(frame_, e_, group, take_phases(wires)));
+        const bool reads = std::any_of(group.begin(), group.end(), [](const Element* x) { return x->data >= 0; });
+        if (reads) emit(stage, make_rotate_inner<T>(frame_, e_, group, options_.selector));
+        else emit(stage, make_rotate<T>(frame_, e_, group, take_phases(wires)));
         i += take;
         limit_growth(stage, options_.selector < 0 ? log2_growth_most : log2_growth_at_rest);
     }
@@ -219,7 +227,7 @@ typename Scheduler<T>::Round Scheduler<T>::collect() {
     };
     scan([&](Node& n, Blocked& blocked) {
         const Element& x = *n.element;
-        if (x.kind == Kind::phase) return false;
+        if (waits(x)) return false;
         if (x.kind == Kind::cx) {
             if (frame_.touches_lane(n.x | n.z)) {
                 want_lanes(n.x | n.z);
@@ -249,7 +257,6 @@ bool Scheduler<T>::run_collected(Stage<T>& stage, Round& round) {
     for (const Element* x : round.alone) {
         if (x->kind == Kind::inner) {
             emit(stage, make_inner<T>(frame_, e_, *x, options_.selector));
-            ++stage.num_inners;
         } else {
             emit(stage, make_dense<T>(frame_, e_, *x));
         }
@@ -270,13 +277,15 @@ bool Scheduler<T>::run_collected(Stage<T>& stage, Round& round) {
 // One pass for all phases that are ready.
 template <class T>
 bool Scheduler<T>::flush(Stage<T>& stage) {
-    std::vector<const Element*> phases;
+    std::vector<const Element*> phases, parities;
     scan([&](Node& n, Blocked&) {
-        if (n.element->kind != Kind::phase) return false;
-        phases.push_back(n.element);
+        if (!waits(*n.element)) return false;
+        (n.element->kind == Kind::phase ? phases : parities).push_back(n.element);
         return true;
     }, true);
-    if (phases.empty()) return false;
+    if (phases.empty() && parities.empty()) return false;
+    if (!parities.empty()) emit(stage, make_parities<T>(frame_, e_, parities, options_.selector));
+    if (phases.empty()) return true;
     std::vector<MicroOp<T>> made;
     make_diagonals<T>(frame_, e_, phases, made);
     for (MicroOp<T>& op : made) emit(stage, std::move(op));
@@ -317,6 +326,10 @@ void Scheduler<T>::run_stage(uint64_t tile) {
     // What is left may be a CX out of this tile behind a phase that unlocks nothing here: then the phase comes first.
     if (remaining() && executed_ == before) flush(stage);
     if (!remaining()) limit_growth(stage, log2_growth_at_rest);
+    if (!remaining() && !program_.contract.empty()) {
+        emit(stage, make_contract<T>(frame_, options_.selector));
+        contracted_ = true;
+    }
     frame_.close();
     count(stage);
 }
@@ -348,7 +361,13 @@ void Scheduler<T>::count(Stage<T>& stage) {
                 break;
             case Micro::transpose: ++work.transposes; break;
             case Micro::scale: work.flops += amplitudes * 2; break;
-            case Micro::inner: work.flops += amplitudes * 4; break;
+            case Micro::inner:
+            case Micro::contract:
+            case Micro::parities: work.flops += amplitudes * 4; break;
+            case Micro::rotate_inner:
+                work.rotations += op.group;
+                work.flops += amplitudes * 8 * op.group;
+                break;
         }
     }
 }
@@ -362,6 +381,8 @@ Program<T> Scheduler<T>::run() {
         // Every stage can at least run its first element: the tile has room for the widest matrix.
         if (program_.stages.size() > nodes_.size() + 1) throw std::logic_error("stage planner made no progress");
     }
+    // CX gates that ran after the last stage have moved wires: one more look at all tiles.
+    if (!program_.contract.empty() && !contracted_) run_stage(choose_tile());
     program_.placement.lane_wires.assign(frame_.lane_wires.begin(), frame_.lane_wires.end());
     program_.placement.columns = frame_.columns;
     program_.placement.log2_growth = fill_.log2_growth;

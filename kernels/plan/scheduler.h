@@ -61,10 +61,13 @@ private:
     Frame frame_;
     Filler<T> fill_;
     double log2_growth_ = 0;     // of the stored amplitudes over the true ones; a bound for any numbers when reusable
+    bool contracted_ = false;    // the contraction has been laid out
     bool just_swapped_ = false;  // nothing has run since lanes moved: moving them again would lead nowhere
 
-    // Inner products with Z alone pass phases, and are work all the same.
-    bool nothing_more(const Blocked& b) const { return e_.inners.empty() ? b.only_phases(all_) : b.everything(all_); }
+    // What is diagonal waits until something else needs it done: then all of it is done in one pass.
+    static bool waits(const Element& e) { return e.kind == Kind::phase || e.kind == Kind::parity; }
+    bool diagonal_work_ = false;  // inner products with Z alone that run alone: they pass phases
+    bool nothing_more(const Blocked& b) const { return diagonal_work_ ? b.everything(all_) : b.only_phases(all_); }
     void place(const Placement* before);
     std::vector<int> by_first_use() const;
 

@@ -187,13 +187,14 @@ private:
     void take(const Element& x) {
         const uint64_t support = e_.support(x);
         const int count = __builtin_popcountll(support);
-        if (count == 1 && x.kind != Kind::inner) {
+        const bool alone = x.kind == Kind::inner || x.kind == Kind::parity || x.kind == Kind::rotation;  // has a derivative
+        if (count == 1 && !alone) {
             const int w = __builtin_ctzll(support);
             if (block_of_[w] >= 0) blocks_[block_of_[w]].parts.push_back(x);
             else waiting_[w].push_back(x);
             return;
         }
-        if (count != 2 || x.kind == Kind::inner) {
+        if (count != 2 || alone) {
             for (uint64_t m = support; m; m &= m - 1) release(__builtin_ctzll(m));
             e_.list.push_back(x);
             return;
@@ -353,6 +354,59 @@ Elements simplified(Elements e, uint32_t passes, ProductState* start) {
     if (passes & pass_fuse) fuse_pairs(e);
     split_unitaries(e);
     return e;
+}
+
+void attach_before(Elements& e) {
+    std::vector<std::vector<size_t>> waiting(e.num_wires);  // diagonal elements of a wire alone that nothing has followed
+    uint64_t joined = 0;                                    // wires with others beside them, for which a pass is due anyway
+    std::vector<bool> gone(e.list.size(), false);
+    for (size_t i = 0; i < e.list.size(); ++i) {
+        Element& x = e.list[i];
+        if (x.kind == Kind::phase || x.kind == Kind::parity) {
+            if (single(x.mask) && x.value == x.mask) waiting[__builtin_ctzll(x.mask)].push_back(i);
+            else joined |= x.mask;
+            continue;
+        }
+        if (x.kind == Kind::rotation && x.data >= 0 && !(joined & bit(x.wire)) && !waiting[x.wire].empty()) {
+            Before before;
+            for (size_t k : waiting[x.wire]) {
+                gone[k] = true;
+                if (e.list[k].kind == Kind::phase) before.angle += e.list[k].angle;
+                else before.parities.push_back(e.list[k].data);
+            }
+            x.before = static_cast<int>(e.befores.size());
+            e.befores.push_back(std::move(before));
+        }
+        const uint64_t ended = x.kind == Kind::cx ? bit(x.wire) : e.support(x);  // its control commutes with all of them
+        joined &= ~ended;
+        for (uint64_t m = ended; m; m &= m - 1) waiting[__builtin_ctzll(m)].clear();
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < e.list.size(); ++i)
+        if (!gone[i]) e.list[kept++] = e.list[i];
+    e.list.resize(kept);
+}
+
+void drop_unread(Elements& e) {
+    uint64_t used = 0, not_z = 0, not_x = 0;  // wires of kept later elements; on which one is not diagonal, not a CX target
+    std::vector<Element> kept;
+    for (size_t i = e.list.size(); i-- > 0;) {
+        const Element& x = e.list[i];
+        const uint64_t target = x.kind == Kind::cx ? bit(x.wire) : 0, mixed = e.targets(x);
+        const bool reads = x.kind == Kind::inner || x.kind == Kind::parity || (x.kind == Kind::rotation && x.data >= 0);
+        if (!reads) {
+            if (x.kind == Kind::phase && !(x.mask & not_z)) continue;
+            if (target && !(x.mask & not_z) && !(target & not_x)) continue;
+            if (!(e.support(x) & used)) continue;
+        }
+        const uint64_t support = e.support(x);
+        used |= support;
+        not_z |= mixed | target;
+        not_x |= support & ~target;
+        kept.push_back(x);
+    }
+    std::reverse(kept.begin(), kept.end());
+    e.list = std::move(kept);
 }
 
 std::vector<std::pair<uint8_t, uint8_t>> strip_tail(Elements& e) {

@@ -1,6 +1,7 @@
 #include "execute.h"
 
 #include "../plan/emit.h"
+#include "reading.h"
 
 #include <algorithm>
 #include <array>
@@ -31,11 +32,11 @@ public:
         : program_(program), state_(state), engine_(engine), weights_(weights), next_tile_(new std::atomic<size_t>[program.stages.size()]) {
         if (program.from_start) prepare_start();
         for (size_t i = 0; i < program.stages.size(); ++i) next_tile_[i] = 0;
-        for (const Stage<T>& s : program.stages) inner_sums_.emplace_back(size_t(s.num_inners) << s.tile_columns.size(), 0.0);
+        for (const Stage<T>& s : program.stages) results_.emplace_back(s.num_results << s.tile_columns.size(), 0.0);
     }
 
     void stage(size_t index, Scratch<T>& scratch, Team& team, int member);
-    void add_to(Derivatives& derivatives) const;
+    const std::vector<std::vector<double>>& results() const { return results_; }
     void start_only(Scratch<T>& scratch, Team& team, int member) const;
 
 private:
@@ -46,13 +47,12 @@ private:
     Weights* weights_;
     std::unique_ptr<std::atomic<size_t>[]> next_tile_;  // of each stage
     Table<T> start_lanes_;
-    std::vector<std::vector<double>> inner_sums_;  // of each stage: [tile][inner product]
+    std::vector<std::vector<double>> results_;  // of each stage: [tile][number]
     std::array<std::array<complex, 256>, 4> start_bytes_;  // amplitude of each byte of a block address
 
     void prepare_start();
     void fill(T* tile, const uint32_t* offsets, size_t count, uint32_t base, Scratch<T>& scratch) const;
     void run(const MicroOp<T>& op, T* tile, size_t rows, uint32_t number, Scratch<T>& scratch) const;
-    double inner(const MicroOp<T>& op, const T* tile, uint32_t number) const;
     void run_all(const Stage<T>& stage, T* tile, uint32_t number, Scratch<T>& scratch, double* sums, Team& team, int member) const;
     static uint32_t shift_of(const MicroOp<T>& op, uint32_t number);
     static bool acts(const MicroOp<T>& op, uint32_t number);
@@ -176,35 +176,16 @@ uint32_t Runner<T>::shift_of(const MicroOp<T>& op, uint32_t number) {
 }
 
 template <class T>
-double Runner<T>::inner(const MicroOp<T>& op, const T* tile, uint32_t number) const {
-    double plus[2], minus[2];
-    const uint32_t shift = shift_of(op, number);
-    engine_.inner(tile, op.bases.data(), op.num_positive, shift, op.offsets[0], op.table.data(), plus);
-    engine_.inner(tile, op.bases.data() + op.num_positive, op.bases.size() - op.num_positive, shift, op.offsets[0], op.table.data(), minus);
-    const int part = op.real ? 0 : 1;
-    return op.weight * (plus[part] - minus[part]) * (parity(op.sign_parity & number) ? -1 : 1);
-}
-
-template <class T>
 void Runner<T>::run_all(const Stage<T>& stage, T* tile, uint32_t number, Scratch<T>& scratch, double* sums, Team& team, int member) const {
     constexpr unsigned ops_between_checks = 64;
     unsigned done = 0;
     for (const MicroOp<T>& op : stage.ops) {
-        const bool on = acts(op, number);
-        if (op.type == Micro::inner) *sums++ = on ? inner(op, tile, number) : 0;
-        else if (on) run(op, tile, stage.row_offsets.size(), number, scratch);
+        if (acts(op, number)) {
+            if (op.num_results() == 0) run(op, tile, stage.row_offsets.size(), number, scratch);
+            else run_reading(op, program_, engine_, tile, number, shift_of(op, number), scratch.low, scratch.high, sums);
+        }
+        sums += op.num_results();  // zero where it does not act
         if (++done % ops_between_checks == 0) team.check(member);
-    }
-}
-
-template <class T>
-void Runner<T>::add_to(Derivatives& derivatives) const {
-    for (size_t s = 0; s < program_.stages.size(); ++s) {
-        const double* sums = inner_sums_[s].data();
-        const size_t tiles = size_t(1) << program_.stages[s].tile_columns.size();
-        for (size_t t = 0; t < tiles; ++t)
-            for (const MicroOp<T>& op : program_.stages[s].ops)
-                if (op.type == Micro::inner) derivatives[op.slot] += *sums++;
     }
 }
 
@@ -227,7 +208,10 @@ void Runner<T>::run(const MicroOp<T>& op, T* tile, size_t rows, uint32_t number,
         case Micro::diagonal: diagonal(op, tile, number, shift, scratch); break;
         case Micro::transpose: engine_.transpose(tile, bases, count, offsets, shift, op.group, op.lane_bit); break;
         case Micro::scale: engine_.scale(tile, rows, op.table[0]); break;
-        case Micro::inner: break;  // has a result: run_all
+        case Micro::inner:
+        case Micro::rotate_inner:
+        case Micro::parities:
+        case Micro::contract: break;  // have results: run_reading
     }
 }
 
@@ -236,7 +220,7 @@ void Runner<T>::stage(size_t index, Scratch<T>& scratch, Team& team, int member)
     const Stage<T>& stage = program_.stages[index];
     const size_t rows = stage.row_offsets.size();
     const bool fills = index == 0 && program_.from_start;
-    double* sums = inner_sums_[index].data();
+    double* sums = results_[index].data();
     if (stage.in_place) {
         if (member != 0) return;
         if (fills) fill(state_.data(), stage.row_offsets.data(), rows, 0, scratch);
@@ -255,12 +239,13 @@ void Runner<T>::stage(size_t index, Scratch<T>& scratch, Team& team, int member)
         T* tile = scratch.tile.data();
         if (fills) fill(tile, stage.row_offsets.data(), rows, base, scratch);
         else engine_.gather(tile, state_.data(), stage.row_offsets.data(), rows, base);
-        run_all(stage, tile, static_cast<uint32_t>(number), scratch, sums + number * stage.num_inners, team, member);
+        run_all(stage, tile, static_cast<uint32_t>(number), scratch, sums + number * stage.num_results, team, member);
         if (weights_ && index + 1 == program_.stages.size()) {
             const size_t chunks = rows / weights_->blocks_per_chunk;
             engine_.norms(tile, weights_->blocks_per_chunk, chunks, weights_->sums.data() + number * chunks);
         }
-        (past_cache ? engine_.scatter_past_cache : engine_.scatter)(tile, state_.data(), stage.row_offsets.data(), rows, base);
+        if (program_.keep_state || index + 1 < program_.stages.size())
+            (past_cache ? engine_.scatter_past_cache : engine_.scatter)(tile, state_.data(), stage.row_offsets.data(), rows, base);
         team.check(member);
     }
 }
@@ -309,7 +294,7 @@ void execute(const Program<T>& program, Amplitudes<T>& state, const Engine<T>& e
             runner.stage(s, scratch, team, member);
         }
     });
-    if (derivatives) runner.add_to(*derivatives);
+    if (derivatives) add_results(program, runner.results(), *derivatives);
 }
 
 template void execute(const Program<float>&, Amplitudes<float>&, const Engine<float>&, int, const Poll&, Derivatives*, Weights*);

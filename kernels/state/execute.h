@@ -1,5 +1,7 @@
 // Runs a program over the memory of a state.
 #pragma once
+#include <array>
+
 #include "../engine/engine.h"
 #include "../plan/program.h"
 #include "memory.h"
@@ -34,8 +36,11 @@ struct Weights {
     }
 };
 
-// Derivatives that inner products add to. Sums are kept per tile and added in order, whatever the number of threads.
-using Derivatives = std::vector<double>;
+// What inner products add to. Sums are kept per tile and added in order, whatever the number of threads.
+struct Derivatives {
+    std::vector<double> slots;
+    std::vector<std::array<complex, 2>> contracted;  // of each wire: lambda contracted with Program::contract of the others
+};
 
 // Fills or updates `state`; a program that starts from a product state allocates it.
 template <class T>

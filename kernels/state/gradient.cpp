@@ -1,82 +1,137 @@
 // Adjoint differentiation: psi and lambda = H psi lie in one memory, told apart by one more wire, and run backwards
 // together through the same stages as any circuit; inner products between them are micro-ops of those stages.
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "pauli.h"
 #include "pieces.h"
 #include "state_vector.h"
+#include "tail.h"
 
 namespace qrealm {
+namespace {
+
+// Strings of one move, sorted by what they do to the lanes: within a segment of blocks, those that treat the lanes alike
+// add up to one number for each block.
+template <class T>
+struct Applied {
+    const PauliGroup& group;
+    bool imaginary;
+    std::vector<unsigned> patterns;      // lanes with a minus sign
+    Table<T> lane_signs;                 // of each pattern
+    std::vector<size_t> pattern_of;      // of each term
+    std::vector<double> coefficients;    // of each term, without i
+
+    Applied(const PauliGroup& g, const std::vector<double>& all) : group(g), imaginary(g.phases[0].real() == 0) {
+        for (size_t t = 0; t < g.terms.size(); ++t) {
+            const auto found = std::find(patterns.begin(), patterns.end(), g.lane_signs[t]);
+            pattern_of.push_back(size_t(found - patterns.begin()));
+            if (found == patterns.end()) patterns.push_back(g.lane_signs[t]);
+            coefficients.push_back(all[g.terms[t]] * (imaginary ? g.phases[t].imag() : g.phases[t].real()));
+        }
+        for (unsigned p : patterns)
+            for (unsigned l = 0; l < unsigned(Layout<T>::lanes); ++l) lane_signs.push_back(T(__builtin_parity(l & p) ? -1 : 1));
+    }
+
+    // factors[pattern][block], for the blocks of the segment that `block` lies in: sums of signs, as a Walsh-Hadamard
+    // transform of the coefficients over the bits of the block.
+    void factors(uint64_t block, Table<T>& out) const {
+        constexpr uint64_t low = pauli_segment - 1;
+        out.assign(patterns.size() * pauli_segment, T(0));
+        for (size_t t = 0; t < coefficients.size(); ++t) {
+            const uint64_t signs = group.block_signs[t];
+            out[pattern_of[t] * pauli_segment + (signs & low)] += T(__builtin_parityll(block & ~low & signs) ? -coefficients[t] : coefficients[t]);
+        }
+        for (T* table = out.data(); table < out.data() + out.size(); table += pauli_segment)
+            for (size_t half = 1; half < pauli_segment; half *= 2)
+                for (size_t i = 0; i < pauli_segment; i += 2 * half)
+                    for (size_t k = i; k < i + half; ++k) {
+                        const T a = table[k], b = table[k + half];
+                        table[k] = a + b;
+                        table[k + half] = a - b;
+                    }
+    }
+};
+
+// lambda = H psi; returns Re <psi|lambda>.
+template <class T>
+double apply_sum(const Engine<T>& engine, const std::vector<PauliGroup>& groups, const std::vector<double>& coefficients, const T* psi,
+                 T* lambda, size_t blocks, int threads, const Poll& poll) {
+    constexpr int block = Layout<T>::block;
+    std::vector<Applied<T>> applied;
+    for (const PauliGroup& g : groups) applied.emplace_back(g, coefficients);
+    std::vector<double> values(pieces_of(blocks));
+    for_pieces(blocks, threads, poll, [&](size_t piece, size_t begin, size_t end) {
+        const size_t step = std::min(pauli_segment, end - begin);
+        Table<T> found(step * block), factors;
+        std::vector<uint32_t> in_order(step);
+        for (size_t i = 0; i < step; ++i) in_order[i] = static_cast<uint32_t>(i);
+        for (size_t b = begin; b < end; b += step) {
+            std::fill(found.begin(), found.end(), T(0));
+            for (const Applied<T>& a : applied) {
+                a.factors(b ^ a.group.block_move, factors);
+                engine.pauli_apply(psi, found.data(), b, step, a.group.block_move, a.group.lane_move, a.patterns.size(), a.lane_signs.data(),
+                                   factors.data(), a.imaginary);
+            }
+            values[piece] += engine.dot(psi + b * block, found.data(), step);
+            engine.scatter_past_cache(found.data(), lambda + b * block, in_order.data(), step, 0);
+        }
+    });
+    double total = 0;
+    for (double v : values) total += v;
+    return total;
+}
+
+}  // namespace
 
 template <class T>
 Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, const std::vector<double>& coefficients,
                   const uint8_t* wanted, const PlanOptions& options, InstructionSet set, int threads, const Poll& poll) {
-    constexpr int lanes = Layout<T>::lanes, block = Layout<T>::block, lane_bits = Layout<T>::lane_bits;
+    constexpr int block = Layout<T>::block, lane_bits = Layout<T>::lane_bits;
     StateVector<T> state(ops.num_qubits, set);
     state.state_.memory = Memory(2 * state.bytes());
     state.apply(ops, options, threads, poll);
 
     Amplitudes<T>& both = state.state_;
     const size_t blocks = both.blocks();
-    // Both states start with amplitudes of at most one, so that no inner product can overflow.
-    const T shrink = T(std::abs(state.scale_));
-    for_pieces(blocks, threads, poll, [&](size_t, size_t begin, size_t end) {
-        engine<T>(set).scale(both.data() + begin * block, end - begin, shrink);
-    });
-    state.scale_ /= double(shrink);
+    // Coefficients that add up to one: then no inner product can overflow.
     double weight = 0;
     for (double c : coefficients) weight += std::abs(c);
     if (weight == 0) weight = 1;
-    T* lambda = both.data() + blocks * block;
-    for_pieces(blocks, threads, poll, [&](size_t, size_t begin, size_t end) {
-        std::memset(static_cast<void*>(lambda + begin * block), 0, (end - begin) * block * sizeof(T));
-    });
+    std::vector<double> shares(coefficients);
+    for (double& c : shares) c /= weight;
     Gradient out;
     out.derivatives.assign(ops.param_offsets[ops.num_ops], 0.0);
-    for (const PauliGroup& g : group_by_move(terms, state.placement_, state.flipped_, lane_bits)) {
-        const size_t count = g.terms.size();
-        Table<T> factors(count * block);
-        for (size_t t = 0; t < count; ++t) {
-            const complex c = coefficients[g.terms[t]] / weight * g.phases[t];
-            for (int l = 0; l < lanes; ++l) {
-                const double sign = __builtin_parity(unsigned(l) & g.lane_signs[t]) ? -1.0 : 1.0;
-                factors[t * block + l] = T(sign * c.real());
-                factors[t * block + lanes + l] = T(sign * c.imag());
-            }
-        }
-        for_pieces(blocks, threads, poll, [&](size_t, size_t begin, size_t end) {
-            engine<T>(set).pauli_add(both.data(), lambda, begin, end, g.block_move, g.lane_move, count, g.block_signs.data(), factors.data());
-        });
-    }
-    // <H> = Re <psi|lambda>
-    std::vector<double> values(pieces_of(blocks));
-    for_pieces(blocks, threads, poll, [&](size_t piece, size_t begin, size_t end) {
-        double sum = 0;
-        for (size_t i = begin * block; i < end * block; ++i) sum += double(both.data()[i]) * double(lambda[i]);
-        values[piece] = sum;
-    });
-    for (double v : values) out.value += v;
     const double factor = std::norm(state.scale_) * weight;
-    out.value *= factor;
+    out.value = factor * apply_sum(engine<T>(set), group_by_move(terms, state.placement_, state.flipped_, lane_bits), shares, both.data(),
+                                   both.data() + blocks * block, blocks, threads, poll);
 
     Elements e = lower_adjoint(ops, state.flipped_, wanted);
     if (options.passes & pass_merge) merge_neighbours(e);
     if (options.passes & pass_fuse) fuse_pairs(e);
     split_unitaries(e);
+    const Tail tail(e);
+    if (tail.empty()) drop_unread(e);
+    if (options.passes & pass_attach) attach_before(e);
     const int selector = both.num_wires++;
     Placement placement = state.placement_;
     placement.columns.push_back(uint32_t(blocks));
-    placement.log2_growth = 0;
     PlanOptions back = options;
     back.selector = selector;
-    double scale = factor;  // inner products know the growth within their own portion
+    back.keep_state = false;
+    const std::vector<std::array<complex, 2>> rows = tail.rows(selector);
+    if (!tail.empty()) back.contract = &rows;
+    double factor_of_portion = factor;  // inner products know the growth within their own portion
+    complex scale = state.scale_;
+    Derivatives found;
     for_portions<T>(e, ProductState(both.num_wires), &placement, back, [&](const Program<T>& program) {
-        Derivatives part(out.derivatives.size(), 0.0);
-        execute(program, both, engine<T>(set), threads, poll, &part);
-        for (size_t i = 0; i < part.size(); ++i) out.derivatives[i] += scale * part[i];
-        scale *= std::norm(program.scale);
+        found.slots.assign(out.derivatives.size(), 0.0);
+        execute(program, both, engine<T>(set), threads, poll, &found);
+        for (size_t i = 0; i < found.slots.size(); ++i) out.derivatives[i] += factor_of_portion * found.slots[i];
+        factor_of_portion *= std::norm(program.scale);
+        scale *= program.scale;
     });
+    if (!tail.empty()) tail.add(found.contracted, scale * weight, out.derivatives);
     return out;
 }
 
