@@ -62,21 +62,21 @@ class _Group:
         return frozenset(self.qubits + self.controls)
 
 
-def fuse(ops: Iterable[Op]) -> list[Step]:
-    """Steps that do the same as the operations, in order."""
+def fuse(ops: Iterable[Op], matrix_qubits_max: int = MATRIX_QUBITS_MAX) -> list[Step]:
+    """Steps that do the same as the operations, in order, matrices fused up to so many qubits."""
     groups: list[_Group] = []
     phase: complex = 1.0
     for op in ops:
         if not op.controls and not op.targets:
             phase *= complex(op.matrix[0, 0])
             continue
-        made = _single(op)
+        made = _single(op, matrix_qubits_max)
         if made.controls:
             groups.append(made)
         elif made.is_table:
             _add_table(groups, made)
         else:
-            _add_matrix(groups, made)
+            _add_matrix(groups, made, matrix_qubits_max)
     if phase != 1.0:
         if not groups or groups[0].controls:
             groups.insert(0, _Group((), np.ones(1, dtype=np.complex128)))
@@ -84,9 +84,17 @@ def fuse(ops: Iterable[Op]) -> list[Step]:
     return [Step(group.controls, group.qubits, group.matrix) for group in groups]
 
 
-def _single(op: Op) -> _Group:
+def ordered(step: Step) -> tuple[tuple[int, ...], NDArray[np.complex128]]:
+    """The qubits of a step, ascending, and its numbers for them in this order."""
+    qubits = tuple(sorted(step.qubits))
+    if step.is_table or qubits == step.qubits:
+        return qubits, step.matrix
+    return qubits, _expanded(step.matrix, step.qubits, qubits)
+
+
+def _single(op: Op, matrix_qubits_max: int) -> _Group:
     """An operation on its own: controls become part of the matrix where it stays small."""
-    limit = TABLE_QUBITS_MAX if op.diagonal else MATRIX_QUBITS_MAX
+    limit = TABLE_QUBITS_MAX if op.diagonal else matrix_qubits_max
     if len(op.controls) + len(op.targets) > limit:
         if op.diagonal:
             qubits, table = _ascending(op.targets, np.diagonal(op.matrix))
@@ -96,11 +104,11 @@ def _single(op: Op) -> _Group:
     matrix = controlled(op.matrix, len(op.controls)) if op.controls else op.matrix
     if op.diagonal:
         return _Group(*_ascending(qubits, np.diagonal(matrix)))
-    ordered = tuple(sorted(qubits))
-    return _Group(ordered, _expanded(matrix, qubits, ordered))
+    ascending = tuple(sorted(qubits))
+    return _Group(ascending, _expanded(matrix, qubits, ascending))
 
 
-def _add_matrix(groups: list[_Group], made: _Group) -> None:
+def _add_matrix(groups: list[_Group], made: _Group, matrix_qubits_max: int) -> None:
     """Append a matrix, with all earlier groups that can be moved to it and fit."""
     blocked: set[int] = set()
     for index in range(len(groups) - 1, -1, -1):
@@ -109,7 +117,7 @@ def _add_matrix(groups: list[_Group], made: _Group) -> None:
         union = touched.union(made.qubits)
         if (
             not group.controls
-            and len(union) <= MATRIX_QUBITS_MAX
+            and len(union) <= matrix_qubits_max
             and touched.isdisjoint(blocked)
             and not touched.isdisjoint(made.qubits)
         ):
@@ -151,9 +159,9 @@ def _add_table(groups: list[_Group], made: _Group) -> None:
 
 
 def _ascending(qubits: Sequence[int], table: NDArray[np.complex128]) -> tuple[tuple[int, ...], Matrix]:
-    ordered = tuple(sorted(qubits))
-    inner, _ = _pattern(tuple(ordered.index(qubit) for qubit in qubits), len(ordered))
-    return ordered, np.ascontiguousarray(table[inner])
+    ascending = tuple(sorted(qubits))
+    inner, _ = _pattern(tuple(ascending.index(qubit) for qubit in qubits), len(ascending))
+    return ascending, np.ascontiguousarray(table[inner])
 
 
 def _spread(table: Matrix, qubits: tuple[int, ...], onto: tuple[int, ...]) -> Matrix:

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from qrealm.base import cancel
 from qrealm.circuits.pack import PackedCircuit
-from qrealm.simulate.backends.gpu import arrays, paulis
+from qrealm.simulate.backends.gpu import arrays, paulis, tile_launch
 from qrealm.simulate.backends.gpu.device import Device, refusal_told
 from qrealm.simulate.backends.gpu.fusion import Step, fuse
 from qrealm.simulate.backends.gpu.gates import Op, derivatives, operations
 from qrealm.simulate.backends.gpu.state import GPUState
+from qrealm.simulate.backends.gpu.tiles import MATRIX_QUBITS_MAX as TILE_MATRIX_QUBITS_MAX
+from qrealm.simulate.backends.gpu.tiles import Stage, plan_stages
 from qrealm.simulate.plan.types import Precision, Work
 
 _PASSES_PER_MATRIX = 3  # gathering, multiplying, writing back
@@ -23,18 +25,30 @@ _WHOLE = Step((), (), np.ones((1, 1), dtype=np.complex128))
 class GPUProgram:
     """A circuit fused into steps, for one precision and device."""
 
-    __slots__ = ("device", "packed", "precision", "steps")
+    __slots__ = ("device", "kernel", "packed", "precision", "steps")
 
-    def __init__(self, packed: PackedCircuit, precision: Precision, device: Device) -> None:
+    def __init__(
+        self, packed: PackedCircuit, precision: Precision, device: Device, kernel: str = "library"
+    ) -> None:
         self.packed = packed
         self.precision = precision
         self.device = device
-        self.steps = fuse(operations(packed))
+        self.kernel = kernel
+        self.steps: list[Stage | Step]
+        if kernel == "tiles":
+            narrow = fuse(operations(packed), TILE_MATRIX_QUBITS_MAX)
+            self.steps = plan_stages(narrow, packed.num_qubits, precision)
+        else:
+            self.steps = list(fuse(operations(packed)))
 
-    def uploaded(self, array: arrays.Tensor) -> Iterator[tuple[Step, arrays.Tensor]]:
-        """Each step, with its numbers where the amplitudes are."""
-        for step in self.steps:
-            yield step, arrays.upload(step, array)
+    def passes(self, array: arrays.Tensor) -> Iterator[int]:
+        """Apply the steps in place; yields a number before each, so that the caller can stop."""
+        for number, step in enumerate(self.steps):
+            yield number
+            if isinstance(step, Stage):
+                tile_launch.launch(array, self.packed.num_qubits, step, self.precision)
+            else:
+                arrays.apply(array, self.packed.num_qubits, step, arrays.upload(step, array))
 
     def describe(self) -> dict[str, object]:
         """Device, steps and sizes, JSON-ready."""
@@ -44,8 +58,8 @@ class GPUProgram:
             "num_qubits": self.packed.num_qubits,
             "precision": self.precision.value,
             "gates": len(self.packed),
+            "kernel": self.kernel,
             "steps": len(self.steps),
-            "matrices": sum(not step.is_table for step in self.steps),
             "state_bytes": self.precision.amplitude_bytes << self.packed.num_qubits,
         }
 
@@ -53,11 +67,15 @@ class GPUProgram:
         """What a run with this many shots costs."""
         num_qubits = self.packed.num_qubits
         moved = flops = 0
-        for step in self.steps:
-            touched = 1 << max(0, num_qubits - len(step.controls))
-            passes = 1 if step.is_table else _PASSES_PER_MATRIX
-            moved += 2 * passes * touched * self.precision.amplitude_bytes
-            flops += step.flops * touched
+        for each in self.steps:
+            if isinstance(each, Stage):
+                moved += 2 * self.precision.amplitude_bytes << num_qubits
+            for step in each.steps if isinstance(each, Stage) else (each,):
+                touched = 1 << max(0, num_qubits - len(step.controls))
+                flops += step.flops * touched
+                if step is each:
+                    passes = 1 if step.is_table else _PASSES_PER_MATRIX
+                    moved += 2 * passes * touched * self.precision.amplitude_bytes
         size = self.precision.amplitude_bytes << num_qubits
         return Work(size, len(self.steps), moved + size, flops, len(self.packed), shots)
 

@@ -12,6 +12,7 @@ from qrealm.simulate.backends.gpu.device import Device
 from qrealm.simulate.backends.gpu.options import GPUOptions
 from qrealm.simulate.backends.gpu.program import GPUProgram
 from qrealm.simulate.backends.gpu.state import GPUState
+from qrealm.simulate.backends.gpu.tile_proof import prove
 from qrealm.simulate.memory import MemoryLedger
 from qrealm.simulate.plan.types import BackendCard, Precision
 
@@ -59,7 +60,11 @@ class GPUBackend:
 
     def details(self) -> Mapping[str, object]:
         """The device, for the metadata of a result."""
-        return {"device": self.device.kind, "device_name": self.device.name}
+        return {
+            "device": self.device.kind,
+            "device_name": self.device.name,
+            "kernel": self._options.kernel,
+        }
 
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of the device."""
@@ -69,7 +74,9 @@ class GPUBackend:
 
     def compile(self, packed: PackedCircuit, precision: Precision) -> GPUProgram:
         """Fuse the circuit; allocates no state."""
-        return GPUProgram(packed, precision, self.device)
+        if self._options.kernel == "tiles":
+            prove(self.device, precision)
+        return GPUProgram(packed, precision, self.device, self._options.kernel)
 
     def start(self, num_qubits: int, precision: Precision) -> GPUState:
         """|0...0>."""

@@ -54,10 +54,9 @@ class GPUState:
     @refusal_told
     def apply(self, program: Program, threads: int) -> None:  # noqa: ARG002
         """Run a program compiled for the same precision."""
-        for step, numbers in cast("GPUProgram", program).uploaded(self.array):
-            cancel.check()
-            arrays.apply(self.array, self.num_qubits, step, numbers)
+        for _ in cast("GPUProgram", program).passes(self.array):
             self.wait()
+            cancel.check()
 
     def wait(self) -> None:
         """Wait for what the device still has to do, where that is worth it."""
