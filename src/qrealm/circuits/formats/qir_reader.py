@@ -356,9 +356,7 @@ class _Reader:
         """A condition looks at classical bits when it is met, so they must not have changed since."""
         for result, version in bits:
             if self.versions.get(result, 0) != version:
-                self.refuse(
-                    f"result {result} was measured again after it was read", "a value is used before"
-                )
+                self.refuse(f"result {result} was measured again after it was read", "a value is used before")
 
     def written(self, result: int) -> None:
         """Notes that a result has a new value."""

@@ -349,7 +349,7 @@ class Parser:
                 return float(struct.unpack(">d", bytes.fromhex(last[2:].zfill(16)))[0])
             except ValueError:
                 return math.nan
-        if last not in _WORDS and last[0] not in "!]})>\"c":
+        if last not in _WORDS and last[0] not in '!]})>"c':
             self.fail(offset, f"{last[:40]!r} is no value", "a number, null, true, false, %name or @name")
         return last
 
