@@ -248,8 +248,16 @@ class TestMPS(BackendContract):
     name = QuantumBackend.MPS
 
 
+class TestTensorNetwork(BackendContract):
+    name = QuantumBackend.TENSOR_NETWORK
+
+
 class TestTrajectories(BackendContract):
     name = QuantumBackend.TRAJECTORIES
+
+
+class TestStabilizer(BackendContract):
+    name = QuantumBackend.STABILIZER
 
 
 class TestGPU(SteeredContract):

@@ -19,7 +19,9 @@ from qrealm.simulate.backends.mps.card import CARD as MPS_CARD
 from qrealm.simulate.backends.pennylane.card import CARD as PENNYLANE_CARD
 from qrealm.simulate.backends.protocol import Backend, SteeredBackend, is_steered
 from qrealm.simulate.backends.qiskit.card import CARD as QISKIT_CARD
+from qrealm.simulate.backends.stabilizer.card import CARD as STABILIZER_CARD
 from qrealm.simulate.backends.statevector.card import CARD as STATEVECTOR_CARD
+from qrealm.simulate.backends.tensor_network.card import CARD as TENSOR_NETWORK_CARD
 from qrealm.simulate.backends.trajectories.card import CARD as TRAJECTORIES_CARD
 from qrealm.simulate.plan.types import BackendCard
 
@@ -31,7 +33,9 @@ class QuantumBackend(StrEnum):
     STATEVECTOR = "statevector"
     DENSITY_MATRIX = "density_matrix"
     TRAJECTORIES = "trajectories"
+    STABILIZER = "stabilizer"
     MPS = "mps"
+    TENSOR_NETWORK = "tensor_network"
     GPU = "gpu"
     QISKIT = "qiskit"
     CIRQ = "cirq"
@@ -67,7 +71,9 @@ BACKENDS: dict[QuantumBackend, BackendRow] = {
         STATEVECTOR_CARD,
         DENSITY_MATRIX_CARD,
         TRAJECTORIES_CARD,
+        STABILIZER_CARD,
         MPS_CARD,
+        TENSOR_NETWORK_CARD,
         GPU_CARD,
         QISKIT_CARD,
         CIRQ_CARD,

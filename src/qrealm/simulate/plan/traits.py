@@ -61,6 +61,7 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         cone_gates=cone_gates,
         reach=reader.reach,
         events=reader.events,
+        conditions=reader.conditions,
     )
 
 
@@ -125,6 +126,7 @@ class _Reader:
         self.gates = self.two_qubit_gates = self.wide_gates = 0
         self.channels = self.channel_qubits = self.decisions = self.reach = 0
         self.events = 0.0
+        self.conditions = 0
         self.non_clifford: str | None = None
         self.preparation: str | None = None
         self.state_dependent: str | None = None
@@ -146,6 +148,7 @@ class _Reader:
             elif op is INITIALIZE:
                 self._prepare(args[0], qubits)
             elif op is IF:
+                self.conditions += 1
                 self.read(args[1], num_qubits)
                 self.read(args[2], num_qubits)
 

@@ -48,6 +48,7 @@ class Traits:
         reach: sum over the gates on several qubits of the distance between their outermost ones.
         events: expected number of errors of one shot: for each channel the probability that something else
             happens than what is likeliest, or a bound of it where that depends on the state.
+        conditions: branches that classical bits decide.
     """
 
     num_qubits: int
@@ -70,6 +71,7 @@ class Traits:
     cone_gates: int
     reach: int = 0
     events: float = 0.0
+    conditions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
