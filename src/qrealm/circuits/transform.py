@@ -34,10 +34,14 @@ def count(instructions: Iterable[Instruction]) -> dict[str, int]:
 
 def depth(instructions: Iterable[Instruction]) -> int:
     """Longest chain of instructions through shared qubits or bits; barriers order, and add nothing."""
-    level: dict[tuple[str, int], int] = {}
+    level: dict[int, int] = {}
     for op, qubits, args in instructions:
-        lines = [("q", q) for q in qubits] + [("c", c) for c in clbits_of(op, args)]
-        end = max((level.get(line, 0) for line in lines), default=0) + (op is not BARRIER)
+        lines: tuple[int, ...] = qubits
+        if not isinstance(op, Gate):
+            lines = (*qubits, *(~clbit for clbit in clbits_of(op, args)))  # bits count downwards from -1
+        end = 0 if op is BARRIER else 1
+        if lines:
+            end += max([level.get(line, 0) for line in lines])
         for line in lines:
             level[line] = end
     return max(level.values(), default=0)

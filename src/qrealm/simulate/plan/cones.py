@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
 
 from qrealm.circuits import Circuit
 from qrealm.circuits.operations import BARRIER, MEASURE, READOUT, Instruction
@@ -70,15 +69,15 @@ class Dependencies:
     def cone(self, support: Iterable[int]) -> tuple[frozenset[int], list[int]]:
         """(qubits, indices of the instructions) that a measurement of `support` at the end depends on."""
         qubits = set(support)
-        waiting: list[int] = []
-        seen: set[int] = set()
-        for qubit in qubits:
-            self._push(waiting, seen, self._last.get(qubit, -1))
+        waiting = list({self._last[qubit] for qubit in qubits if qubit in self._last})
+        seen = set(waiting)
         while waiting:
-            index = -heappop(waiting)
+            index = waiting.pop()
             qubits.update(self._instructions[index][1])
             for earlier in self._before[index]:
-                self._push(waiting, seen, earlier)
+                if earlier not in seen:
+                    seen.add(earlier)
+                    waiting.append(earlier)
         return frozenset(qubits), sorted(seen)
 
     def group(self, terms: Iterable[PauliString]) -> list[Cone]:
@@ -104,9 +103,3 @@ class Dependencies:
             Cone(tuple(sorted(qubits)), tuple(self._instructions[i] for i in sorted(indices)), tuple(strings))
             for qubits, indices, strings in groups
         ]
-
-    @staticmethod
-    def _push(waiting: list[int], seen: set[int], index: int) -> None:
-        if index >= 0 and index not in seen:
-            seen.add(index)
-            heappush(waiting, -index)

@@ -36,9 +36,12 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
     cone_qubits, cone_gates = circuit.num_qubits, reader.gates
     if supports is not None:
         ways = Dependencies(instructions)
-        cones = [ways.cone(support) for support in set(supports)]
-        cone_qubits = max((len(qubits) for qubits, _ in cones), default=0)
-        cone_gates = max((len(kept) for _, kept in cones), default=0)
+        cone_qubits = cone_gates = 0
+        for support in set(supports):
+            qubits, kept = ways.cone(support)
+            cone_qubits, cone_gates = max(cone_qubits, len(qubits)), max(cone_gates, len(kept))
+            if cone_qubits == circuit.num_qubits:
+                break  # no smaller part will do, whatever the other terms need
     terminal = circuit.terminal_measurements is not None
     return Traits(
         num_qubits=circuit.num_qubits,
@@ -110,13 +113,14 @@ def _maps_paulis(data: bytes, num_qubits: int) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _event_probability(channel: Channel) -> float:
-    """What one channel adds to `Traits.events`."""
+def _channel_facts(channel: Channel) -> tuple[float, bool, bool]:
+    """(what it adds to `Traits.events`, whether its errors depend on the state, whether all are Pauli
+    errors)."""
     if channel.mixture is not None:
         probabilities = [probability for probability, _ in channel.mixture]
-        return 1.0 - max(probabilities) / sum(probabilities)
+        return 1.0 - max(probabilities) / sum(probabilities), False, channel.paulis is not None
     main = max(channel.kraus, key=lambda operator: float(np.linalg.norm(operator)))
-    return float(np.linalg.eigvalsh(np.eye(len(main)) - main.conj().T @ main)[-1])
+    return float(np.linalg.eigvalsh(np.eye(len(main)) - main.conj().T @ main)[-1]), True, False
 
 
 class _Reader:
@@ -195,13 +199,13 @@ class _Reader:
 
     def _channel(self, channel: Channel, qubits: tuple[int, ...]) -> None:
         self.channels += 1
-        self.events += _event_probability(channel)
         self.channel_qubits = max(self.channel_qubits, len(qubits))
-        words = f"the channel {channel.name!r} on {_named(qubits)}"
-        if channel.mixture is None and self.state_dependent is None:
-            self.state_dependent = words
-        if channel.paulis is None and self.non_pauli is None:
-            self.non_pauli = words
+        event, depends, is_pauli = _channel_facts(channel)
+        self.events += event
+        if depends and self.state_dependent is None:
+            self.state_dependent = f"the channel {channel.name!r} on {_named(qubits)}"
+        if not is_pauli and self.non_pauli is None:
+            self.non_pauli = f"the channel {channel.name!r} on {_named(qubits)}"
         if len(qubits) > 1:
             self._cross(qubits, len(qubits))
 
