@@ -426,8 +426,8 @@ def test_the_cheap_ways_are_found() -> None:
     product = amplitude_damping(0.2).tensor(phase_damping(0.3))
     (where, first), (there, second) = recipe_of(product).parts
     assert (where, there) == ((0,), (1,))
-    assert np.abs(first - amplitude_damping(0.2).superoperator()).max() < 1e-12
-    assert np.abs(second - phase_damping(0.3).superoperator()).max() < 1e-12
+    assert np.abs(first.array - amplitude_damping(0.2).superoperator()).max() < 1e-12
+    assert np.abs(second.array - phase_damping(0.3).superoperator()).max() < 1e-12
     assert recipe_of(depolarizing(0.0)).parts == ()
     assert len(Doubler(2)) == 0
 

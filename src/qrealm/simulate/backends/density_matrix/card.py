@@ -9,7 +9,7 @@ PAIR_FLOPS = 32.0
 """Floating-point operations for each entry of ρ that a superoperator on one qubit takes: 4 complex
 multiply-adds."""
 
-GATE_FLOPS = 10.0
+GATE_FLOPS = 6.0
 """The same for a gate alone, on rows and columns."""
 
 # What a channel on several qubits costs, in superoperators on one: measured with 8 to 12 qubits.
@@ -19,11 +19,18 @@ WIDE_PAIRS = {1: 1.0, 2: 2.5, 3: 12.0}
 GATES_PER_STAGE = 40
 """Operations that one pass over a state larger than the caches carries out, typically."""
 
-STEP_SECONDS = 8e-6
-"""Python's and the planner's share of one gate or channel, measured."""
+STEP_SECONDS = 11e-6
+"""Python's and the planner's share of one gate or channel, measured with 2 to 6 qubits."""
 
 BRANCH_SECONDS = 3e-4
-"""Fixed cost of one branch: a diagonal, a projection, a copy."""
+"""Fixed cost of one branch: a diagonal, a projection, a copy. The same for a run without any."""
+
+BRANCH_POWER = 0.75
+"""Of the ways that shots could part, this power is taken for those that they do: all of them where outcomes
+are fair coins, a few where they are the syndromes of rare errors."""
+
+BRANCH_SHARE = 0.5
+"""Share of the circuit that a branch runs by itself: what came before is copied."""
 
 
 def refusal(traits: Traits, wants: Wants) -> str | None:
@@ -45,7 +52,10 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     moved = 2 * precision.amplitude_bytes * (1 + passes / GATES_PER_STAGE)
     once = entries * (flops / rates.flops_per_second + moved / rates.bytes_per_second)
     once += (traits.gates + traits.channels) * STEP_SECONDS
-    branches = min(max(2, wants.shots), 2 ** min(traits.branch_points, 40)) if traits.mid_circuit else 1
+    branches = 1.0
+    if traits.mid_circuit:
+        ways = min(max(2, wants.shots), 2 ** min(traits.branch_points, 40))
+        branches += BRANCH_SHARE * ways**BRANCH_POWER
     states = 1 + int(wants.density_matrix) + min(traits.branch_points, 2)
     return Cost(
         rates.run_seconds + BRANCH_SECONDS * branches + once * branches,

@@ -62,7 +62,7 @@ class Recipe:
     """
 
     shrink: float
-    parts: tuple[tuple[tuple[int, ...], NDArray[np.complex128]], ...]
+    parts: tuple[tuple[tuple[int, ...], Superoperator], ...]
 
 
 RESET = Channel([[[1, 0], [0, 0]], [[0, 1], [0, 0]]], "reset")
@@ -104,8 +104,8 @@ class Doubler:
         recipe = recipe_of(channel)
         if recipe.shrink:
             self._depolarise(recipe.shrink, qubits)
-        for places, array in recipe.parts:
-            self._superoperator(array, tuple(qubits[place] for place in places))
+        for places, superoperator in recipe.parts:
+            self._superoperator(superoperator, tuple(qubits[place] for place in places))
 
     def prepare(self, state: State, qubits: tuple[int, ...], fresh: bool) -> None:
         """Qubits in a state of up to 6 qubits, or in any basis state; those that are not `fresh` are reset
@@ -127,7 +127,7 @@ class Doubler:
             array = np.zeros((4, 4), dtype=np.complex128)
             index = 3 * (outcome >> place & 1)
             array[index, index] = 1 / probability if place == 0 else 1
-            self._superoperator(array, (qubit,))
+            self._superoperator(_as_argument(array), (qubit,))
 
     def rotate(self, x_mask: int, z_mask: int, back: bool = False) -> None:
         """Every qubit's axis turned to Z: H for X, S† then H for Y; or all of it undone."""
@@ -147,12 +147,13 @@ class Doubler:
         self._items, self._log_scale = [], 0.0
         return found, log_scale
 
-    def _superoperator(self, array: NDArray[np.complex128], qubits: tuple[int, ...]) -> None:
+    def _superoperator(self, superoperator: Superoperator, qubits: tuple[int, ...]) -> None:
         if self._log_scale:
-            array = array * np.exp(self._log_scale)
+            scaled = superoperator.array * np.exp(self._log_scale)
+            superoperator = Superoperator(scaled, superoperator.num_qubits)
             self._log_scale = 0.0
         wires = (*qubits, *(q + self._n for q in qubits))
-        self._items.append((UNITARY, wires, (_as_argument(array),)))
+        self._items.append((UNITARY, wires, (superoperator,)))
 
     def _depolarise(self, shrink: float, qubits: tuple[int, ...]) -> None:
         """Every Pauli component but the identity's times a number.
@@ -173,7 +174,7 @@ class Doubler:
         items += flips + turn[::-1]
         self._log_scale += float(np.log(shrink))
         if self._log_scale < -SCALE_LOG_MAX:
-            self._superoperator(np.eye(4, dtype=np.complex128), qubits[:1])
+            self._superoperator(_as_argument(np.eye(4, dtype=np.complex128)), qubits[:1])
 
 
 @lru_cache(maxsize=512)
@@ -183,7 +184,7 @@ def recipe_of(channel: Channel) -> Recipe:
         return Recipe(0.0, ())
     count = channel.num_qubits
     if count == 1:
-        return Recipe(0.0, (((0,), channel.superoperator()),))
+        return Recipe(0.0, (((0,), _as_argument(channel.superoperator())),))
     shrink = _uniform_shrink(channel)
     if shrink >= SHRINK_MIN:
         return Recipe(shrink, ())
@@ -191,8 +192,8 @@ def recipe_of(channel: Channel) -> Recipe:
     if count == 2:
         parts = _factors(whole)
         if parts is not None:
-            return Recipe(0.0, (((0,), parts[0]), ((1,), parts[1])))
-    return Recipe(0.0, ((tuple(range(count)), whole),))
+            return Recipe(0.0, (((0,), _as_argument(parts[0])), ((1,), _as_argument(parts[1]))))
+    return Recipe(0.0, ((tuple(range(count)), _as_argument(whole)),))
 
 
 def _uniform_shrink(channel: Channel) -> float:
