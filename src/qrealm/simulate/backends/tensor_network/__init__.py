@@ -1,0 +1,1 @@
+"""Whole circuits as one network of tensors, contracted for single amplitudes and expectation values."""
