@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,17 @@ def test_readout_of_several_bits_has_a_row_for_each_true_value() -> None:
     found = NoiseModel.from_aer(model)
     assert run(Circuit(3), 10, noise=found).counts == {"100": 10}
     assert run(Circuit(3).x(2), 10, noise=found).counts == {"001": 10}
+
+
+def test_a_model_of_a_backend_is_read() -> None:
+    """Aer puts relaxation during delays into it; circuits here have no delays."""
+    providers = pytest.importorskip("qiskit.providers.fake_provider")
+    model = noise.NoiseModel.from_backend(providers.GenericBackendV2(3, seed=1))
+    made = Circuit(3).sx(0).cx(0, 1).rz(0.3, 1).cx(1, 2).x(0)
+    found = NoiseModel.from_aer(model)
+    mine = run(made, 0, noise=found, return_density_matrix=True).density_matrix
+    assert np.abs(mine - aer_density(model, made)).max() < 1e-12
+    assert pickle.loads(pickle.dumps(found)) == found
 
 
 def test_what_cannot_be_read() -> None:
