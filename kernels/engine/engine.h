@@ -25,8 +25,8 @@ struct Engine {
     void (*dense_wide)(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, int group,
                        const T* matrix, const T* lane_mask);
     void (*phase)(T* tile, Positions bases, size_t count, uint32_t shift, const T* block);
-    // tile[low][high] *= low_table * high_table * cross, cross may be null.
-    void (*diagonal)(T* tile, Positions low, size_t num_low, Positions high, size_t num_high, uint32_t shift,
+    // tile[low][high] *= low_table * high_table * cross, cross may be null; the same on the rows `partner` away, unless 0.
+    void (*diagonal)(T* tile, Positions low, size_t num_low, Positions high, size_t num_high, uint32_t shift, uint32_t partner,
                      const T* low_table, const T* high_table, const T* cross);
     // Swaps lane bit lane_bits[j] with wire j of the group.
     void (*transpose)(T* tile, Positions bases, size_t count, Positions offsets, uint32_t shift, int group,

@@ -168,8 +168,8 @@ void phase(T* tile, const uint32_t* bases, size_t count, uint32_t shift, const T
     for (size_t i = 0; i < count; ++i) multiply_block(at(tile, bases[i] ^ shift), block);
 }
 
-template <class T, bool crossed>
-inline void diagonal_line(T* __restrict__ tile, const uint32_t* __restrict__ low, size_t num_low, uint32_t base,
+template <class T, bool crossed, bool two>
+inline void diagonal_line(T* __restrict__ tile, const uint32_t* __restrict__ low, size_t num_low, uint32_t base, uint32_t partner,
                           const T* __restrict__ low_table, const T* __restrict__ high, const T* __restrict__ cross) {
     using V = typename Simd<T>::V;
     constexpr int lanes = Simd<T>::lanes, block = Simd<T>::block, parts = lanes / Simd<T>::width;
@@ -179,7 +179,6 @@ inline void diagonal_line(T* __restrict__ tile, const uint32_t* __restrict__ low
         hi[k] = load(high + lanes + k * Simd<T>::width);
     }
     for (size_t j = 0; j < num_low; ++j) {
-        T* p = at(tile, base ^ low[j]);
         const T* line = low_table + j * block;
         UNROLL for (int k = 0; k < parts; ++k) {
             const int h = k * Simd<T>::width;
@@ -190,20 +189,30 @@ inline void diagonal_line(T* __restrict__ tile, const uint32_t* __restrict__ low
                 wi = wr * cross[2 * j + 1] + wi * cross[2 * j];
                 wr = r;
             }
-            const V re = load(p + h), im = load(p + lanes + h);
-            store(p + h, V(re * wr - im * wi));
-            store(p + lanes + h, V(re * wi + im * wr));
+            UNROLL for (int state = 0; state < (two ? 2 : 1); ++state) {
+                T* p = at(tile, base ^ low[j] ^ (state ? partner : 0)) + h;
+                const V re = load(p), im = load(p + lanes);
+                store(p, V(re * wr - im * wi));
+                store(p + lanes, V(re * wi + im * wr));
+            }
         }
     }
 }
 
 template <class T>
-void diagonal(T* tile, const uint32_t* low, size_t num_low, const uint32_t* high, size_t num_high, uint32_t shift,
+void diagonal(T* tile, const uint32_t* low, size_t num_low, const uint32_t* high, size_t num_high, uint32_t shift, uint32_t partner,
               const T* low_table, const T* high_table, const T* cross) {
     for (size_t i = 0; i < num_high; ++i) {
         const T* line = high_table + i * Simd<T>::block;
-        if (cross) diagonal_line<T, true>(tile, low, num_low, high[i] ^ shift, low_table, line, cross + 2 * i * num_low);
-        else diagonal_line<T, false>(tile, low, num_low, high[i] ^ shift, low_table, line, nullptr);
+        const T* crossing = cross ? cross + 2 * i * num_low : nullptr;
+        const uint32_t base = high[i] ^ shift;
+        if (partner) {
+            if (cross) diagonal_line<T, true, true>(tile, low, num_low, base, partner, low_table, line, crossing);
+            else diagonal_line<T, false, true>(tile, low, num_low, base, partner, low_table, line, nullptr);
+        } else {
+            if (cross) diagonal_line<T, true, false>(tile, low, num_low, base, 0, low_table, line, crossing);
+            else diagonal_line<T, false, false>(tile, low, num_low, base, 0, low_table, line, nullptr);
+        }
     }
 }
 

@@ -257,7 +257,7 @@ MicroOp<T> make_phase(Frame& frame, const Elements& e, const Element& x) {
 
 // All phases of one and two wires between two mixings, gathered into one pass over the tile.
 template <class T>
-MicroOp<T> make_diagonal(Frame& frame, const Elements& e, const std::vector<const Element*>& phases) {
+MicroOp<T> make_diagonal(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, int selector) {
     MicroOp<T> op;
     op.type = Micro::diagonal;
     uint64_t common = ~uint64_t(0), used = 0;
@@ -274,6 +274,7 @@ MicroOp<T> make_diagonal(Frame& frame, const Elements& e, const std::vector<cons
     uint32_t offset = 0;
     for (int w : frame.rows) {
         if (common & bit(w)) offset ^= frame.position(w);
+        else if (w == selector) op.partner = frame.position(w);
         else free.push_back(w);
     }
     for (uint64_t m = common & ~frame.rows_mask; m; m &= m - 1)
@@ -287,13 +288,13 @@ MicroOp<T> make_diagonal(Frame& frame, const Elements& e, const std::vector<cons
 }  // namespace
 
 template <class T>
-void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, std::vector<MicroOp<T>>& ops) {
+void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, int selector, std::vector<MicroOp<T>>& ops) {
     std::vector<const Element*> pooled;
     for (const Element* x : phases) {
         if (x->value == x->mask && __builtin_popcountll(x->mask) <= 2) pooled.push_back(x);
         else ops.push_back(make_phase<T>(frame, e, *x));
     }
-    if (!pooled.empty()) ops.push_back(make_diagonal<T>(frame, e, pooled));
+    if (!pooled.empty()) ops.push_back(make_diagonal<T>(frame, e, pooled, selector));
 }
 
 #define INSTANTIATE(T)                                                                                                     \
@@ -305,7 +306,7 @@ void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Ele
     template MicroOp<T> make_rotate_inner(Frame&, const Elements&, const std::vector<const Element*>&, int);               \
     template MicroOp<T> make_contract(Frame&, int);                                                                        \
     template MicroOp<T> make_parities(Frame&, const Elements&, const std::vector<const Element*>&, int);                   \
-    template void make_diagonals(Frame&, const Elements&, const std::vector<const Element*>&, std::vector<MicroOp<T>>&);
+    template void make_diagonals(Frame&, const Elements&, const std::vector<const Element*>&, int, std::vector<MicroOp<T>>&);
 INSTANTIATE(float)
 INSTANTIATE(double)
 

@@ -103,7 +103,7 @@ struct MicroOp {
     complex constant = 1;               // diagonal: joins the outer phases
     // inner: bases with sign + come first, then those with sign -. partner leads from psi to lambda.
     uint32_t num_positive = 0;
-    uint32_t partner = 0;               // inner, rotate_inner, parities
+    uint32_t partner = 0;               // inner, rotate_inner, parities, contract; diagonal: when not 0, acts on both states
     bool real = false;                  // inner: of the real part, not the imaginary one
     std::vector<Reading> readings;      // inner, rotate_inner, parities
     std::vector<RowPair> row_pairs;     // parities

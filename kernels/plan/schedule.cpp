@@ -287,7 +287,7 @@ bool Scheduler<T>::flush(Stage<T>& stage) {
     if (!parities.empty()) emit(stage, make_parities<T>(frame_, e_, parities, options_.selector));
     if (phases.empty()) return true;
     std::vector<MicroOp<T>> made;
-    make_diagonals<T>(frame_, e_, phases, made);
+    make_diagonals<T>(frame_, e_, phases, options_.selector, made);
     for (MicroOp<T>& op : made) emit(stage, std::move(op));
     return true;
 }

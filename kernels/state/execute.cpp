@@ -11,14 +11,12 @@
 namespace qrealm {
 namespace {
 
-// What a thread needs besides its tile: the tables of a diagonal once the wires outside the tile are known.
+// What a thread needs besides its tile: the tables of a diagonal once the wires outside the tile are known, and what
+// inner products work in.
 template <class T>
 struct Scratch {
-    Table<T> tile, low, high, scalars;
+    Table<T> tile, low, high, scalars, one, two;
 };
-
-// States up to this size stay in a common last-level cache between stages.
-constexpr size_t largest_cached_bytes = size_t(16) << 20;
 
 // Blocks that a thread writes at a time when there is nothing but a product state.
 constexpr size_t start_piece = 4096;
@@ -156,7 +154,7 @@ void Runner<T>::diagonal(const MicroOp<T>& op, T* tile, uint32_t number, uint32_
         scaled(high, scratch.high, num_high, true);
         high = scratch.high.data();
     }
-    engine_.diagonal(tile, op.bases.data(), num_low, op.offsets.data(), num_high, shift, low, high,
+    engine_.diagonal(tile, op.bases.data(), num_low, op.offsets.data(), num_high, shift, op.partner, low, high,
                      op.cross.empty() ? nullptr : op.cross.data());
 }
 
@@ -182,7 +180,7 @@ void Runner<T>::run_all(const Stage<T>& stage, T* tile, uint32_t number, Scratch
     for (const MicroOp<T>& op : stage.ops) {
         if (acts(op, number)) {
             if (op.num_results() == 0) run(op, tile, stage.row_offsets.size(), number, scratch);
-            else run_reading(op, program_, engine_, tile, number, shift_of(op, number), scratch.low, scratch.high, sums);
+            else run_reading(op, program_, engine_, tile, number, shift_of(op, number), scratch.one, scratch.two, sums);
         }
         sums += op.num_results();  // zero where it does not act
         if (++done % ops_between_checks == 0) team.check(member);

@@ -18,6 +18,9 @@ struct Amplitudes {
     size_t bytes() const { return blocks() * Layout<T>::block * sizeof(T); }
 };
 
+// States up to this size stay in a common last-level cache between passes.
+inline constexpr size_t largest_cached_bytes = size_t(16) << 20;
+
 // Sums of |amplitude|^2 over chunks of memory, to sample from. A chunk is a run of block addresses or, when the last
 // stage has made the sums while its tiles were in cache, a run of positions of one of its tiles.
 struct Weights {

@@ -60,6 +60,7 @@ double apply_sum(const Engine<T>& engine, const std::vector<PauliGroup>& groups,
     constexpr int block = Layout<T>::block;
     std::vector<Applied<T>> applied;
     for (const PauliGroup& g : groups) applied.emplace_back(g, coefficients);
+    const bool past_cache = 2 * blocks * block * sizeof(T) > largest_cached_bytes;
     std::vector<double> values(pieces_of(blocks));
     for_pieces(blocks, threads, poll, [&](size_t piece, size_t begin, size_t end) {
         const size_t step = std::min(pauli_segment, end - begin);
@@ -74,7 +75,7 @@ double apply_sum(const Engine<T>& engine, const std::vector<PauliGroup>& groups,
                                    factors.data(), a.imaginary);
             }
             values[piece] += engine.dot(psi + b * block, found.data(), step);
-            engine.scatter_past_cache(found.data(), lambda + b * block, in_order.data(), step, 0);
+            (past_cache ? engine.scatter_past_cache : engine.scatter)(found.data(), lambda + b * block, in_order.data(), step, 0);
         }
     });
     double total = 0;
