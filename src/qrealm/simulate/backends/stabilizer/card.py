@@ -121,4 +121,5 @@ CARD = BackendCard(
     packages=("stim",),
     extra="stabilizer",
     index_bits=0,
+    global_phase=False,
 )

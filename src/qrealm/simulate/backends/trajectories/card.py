@@ -38,6 +38,10 @@ DEPENDENT_FACTOR = 1.6
 one after every gate."""
 
 
+PLAIN_FACTOR = 1.2
+"""Without noise the state vector does the same, and strips what cannot change a sample."""
+
+
 def refusal(traits: Traits, wants: Wants) -> str | None:
     """Each shot has a state of its own, and values are averages over shots."""
     if wants.statevector:
@@ -56,6 +60,9 @@ def refusal(traits: Traits, wants: Wants) -> str | None:
 
 def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     """What a run would take: as many state-vector runs as there are distinct histories."""
+    if not traits.channels:
+        plain = statevector.cost(traits, wants, rates)
+        return Cost(PLAIN_FACTOR * plain.seconds + RUN_SECONDS, plain.memory_bytes)
     precision = wants.precision or Precision.SINGLE
     amplitudes = float(1 << min(traits.num_qubits, 200))
     shots = max(1, wants.shots)
@@ -97,8 +104,9 @@ def _histories(traits: Traits, shots: int) -> tuple[float, float]:
     kinds = max(1.0, traits.channels * ERRORS_PER_CHANNEL)
     away = kinds * -math.expm1(-shots * once / kinds) + shots * max(0.0, 1 - quiet - once)
     if traits.branch_points:
-        away = min(float(shots), (1 + away) * 2.0 ** min(traits.branch_points, 40)) - 1
-        return away, 1.0
+        # A shot that is alone with its errors has one outcome of everything; the quiet ones part.
+        parted = min(max(1.0, shots * quiet), 2.0 ** min(traits.branch_points, 40)) - 1
+        return min(away + parted, shots - 1.0), 1.0
     if events < 1e-9:
         return 0.0, 0.0
     first = 1 / events - quiet / -math.expm1(-events)
