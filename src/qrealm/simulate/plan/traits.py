@@ -14,7 +14,7 @@ from qrealm.circuits import Circuit
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.noise.channel import CHANNEL_TOLERANCE, Channel, pauli_matrix
-from qrealm.circuits.operations import CHANNEL, IF, INITIALIZE, MEASURE, READOUT, RESET, Instruction
+from qrealm.circuits.operations import BARRIER, CHANNEL, IF, INITIALIZE, MEASURE, READOUT, RESET, Instruction
 from qrealm.circuits.segments import split_readout
 from qrealm.simulate.plan.cones import Dependencies
 from qrealm.simulate.plan.types import Traits
@@ -51,7 +51,7 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         depth=circuit.depth(),
         non_clifford=reader.non_clifford,
         mid_circuit=not terminal,
-        branch_points=0 if terminal else reader.decisions,
+        branch_points=0 if terminal else reader.decisions - _final(instructions),
         preparation=reader.preparation,
         channels=reader.channels,
         channel_qubits=reader.channel_qubits,
@@ -66,6 +66,16 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         events=reader.events,
         conditions=reader.conditions,
     )
+
+
+def _final(instructions: Sequence[Instruction]) -> int:
+    """Measurements that nothing comes after: they decide nothing half-way."""
+    count = 0
+    for op, _, _ in reversed(instructions):
+        if op is not MEASURE and op is not BARRIER:
+            break
+        count += op is MEASURE
+    return count
 
 
 def is_clifford(gate: Gate, params: tuple[Any, ...], num_qubits: int) -> bool:
