@@ -16,7 +16,7 @@ from qrealm.circuits.formats.qir_reader import read_qir
 BITCODE_MARKS = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")
 """How LLVM bitcode begins: as it is, or in a wrapper."""
 
-BITCODE_SECONDS_MAX = 120.0
+BITCODE_SECONDS_MAX = 60.0
 """How long LLVM may take for a file."""
 
 _HAS_QIR = re.compile(r"^\s*(?:; ModuleID|source_filename\b)|@__quantum__|^[ \t]*define[ \t]", re.MULTILINE)

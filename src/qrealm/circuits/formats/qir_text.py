@@ -229,6 +229,10 @@ class Parser:
                 continue
             if tokens:
                 end = _unbalanced(tokens)
+                if end == 0:
+                    self.fail(
+                        tokens[0][1], f"{tokens[0][0]!r} closes nothing", "every bracket has its partner"
+                    )
                 if block is None:
                     block = self.begin(function, "", tokens[0][1])
                 block.append((tokens[0][1], self.instruction(tokens[:end])))
