@@ -48,8 +48,9 @@ class VerifyRow:
         circuit: name of the circuit.
         num_qubits: its qubits.
         backend: name of the backend.
-        measure: ``"amplitudes"`` (largest difference of an amplitude, global phase included), ``"values"``
-            (largest difference of a Pauli string's value) or ``"chi-squared"`` (p-value of the counts).
+        measure: ``"amplitudes"`` (largest difference of an amplitude, global phase included where the backend
+            has one), ``"values"`` (largest difference of a Pauli string's value) or ``"chi-squared"`` (p-value of the
+            counts).
         deviation: the number; None when the comparison did not take place.
         limit: the most that passes; for a p-value the least.
         passed: whether it passed; None when it did not take place.
@@ -263,7 +264,12 @@ def _deviation(case: Case, measure: str, result: Result) -> tuple[float, float |
     if measure == "amplitudes":
         assert result.statevector is not None  # it was asked for
         assert case.state is not None
-        return float(np.abs(result.statevector - case.state).max()), limit, note
+        state = result.statevector
+        if not BACKENDS[QuantumBackend(result.metadata["backend"])].card.global_phase:
+            overlap = np.vdot(state, case.state)
+            state = state * (overlap / abs(overlap)) if abs(overlap) else state
+            note = "up to a global phase"
+        return float(np.abs(state - case.state).max()), limit, note
     found = result.expectation_values
     worst = max(abs(found[text] - want) for text, want in case.values.items())
     if any(result.standard_errors.values()):

@@ -50,6 +50,20 @@ def test_a_gate_that_is_off_is_found(monkeypatch, angle, caught):
     assert caught in {row.measure for row in report.failures}
 
 
+def test_a_lost_global_phase_is_found_except_where_there_is_none(monkeypatch):
+    def turned(circuit, *args, **kwargs):
+        return run(circuit.copy().gphase(0.5), *args, **kwargs)
+
+    monkeypatch.setattr(module, "run", turned)
+    assert {row.measure for row in verify(["statevector"], circuits=[bell()], seed=1).failures} == {
+        "amplitudes"
+    }
+    pytest.importorskip("stim")
+    report = verify(["stabilizer"], circuits=[Circuit(2).h(0).cx(0, 1).s(1)], seed=1)
+    assert report.passed
+    assert report.rows[0].note == "up to a global phase"
+
+
 def test_wrong_noise_is_found_by_counts(monkeypatch):
     def wrong(circuit, *args, **kwargs):
         return run(circuit.copy().x(0), *args, **kwargs)

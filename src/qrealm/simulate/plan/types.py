@@ -145,6 +145,8 @@ class BackendCard:
         options: the type of its own options for `run(options=...)`; None when it has none.
         index_bits: bits of a stored amplitude's index for each qubit: 1 for a state vector, 2 for a density
             matrix, 0 where memory does not grow so.
+        global_phase: whether its states and amplitudes have the circuit's global phase; False where they are
+            right up to one.
         needs_device: whether AUTO may choose it only where there is a processor with a memory of its own.
     """
 
@@ -162,6 +164,7 @@ class BackendCard:
     options: type | None = None
     index_bits: int = 1
     needs_device: bool = False
+    global_phase: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Network:
             output.append(label)
         wanted = self._joined(set(output), inputs)
         return Problem(
-            tuple(inputs[i] for i in wanted), tuple(arrays[i] for i in wanted), tuple(output), 1 + 0j
+            tuple(inputs[i] for i in wanted), tuple(arrays[i] for i in wanted), tuple(output), self._factor
         )
 
     def value(self, letters: Mapping[int, int]) -> Problem:
