@@ -19,7 +19,8 @@ BITCODE_MARKS = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")
 BITCODE_SECONDS_MAX = 60.0
 """How long LLVM may take for a file."""
 
-_HAS_QIR = re.compile(r"^\s*(?:; ModuleID|source_filename\b)|@__quantum__|^[ \t]*define[ \t]", re.MULTILINE)
+_BEGINS = re.compile(r"^[ \t]*(?:; ModuleID|source_filename\b|define[ \t])", re.MULTILINE)
+_HEAD_LENGTH = 65_536
 _CHILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -38,7 +39,9 @@ sys.stdout.buffer.write(str(module).encode("utf-8", "replace"))
 
 def is_qir(text: str) -> bool:
     """Whether a text is a module of LLVM's language rather than OpenQASM."""
-    return not text.lstrip().startswith("OPENQASM") and _HAS_QIR.search(text) is not None
+    if text[:_HEAD_LENGTH].lstrip().startswith("OPENQASM"):
+        return False
+    return "@__quantum__" in text or _BEGINS.search(text, 0, _HEAD_LENGTH) is not None
 
 
 def is_bitcode(source: Any) -> bool:
@@ -49,7 +52,7 @@ def is_bitcode(source: Any) -> bool:
 def is_module(source: Any) -> bool:
     """Whether it is pyqir's Module or SimpleModule."""
     native = type(source).__name__ == "Module" and all(
-        hasattr(source, name) for name in ("bitcode", "functions", "source_filename", "verify")
+        hasattr(type(source), name) for name in ("bitcode", "functions", "source_filename", "verify")
     )
     return native or (comes_from(source, "pyqir") and hasattr(source, "ir"))
 

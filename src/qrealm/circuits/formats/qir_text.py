@@ -226,6 +226,8 @@ class Parser:
             if len(tokens) > 1 and tokens[1][0] == ":":
                 block = self.begin(function, _bare(tokens[0][0]), tokens[0][1])
                 tokens = tokens[2:]
+                if len(tokens) > 1 and tokens[1][0] == ":":
+                    self.fail(tokens[0][1], "a block without instructions", "a block ends with br or ret")
                 continue
             if tokens:
                 end = _unbalanced(tokens)
