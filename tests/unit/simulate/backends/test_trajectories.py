@@ -226,14 +226,10 @@ def test_a_shot_does_not_depend_on_workers_threads_or_company(monkeypatch: pytes
 
     monkeypatch.setattr(planning, "_plan", only_small)
     found = shots_of(circuit, 200, 3, observables=observables)
+    assert want.counts != shots_of(circuit, 200, 4).counts
     assert any("6 shots are walked together" in why for why in found.metadata["reasons"])
     assert found.counts == want.counts
     assert found.expectation_values == want.expectation_values
-
-
-def test_other_seeds_give_other_shots() -> None:
-    circuit = deep_circuit()
-    assert shots_of(circuit, 200, 3).counts != shots_of(circuit, 200, 4).counts
 
 
 def test_numbers_are_uniform_and_independent_of_company() -> None:
@@ -447,7 +443,8 @@ def test_too_large_is_said_before_anything_is_allocated() -> None:
 def test_memory_decides_how_many_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning.limits, "MEMORY_UNCHECKED_BYTES", 0)
     circuit = deep_circuit(12)
-    state, base = 8 << 12, planning.CARD.overhead_bytes + 64 * planning.limits.SHOT_BYTES
+    shot_bytes = planning.limits.SHOT_BYTES + planning.EVENT_BYTES
+    state, base = 8 << 12, planning.CARD.overhead_bytes + 64 * shot_bytes
     want = shots_of(circuit, 64, 1, threads=4)
     for states in (60, 20, 10, 5, 1):
         room = int((base + states * state) / planning.limits.MEMORY_SHARE_MAX) + 1
@@ -458,6 +455,13 @@ def test_memory_decides_how_many_go_together(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(planning, "memory_available_bytes", lambda: base)
     with pytest.raises(TooLargeError):
         shots_of(circuit, 64, 1, threads=4)
+
+
+def test_very_many_shots_are_walked_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    circuit = deep_circuit(4)
+    want = shots_of(circuit, 500, 1).counts
+    monkeypatch.setattr(planning, "SHOTS_TOGETHER_MAX", 64)
+    assert shots_of(circuit, 500, 1).counts == want
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -110,6 +110,8 @@ class _Run:
         precision = planning.precision or Precision.DOUBLE
         records = sum(op is MEASURE for op, _, _ in self._kept) or count
         needed = memory_bytes(count, records, self._shots, len(self._kept))
+        if self._request.sampled:  # a reading of every shot, and a copy while the mean is taken
+            needed += 16 * self._shots * len(self._request.observables)
         if planning.state_copy:
             needed += 48 << count
         plan = Plan(CARD.name, precision, 1, count * count // 2, needed, 0, ())

@@ -88,8 +88,15 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     splits = traits.branch_points or traits.state_dependent is not None
     states = 2 * math.ceil(math.log2(shots + 1)) + 3 if splits else 3
     held = work.state_bytes * (1 if traits.num_qubits > SHARED_QUBITS_MAX else states)
-    return Cost(seconds, held + limits.RUN_OVERHEAD_BYTES + shots * limits.SHOT_BYTES)
+    events_bytes = min(shots, SHOTS_TOGETHER_MAX) * EVENT_BYTES
+    return Cost(seconds, held + limits.RUN_OVERHEAD_BYTES + shots * limits.SHOT_BYTES + events_bytes)
 
+
+SHOTS_TOGETHER_MAX = 1 << 18
+"""Shots walked together at most: what sorts them by their events takes `EVENT_BYTES` each."""
+
+EVENT_BYTES = 512
+"""Memory for each shot that is walked, its events in Python's own objects."""
 
 SHARED_QUBITS_MAX = 24
 """Beyond, a run that lacks the memory holds one state at a time: it is a matter of time then, not of

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from qrealm.base import limits
 from qrealm.base.errors import QubitError
 from qrealm.base.machine import cores_default, memory_available_bytes
-from qrealm.simulate.backends.trajectories.card import CARD
+from qrealm.simulate.backends.trajectories.card import CARD, EVENT_BYTES, SHOTS_TOGETHER_MAX
 from qrealm.simulate.backends.trajectories.steps import Script
 from qrealm.simulate.backends.trajectories.walk import states_alive
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
@@ -18,6 +18,9 @@ from qrealm.simulate.plan.types import CircuitShape, Plan, Precision, Request
 
 SERIAL_QUBITS_MAX = 8
 """Up to this many qubits Python's share of a trajectory is most of it, and one worker is as fast as two."""
+
+READING_BYTES = 16
+"""Memory for each shot and sampled observable: its reading, and a copy while the mean is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,14 @@ class Division:
 
 
 def plan_run(
-    script: Script, planning: Request, precision: Precision, num_qubits: int
+    script: Script, planning: Request, precision: Precision, num_qubits: int, readings: int = 0
 ) -> tuple[Plan, Division, Reservation]:
     """Plan a run and reserve its memory.
+
+    Args:
+        script: what is run.
+        planning, precision, num_qubits: what was asked.
+        readings: observables that are sampled, each read once by every shot.
 
     Raises:
         TooLargeError: one state needs more memory than there is.
@@ -52,16 +60,17 @@ def plan_run(
     threads = planning.threads or (1 if num_qubits <= SERIAL_QUBITS_MAX else cores_default())
     distinct = shots if script.splits else 1 + shots * -math.expm1(-script.events)
     widest = max(1, min(threads, round(distinct)))
-    divisions = [Division(workers, threads // workers, shots) for workers in _halves(widest)]
-    divisions += [Division(1, threads, batch) for batch in _halves(shots)[1:]]
-    best = _plan(script, planning, precision, divisions[0])
+    most = min(shots, SHOTS_TOGETHER_MAX)
+    divisions = [Division(workers, threads // workers, most) for workers in _halves(widest)]
+    divisions += [Division(1, threads, batch) for batch in _halves(most)[1:]]
+    best = _plan(script, planning, precision, divisions[0], readings)
     if best.memory_bytes - CARD.overhead_bytes <= limits.MEMORY_UNCHECKED_BYTES:
         return best, divisions[0], NOTHING_RESERVED
     found: list[Division] = []
 
     def plan_for(available: int) -> Plan:
         for division in divisions:
-            plan = _plan(script, planning, precision, division)
+            plan = _plan(script, planning, precision, division, readings)
             if fits(plan.memory_bytes, available):
                 found.append(division)
                 return plan
@@ -72,20 +81,23 @@ def plan_run(
     return plan, found[-1], reserved
 
 
-def _plan(script: Script, planning: Request, precision: Precision, division: Division) -> Plan:
+def _plan(script: Script, planning: Request, precision: Precision, division: Division, readings: int) -> Plan:
     state_bytes = precision.amplitude_bytes << script.num_qubits
     states = states_alive(division.batch, script.splits) * division.workers
     arrays = 2 if script.loads else 0
     shots = max(1, planning.shots)
     reasons = [f"{division.workers} trajectories side by side"] if division.workers > 1 else []
-    if division.batch < shots:
+    if division.batch < min(shots, SHOTS_TOGETHER_MAX):
         reasons.append(f"{division.batch} shots are walked together, because more would not fit in memory")
     return Plan(
         CARD.name,
         precision,
         division.workers * division.threads,
         state_bytes,
-        CARD.overhead_bytes + state_bytes * (states + arrays * division.workers) + shots * limits.SHOT_BYTES,
+        CARD.overhead_bytes
+        + state_bytes * (states + arrays * division.workers)
+        + shots * (limits.SHOT_BYTES + READING_BYTES * readings)
+        + division.batch * EVENT_BYTES,
         states - 1,
         tuple(reasons),
     )

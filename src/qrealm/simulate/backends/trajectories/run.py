@@ -34,7 +34,8 @@ class TrajectoriesBackend:
         steps = script(circuit.num_qubits, circuit.segments())
         random = steps.splits or steps.events > 0
         precision = planning.precision or _precision(request, random)
-        plan, division, reserved = plan_run(steps, planning, precision, circuit.num_qubits)
+        readings = len(request.observables) if request.sampled else 0
+        plan, division, reserved = plan_run(steps, planning, precision, circuit.num_qubits, readings)
         shots = max(1, planning.shots)
         layout = layout_of(circuit)
         _, errors = split_readout(circuit.instructions)
