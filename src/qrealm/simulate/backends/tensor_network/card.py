@@ -15,7 +15,7 @@ RUN_SECONDS = 2e-3
 PATH_GATE_SECONDS = 6e-3
 """Looking for a path, for each gate: 16 trials and their improvement."""
 CONTRACT_GATE_SECONDS = 8e-5
-FLOPS_PER_SECOND = 8e9
+FLOPS_PER_SECOND = 2e9
 _WIDTH_MAX = 120.0
 
 
