@@ -49,8 +49,8 @@ class VerifyRow:
         num_qubits: its qubits.
         backend: name of the backend.
         measure: ``"amplitudes"`` (largest difference of an amplitude, global phase included where the backend
-            has one), ``"values"`` (largest difference of a Pauli string's value) or ``"chi-squared"`` (p-value of the
-            counts).
+            has one), ``"values"`` (largest difference of a Pauli string's value) or ``"chi-squared"``
+            (p-value of the counts).
         deviation: the number; None when the comparison did not take place.
         limit: the most that passes; for a p-value the least.
         passed: whether it passed; None when it did not take place.
