@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base import limits
+from qrealm.base import cancel, limits
 from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, PackedTemplate, Parameter, PauliSum, read
+from qrealm.circuits.pack import PackedCircuit
 from qrealm.simulate.backends import QuantumBackend, backend_named, steered
 from qrealm.simulate.backends.devices import is_on_device
+from qrealm.simulate.backends.protocol import SteeredBackend
+from qrealm.simulate.decide import SMALL_WORK
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, refusal_told
 from qrealm.simulate.observables import parse_observables
+from qrealm.simulate.packed_cones import PackedCone, Terms, packed_cones
 from qrealm.simulate.plan.choose import choose
 from qrealm.simulate.plan.types import CircuitShape, Plan, Precision, Request
 from qrealm.simulate.request import check_precision, check_threads
@@ -58,8 +62,9 @@ def gradient(
 ) -> Gradient:
     """The derivative of an observable's expectation value by a circuit's parameters.
 
-    Takes the memory of two states, and the time of a few runs however many parameters there are: 2 to
-    10 were measured (docs/running.md), because the way back carries two states and is fused less.
+    Takes the memory of two states, and the time of three to five runs however many parameters there are
+    (docs/running.md): one way forwards, one back with two states. With no backend named, a large circuit is
+    cut down to what the observable's terms depend on, as `qrealm.run` does.
 
     Args:
         circuit: with open parameters; anything that `qrealm.read` takes. Its final measurements are left out.
@@ -93,12 +98,36 @@ def gradient(
     wanted = np.zeros(len(packed.params), dtype=np.uint8)
     slots = np.asarray(template.slots, dtype=np.intp)
     wanted[slots] = jacobian.any(axis=1)
+    name = backend_named(backend)
+    engine = steered(name, "gradient")
+    options = (check_precision(precision), check_threads(threads))
+    cones: list[PackedCone] = []
+    if name is QuantumBackend.AUTO and len(circuit) << circuit.num_qubits > SMALL_WORK:
+        cones = packed_cones(packed, hamiltonian.strings())
+    if not cones:
+        value, derivatives = _by_params(packed, hamiltonian.masks(), wanted, engine, options)
+        return Gradient(value, derivatives[slots] @ jacobian, asked)
+    value, derivatives = 0.0, np.zeros(len(packed.params))
+    for cone in cones:
+        cancel.check()
+        part, slopes = _by_params(cone.packed, cone.terms, wanted[cone.params], engine, options)
+        value += part
+        derivatives[cone.params] += slopes
+    return Gradient(value, derivatives[slots] @ jacobian, asked)
 
-    engine = steered(backend_named(backend), "gradient")
+
+def _by_params(
+    packed: PackedCircuit,
+    terms: Terms,
+    wanted: NDArray[np.uint8],
+    engine: SteeredBackend,
+    options: tuple[Precision | None, int | None],
+) -> tuple[float, NDArray[np.float64]]:
+    """Value and derivatives by the wanted entries of `packed.params`; `options` are precision and threads."""
     arrays = 2  # psi and lambda
-    small = arrays * (16 << circuit.num_qubits) <= limits.MEMORY_UNCHECKED_BYTES
-    shape = CircuitShape(circuit.num_qubits, 1 << circuit.num_qubits, 0, arrays - 1)
-    request = Request(0, check_precision(precision), check_threads(threads), exact=True, state_copy=False)
+    small = arrays * (16 << packed.num_qubits) <= limits.MEMORY_UNCHECKED_BYTES
+    shape = CircuitShape(packed.num_qubits, 1 << packed.num_qubits, 0, arrays - 1)
+    request = Request(0, *options, exact=True, state_copy=False)
 
     def plan_for(available: int | None) -> Plan:
         return choose(shape, request, engine.card, cores=cores_default(), memory_available_bytes=available)
@@ -108,10 +137,7 @@ def gradient(
         ledger, free_bytes = engine.ledger, engine.memory_available_bytes
     plan, reserved = (plan_for(None), NOTHING_RESERVED) if small else ledger.reserve(plan_for, free_bytes)
     with reserved:
-        value, derivatives = engine.compile(packed, plan.precision).gradient(
-            hamiltonian.masks(), wanted, plan.threads
-        )
-    return Gradient(value, derivatives[slots] @ jacobian, asked)
+        return engine.compile(packed, plan.precision).gradient(terms, wanted, plan.threads)
 
 
 def _template(circuit: Circuit) -> PackedTemplate:

@@ -98,4 +98,28 @@ def test_what_is_refused() -> None:
         qrealm.gradient(half_way, "Z0", [0.1])
     wide = qrealm.Circuit(33).ry(qrealm.Parameter("t"), 0)
     with pytest.raises(TooLargeError, match="GiB"):
-        qrealm.gradient(wide, "Z0", [0.1])
+        qrealm.gradient(wide, "Z0", [0.1], backend="statevector")
+    assert qrealm.gradient(wide, "Z0", [0.1])["t"] == pytest.approx(-math.sin(0.1), abs=1e-12)
+
+
+@pytest.mark.parametrize("observable", ["Z0 Z1", "0.5 X3 + Z2 Z18 - 2 Y9 + 0.25 I", "Z17"])
+def test_a_local_observable_needs_only_its_light_cone(observable: str) -> None:
+    """The same derivatives as of the whole circuit, zero where the observable does not depend on the gate."""
+    circuit = qrealm.Circuit(20)
+    shared = qrealm.Parameter("shared")
+    for layer in range(3):
+        for q in range(20):
+            circuit.ry(qrealm.Parameter(f"y{layer}_{q}"), q).rz(shared * (1 + q), q)
+        for q in range(layer % 2, 19, 2):
+            circuit.cx(q, q + 1)
+    values = np.random.default_rng(3).uniform(-2, 2, len(circuit.parameters))
+    whole = qrealm.gradient(circuit, observable, values, backend="statevector")
+    found = qrealm.gradient(circuit, observable, values)
+    assert found.parameters == whole.parameters
+    assert found.value == pytest.approx(whole.value, abs=1e-11)
+    assert np.abs(found.derivatives - whole.derivatives).max() < 1e-10
+    assert np.count_nonzero(found.derivatives) < 50
+    some = qrealm.gradient(
+        circuit, observable, dict(zip(whole.parameters, values, strict=True)), ["y0_17", shared]
+    )
+    assert some.derivatives == pytest.approx([whole["y0_17"], whole["shared"]], abs=1e-10)
