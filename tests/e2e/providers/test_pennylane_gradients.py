@@ -168,6 +168,24 @@ def test_second_derivatives_use_parameter_shifts() -> None:
     assert second == pytest.approx(-math.cos(0.4), abs=1e-9)
 
 
+def test_second_derivatives_of_the_methods_that_the_device_chooses() -> None:
+    def value(x):
+        qml.RX(x, 0)
+        qml.RY(0.3 * x, 1)
+        qml.CNOT([0, 1])
+        return qml.expval(qml.Z(1))
+
+    def second(device, method):
+        node = qml.QNode(value, device, diff_method=method, max_diff=2)
+        return qml.grad(qml.grad(node))(pnp.array(0.7, requires_grad=True))
+
+    wanted = second(qml.device("default.qubit", wires=2), "best")
+    assert abs(wanted) > 0.1
+    assert second(QrealmDevice(wires=2), "best") == pytest.approx(wanted, abs=1e-9)
+    with pytest.raises(qml.exceptions.QuantumFunctionError, match="does not support adjoint"):
+        second(QrealmDevice(wires=2), "adjoint")
+
+
 def test_torch_interface() -> None:
     torch = pytest.importorskip("torch")
     node = qml.QNode(three_values, QrealmDevice(3), interface="torch")

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from qiskit.circuit import Parameter
 from qiskit.circuit.library import MCXGate, QFTGate
 from qiskit.circuit.random import random_circuit
 from qiskit.exceptions import QiskitError
-from qiskit.primitives import BackendSamplerV2
+from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
 from qiskit.providers import JobError, JobStatus, JobTimeoutError
 from qiskit.quantum_info import Operator, Statevector
+from qiskit.transpiler import generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
 import qrealm
@@ -73,13 +75,15 @@ def test_every_backend_of_the_registry_is_there() -> None:
     assert names == ["auto", *(name.value for name in BACKENDS)]
     for name, row in BACKENDS.items():
         backend = PROVIDER.get_backend(name.value)
-        assert backend.num_qubits == row.card.qubits_max
+        assert backend.qubits_max == row.card.qubits_max
+        assert backend.num_qubits == (backend.qubits_max if backend.qubits_max <= 64 else None)
         assert backend.description == row.card.summary
         assert backend.coupling_map is None
         assert backend.provider is PROVIDER
         assert name.value in repr(backend)
     assert PROVIDER.get_backend() is PROVIDER.get_backend("auto") is PROVIDER.backends(name="auto")[0]
-    assert PROVIDER.backends(min_num_qubits=10**6) == []
+    assert "auto" in [backend.name for backend in PROVIDER.backends(min_num_qubits=1000)]
+    assert PROVIDER.backends(min_num_qubits=10**7) == []
     assert [b.name for b in PROVIDER.backends(filters=lambda b: b.name == "statevector")] == ["statevector"]
     with pytest.raises(UnknownBackendError, match="ibm_kyiv"):
         PROVIDER.get_backend("ibm_kyiv")
@@ -167,6 +171,27 @@ def test_what_is_native_is_left_alone(backend: QrealmBackend) -> None:
     assert dict(done.count_ops()) == {"rzz": 1, "mcx": 1, "measure": 1, "if_else": 1}
     with pytest.raises(TranspilerError, match="qubits"):
         transpile(QuantumCircuit(backend.num_qubits + 1), backend)
+
+
+def test_transpiling_for_a_wide_backend_takes_no_time_and_keeps_the_width() -> None:
+    auto = PROVIDER.get_backend("auto")
+    bell = QuantumCircuit(2)
+    bell.h(0)
+    bell.cx(0, 1)
+    bell.measure_all()
+    assert auto.target is not None  # made once
+    begun = perf_counter()
+    for options in ({}, {"initial_layout": [1, 0]}, {"optimization_level": 3}):
+        assert transpile(bell, auto, **options).num_qubits == 2
+    assert perf_counter() - begun < 2  # 49 s when the target counted a million qubits
+    passes = generate_preset_pass_manager(1, backend=auto)
+    wide = QuantumCircuit(3000)
+    wide.h(0)
+    for qubit in range(2999):
+        wide.cx(qubit, qubit + 1)
+    assert passes.run(wide).num_qubits == 3000
+    data = BackendEstimatorV2(backend=auto).run([(transpile(bell.copy(), auto), "ZZ")], precision=0.1)
+    assert abs(data.result()[0].data.evs - 1) < 1e-9
 
 
 # ---- results -----------------------------------------------------------------------------------------
@@ -329,6 +354,21 @@ def test_jobs_run_in_the_background_and_stop(slow_jobs: list[QrealmJob]) -> None
         running.result()
     with pytest.raises(JobError, match="submitted already"):
         running.submit()
+
+
+def test_waiting_for_a_job_ends_with_it(backend: QrealmBackend, slow_jobs: list[QrealmJob]) -> None:
+    told: list[JobStatus] = []
+    with pytest.raises(JobTimeoutError):
+        slow_jobs[0].wait_for_final_state(
+            timeout=0.3, wait=0.1, callback=lambda job_id, status, job: told.append(status)
+        )
+    assert told[0] is JobStatus.RUNNING
+    assert len(told) >= 2
+    threading.Timer(0.2, slow_jobs[0].cancel).start()
+    begun = perf_counter()
+    slow_jobs[0].wait_for_final_state()
+    assert perf_counter() - begun < 4  # Qiskit's own looks every 5 s
+    assert slow_jobs[0].cancelled()
 
 
 def test_interrupting_the_wait_stops_the_job(slow_jobs: list[QrealmJob]) -> None:

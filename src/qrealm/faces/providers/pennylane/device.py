@@ -197,6 +197,9 @@ class QrealmDevice(Device):  # type: ignore[misc]
             return True
         if execution_config.gradient_method not in _ADJOINT:
             return False
+        # An adjoint pass returns numbers: PennyLane would differentiate them again as constants.
+        if (execution_config.derivative_order or 1) > 1:
+            return False
         if circuit is None:
             return True
         # PennyLane asks several times of each tape, and an answer takes long.

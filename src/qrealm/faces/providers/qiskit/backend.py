@@ -69,6 +69,11 @@ class QrealmBackend(BackendV2):  # type: ignore[misc]
         return build_target(self.description, self._cards)
 
     @property
+    def qubits_max(self) -> int:
+        """The widest circuit that may be run; `num_qubits` is None where that is more than 64."""
+        return max(card.qubits_max for card in self._cards)
+
+    @property
     def max_circuits(self) -> None:
         """None: a job may have any number of circuits."""
         return

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from functools import cache
+from time import monotonic
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -94,6 +97,10 @@ class Task(Generic[T]):
             self.cancel()
             raise
 
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until the work has ended, in whatever way, and say whether it has."""
+        return bool(wait_for([self._submitted()], timeout).done)
+
     def _watched(self) -> T:
         with watching(self._token):
             return self._work()
@@ -132,6 +139,33 @@ class QrealmJob(JobV1):  # type: ignore[misc]
     def cancel(self) -> bool:
         """Stop the run; False when it had ended already."""
         return self._task.cancel()
+
+
+    def wait_for_final_state(
+        self,
+        timeout: float | None = None,
+        wait: float = 5,
+        callback: Callable[..., object] | None = None,
+    ) -> None:
+        """Wait until the job has ended, in whatever way; returns at once when it does.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes.
+            wait: seconds between two calls of `callback`.
+            callback: called with the job's id, its status and the job while it has not ended.
+
+        Raises:
+            JobTimeoutError: (Qiskit's) it takes longer than `timeout` seconds.
+        """
+        end = math.inf if timeout is None else monotonic() + timeout
+        while not self._task.wait(0):
+            left = end - monotonic()
+            if left <= 0:
+                raise JobTimeoutError(f"the job was not done after {timeout} seconds")
+            if callback is not None:
+                callback(self.job_id(), self.status(), self)
+                left = min(left, wait)
+            self._task.wait(None if left == math.inf else left)
 
 
 class QrealmPrimitiveJob(BasePrimitiveJob):  # type: ignore[misc]

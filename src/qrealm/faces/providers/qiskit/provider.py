@@ -40,7 +40,7 @@ class QrealmProvider:
             backend
             for backend in self._backends.values()
             if name in (None, backend.name)
-            and (min_num_qubits is None or backend.num_qubits >= min_num_qubits)
+            and (min_num_qubits is None or backend.qubits_max >= min_num_qubits)
             and (filters is None or filters(backend))
         ]
 

@@ -25,6 +25,10 @@ from qrealm.simulate.request import make_request
 _ANGLES = (0.3, 0.5, 0.7, 1.1)
 """No gate is special at these: what takes them takes all."""
 
+WIDTH_MAX = 64
+"""A target with more qubits has no number of them: Qiskit's transpiler then keeps a circuit's width. The time
+that it takes grows with the number otherwise."""
+
 
 @cache
 def native_gates() -> dict[str, tuple[Any, Circuit]]:
@@ -49,7 +53,8 @@ def build_target(description: str, cards: Iterable[BackendCard]) -> Target:
         cards: of the backends.
     """
     known = tuple(cards)
-    target = Target(description, max(card.qubits_max for card in known))
+    width = max(card.qubits_max for card in known)
+    target = Target(description, width if width <= WIDTH_MAX else None)
     for name, (gate, probe) in native_gates().items():
         if _runs(known, probe):
             target.add_instruction(gate, name=name)
