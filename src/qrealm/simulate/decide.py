@@ -76,6 +76,8 @@ def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | No
 
 def choose_backend(facts: Traits, request: RunRequest) -> Choice | None:
     """What AUTO takes for such a circuit; None when nothing can run it."""
+    if not facts.num_qubits:
+        return None  # the state vector says it best
     cards = [row.card for row in BACKENDS.values() if row.card.automatic]
     here = partial(
         auto.pick,

@@ -47,12 +47,12 @@ def test_an_estimate_tells_memory_time_and_fit():
 @pytest.mark.usefixtures("known_rates")
 def test_what_does_not_fit_is_estimated_too(monkeypatch):
     monkeypatch.setattr(estimate_module, "memory_available_bytes", lambda: 2**30)
-    found = qrealm.estimate(layered_circuit(32, 2))
+    found = qrealm.estimate(layered_circuit(32, 2), backend="statevector")
     assert not found.fits
     assert found.memory_bytes > 32 * 2**30
     assert found.qubits_max == 26
     assert found.seconds > 0
-    vast = qrealm.estimate(layered_circuit(45, 2))
+    vast = qrealm.estimate(layered_circuit(45, 2), backend="statevector")
     assert not vast.fits
     assert vast.seconds > 2**48 * 2 / RATES.bytes_per_second
 
@@ -160,4 +160,4 @@ def test_an_empty_benchmark_is_refused(arguments):
 
 def test_a_benchmark_too_large_is_refused():
     with pytest.raises(TooLargeError):
-        qrealm.benchmark([40], layers=2)
+        qrealm.benchmark([40], layers=2, backend="statevector")

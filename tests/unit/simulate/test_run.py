@@ -219,15 +219,15 @@ def test_what_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch):
     monkeypatch.setattr(execute_module, "memory_available_bytes", lambda: 2 * 1024**3)
     circuit = random_circuit(30)
     with pytest.raises(TooLargeError) as caught:
-        qrealm.run(circuit, shots=10)
+        qrealm.run(circuit, shots=10, backend="statevector")
     assert "needs 8.03 GiB of memory; 1.9 GiB are available" in caught.value.message
     assert "use at most 27 qubits here in single precision (26 in double)" in caught.value.hint
     small = random_circuit(27)
     with pytest.raises(TooLargeError) as caught:
-        qrealm.run(small, shots=0, return_statevector=True, precision="double")
+        qrealm.run(small, shots=0, return_statevector=True, precision="double", backend="statevector")
     assert 'precision="single"' not in caught.value.hint  # that would not fit either, with the copy
     with pytest.raises(TooLargeError) as caught:
-        qrealm.run(small, shots=10, precision="double")
+        qrealm.run(small, shots=10, precision="double", backend="statevector")
     assert 'use precision="single": it needs 1.03 GiB and fits' in caught.value.hint
 
 
