@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from qrealm.base.errors import ChannelError
+from qrealm.base.errors import ChannelError, RequestError
 from qrealm.circuits.circuit import Circuit
-from qrealm.circuits.gates import find_gate
+from qrealm.circuits.gate_rows import UNITARY
+from qrealm.circuits.gates import Gate, find_gate
 from qrealm.circuits.noise import record
 from qrealm.circuits.noise.channel import Channel
 from qrealm.circuits.noise.channels import thermal_relaxation
+from qrealm.circuits.noise.naming import can_have
 from qrealm.circuits.noise.readout import ReadoutError
 from qrealm.circuits.noise.rules import (
     AFTER_MEASUREMENT,
@@ -65,15 +67,20 @@ class NoiseModel:
 
         Raises:
             UnknownGateError: a name that is not in the gate table.
-            ChannelError: the channel is wider than the qubits.
+            ChannelError: no channel; or the channel, the named gates and the qubits are not as wide as one
+                another, so that the rule would never act.
         """
+        _check_channel(channel, "after_gates")
         wires = None if qubits is None else _wires(qubits, channel.name)
         if wires is not None and channel.num_qubits not in (1, len(wires)):
             raise ChannelError(
                 f"the channel {channel.name!r} on {channel.num_qubits} qubits cannot follow gates on "
                 f"{list(wires)}; the rule is as many, or 1"
             )
-        return self._with_gate_rule(GateRule(channel, _names(gates), wires))
+        named = _gates(gates)
+        for gate in named or ():
+            _check_width(channel, gate, wires)
+        return self._with_gate_rule(GateRule(channel, _names(named), wires))
 
     def crosstalk(
         self,
@@ -91,15 +98,20 @@ class NoiseModel:
             gates: names; every gate on these qubits when None.
 
         Raises:
-            ChannelError: the channel is wider than the spectators.
+            ChannelError: no channel; the channel is wider than the spectators; a named gate never has as many
+                qubits.
         """
+        _check_channel(channel, "crosstalk")
         there = _wires(spectators, channel.name)
         if channel.num_qubits not in (1, len(there)):
             raise ChannelError(
                 f"the channel {channel.name!r} on {channel.num_qubits} qubits cannot act on the spectators "
                 f"{list(there)}; the rule is as many, or 1"
             )
-        return self._with_gate_rule(GateRule(channel, _names(gates), _wires(qubits, channel.name), there))
+        wires, named = _wires(qubits, channel.name), _gates(gates)
+        for gate in named or ():
+            _check_qubits(channel, gate, wires)
+        return self._with_gate_rule(GateRule(channel, _names(named), wires, there))
 
     def before_measurement(self, channel: Channel, qubits: Iterable[int] | None = None) -> Self:
         """A channel on one qubit before each measurement: of these qubits, or of all."""
@@ -128,6 +140,11 @@ class NoiseModel:
         Raises:
             ChannelError: the numbers do not agree.
         """
+        if not isinstance(error, ReadoutError):
+            raise ChannelError(
+                f"readout got {error!r:.60} as its error; the rule is a ReadoutError",
+                hint="ReadoutError.flips(0.02, 0.03) misreads one bit",
+            )
         wires = None if qubits is None else _wires(qubits, error.name)
         if error.num_bits > 1:
             if wires is None or len(wires) != error.num_bits:
@@ -312,6 +329,7 @@ class NoiseModel:
         return self
 
     def _with_point(self, channel: Channel, point: str, qubits: Iterable[int] | None) -> Self:
+        _check_channel(channel, f"noise {point}")
         if channel.num_qubits != 1:
             raise ChannelError(
                 f"the channel {channel.name!r} {point} acts on {channel.num_qubits} qubits; the rule is 1"
@@ -321,10 +339,57 @@ class NoiseModel:
         return self
 
 
-def _names(gates: Names | None) -> frozenset[str] | None:
-    if gates is None:
+def checked_model(noise: object) -> NoiseModel:
+    """What came as `noise` to a run. Raises RequestError when it is no `NoiseModel`."""
+    if isinstance(noise, NoiseModel):
+        return noise
+    raise RequestError(
+        f"noise got {noise!r:.60}; the rule is a NoiseModel, or None",
+        hint="NoiseModel().after_gates(depolarizing(0.01)), or NoiseModel.from_device(name)",
+    )
+
+
+def _gates(names: Names | None) -> tuple[Gate, ...] | None:
+    if names is None:
         return None
-    return frozenset(find_gate(each).name for each in ([gates] if isinstance(gates, str) else gates))
+    return tuple(find_gate(each) for each in ([names] if isinstance(names, str) else names))
+
+
+def _names(gates: tuple[Gate, ...] | None) -> frozenset[str] | None:
+    return None if gates is None else frozenset(gate.name for gate in gates)
+
+
+def _check_channel(channel: object, where: str) -> None:
+    if not isinstance(channel, Channel):
+        raise ChannelError(
+            f"{where} got {channel!r:.60} as its channel; the rule is a Channel",
+            hint="qrealm.circuits.noise makes them: depolarizing(0.01), depolarizing(0.01, 2), bit_flip(0.1)",
+        )
+
+
+def _check_width(channel: Channel, gate: Gate, wires: Qubits | None) -> None:
+    """Refuses a rule that would never act."""
+    if wires is not None:
+        _check_qubits(channel, gate, wires)
+        return
+    size = channel.num_qubits
+    wider = gate.variadic or gate is UNITARY
+    if size == 1 or size == gate.num_qubits or (wider and can_have(gate, size)):
+        return
+    raise ChannelError(
+        f"the channel {channel.name!r} on {_counted(size, 'qubit')} cannot follow the gate {gate.name}, "
+        f"which is on {_counted(gate.num_qubits, 'qubit')}{' or more' if wider else ''}; the rule "
+        "is as many, or 1"
+    )
+
+
+def _check_qubits(channel: Channel, gate: Gate, wires: Qubits) -> None:
+    if not can_have(gate, len(wires)):
+        raise ChannelError(
+            f"the rule for the channel {channel.name!r} names the gate {gate.name} and the qubits "
+            f"{list(wires)}; {gate.name} is on {_counted(gate.num_qubits, 'qubit')}",
+            hint="`qubits` are those of one gate, in order; add a rule for each",
+        )
 
 
 def _wires(qubits: Iterable[int], what: str) -> Qubits:

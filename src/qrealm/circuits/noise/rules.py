@@ -10,6 +10,7 @@ from qrealm.base.errors import ChannelError
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.noise.channel import Channel
 from qrealm.circuits.noise.channels import thermal_relaxation
+from qrealm.circuits.noise.naming import names_for
 from qrealm.circuits.noise.readout import ReadoutError
 
 Qubits = tuple[int, ...]
@@ -48,7 +49,7 @@ class GateRule:
 
     def on(self, gate: Gate, qubits: Qubits) -> list[Qubits]:
         """Where the channel acts after a gate: nowhere, once, or on each qubit."""
-        if self.gates is not None and gate.name not in self.gates:
+        if self.gates is not None and self.gates.isdisjoint(names_for(gate, len(qubits))):
             return []
         if self.size is not None and len(qubits) != self.size:
             return []
@@ -137,10 +138,11 @@ class Idling:
             ChannelError: nobody has said.
         """
         times = self.gate_times_ns
-        named: tuple[TimeKey, ...] = ((gate.name, qubits), gate.name)
-        for key in named:
-            if key in times:
-                return times[key]
+        for name in sorted(names_for(gate, len(qubits))):
+            named: tuple[TimeKey, ...] = ((name, qubits), name)
+            for key in named:
+                if key in times:
+                    return times[key]
         if is_virtual(gate, qubits) or not qubits:
             return 0.0
         rest: tuple[TimeKey, ...] = (("", qubits), len(qubits))
