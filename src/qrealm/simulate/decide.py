@@ -32,6 +32,10 @@ from qrealm.simulate.plan.types import BackendCard, Choice, DeviceFacts, Precisi
 from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import Result
 
+FALLBACK_SECONDS, FALLBACK_FACTOR = 10.0, 10.0
+"""Another backend takes over from one that ran out of memory when it needs at most so long, or so many times
+as long as was planned: an error at once is better than an answer next week."""
+
 SMALL_WORK = 1 << 24
 """Gates times amplitudes up to which the state vector is taken unasked: it needs less than 10 ms for them,
 and nothing else could be much faster."""
@@ -173,7 +177,7 @@ def _automatic(circuit: Circuit, request: RunRequest, facts: Traits) -> tuple[Fo
         # What the state vector only lacks the memory for, it says best itself.
         check_named(BACKENDS[QuantumBackend.STATEVECTOR].card, facts, request)
         return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR)), None
-    able = [each.name for each in choice.considered if not each.refused]
+    able = _ways_out(choice)
     warnings: tuple[str, ...] = ()
     for name, following in zip(able, [*able[1:], ""], strict=True):
         try:
@@ -185,6 +189,20 @@ def _automatic(circuit: Circuit, request: RunRequest, facts: Traits) -> tuple[Fo
             continue
         return replace(found, warnings=warnings + found.warnings), choice
     raise InternalError("AUTO chose a backend that it then did not try")
+
+
+def _ways_out(choice: Choice) -> list[str]:
+    """The chosen backend, and those that may take over when it runs out of memory: they keep nobody waiting
+    for much longer, and need much less, or other memory than a device's."""
+    costs = [(each.name, each.cost) for each in choice.considered if not each.refused and each.cost]
+    first, least = costs[0]
+    bearable = max(FALLBACK_SECONDS, FALLBACK_FACTOR * least.seconds)
+    elsewhere = any(row.card.name == first and row.card.needs_device for row in BACKENDS.values())
+    return [first] + [
+        name
+        for name, cost in costs[1:]
+        if cost.seconds <= bearable and (elsewhere or 2 * cost.memory_bytes <= least.memory_bytes)
+    ]
 
 
 def check_named(card: BackendCard, facts: Traits, request: RunRequest) -> None:

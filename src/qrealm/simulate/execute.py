@@ -15,9 +15,8 @@ from qrealm.base import limits
 from qrealm.base.errors import NotUnitaryError, RequestError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit
-from qrealm.circuits.operations import MEASURE, READOUT
+from qrealm.circuits.operations import MEASURE
 from qrealm.circuits.pack import PackedCircuit
-from qrealm.circuits.segments import split_readout
 from qrealm.circuits.types import Measurement
 from qrealm.simulate import bits
 from qrealm.simulate.backends.devices import is_on_device
@@ -33,7 +32,7 @@ from qrealm.simulate.backends.protocol import (
 from qrealm.simulate.bits import BitLayout, Outcomes
 from qrealm.simulate.branching import BranchWalk, Leaf, branch_points, measures, prepares
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
-from qrealm.simulate.misread import misread
+from qrealm.simulate.misread import FAULTLESS, Detector, detector_of, misread
 from qrealm.simulate.observables import exact_values, sampled_values
 from qrealm.simulate.plan.choose import choose, too_many_qubits
 from qrealm.simulate.plan.types import Choice, CircuitShape, Plan, Precision, Request
@@ -104,7 +103,9 @@ def _found_packed(
     circuit: Circuit, packed: PackedCircuit, request: RunRequest, backend: SteeredBackend
 ) -> Found:
     find = _from_state if request.planning.exact else _from_counts
-    return find(packed, layout_of(circuit), request, backend)
+    layout = layout_of(circuit)
+    detector = detector_of(circuit, layout) if request.sampled else FAULTLESS
+    return find(packed, layout, request, backend, detector)
 
 
 def finish(
@@ -117,9 +118,10 @@ def finish(
         choice: how AUTO came to the backend, for the result's metadata.
     """
     outcomes, draws = found.outcomes, found.draws
-    if len(draws) and circuit.num_clbits and any(op is READOUT for op, _, _ in circuit):
-        _, errors = split_readout(circuit.instructions)
-        outcomes, draws = misread(outcomes, draws, errors, found.layout.num_bits, request.seed)
+    if len(draws) and circuit.num_clbits:
+        errors = detector_of(circuit, found.layout).errors
+        if errors:
+            outcomes, draws = misread(outcomes, draws, errors, found.layout.num_bits, request.seed)
     return Result(
         num_qubits=circuit.num_qubits,
         shots=request.planning.shots,
@@ -149,7 +151,11 @@ def finish(
 
 
 def _from_counts(
-    packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: SteeredBackend
+    packed: PackedCircuit,
+    layout: BitLayout,
+    request: RunRequest,
+    backend: SteeredBackend,
+    detector: Detector,
 ) -> Found:
     """Gates, then samples only: the backend need not keep the state."""
     planning = request.planning
@@ -162,7 +168,7 @@ def _from_counts(
         )
         if request.sampled:
             values, errors = sampled_values(
-                packed, request.observables, backend, plan, planning.shots, request.seed
+                packed, request.observables, backend, plan, planning.shots, request.seed, detector
             )
     return Found(plan, layout, outcomes, draws, values, errors, packed=packed, backend=backend)
 
@@ -284,7 +290,11 @@ def _registers(circuit: Circuit) -> tuple[tuple[str, int], ...]:
 
 
 def _from_state(
-    packed: PackedCircuit, layout: BitLayout, request: RunRequest, backend: SteeredBackend
+    packed: PackedCircuit,
+    layout: BitLayout,
+    request: RunRequest,
+    backend: SteeredBackend,
+    detector: Detector,
 ) -> Found:
     """Gates, then whatever is asked of the state."""
     num_qubits, planning = packed.num_qubits, request.planning
@@ -306,7 +316,7 @@ def _from_state(
         if request.sampled:
             del state  # every measured basis makes one of its own
             values, errors = sampled_values(
-                packed, request.observables, backend, plan, planning.shots, request.seed
+                packed, request.observables, backend, plan, planning.shots, request.seed, detector
             )
         else:
             values = exact_values(state, request.observables, plan.threads)

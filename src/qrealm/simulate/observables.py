@@ -4,7 +4,7 @@ errors."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from qrealm.circuits import PauliSum
 from qrealm.circuits.kernel_ops import OpCode
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.simulate.backends.protocol import State, SteeredBackend
+from qrealm.simulate.misread import Detector
 from qrealm.simulate.plan.types import Plan
 
 Named = tuple[tuple[str, PauliSum], ...]
@@ -137,25 +138,35 @@ def measured_bases(observables: Named) -> tuple[list[MeasuredBasis], list[float]
     return bases, constants
 
 
-def sampled_values(
-    packed: PackedCircuit, observables: Named, backend: SteeredBackend, plan: Plan, shots: int, seed: int
+Parity = Callable[[int], NDArray[Any]]
+"""Bits under a mask to their parity, 0 or 1, in each of the outcomes."""
+
+
+def estimated(
+    observables: Named,
+    shots: int,
+    seed: int,
+    draw: Callable[[MeasuredBasis, int], tuple[NDArray[np.int64], Parity]],
 ) -> tuple[dict[str, float], dict[str, float]]:
     """(estimate, standard error) of each observable, from `shots` samples in every basis that is needed.
 
     Terms read from the same samples are correlated; that is in the standard error, because it is taken from
     the readings of whole observables. Different bases are independent: their variances add.
+
+    Args:
+        draw: (basis, seed) -> (how often each outcome was drawn, parities of its bits), with the axis of each
+            qubit turned to Z.
     """
     bases, constants = measured_bases(observables)
     means = np.array(constants)
     variances = np.zeros(len(observables))
     seeds = np.random.SeedSequence(seed).generate_state(len(bases) + 1, np.uint64)[1:].tolist()
     for basis, basis_seed in zip(bases, seeds, strict=True):
-        program = backend.compile(rotated(packed, basis), plan.precision)
-        outcomes, draws = program.counts(shots, basis_seed, plan.threads)
+        draws, parity = draw(basis, basis_seed)
         weights = draws / shots
-        readings = np.zeros((len(observables), len(outcomes)))
+        readings = np.zeros((len(observables), len(draws)))
         for index, mask, coefficient in basis.terms:
-            readings[index] += coefficient * (1.0 - 2.0 * parities(outcomes, mask))
+            readings[index] += coefficient * (1.0 - 2.0 * parity(mask))
         basis_means = readings @ weights
         means += basis_means
         if shots > 1:
@@ -165,6 +176,26 @@ def sampled_values(
         dict(zip(names, means.tolist(), strict=True)),
         {name: math.sqrt(variance) for name, variance in zip(names, variances.tolist(), strict=True)},
     )
+
+
+def sampled_values(
+    packed: PackedCircuit,
+    observables: Named,
+    backend: SteeredBackend,
+    plan: Plan,
+    shots: int,
+    seed: int,
+    detector: Detector,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """`estimated`, by a program for every basis."""
+
+    def draw(basis: MeasuredBasis, basis_seed: int) -> tuple[NDArray[np.int64], Parity]:
+        program = backend.compile(rotated(packed, basis), plan.precision)
+        outcomes, draws = program.counts(shots, basis_seed, plan.threads)
+        outcomes, draws = detector.reported(outcomes, draws, packed.num_qubits, basis_seed)
+        return draws, lambda mask: parities(outcomes, mask)
+
+    return estimated(observables, shots, seed, draw)
 
 
 def parities(outcomes: NDArray[np.uint64], mask: int) -> NDArray[np.uint64]:

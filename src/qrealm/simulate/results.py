@@ -166,19 +166,22 @@ class Result:
         return values, self._draws.tolist()
 
     def probabilities(self) -> dict[str, float]:
-        """Probability of each outcome: shares of the shots; without shots, exact from the state vector.
+        """Probability of each outcome: shares of the shots; without shots, exact from the state.
 
         Raises:
-            RequestError: the run had neither shots nor a state vector.
+            RequestError: the run had neither shots nor a state vector or density matrix.
         """
         if self._shots:
             return {key: count / self._shots for key, count in self.counts.items()}
-        if self._statevector is None:
+        if self._statevector is not None:
+            weights = np.abs(self._statevector.astype(np.complex128)) ** 2
+        elif self._density_matrix is not None:
+            weights = np.diagonal(self._density_matrix).real.astype(np.float64)
+        else:
             raise RequestError(
-                "probabilities() needs shots or a state vector; the run had neither",
+                "probabilities() needs shots or a state; the run had neither",
                 hint="run with shots=1000, or with return_statevector=True",
             )
-        weights = np.abs(self._statevector.astype(np.complex128)) ** 2
         likely = np.flatnonzero(weights > 0).astype(np.uint64)
         layout = BitLayout((("q", self._num_qubits),), tuple(range(self._num_qubits)))
         texts = bits.to_strings(likely, layout, self._bit_order)
@@ -311,10 +314,10 @@ class Result:
         return dict(self._metadata)
 
     def to_dict(self, *, state: bool = True) -> dict[str, Any]:
-        """Everything as JSON-ready values; a state vector is two lists, ``real`` and ``imag``.
+        """Everything as JSON-ready values; a state is two lists, ``real`` and ``imag``.
 
         Args:
-            state: whether the state vector is put in, if there is one.
+            state: whether the state vector or density matrix is put in, if there is one.
         """
         record: dict[str, Any] = {
             "num_qubits": self._num_qubits,
@@ -326,11 +329,9 @@ class Result:
             "amplitudes": {key: [value.real, value.imag] for key, value in self.amplitudes().items()},
             "metadata": self.metadata,
         }
-        if state and self._statevector is not None:
-            record["statevector"] = {
-                "real": self._statevector.real.tolist(),
-                "imag": self._statevector.imag.tolist(),
-            }
+        for name, array in (("statevector", self._statevector), ("density_matrix", self._density_matrix)):
+            if state and array is not None:
+                record[name] = {"real": array.real.tolist(), "imag": array.imag.tolist()}
         return record
 
     def to_json(self, indent: int | None = None) -> str:

@@ -139,7 +139,7 @@ def test_memory_refused_on_the_way_falls_back(monkeypatch):
     row = BACKENDS[QuantumBackend.STATEVECTOR]
 
     class Exhausted:
-        card = replace(CARD, name="greedy", cost=lambda t, w, r: Cost(1e-9, 10))
+        card = replace(CARD, name="greedy", cost=lambda t, w, r: Cost(1e-9, 1 << 20))
 
         def run(self, circuit, request):
             raise ResourceError("the device has 1 GiB, and 2 GiB are needed")
@@ -182,3 +182,20 @@ def test_what_fits_nowhere_says_how_much_it_needs(monkeypatch):
 def test_accuracy_is_a_share(accuracy):
     with pytest.raises(RequestError, match="accuracy"):
         qrealm.run(Circuit(1).h(0), accuracy=accuracy)
+
+
+@pytest.mark.parametrize("backend", ["statevector", "density_matrix"])
+def test_sampled_values_are_read_by_the_same_detector(backend):
+    """<Z> of RY(0.5) under symmetric flips of 10 %: 0.8 cos(0.5), on every backend; five standard errors."""
+    noise = NoiseModel().readout(ReadoutError.flips(0.1, 0.1))
+    found = qrealm.run(
+        Circuit(1).ry(0.5, 0),
+        shots=40_000,
+        seed=3,
+        observables="Z0",
+        sampled=True,
+        noise=noise,
+        backend=backend,
+    )
+    error = found.standard_errors["Z0"]
+    assert found.expectation_values["Z0"] == pytest.approx(0.8 * np.cos(0.5), abs=5 * error)

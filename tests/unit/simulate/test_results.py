@@ -26,7 +26,7 @@ def test_probabilities_are_shares_of_the_shots_or_exact():
     exact = qrealm.run(qrealm.Circuit(2).ry(1.0, 0).x(1), shots=0, return_statevector=True)
     assert exact.probabilities() == pytest.approx({"10": math.cos(0.5) ** 2, "11": math.sin(0.5) ** 2})
     neither = qrealm.run(qrealm.Circuit(1), shots=0, observables="Z0")
-    with pytest.raises(RequestError, match="needs shots or a state vector"):
+    with pytest.raises(RequestError, match="needs shots or a state"):
         neither.probabilities()
 
 

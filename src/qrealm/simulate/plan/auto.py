@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from qrealm.base.errors import QubitError
 from qrealm.base.units import format_gib, format_seconds
 from qrealm.simulate.plan.choose import fits
 from qrealm.simulate.plan.types import BackendCard, Choice, Considered, DeviceFacts, Rates, Traits, Wants
@@ -56,7 +57,13 @@ def pick(
 
 
 def refusal(card: BackendCard, traits: Traits, wants: Wants) -> str:
-    """Why a card cannot run this, whatever the memory; empty when it can."""
+    """Why a card cannot run this, whatever the memory; empty when it can.
+
+    Raises:
+        QubitError: there is no qubit to run.
+    """
+    if traits.num_qubits < 1:
+        raise QubitError("a run needs at least one qubit; the circuit has none")
     if traits.num_qubits > card.qubits_max:
         return f"it takes up to {card.qubits_max} qubits; the circuit has {traits.num_qubits}"
     if wants.precision is not None and wants.precision not in card.precisions:

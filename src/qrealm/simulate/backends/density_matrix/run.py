@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
-from qrealm.circuits.segments import split_readout
 from qrealm.simulate import bits
 from qrealm.simulate.backends.density_matrix.card import CARD
 from qrealm.simulate.backends.density_matrix.mixed_state import ComplexArray, Machine, MixedState
@@ -20,6 +19,7 @@ from qrealm.simulate.backends.density_matrix.steps import Course, course, told
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.backends.statevector.run import BACKEND as ENGINE
 from qrealm.simulate.execute import layout_of, to_clbits
+from qrealm.simulate.misread import detector_of
 from qrealm.simulate.plan.types import Plan
 from qrealm.simulate.request import RunRequest
 
@@ -117,10 +117,9 @@ class _Run:
 
     def _estimate(self, state: MixedState) -> None:
         request = self._request
-        _, errors = split_readout(self._circuit.instructions)
-        assert self._exact is not None
+        detector = detector_of(self._circuit, self._layout)
         self._values, self._errors = sampled_values(
-            state, request.observables, request.planning.shots, request.seed, errors, self._exact.final
+            state, request.observables, request.planning.shots, request.seed, detector
         )
 
     # ---- shots that part -------------------------------------------------------------------------

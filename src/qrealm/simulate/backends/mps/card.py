@@ -16,6 +16,9 @@ SPLIT_SECONDS = 9e-5
 """One gate on two neighbours, whatever the bond."""
 SPLIT_CUBED_SECONDS = {Precision.SINGLE: 0.85e-9, Precision.DOUBLE: 1.3e-9}
 """The same, for each cube of the bond that it makes."""
+STATE_SECONDS = 4e-8
+"""For each amplitude of a state that is written out, measured at 18 to 22 qubits."""
+
 SITE_SECONDS = 7e-5
 """One site of a pass over the chain: sampling, or one Pauli string."""
 FLOPS_PER_SECOND = {Precision.SINGLE: 6e10, Precision.DOUBLE: 3e10}
@@ -77,6 +80,7 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
         + traits.gates * GATE_SECONDS
         + branches * (evolve + sites * SITE_SECONDS + flops / FLOPS_PER_SECOND[precision])
         + (count * BRANCH_SITE_SECONDS * branches if traits.branch_points else 0.0)
+        + (STATE_SECONDS * 2.0**count if wants.statevector else 0.0)
     )
     width = precision.amplitude_bytes
     tensors = 2 * width * bond**2 * (full_cuts + 2 / 3) + 64.0 * count
