@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
+
 import numpy as np
 import pytest
 
@@ -202,3 +206,24 @@ def test_one_thread_gives_the_threads_back() -> None:
     with one_thread(), one_thread():
         assert all(get() == 1 for get, _ in _libraries())
     assert [get() for get, _ in _libraries()] == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS binds on Linux")
+def test_too_few_addresses_for_scipy_are_an_error_and_no_wait() -> None:
+    program = """
+        import resource
+        import qrealm
+        from qrealm.base.errors import ResourceError
+        import qrealm.simulate.backends.mps.run
+        circuit = qrealm.Circuit(2).h(0)
+        size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + 60 * 1024**2,) * 2)
+        try:
+            qrealm.run(circuit, 10, backend="mps")
+        except ResourceError as problem:
+            print(problem)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60
+    )
+    assert "ulimit -v" in done.stdout, done.stderr

@@ -4,20 +4,26 @@ that does it."""
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base.errors import InternalError
+from qrealm.base.errors import InternalError, ResourceError
+from qrealm.base.units import format_gib
 
 Tensor = NDArray[Any]
 """complex64 or complex128, by the run's precision."""
+
+ADDRESSES_BYTES = 512 * 2**20
+"""What SciPy's libraries map and OpenBLAS sets aside for its threads."""
 
 _EPSILON = {np.dtype(np.complex64): 6e-8, np.dtype(np.complex128): 1.1e-16}
 
@@ -169,9 +175,29 @@ def one_thread() -> Iterator[None]:
                     put(before)
 
 
+def _check_address_space() -> None:
+    """Refuse to load SciPy's linear algebra where it would not fit: where the operating system limits the
+    addresses of the process, OpenBLAS waits forever for memory that it will not get."""
+    if "scipy.linalg" in sys.modules or sys.platform != "linux":
+        return
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    if limit - used < ADDRESSES_BYTES:
+        raise ResourceError(
+            f"loading SciPy's linear algebra takes {format_gib(ADDRESSES_BYTES)} of addresses; the limit "
+            f"leaves {format_gib(max(0, limit - used))}",
+            hint="raise the limit (ulimit -v)",
+        )
+
+
 @cache
 def _libraries() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
     """(threads now, set the threads) of each OpenBLAS that NumPy and SciPy were linked with."""
+    _check_address_space()
     from scipy.linalg import _flapack
 
     found: list[tuple[Callable[[], int], Callable[[int], None]]] = []
