@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qrealm.base import cancel, limits
 from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
 from qrealm.circuits import Circuit, PackedTemplate, read
+from qrealm.circuits.noise.model import checked_model
 from qrealm.simulate.backends import QuantumBackend, backend_named, steered
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.bits import BitOrder, check_bit_order
@@ -114,7 +115,7 @@ def run(
     if initial_state is not None:
         circuit = _started(circuit, initial_state, check_bit_order(bit_order))
     if noise is not None:
-        circuit = noise.apply(circuit)
+        circuit = checked_model(noise).apply(circuit)
     request = make_request(
         circuit.num_qubits,
         shots=shots,
