@@ -12,7 +12,13 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.algorithms.options import NoisyRunOptions, check_gates_only, check_share, check_whole
+from qrealm.algorithms.options import (
+    NoisyRunOptions,
+    check_gates_only,
+    check_options,
+    check_share,
+    check_whole,
+)
 from qrealm.algorithms.phase_estimation import (
     COUNTING_QUBITS_MAX,
     outcome_probability,
@@ -114,6 +120,7 @@ def run_amplitude_estimation(
         RequestError: A is no circuit of gates, or an option is out of range.
         TooLargeError: it does not fit in memory.
     """
+    check_options(run_amplitude_estimation, options, NoisyRunOptions)
     begun = perf_counter()
     check_whole("shots", shots, 1, limits.SHOTS_MAX)
     bits = check_whole("num_counting_qubits", num_counting_qubits, 1, COUNTING_QUBITS_MAX)
@@ -156,6 +163,7 @@ def run_iterative_amplitude_estimation(
         RequestError: A is no circuit of gates, or an option is out of range.
         TooLargeError: it does not fit in memory.
     """
+    check_options(run_iterative_amplitude_estimation, options, NoisyRunOptions)
     begun = perf_counter()
     check_whole("shots", shots, 1, limits.SHOTS_MAX)
     epsilon = check_share("accuracy", accuracy, 0, 0.5)

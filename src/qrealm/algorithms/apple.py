@@ -76,8 +76,9 @@ class AppleSiliconQuantumEngine:
 
     @property
     def backend(self) -> str:
-        """The backend of `qrealm.run` that is used: ``"gpu"`` on Metal, else ``"statevector"``."""
-        return GPU_BACKEND if self._device == "metal" else QuantumBackend.STATEVECTOR.value
+        """The backend of `qrealm.run` that is used: ``"gpu"`` on Metal, else ``"auto"``, which picks by the
+        circuit; the metadata of a result tells what it picked."""
+        return GPU_BACKEND if self._device == "metal" else QuantumBackend.AUTO.value
 
     def describe(self) -> dict[str, str]:
         """Device, backend, why this device, processor and operating system."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Unpack
 
-from qrealm.algorithms.options import QUBITS_MAX, NoisyRunOptions, basis_text, check_whole
+from qrealm.algorithms.options import QUBITS_MAX, NoisyRunOptions, basis_text, check_options, check_whole
 from qrealm.base import limits
 from qrealm.circuits import Circuit
 from qrealm.simulate.run import run
@@ -98,6 +98,7 @@ def run_ghz(
     Raises:
         RequestError, TooLargeError: as `qrealm.run`.
     """
+    check_options(run_ghz, options, NoisyRunOptions)
     circuit = ghz_circuit(num_qubits)
     return _prepared(circuit, sorted({0, (1 << num_qubits) - 1}), shots, seed, options)
 
@@ -110,6 +111,7 @@ def run_w(
     **options: Unpack[NoisyRunOptions],
 ) -> EntangledState:
     """Prepare a W state and measure all of it. Arguments and errors as `run_ghz`."""
+    check_options(run_w, options, NoisyRunOptions)
     circuit = w_circuit(num_qubits)
     return _prepared(circuit, [1 << qubit for qubit in range(num_qubits)], shots, seed, options)
 

@@ -10,7 +10,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.algorithms.options import QUBITS_MAX, RunOptions, check_whole
+from qrealm.algorithms.options import QUBITS_MAX, RunOptions, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import InternalError
 from qrealm.circuits import Circuit
@@ -102,6 +102,7 @@ def run_qft(
         RequestError: a value is out of range.
         TooLargeError: the state does not fit in memory.
     """
+    check_options(run_qft, options, RunOptions)
     begun = perf_counter()
     transform = qft_circuit(num_qubits, inverse=inverse)
     value = check_whole("input_value", input_value, 0, (1 << num_qubits) - 1)

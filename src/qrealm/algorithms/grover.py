@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Unpack
 
-from qrealm.algorithms.options import NoisyRunOptions, basis_text, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, basis_text, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
@@ -96,7 +96,7 @@ def grover_circuit(num_qubits: int, marked_item: MarkedItems, iterations: int | 
     width = check_whole("num_qubits", num_qubits, 1, limits.QUBITS_MAX)
     items = _checked(width, marked_item)
     if iterations is None:
-        iterations = optimal_iterations(width, len(items))
+        iterations = _best_iterations(width, len(items))
     rounds = check_whole("iterations", iterations, 0, ITERATIONS_MAX)
     qubits = range(width)
     step = grover_oracle(width, items).h(qubits)
@@ -128,12 +128,13 @@ def run_grover(
         RequestError: an item is out of range or no bit string of n bits, or another wrong option.
         TooLargeError: the state does not fit in memory.
     """
+    check_options(run_grover, options, NoisyRunOptions)
     begun = perf_counter()
     check_whole("shots", shots, 1, limits.SHOTS_MAX)
     width = check_whole("num_qubits", num_qubits, 1, limits.QUBITS_MAX)
     items = _checked(width, marked_item)
     if iterations is None:
-        iterations = optimal_iterations(width, len(items))
+        iterations = _best_iterations(width, len(items))
     circuit = grover_circuit(width, items, iterations)
     texts = [basis_text(item, width) for item in items]
     exact = len(items) <= _AMPLITUDES_MAX and options.get("noise") is None
@@ -155,6 +156,18 @@ def run_grover(
         circuit=circuit,
         execution_time=perf_counter() - begun,
     )
+
+
+def _best_iterations(num_qubits: int, num_marked: int) -> int:
+    """`optimal_iterations`, where a circuit can have so many. Raises RequestError."""
+    found = optimal_iterations(num_qubits, num_marked)
+    if found > ITERATIONS_MAX:
+        raise RequestError(
+            f"the search for {num_marked} of 2^{num_qubits} items needs {found:,} iterations; the rule is at "
+            f"most {ITERATIONS_MAX:,}",
+            hint="fewer qubits, or iterations=... for a lower probability",
+        )
+    return found
 
 
 def _flip_sign(circuit: Circuit, item: int) -> None:

@@ -44,7 +44,7 @@ class Minimum:
     Attributes:
         point: the parameters, shape (P,).
         iterations: its own count.
-        converged: whether it met its tolerance before the limit of iterations.
+        converged: whether it met its tolerance before the limit; never for SPSA, which has none.
         message: why it stopped.
     """
 
@@ -161,4 +161,5 @@ def _spsa(
         size, direction = slope(point, _SPSA_SHIFT / iteration**_SPSA_SHIFT_POWER)
         step = rate * ((1 + settle) / (iteration + settle)) ** _SPSA_STEP_POWER
         point = point - step * size * direction
-    return Minimum(point, iterations_max, True, "all iterations are done")
+    message = f"all {iterations_max} iterations are done; SPSA has no tolerance that would tell convergence"
+    return Minimum(point, iterations_max, False, message)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from qrealm.base.errors import RequestError
@@ -37,6 +39,23 @@ class NoisyRunOptions(RunOptions, total=False):
     """
 
     noise: NoiseModel | None
+
+
+def check_options(algorithm: Callable[..., Any], options: Mapping[str, Any], known: type) -> None:
+    """Refuse options that an algorithm does not have. Raises RequestError, which names it and all it has.
+
+    Args:
+        algorithm: the function that was called.
+        options: what it got beyond its own arguments.
+        known: the TypedDict of those.
+    """
+    names = known.__annotations__
+    unknown = sorted(set(options).difference(names))
+    if unknown:
+        *own, _ = inspect.signature(algorithm).parameters
+        raise RequestError(
+            f"{algorithm.__name__} got {', '.join(unknown)}; its options are {', '.join([*own, *names])}"
+        )
 
 
 QUBITS_MAX = 4096

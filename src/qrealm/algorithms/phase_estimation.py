@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.algorithms.fourier import qft_circuit
-from qrealm.algorithms.options import NoisyRunOptions, check_gates_only, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_gates_only, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
@@ -172,6 +172,7 @@ def run_phase_estimation(
         RequestError, MatrixError, StateError: as `phase_estimation_circuit`.
         TooLargeError: it does not fit in memory.
     """
+    check_options(run_phase_estimation, options, NoisyRunOptions)
     begun = perf_counter()
     check_whole("shots", shots, 1, limits.SHOTS_MAX)
     if method not in ("textbook", "iterative"):

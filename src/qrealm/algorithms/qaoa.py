@@ -16,7 +16,7 @@ import numpy as np
 from qrealm.algorithms.cost_functions import maxcut_hamiltonian
 from qrealm.algorithms.energy import Callback, EnergyFunction
 from qrealm.algorithms.optimizers import FloatArray, minimize
-from qrealm.algorithms.options import RunOptions, check_share, check_whole
+from qrealm.algorithms.options import RunOptions, check_options, check_share, check_whole
 from qrealm.algorithms.progress import ProgressLine
 from qrealm.algorithms.spectrum import (
     QUBITS_EXACT_MAX,
@@ -215,6 +215,7 @@ def run_qaoa(
         ParameterError: the initial angles are not `layers` finite numbers each.
         TooLargeError: the state does not fit in memory.
     """
+    check_options(run_qaoa, options, RunOptions)
     begun = perf_counter()
     wanted = _diagonal(cost)
     sign = -1.0 if maximize else 1.0

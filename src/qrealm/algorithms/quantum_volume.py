@@ -10,7 +10,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.algorithms.options import NoisyRunOptions, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import InternalError
 from qrealm.circuits import Circuit
@@ -97,6 +97,7 @@ def run_quantum_volume(
         RequestError: a number is out of range.
         TooLargeError: the state does not fit in memory.
     """
+    check_options(run_quantum_volume, options, NoisyRunOptions)
     begun = perf_counter()
     trials = check_whole("num_circuits", num_circuits, 1, CIRCUITS_MAX)
     check_whole("shots", shots, 1, limits.SHOTS_MAX)

@@ -12,7 +12,7 @@ import numpy as np
 
 from qrealm.algorithms.modular_arithmetic import MODULUS_MAX, controlled_modular_multiplier
 from qrealm.algorithms.number_theory import is_prime, order_from_phases, prime_power
-from qrealm.algorithms.options import NoisyRunOptions, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_options, check_whole
 from qrealm.algorithms.phase_estimation import semiclassical_phase_circuit
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
@@ -99,7 +99,7 @@ def run_shor(
 
     Args:
         number: 15, 21, 33, 35, 39, ...
-        base: the base of all attempts; drawn for each when None.
+        base: the base of all attempts, which then end with its order; drawn for each when None.
         attempts_max: bases tried before giving up.
         shots: order-finding outcomes for each base.
         seed: the same seed gives the same attempts.
@@ -109,6 +109,7 @@ def run_shor(
         RequestError: the number is even, prime or a power of a prime, or the base shares a divisor with it.
         TooLargeError: 2n + 3 qubits do not fit in memory.
     """
+    check_options(run_shor, options, NoisyRunOptions)
     begun = perf_counter()
     number = _checked(number)
     check_whole("attempts_max", attempts_max, 1, ATTEMPTS_MAX)
@@ -125,7 +126,8 @@ def run_shor(
         result = run(circuit, shots, int(generator.integers(1 << 63)), **options)
         attempts.append(_judge(chosen, number, result.outcomes[0]))
         last = attempts[-1]
-        if last.factors is not None or len(attempts) == attempts_max:
+        told_all = base is not None and last.order is not None  # the same base has the same order again
+        if last.factors is not None or told_all or len(attempts) == attempts_max:
             return ShorResult(
                 number=number,
                 factors=last.factors,

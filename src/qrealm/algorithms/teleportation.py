@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.algorithms.options import NoisyRunOptions, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import StateError
 from qrealm.circuits import Circuit
@@ -83,6 +83,7 @@ def run_teleportation(
         StateError: not two finite numbers of norm 1.
         RequestError: as `qrealm.run`.
     """
+    check_options(run_teleportation, options, NoisyRunOptions)
     begun = perf_counter()
     check_whole("shots", shots, 1, limits.SHOTS_MAX)
     alpha, beta = _checked(state)

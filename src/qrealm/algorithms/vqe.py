@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qrealm.algorithms.ansatz import hardware_efficient_ansatz
 from qrealm.algorithms.energy import Callback, EnergyFunction
 from qrealm.algorithms.optimizers import FloatArray, check_optimizer, minimize
-from qrealm.algorithms.options import RunOptions, check_share, check_whole
+from qrealm.algorithms.options import RunOptions, check_options, check_share, check_whole
 from qrealm.algorithms.progress import ProgressLine
 from qrealm.algorithms.spectrum import as_hamiltonian
 from qrealm.base import limits
@@ -39,7 +39,7 @@ class VqeResult:
         history: energy at each evaluation, in order.
         evaluations: their number.
         iterations: as the optimizer counts.
-        converged: whether the optimizer met its tolerance before its limit.
+        converged: whether the optimizer met its tolerance before its limit; never for SPSA, which has none.
         message: why it stopped.
         optimizer: its name.
         ansatz: the circuit, its parameters open; ``ansatz.bind(parameters)`` is the state's preparation.
@@ -124,6 +124,7 @@ def run_vqe(
         ParameterError: the initial values do not fit the ansatz.
         TooLargeError: the state does not fit in memory.
     """
+    check_options(run_vqe, options, RunOptions)
     begun = perf_counter()
     energy = as_hamiltonian(hamiltonian)
     circuit = _ansatz(ansatz, layers, energy.num_qubits)

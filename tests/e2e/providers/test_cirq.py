@@ -15,6 +15,7 @@ from qrealm.base.errors import (
     ObservableError,
     ParameterError,
     RequestError,
+    UnknownBackendError,
     UnsupportedError,
 )
 from reference.random_circuits import replayable
@@ -335,6 +336,37 @@ def test_wide_prepared_states() -> None:
     assert np.allclose(np.abs(ours), np.abs(np.roll(state, 64)), atol=1e-9)
 
 
+def test_a_circuit_without_qubits_has_one_amplitude() -> None:
+    simulator = QrealmSimulator()
+    assert np.array_equal(simulator.final_state_vector(cirq.Circuit()), [1])
+    phases = cirq.Circuit(cirq.global_phase_operation(1j), cirq.global_phase_operation(-1))
+    assert np.allclose(simulator.final_state_vector(phases), [-1j], atol=1e-12)
+    assert np.allclose(simulator.final_state_vector(phases, initial_state=[1j]), [1], atol=1e-12)
+    with pytest.raises(RequestError, match="one number of norm 1"):
+        simulator.simulate(cirq.Circuit(), initial_state=[2])
+
+
+def test_noise_models_are_put_in() -> None:
+    a, b = cirq.LineQubit.range(2)
+    bell = cirq.Circuit(cirq.H(a), cirq.CNOT(a, b))
+    noise = cirq.depolarize(0.1)
+    simulator = QrealmSimulator(noise=noise, seed=1)
+    zz = cirq.Z(a) * cirq.Z(b)
+    oracle = cirq.DensityMatrixSimulator(noise=noise, dtype=np.complex128)
+    wanted = np.real(oracle.simulate_expectation_values(bell, zz))
+    assert 0.1 < abs(wanted[0]) < 0.9
+    assert simulator.simulate_expectation_values(bell, zz) == pytest.approx(wanted, abs=1e-9)
+    read = bell + cirq.measure(a, b, key="m")
+    xx = cirq.X(a) * cirq.X(b)
+    assert simulator.simulate_expectation_values(
+        read, [zz, xx], permit_terminal_measurements=True
+    ) == pytest.approx(simulator.simulate_expectation_values(bell, [zz, xx]), abs=1e-12)
+    shots = 20_000
+    counts = simulator.run(read, repetitions=shots).histogram(key="m")
+    equal, share = (counts[0] + counts[3]) / shots, (1 + wanted[0]) / 2
+    assert abs(equal - share) < 5 * math.sqrt(share * (1 - share) / shots)  # standard deviations
+
+
 # ---- what is refused ---------------------------------------------------------------------------------
 
 
@@ -345,6 +377,11 @@ def test_mistakes_are_told() -> None:
         sampler.run(cirq.Circuit(cirq.X(a)))
     with pytest.raises(RequestError, match="precision"):
         QrealmSampler(precision="half")
+    for kind in (QrealmSampler, QrealmSimulator):
+        with pytest.raises(UnknownBackendError, match="nope"):
+            kind(backend="nope")
+    with pytest.raises(TypeError, match=r"(?i)noise"):
+        QrealmSampler(noise="much")
     with pytest.raises(RequestError, match="seed"):
         QrealmSampler(seed=-1)
     with pytest.raises(ParameterError, match="'t'"):

@@ -12,7 +12,7 @@ import pickle
 import numpy as np
 import pytest
 
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import RequestError, UnknownBackendError
 from reference.random_circuits import random_unitary
 
 qml = pytest.importorskip("pennylane")
@@ -395,6 +395,8 @@ def test_mistakes_are_told() -> None:
     device = QrealmDevice(2)
     with pytest.raises(RequestError, match="precision"):
         QrealmDevice(2, precision="half")
+    with pytest.raises(UnknownBackendError, match="nope"):
+        QrealmDevice(2, backend="nope")
     with pytest.raises(RequestError, match="seed"):
         QrealmDevice(2, seed="lucky")
     with pytest.raises(qml.exceptions.WireError):

@@ -227,6 +227,13 @@ def test_what_is_refused() -> None:
         EstimatorV2().run([(circuit, "ZZ")])
     with pytest.raises(ValueError, match="non-negative"):
         EstimatorV2().run([(circuit, "Z")], precision=-1)
+    for wrong in (float("nan"), float("inf"), "low"):
+        with pytest.raises((RequestError, TypeError), match="precision"):
+            EstimatorV2().run([(circuit, "Z")], precision=wrong)
+    with pytest.raises(RequestError, match=r"precision is nan"):
+        EstimatorV2().run([(circuit, "Z", [], float("nan"))])
+    with pytest.raises(RequestError, match=r"precision is 1e-09; the smallest .* is 9\.54e-07"):  # 2^-20
+        EstimatorV2().run([(circuit, "Z")], precision=1e-9).result()
     with pytest.raises(RequestError, match="default_shots"):
         EstimatorV2(options={"default_shots": 5})
 

@@ -10,7 +10,13 @@ import pickle
 import numpy as np
 import pytest
 
-from qrealm.base.errors import NotUnitaryError, ObservableError, ParameterError, RequestError
+from qrealm.base.errors import (
+    NotUnitaryError,
+    ObservableError,
+    ParameterError,
+    RequestError,
+    UnknownBackendError,
+)
 from qrealm.circuits import Circuit, Parameter, PauliSum
 from qrealm.simulate.run import run
 
@@ -201,6 +207,33 @@ def test_mistakes_are_told() -> None:
         QrealmLayer(ansatz(), "Z0", precision="half")
     with pytest.raises(NotUnitaryError, match="half-way"):
         QrealmLayer(Circuit(1, 1).measure(0).h(0), "Z0")
+
+
+def test_inputs_are_tensors_arrays_and_lists_of_real_numbers() -> None:
+    model, rows = layer(), [[0.1, 0.2], [0.3, -0.4]]
+    wanted = model(torch.tensor(rows))
+    assert torch.equal(model(rows), wanted)
+    assert torch.allclose(model(np.array(rows)).float(), wanted, atol=1e-6)
+    assert model(np.array([[1, 2]])).dtype is torch.float32
+    for wrong in (torch.tensor([[1j, 0]]), np.array([[1j, 0]]), [["a", "b"]]):
+        with pytest.raises(ParameterError, match="real numbers"):
+            model(wrong)
+
+
+@pytest.mark.parametrize(
+    "options,problem,words",
+    [
+        ({"backend": "nope"}, UnknownBackendError, "nope"),
+        ({"seed": -1}, RequestError, "seed is -1"),
+        ({"seed": 1.5}, RequestError, "seed is 1.5"),
+        ({"initial_weights": [1j, 0, 0, 0]}, ParameterError, "complex"),
+        ({"initial_weights": [math.nan, 0, 0, 0]}, ParameterError, "not finite"),
+        ({"initial_weights": ["a", 0, 0, 0]}, ParameterError, "real numbers"),
+    ],
+)
+def test_options_are_checked_when_the_layer_is_made(options, problem, words) -> None:
+    with pytest.raises(problem, match=words):
+        QrealmLayer(ansatz(), "Z0", inputs=["x"], **options)
 
 
 def test_there_are_no_second_derivatives() -> None:

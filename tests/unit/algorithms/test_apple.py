@@ -12,6 +12,7 @@ from qrealm.algorithms import AppleSiliconQuantumEngine
 from qrealm.algorithms.apple import GPU_BACKEND, metal_missing
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
+from qrealm.circuits.noise import NoiseModel, depolarizing
 from qrealm.simulate.backends import QuantumBackend
 
 
@@ -19,12 +20,13 @@ def test_device_is_what_this_machine_has():
     engine = AppleSiliconQuantumEngine()
     told = engine.describe()
     if metal_missing():
-        assert (engine.device, engine.backend) == ("cpu", "statevector")
+        assert (engine.device, engine.backend) == ("cpu", "auto")
         assert told["reason"] == metal_missing()
     else:
         assert (engine.device, engine.backend) == ("metal", "gpu")
     assert told["device"] == engine.device
-    assert engine.run(Circuit(1).x(0), shots=5).metadata["backend"] == engine.backend
+    used = engine.run(Circuit(1).x(0), shots=5).metadata["backend"]
+    assert used == "gpu" if engine.device == "metal" else used != "auto"
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="what other systems say")
@@ -42,7 +44,7 @@ def test_a_mac_without_metal_says_what_is_missing(monkeypatch, torch_there):
     if not torch_there:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     engine = AppleSiliconQuantumEngine()
-    assert (engine.device, engine.backend) == ("cpu", "statevector")
+    assert (engine.device, engine.backend) == ("cpu", "auto")
     if GPU_BACKEND not in list(QuantumBackend):
         expected = "has no GPU backend"
     else:
@@ -58,6 +60,14 @@ def test_cpu_can_be_asked_for():
         AppleSiliconQuantumEngine("tpu")
     with pytest.raises(RequestError, match="engine's own"):
         engine.run_ghz(3, backend="statevector")
+
+
+def test_noise_and_width_find_their_backend_on_the_cpu():
+    engine = AppleSiliconQuantumEngine("cpu")
+    noise = NoiseModel().after_gates(depolarizing(0.05, 2), "cx")
+    assert len(engine.run_ghz(3, seed=1, noise=noise).counts) > 2
+    assert engine.run_ghz(200, seed=1).counts.keys() == {"0" * 200, "1" * 200}
+    assert (engine.device, engine.describe()["reason"]) == ("cpu", "device='cpu' was asked for")
 
 
 def test_every_run_function_is_a_method():

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from qrealm import algorithms
 from qrealm.algorithms.grover import (
     grover_circuit,
     grover_oracle,
@@ -96,3 +97,30 @@ def test_twenty_qubits():
 def test_refuses(n, marked, fault):
     with pytest.raises(RequestError, match=fault):
         run_grover(n, marked)
+
+
+def test_tells_how_many_iterations_it_would_take():
+    with pytest.raises(RequestError, match=r"1 of 2\^50 items needs 26,353,589 iterations"):
+        run_grover(50, 3)
+
+
+@pytest.mark.parametrize(
+    "algorithm, arguments",
+    [
+        (algorithms.run_grover, (3, 1)),
+        (algorithms.run_qft, (3,)),
+        (algorithms.run_phase_estimation, (Circuit(1).p(1, 0), 3)),
+        (algorithms.run_amplitude_estimation, (Circuit(1).h(0), 0)),
+        (algorithms.run_iterative_amplitude_estimation, (Circuit(1).h(0), 0)),
+        (algorithms.run_vqe, ("Z0 + X0",)),
+        (algorithms.run_qaoa, ("Z0 Z1",)),
+        (algorithms.run_shor, (15,)),
+        (algorithms.run_teleportation, ()),
+        (algorithms.run_ghz, (3,)),
+        (algorithms.run_w, (3,)),
+        (algorithms.run_quantum_volume, (2,)),
+    ],
+)
+def test_unknown_options_are_told_by_every_algorithm(algorithm, arguments):
+    with pytest.raises(RequestError, match=rf"{algorithm.__name__} got foo; .*seed.*, precision.*backend"):
+        algorithm(*arguments, foo=2)

@@ -102,10 +102,10 @@ def test_factors(number):
 
 
 def test_a_hopeless_base_gives_no_factors():
-    found = run_shor(15, base=14, attempts_max=2, seed=3)  # 14 = -1 has order 2, and 14^1 = -1
+    found = run_shor(15, base=14, attempts_max=200, shots=1, seed=3)  # 14 = -1 has order 2, and 14^1 = -1
     assert found.factors is None
-    assert len(found.attempts) == 2
-    assert all(attempt.order in (None, 2) for attempt in found.attempts)
+    assert [attempt.order for attempt in found.attempts] == [None] * (len(found.attempts) - 1) + [2]
+    assert len(found.attempts) < 40  # each tells the order with probability 1/2
 
 
 def test_chosen_base():

@@ -17,7 +17,19 @@ from qrealm.circuits.formats.frameworks import comes_from
 from qrealm.circuits.gate_rows import GPHASE, UNITARY
 from qrealm.circuits.gates import Gate, find_gate
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
-from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, RESET, Condition, Instruction
+from qrealm.circuits.operations import (
+    BARRIER,
+    DELAY,
+    DELAY_DT,
+    DELAYS,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    NANOSECONDS,
+    RESET,
+    Condition,
+    Instruction,
+)
 from qrealm.circuits.parameters import Parameter, ParameterExpression
 
 _STANDARD = "qiskit.circuit.library.standard_gates"
@@ -107,8 +119,25 @@ class _Reader:
                 source="Qiskit",
                 rule="gates, measure, reset, initialize, if, switch and for",
             )
-        elif name != "delay":
+        elif name == "delay":
+            self.delay(op, wires)
+        else:
             self.gate(op, wires, controls, depth)
+
+    def delay(self, op: Any, wires: tuple[int, ...]) -> None:
+        unit = op.unit
+        if unit != "dt" and unit not in NANOSECONDS:
+            raise UnsupportedError(
+                f"a delay of {op.duration!s:.60} cannot be executed here",
+                source="Qiskit",
+                rule="a delay is a number or a parameter of s, ms, us, ns, ps or dt",
+            )
+        time = _param(op.duration)
+        for qubit in wires:
+            if unit == "dt":
+                self.circuit.append(DELAY_DT, (qubit,), (time,))
+            else:
+                self.circuit.append(DELAY, (qubit,), (time * NANOSECONDS[unit],))
 
     def gate(self, op: Any, wires: tuple[int, ...], controls: tuple[int, ...], depth: int) -> None:
         row = _row(op)
@@ -226,6 +255,8 @@ def _param(value: Any) -> Any:
     if not parameters:
         return float(value)
     text = str(value)
+    if len(parameters) == 1 and text == parameters[0].name:  # no expression to be read
+        return Parameter(text)
     names: dict[str, Parameter] = {}
     for index, parameter in enumerate(sorted(parameters, key=lambda p: -len(p.name))):
         stand_in = f"qrealm_{index}_"
@@ -292,6 +323,8 @@ class _Writer:
             # Qiskit cannot control a CU further: a phase on the controls and a CU3 say the same.
             self.add(result, (GPHASE, qubits[:-1], args[3:]))
             self.add(result, (find_gate("cu3"), qubits, args[:3]))
+        elif op in DELAYS:
+            self.delay(result, op is DELAY, qubits, args[0])
         elif isinstance(op, Gate):
             result.append(self.gate(op, len(qubits), args), list(qubits))
         elif op is MEASURE:
@@ -309,6 +342,14 @@ class _Writer:
             raise WriteError(
                 f"a Qiskit circuit has no place for the noise of {op.name!r}", hint="write it without"
             )
+
+    def delay(self, result: Any, in_ns: bool, qubits: tuple[int, ...], duration: Any) -> None:
+        time = self.param(duration)
+        if not in_ns and isinstance(time, float):
+            if not time.is_integer():
+                raise WriteError(f"Qiskit has whole numbers of dt only, and the circuit a delay of {time} dt")
+            time = int(time)
+        result.delay(time, list(qubits), unit="ns" if in_ns else "dt")
 
     def branch(
         self,

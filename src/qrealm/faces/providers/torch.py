@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from qrealm.base.errors import MissingExtraError, NotUnitaryError, ParameterError, RequestError
 from qrealm.circuits import Circuit, Parameter, PauliSum, read
+from qrealm.simulate.backends import backend_named
 from qrealm.simulate.gradient import gradient
 from qrealm.simulate.observables import parse_observable
-from qrealm.simulate.request import check_precision, check_threads
+from qrealm.simulate.request import check_precision, check_seed, check_threads
 from qrealm.simulate.run import expectations
 
 try:
@@ -47,9 +48,10 @@ class QrealmLayer(torch.nn.Module):  # type: ignore[misc]
 
     Raises:
         ParameterError: inputs and weights are not each of the circuit's parameters once, or
-            `initial_weights` has another shape.
+            `initial_weights` has another shape or is not of finite real numbers.
         NotUnitaryError: the circuit measures, resets or decides half-way.
         ObservableError: an observable cannot be read, or acts on a qubit that the circuit does not have.
+        UnknownBackendError: there is no backend of this name.
         RequestError: there is no observable, or an option is unknown or out of range.
     """
 
@@ -89,24 +91,30 @@ class QrealmLayer(torch.nn.Module):  # type: ignore[misc]
         _check_partition(names, self.input_names, self.weight_names)
         given = self.input_names + self.weight_names
         self._order = [given.index(name) for name in names]  # from (inputs, weights) to the circuit's columns
-        self._options: dict[str, Any] = {"precision": precision, "threads": threads, "backend": backend}
+        self._options: dict[str, Any] = {
+            "precision": precision,
+            "threads": threads,
+            "backend": backend_named(backend).value,
+        }
         self.weights = torch.nn.Parameter(_first_weights(len(self.weight_names), initial_weights, seed))
 
     def forward(self, inputs: Any = None) -> Any:
         """Expectation values.
 
         Args:
-            inputs: shape (..., I), a column for each of `input_names`; None when there are none.
+            inputs: a tensor, array or list of shape (..., I), a column for each of `input_names`; None when
+                there are none.
 
         Returns:
             Shape (..., M), a column for each observable; (M,) without inputs.
 
         Raises:
-            ParameterError: `inputs` has another number of columns.
+            ParameterError: `inputs` has another number of columns, or is not of real numbers.
         """
         width = len(self.input_names)
         if inputs is None:
             inputs = torch.zeros(0, dtype=self.weights.dtype, device=self.weights.device)
+        inputs = _real_tensor("inputs", inputs, self.weights.device)
         if inputs.ndim == 0 or inputs.shape[-1] != width:
             raise ParameterError(
                 f"QrealmLayer got inputs of shape {tuple(inputs.shape)}; the rule is (..., {width}), a "
@@ -224,16 +232,32 @@ def _check_partition(names: Sequence[str], inputs: Sequence[str], weights: Seque
         )
 
 
+def _real_tensor(what: str, given: Any, device: Any = None) -> Any:
+    """A tensor as it is, and a tensor of what else holds real numbers. Raises ParameterError."""
+    rule = "the rule is a tensor, an array or a list of real numbers"
+    try:
+        found = given if torch.is_tensor(given) else torch.as_tensor(given, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        raise ParameterError(f"{what} of QrealmLayer is {given!r:.60}; {rule}") from None
+    if found.is_complex():
+        raise ParameterError(f"{what} of QrealmLayer is complex; {rule}")
+    return found
+
+
 def _first_weights(count: int, given: Any, seed: int | None) -> Any:
     """What training starts from."""
     if given is not None:
-        found = torch.as_tensor(given, dtype=None if torch.is_tensor(given) else torch.get_default_dtype())
+        found = _real_tensor("initial_weights", given)
+        if not found.is_floating_point() or not torch.is_tensor(given):
+            found = found.to(torch.get_default_dtype())
         if tuple(found.shape) != (count,):
             raise ParameterError(
                 f"initial_weights has the shape {tuple(found.shape)}; the rule is ({count},), one for each"
             )
+        if not bool(torch.isfinite(found).all()):
+            raise ParameterError("initial_weights has an entry that is not finite; the rule is real numbers")
         return found.detach().clone()
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    generator = None if seed is None else torch.Generator().manual_seed(check_seed(seed))
     return (2 * torch.rand(count, generator=generator) - 1) * math.pi
 
 

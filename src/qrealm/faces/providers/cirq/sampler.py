@@ -14,6 +14,7 @@ from qrealm.circuits import Circuit
 from qrealm.faces.providers.cirq.programs import run_all
 from qrealm.faces.providers.cirq.translate import Record, Translation, measures, unrolled
 from qrealm.faces.providers.shots import bits_of_shots
+from qrealm.simulate.backends import backend_named
 from qrealm.simulate.request import check_precision, check_seed, check_threads
 from qrealm.simulate.results import Result
 
@@ -29,9 +30,13 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
         precision: ``"auto"``, ``"single"`` or ``"double"``, as `qrealm.run` takes it.
         threads: None for one on small circuits and all cores on large ones.
         backend: ``"auto"`` or a name of `qrealm.QuantumBackend`.
+        noise: a `cirq.NoiseModel`, or a channel that follows every moment on all qubits; None for none. As in
+            ``circuit.with_noise(noise)``, noise after a measurement changes nothing that it recorded.
 
     Raises:
+        UnknownBackendError: there is no backend of this name.
         RequestError: an option is unknown or out of range.
+        ValueError, TypeError: (Cirq's) `noise` is none.
     """
 
     def __init__(
@@ -41,13 +46,15 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
         precision: str = "auto",
         threads: int | None = None,
         backend: str | None = None,
+        noise: Any = None,
     ) -> None:
         check_precision(precision)
         check_threads(threads)
         self._generator = np.random.default_rng(None if seed is None else check_seed(seed))
         self._precision = precision
         self._threads = threads
-        self._backend = backend
+        self._backend = backend_named(backend).value
+        self._noise = cirq.NoiseModel.from_noise_model_like(noise)
 
     def run_sweep(self, program: Any, params: Any, repetitions: int = 1) -> Sequence[Any]:
         """One `cirq.Result` for each parameter set.
@@ -64,6 +71,7 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
         """
         if repetitions < 0:
             raise RequestError(f"repetitions is {repetitions}; it must not be negative")
+        program = self._noisy(program)
         measured = [op for op in unrolled(program) if measures(op)]
         if not measured:
             raise RequestError(
@@ -82,6 +90,10 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
                 program, qubits, params, _as_it_is, self._next_seed(), **options
             )
         ]
+
+    def _noisy(self, program: Any) -> Any:
+        """The program with the noise model's channels in it."""
+        return program if self._noise == cirq.NO_NOISE else program.with_noise(self._noise)
 
     def _options(self) -> dict[str, Any]:
         """What every run gets."""

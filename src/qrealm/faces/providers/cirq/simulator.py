@@ -16,6 +16,8 @@ from qrealm.faces.providers.cirq.sampler import QrealmSampler
 from qrealm.faces.providers.cirq.translate import Translation, measures, unrolled
 from qrealm.simulate.results import Result
 
+_NORM_TOLERANCE = 1e-6
+
 States = NDArray[np.complex64] | NDArray[np.complex128]
 
 
@@ -50,7 +52,12 @@ class QrealmSimulator(
             StateError, RequestError: the initial state has the wrong size or norm.
             QrealmError: as `run_sweep`.
         """
+        program = self._noisy(program)
         qubits = _ordered(program, qubit_order)
+        if not qubits:
+            for resolver in cirq.to_resolvers(params):
+                yield self._scalar(program, resolver, initial_state)
+            return
         drawn = any(
             measures(op) or isinstance(op.gate, cirq.ResetChannel | cirq.StatePreparationChannel)
             for op in unrolled(program)
@@ -107,6 +114,8 @@ class QrealmSimulator(
                 hint="leave them out, or pass permit_terminal_measurements=True to ignore them",
             )
         qubits = _ordered(program, qubit_order)
+        if self._noise != cirq.NO_NOISE:
+            program = self._noisy(_without_readout(program))
         wanted = observables if isinstance(observables, list) else [observables]
         named = _named(wanted, qubits)
         options = self._options() | {"shots": 0, "observables": named}
@@ -129,6 +138,7 @@ class QrealmSimulator(
         Raises:
             RequestError: an integer out of range, or a circuit with several outcomes half-way.
         """
+        program = self._noisy(program)
         qubits = _ordered(program, qubit_order)
         size = 1 << len(qubits)
         odd = [int(value) for value in bitstrings if not 0 <= value < size]
@@ -139,6 +149,22 @@ class QrealmSimulator(
         for _, _, result in run_all(program, qubits, params, _unchanged, self._next_seed(), **options):
             found = result.amplitudes()
             yield [found[text] for text in texts]
+
+    def _scalar(self, program: Any, resolver: Any, initial_state: Any) -> Any:
+        """Cirq's result for a program without qubits: its one amplitude is the product of its phases."""
+        state = cirq.resolve_parameters(program, resolver).unitary()[0]
+        if not (initial_state is None or (isinstance(initial_state, int) and initial_state == 0)):
+            start = np.asarray(initial_state, dtype=np.complex128).reshape(-1)
+            if start.shape != (1,) or not abs(abs(start[0]) - 1) < _NORM_TOLERANCE:
+                raise RequestError(
+                    f"initial_state is {initial_state!r:.60}; without qubits the rule is one number of norm 1"
+                )
+            state = state * start
+        dtype = np.complex64 if self._precision == "single" else np.complex128
+        final = cirq.StateVectorSimulationState(
+            initial_state=state.astype(dtype).reshape(()), qubits=(), dtype=dtype
+        )
+        return cirq.StateVectorTrialResult(params=resolver, measurements={}, final_simulator_state=final)
 
     def _trial(self, resolver: Any, found: Translation, result: Result, qubits: Sequence[Any]) -> Any:
         """Cirq's result: the state after all measurements, and what they gave."""
@@ -165,6 +191,22 @@ def _ordered(program: Any, qubit_order: Any) -> tuple[Any, ...]:
     """Qubits of a program, most significant first."""
     order = cirq.QubitOrder.as_qubit_order(qubit_order)
     return tuple(order.order_for(program.all_qubits()))
+
+
+def _without_readout(program: Any) -> Any:
+    """The program without final measurements, which would not be final any more with noise after them."""
+    if cirq.control_keys(program):
+        return program
+    moments = []
+    for index, moment in enumerate(program):
+        kept = [
+            op
+            for op in moment
+            if not measures(op.untagged) or program.next_moment_operating_on(op.qubits, index + 1) is not None
+        ]
+        if kept or not len(moment):
+            moments.append(cirq.Moment(kept))
+    return cirq.Circuit(moments)
 
 
 def _start_from(initial_state: Any, qubits: Sequence[Any]) -> Prepare:

@@ -33,6 +33,7 @@ from qrealm.faces.providers.pennylane.results import (
     sampled_results,
 )
 from qrealm.faces.providers.pennylane.tapes import GATES, is_convertible, is_open_form
+from qrealm.simulate.backends import backend_named
 from qrealm.simulate.request import check_precision, check_threads
 
 _ADJOINT = frozenset({"adjoint", "best", "device"})
@@ -71,6 +72,7 @@ class QrealmDevice(Device):  # type: ignore[misc]
         backend: ``"auto"`` or a name of `qrealm.QuantumBackend`.
 
     Raises:
+        UnknownBackendError: there is no backend of this name.
         RequestError: an option is unknown or out of range.
     """
 
@@ -92,7 +94,7 @@ class QrealmDevice(Device):  # type: ignore[misc]
                 raise RequestError(f"seed is {seed!r}; it must be an integer, None or 'global'")
             seed = np.random.randint(1 << 31)  # noqa: NPY002  (that is what "global" means)
         self._generator = np.random.default_rng(seed)
-        self._run_options = RunOptions(precision, threads, backend)
+        self._run_options = RunOptions(precision, threads, backend_named(backend).value)
         self._checked: tuple[Any, bool] | None = None
 
     @property

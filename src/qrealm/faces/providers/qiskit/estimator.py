@@ -14,7 +14,8 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResu
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import SparseObservable
 
-from qrealm.base import cancel
+from qrealm.base import cancel, limits
+from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 from qrealm.circuits.noise.model import NoiseModel
@@ -62,6 +63,7 @@ class _Work:
         observables, numbers = _distinct(pub.observables, used, pub.circuit.num_qubits)
         shape = pub.shape
         row_of = np.arange(len(rows)).reshape(pub.parameter_values.shape)
+        _check_precision(pub.precision)
         return cls(
             circuit,
             rows,
@@ -148,10 +150,12 @@ class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
         Raises:
             ValueError, TypeError: (Qiskit's) a pub is none.
             ReadError, CircuitError: a circuit cannot be run here.
+            RequestError: a precision is not finite; from the job's `result`, it takes more than 2^40 shots.
         """
         chosen = self._options
         target = chosen.default_precision if precision is None else precision
         noise = check_noise(chosen.noise)
+        _check_precision(target)
         works = [_Work.of(EstimatorPub.coerce(pub, target), noise) for pub in pubs]
         arguments = {
             "precision": chosen.state_precision,
@@ -267,4 +271,20 @@ def _shots_needed(named: Mapping[str, PauliSum], precision: float, straight: boo
         for index, observable in enumerate(named.values()):
             x_masks, z_masks, coefficients = observable.masks()
             bounds[index] = np.abs(coefficients[(x_masks | z_masks) != 0]).sum() ** 2
-    return max(2, math.ceil(float(bounds.max()) / precision**2))
+    bound = float(bounds.max())
+    if bound > limits.SHOTS_MAX * precision**2:
+        raise RequestError(
+            f"precision is {precision:g}; the smallest for these observables, which takes 2^40 shots, is "
+            f"{math.sqrt(bound / limits.SHOTS_MAX):.3g}",
+            hint="precision=0 gives exact values",
+        )
+    return max(2, math.ceil(bound / precision**2))
+
+
+def _check_precision(precision: Any) -> None:
+    """Raises RequestError when it is no number or not finite. Qiskit looks at the sign."""
+    if not isinstance(precision, int | float | np.number) or not math.isfinite(precision):
+        raise RequestError(
+            f"precision is {precision!r:.60}; the rule is the standard error that is wanted, or 0 for exact "
+            "values"
+        )

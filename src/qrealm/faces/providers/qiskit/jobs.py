@@ -140,7 +140,6 @@ class QrealmJob(JobV1):  # type: ignore[misc]
         """Stop the run; False when it had ended already."""
         return self._task.cancel()
 
-
     def wait_for_final_state(
         self,
         timeout: float | None = None,

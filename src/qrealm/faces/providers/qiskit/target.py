@@ -85,7 +85,7 @@ def _runs(cards: Iterable[BackendCard], circuit: Circuit) -> bool:
 
 def _circuit_of(gate: Any) -> Circuit | None:
     """A circuit of one gate; None when it cannot be read."""
-    source = QuantumCircuit(gate.num_qubits)
+    source = QuantumCircuit(max(1, gate.num_qubits))  # a global phase has none, and a run needs one
     source.append(gate, range(gate.num_qubits))
     try:
         return read(source)
