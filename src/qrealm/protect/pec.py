@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from qrealm.base import cancel
-from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.noise import NoiseModel
-from qrealm.circuits.operations import CHANNEL, Instruction
+from qrealm.circuits.operations import CHANNEL, READOUT, Instruction
 from qrealm.circuits.transform import rebuilt
 from qrealm.protect.measuring import (
     Question,
     Runner,
     answer,
+    checked_count,
     estimate,
     observable_of,
     plain,
@@ -26,6 +26,8 @@ from qrealm.protect.measuring import (
 )
 from qrealm.protect.outcome import Mitigated
 from qrealm.protect.quasi import inverse_of
+from qrealm.protect.readout import ReadoutCorrection
+from qrealm.simulate.request import check_seed
 
 
 def probabilistic_error_cancellation(
@@ -38,6 +40,8 @@ def probabilistic_error_cancellation(
     shots: int = 10_000,
     seed: int = 0,
     backend: str | None = None,
+    runner: Runner | None = None,
+    correction: ReadoutCorrection | None = None,
     **options: Any,
 ) -> Mitigated:
     """An expectation value with the noise of every gate undone on average.
@@ -53,28 +57,28 @@ def probabilistic_error_cancellation(
         circuits: how many are drawn; equal ones run once.
         shots_per_circuit: in every measured basis of every drawn circuit.
         shots: of the plain noisy estimate beside it.
+        runner: runs circuits elsewhere, (circuit, shots, seed) -> counts; `noise` then says what to undo.
+        correction: undoes the detector's errors.
 
     Raises:
         ChannelError: a channel that cannot be undone.
         RequestError: fewer than 2 circuits, or a circuit that decides half-way.
     """
-    if circuits < 2 or shots_per_circuit < 1:
-        raise RequestError(
-            f"probabilistic_error_cancellation got circuits={circuits} and "
-            f"shots_per_circuit={shots_per_circuit}; the rule is at least 2 and 1"
-        )
+    circuits = checked_count(circuits, "circuits", 2)
+    shots_per_circuit = checked_count(shots_per_circuit, "shots_per_circuit")
     body = plain(circuit)
     asked = observable_of(observable, body)
-    first, second = np.random.SeedSequence(seed).generate_state(2, np.uint64).tolist()
-    run_one = runner_for(noise, backend, options)
-    bare, taken = estimate(body, asked, shots, first, run_one)
-    run_mended = runner_for(None, backend, options)  # its noise is in it already
+    first, second = np.random.SeedSequence(check_seed(seed)).generate_state(2, np.uint64).tolist()
+    run_noisy = runner or runner_for(noise, backend, options)
+    bare, taken = estimate(body, asked, checked_count(shots, "shots"), first, run_noisy)
+    # Simulated, its noise is in it already; elsewhere the machine adds its own.
+    run_mended = runner or runner_for(None, backend, options)
     generator = np.random.default_rng(second)
     bases, constant = questions(body, asked)
     value, variance, most, distinct = constant, 0.0, 1.0, 0
     for question in bases:
-        sampled = _Sampled(question, noise, circuits, generator)
-        mean, spread = sampled.estimate(shots_per_circuit, generator, run_mended)
+        sampled = _Sampled(question, noise, circuits, generator, runner is None)
+        mean, spread = sampled.estimate(shots_per_circuit, generator, run_mended, correction)
         value += mean
         variance += spread
         most = max(most, sampled.gamma)
@@ -101,8 +105,14 @@ class _Sampled:
     """
 
     def __init__(
-        self, question: Question, noise: NoiseModel, circuits: int, generator: np.random.Generator
+        self,
+        question: Question,
+        noise: NoiseModel,
+        circuits: int,
+        generator: np.random.Generator,
+        simulated: bool,
     ) -> None:
+        self._simulated = simulated
         self._question = question
         self._noisy = noise.apply(question.circuit)
         self._inverses = [inverse_of(args[0]) for op, _, args in self._noisy if op is CHANNEL]
@@ -115,7 +125,13 @@ class _Sampled:
         rows = np.array(columns).T.tolist() if columns else [()] * circuits
         self.drawn = Counter(tuple(row) for row in rows)
 
-    def estimate(self, shots: int, generator: np.random.Generator, run_one: Runner) -> tuple[float, float]:
+    def estimate(
+        self,
+        shots: int,
+        generator: np.random.Generator,
+        run_one: Runner,
+        correction: ReadoutCorrection | None,
+    ) -> tuple[float, float]:
         """(mean, its variance): the spread among circuits, and that of each one's shots."""
         total = squares = within = 0.0
         for choice, count in self.drawn.items():
@@ -123,6 +139,7 @@ class _Sampled:
             found = answer(
                 self._question,
                 run_one(self._mended(choice), count * shots, int(generator.integers(1 << 62))),
+                correction,
             )
             signed = self._sign(choice) * found.value
             total += count * signed
@@ -143,7 +160,8 @@ class _Sampled:
         sites = iter(zip(self._inverses, choice, strict=True))
         instructions: list[Instruction] = []
         for instruction in self._noisy:
-            instructions.append(instruction)
+            if self._simulated or instruction[0] not in (CHANNEL, READOUT):
+                instructions.append(instruction)
             if instruction[0] is CHANNEL:
                 inverse, index = next(sites)
                 for step, qubit in zip(inverse.steps[index], instruction[1], strict=True):

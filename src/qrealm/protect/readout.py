@@ -12,10 +12,24 @@ from numpy.typing import NDArray
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.noise import NoiseModel, ReadoutError
-from qrealm.protect.measuring import Question, Runner, estimate, observable_of, plain, questions, runner_for
+from qrealm.protect.measuring import (
+    Question,
+    Runner,
+    answer,
+    checked_count,
+    estimate,
+    observable_of,
+    one_runner,
+    plain,
+    questions,
+)
 from qrealm.protect.outcome import Mitigated
+from qrealm.simulate.request import check_seed
 
 GROUP_QUBITS_MAX = 6
+
+REDRAWN = 40
+"""Calibrations drawn to see how much theirs matters: enough for a standard error that is right to a tenth."""
 
 
 class ReadoutCorrection:
@@ -24,12 +38,14 @@ class ReadoutCorrection:
     Args:
         groups: (qubits, what their detector does); no qubit twice. The first qubit is the error's least
             significant bit.
+        shots: with which each column was measured; 0 when it is known exactly.
 
     Raises:
         RequestError: a qubit in two groups, or a matrix that cannot be undone.
     """
 
-    def __init__(self, groups: Sequence[tuple[Sequence[int], ReadoutError]]) -> None:
+    def __init__(self, groups: Sequence[tuple[Sequence[int], ReadoutError]], shots: int = 0) -> None:
+        self.shots = shots
         self.groups = tuple((tuple(qubits), error) for qubits, error in groups)
         named = [qubit for qubits, _ in self.groups for qubit in qubits]
         if len(set(named)) != len(named):
@@ -82,7 +98,17 @@ class ReadoutCorrection:
                 for key, count in counts.items():
                     matrix[_bits(int(key.replace(" ", ""), 2), part), true] += count
         found = [ReadoutError(matrix / matrix.sum(axis=0), "calibrated") for matrix in read]
-        return cls(list(zip(parts, found, strict=True))), shots << widest
+        return cls(list(zip(parts, found, strict=True)), shots), shots << widest
+
+    def redrawn(self, generator: np.random.Generator) -> ReadoutCorrection:
+        """What another calibration with as many shots might have found."""
+        groups = []
+        for qubits, error in self.groups:
+            columns = [
+                generator.multinomial(self.shots, column) / self.shots for column in error.assignment.T
+            ]
+            groups.append((qubits, ReadoutError(np.array(columns).T, error.name)))
+        return ReadoutCorrection(groups, self.shots)
 
     def parity(self, mask: int, value: int) -> float:
         """What a read basis state counts for the parity of some bits: an unbiased stand-in for ±1.
@@ -105,6 +131,8 @@ class ReadoutCorrection:
         Only outcomes that were read at least once are kept, as in P. Nation et al., "Scalable mitigation of
         measurement errors on quantum computers", arXiv:2108.12518: exact when all that can happen was read.
         """
+        if not counts or not sum(counts.values()):
+            raise RequestError("the counts are empty; there is nothing to correct")
         keys = list(counts)
         values = [int(key.replace(" ", ""), 2) for key in keys]
         shares = np.array([counts[key] for key in keys], dtype=np.float64)
@@ -168,12 +196,14 @@ def readout_corrected(
     Raises:
         RequestError: neither noise nor runner, or a detector that cannot be undone.
     """
-    if (noise is None) == (runner is None):
-        raise RequestError("mitigation needs either noise, to simulate with, or runner, to run elsewhere")
-    run_one = runner if runner is not None else runner_for(noise, backend, options)
-    body = plain(circuit)
+    run_one = one_runner(noise, runner, backend, options)
+    shots, calibration_shots = (
+        checked_count(shots, "shots"),
+        checked_count(calibration_shots, "calibration_shots"),
+    )
+    body = plain(circuit, own_noise=True)
     asked = observable_of(observable, body)
-    first, second, third = np.random.SeedSequence(seed).generate_state(3, np.uint64).tolist()
+    first, second, third = np.random.SeedSequence(check_seed(seed)).generate_state(3, np.uint64).tolist()
     taken = 0
     if correction is None:
         correction, taken = ReadoutCorrection.calibrate(
@@ -183,12 +213,16 @@ def readout_corrected(
     circuits, constant = questions(body, asked)
     value, variance, most = constant, 0.0, 1.0
     seeds = np.random.SeedSequence(third).generate_state(max(1, len(circuits)), np.uint64).tolist()
-    for question, each in zip(circuits, seeds, strict=True):
-        mean, spread = _corrected(question, run_one(question.circuit, shots, each), correction)
-        value += mean
-        variance += spread**2
+    taken_counts = []
+    for question, each in zip(circuits, seeds[: len(circuits)], strict=True):
+        counts = run_one(question.circuit, shots, each)
+        found = answer(question, counts, correction)
+        value += found.value
+        variance += found.standard_error**2
         most = max(most, *(correction.overhead(_places(mask)) for mask, _ in question.terms))
         used += shots
+        taken_counts.append((question, counts))
+    variance += _from_calibration(correction, taken_counts, third)
     return Mitigated(
         value=value,
         standard_error=math.sqrt(variance),
@@ -204,17 +238,18 @@ def readout_corrected(
     )
 
 
-def _corrected(
-    question: Question, counts: Mapping[str, int], correction: ReadoutCorrection
-) -> tuple[float, float]:
-    shots = sum(counts.values())
-    values = [int(key.replace(" ", ""), 2) for key in counts]
-    readings = np.array(
-        [sum(c * correction.parity(mask, value) for mask, c in question.terms) for value in values]
-    )
-    weights = np.array(list(counts.values())) / shots
-    mean = float(weights @ readings)
-    return mean, math.sqrt(float(weights @ (readings - mean) ** 2) / max(1, shots - 1))
+def _from_calibration(
+    correction: ReadoutCorrection, taken: Sequence[tuple[Question, Mapping[str, int]]], seed: int
+) -> float:
+    """Variance that the calibration's own shots bring, from calibrations drawn again around the one found."""
+    if not correction.shots:
+        return 0.0
+    generator = np.random.default_rng([seed, 1])
+    values = []
+    for _ in range(REDRAWN):
+        again = correction.redrawn(generator)
+        values.append(sum(answer(question, counts, again).value for question, counts in taken))
+    return float(np.var(values, ddof=1)) if taken else 0.0
 
 
 def _bits(value: int, qubits: Sequence[int]) -> int:
