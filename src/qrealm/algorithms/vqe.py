@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 
 from qrealm.algorithms.ansatz import hardware_efficient_ansatz
 from qrealm.algorithms.energy import Callback, EnergyFunction
-from qrealm.algorithms.optimizers import FloatArray, check_optimizer, minimize
-from qrealm.algorithms.options import RunOptions, check_options, check_share, check_whole
+from qrealm.algorithms.optimizers import (
+    GRADIENT_OPTIMIZERS,
+    SAMPLING_OPTIMIZERS,
+    FloatArray,
+    check_optimizer,
+    minimize,
+)
+from qrealm.algorithms.options import NoisyRunOptions, check_options, check_share, check_whole
 from qrealm.algorithms.progress import ProgressLine
 from qrealm.algorithms.spectrum import as_hamiltonian
 from qrealm.base import limits
 from qrealm.base.errors import ParameterError, RequestError
 from qrealm.circuits import Circuit, PauliSum
+from qrealm.circuits.noise.model import checked_model
 from qrealm.simulate.request import check_seed, draw_seed
 
 ITERATIONS_MAX = 10_000_000
@@ -97,7 +104,7 @@ def run_vqe(
     seed: int | None = None,
     callback: Callback | None = None,
     progress: bool = False,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> VqeResult:
     """Look for a Hamiltonian's ground energy.
 
@@ -116,7 +123,8 @@ def run_vqe(
         seed: of initial values, samples and SPSA's directions.
         callback: called with (number of the evaluation, parameters, energy).
         progress: write a line to standard error while it runs.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`. With noise the energies are those
+            of the noisy state, exact or from shots, and the optimizer is one that needs values only.
 
     Raises:
         ObservableError: the Hamiltonian cannot be read, is not Hermitian or a constant.
@@ -124,19 +132,31 @@ def run_vqe(
         ParameterError: the initial values do not fit the ansatz.
         TooLargeError: the state does not fit in memory.
     """
-    check_options(run_vqe, options, RunOptions)
+    check_options(run_vqe, options, NoisyRunOptions)
     begun = perf_counter()
     energy = as_hamiltonian(hamiltonian)
     circuit = _ansatz(ansatz, layers, energy.num_qubits)
     check_whole("shots", shots, 0, limits.SHOTS_MAX)
     name = check_optimizer(optimizer, shots, learning_rate)
+    noise = options.pop("noise", None)
+    if noise is not None and name in GRADIENT_OPTIMIZERS:
+        raise RequestError(
+            f"{name} follows gradients, which there are none of with noise",
+            hint=f"optimizer= one of {', '.join(SAMPLING_OPTIMIZERS)}",
+        )
     most = check_whole("iterations_max", iterations_max, 1, ITERATIONS_MAX)
     check_share("tolerance", tolerance, 0, math.inf)
     generator = np.random.default_rng(draw_seed() if seed is None else check_seed(seed))
     start = _start(circuit, initial_values, generator)
     line = ProgressLine(most if name in ("Adam", "COBYLA") else None) if progress else None
     function = EnergyFunction(
-        circuit, energy, shots=shots, generator=generator, options=options, callback=callback, progress=line
+        circuit if noise is None else checked_model(noise).apply(circuit),
+        energy,
+        shots=shots,
+        generator=generator,
+        options=options,
+        callback=callback,
+        progress=line,
     )
     try:
         found = minimize(

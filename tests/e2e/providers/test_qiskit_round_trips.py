@@ -9,11 +9,14 @@ pytest.importorskip("qiskit")
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter as QiskitParameter
+from qiskit.circuit import ParameterVector as QiskitParameterVector
 from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator
 
 from e2e.providers.qiskit_cases import ansatz, several_registers, teleportation
-from qrealm.circuits import read
+from qrealm.circuits import Parameter, read
 from unit.circuits import draws
 
 TOLERANCE = 1e-9
@@ -34,6 +37,17 @@ def test_ours_to_qiskit_and_back(seed: int) -> None:
     source = draws.random_circuit(seed % 10_000, 4, 20).to_qiskit()
     back = read(source).to_qiskit()
     assert np.abs(Operator(back).data - Operator(source).data).max() < TOLERANCE
+
+
+def test_bare_parameters_are_known_from_expressions() -> None:
+    vector, odd, x = QiskitParameterVector("θ", 2), QiskitParameter("2*x"), QiskitParameter("x")
+    source = QuantumCircuit(1)
+    for angle in (vector[0], vector[1], odd, 2 * x):
+        source.rx(angle, 0)
+    found = read(source)
+    angles = [params[0] for _, _, params in found]
+    assert angles[:3] == [Parameter("θ[0]"), Parameter("θ[1]"), Parameter("2*x")]
+    assert angles[3] == 2 * Parameter("x")
 
 
 @pytest.mark.parametrize("seed", range(6))

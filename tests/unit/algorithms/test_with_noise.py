@@ -13,9 +13,11 @@ from qrealm.algorithms import (
     run_phase_estimation,
     run_quantum_volume,
     run_teleportation,
+    run_vqe,
     run_w,
 )
-from qrealm.circuits import Circuit
+from qrealm.base.errors import RequestError
+from qrealm.circuits import Circuit, Parameter
 from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
 from qrealm.simulate.backends import QuantumBackend
 
@@ -57,6 +59,23 @@ def test_phase_estimation():
     assert found.probabilities is None
     assert found.phase == 3 / 8
     assert near(found.counts["011"] / 20_000, (1 - FLIP) ** 3, 20_000)
+
+
+@pytest.mark.parametrize("shots", [0, 20_000])
+def test_vqe_goes_down_to_the_lowest_noisy_energy(shots):
+    """Depolarizing after RY shrinks <Z> = cos(theta) by 1 - p, so the lowest energy is p - 1."""
+    share = 0.2
+    noise = NoiseModel().after_gates(depolarizing(share, 1), "ry")
+    found = run_vqe(
+        "Z0", Circuit(1).ry(Parameter("t"), 0), optimizer="COBYLA", initial_values=[2.0], shots=shots, seed=1,
+        noise=noise, tolerance=1e-3,
+    )  # fmt: skip
+    # Five standard errors, and COBYLA's distance from the minimum.
+    assert found.energy == pytest.approx(share - 1, abs=5 * found.standard_error + 2e-3)
+    assert (found.standard_error > 0) is (shots > 0)
+    assert not any(operation.name == "channel" for operation, _, _ in found.ansatz)
+    with pytest.raises(RequestError, match="L-BFGS-B follows gradients"):
+        run_vqe("Z0", noise=noise)
 
 
 @pytest.mark.skipif("density_matrix" not in list(QuantumBackend), reason="needs the density matrix")
