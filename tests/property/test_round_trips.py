@@ -130,7 +130,7 @@ def random_dynamic_circuit(seed: int, way: Way) -> Circuit:
     """Gates, measurements half-way, resets, and as many kinds of conditions as the format has."""
     rng = np.random.default_rng(seed)
     circuit = Circuit(3)
-    sizes = {"bits": [1, 1, 1], "registers": [2, 2, 2]}.get(way.conditions, [2, 1, 2])
+    sizes = {"bits": [1, 1, 1], "registers": [2, 1, 1]}.get(way.conditions, [2, 1, 2])
     registers = [circuit.add_register(name, size) for name, size in zip(("a", "b", "d"), sizes, strict=True)]
     names = ["h", "x", "sx", "ry", "cx", "t", "u"]
     measured: list[Any] = []

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate
-from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, RESET, Instruction, State
+from qrealm.circuits.operations import (
+    BARRIER,
+    CHANNEL,
+    DELAYS,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    RESET,
+    Instruction,
+    State,
+)
 from qrealm.circuits.parameters import ParameterExpression
 
 if TYPE_CHECKING:
@@ -88,6 +98,9 @@ def _columns(circuit: Circuit, style: _Style) -> list[_Column]:
 
 def _cells(instruction: Instruction, style: _Style) -> dict[int, str]:
     op, qubits, args = instruction
+    if op in DELAYS:
+        word = f"[wait {_angle(args[0])} {'ns' if op is DELAYS[0] else 'dt'}]"
+        return dict.fromkeys(qubits, word)
     if isinstance(op, Gate):
         targets = args[0].num_qubits if op is UNITARY else op.targets
         split = len(qubits) - targets
@@ -107,7 +120,8 @@ def _cells(instruction: Instruction, style: _Style) -> dict[int, str]:
         return {q: f"[psi {i}]" if len(qubits) > 1 else "[psi]" for i, q in enumerate(qubits)}
     if op is IF:
         return _if_cells(qubits, args)
-    return dict.fromkeys(qubits, op.name)
+    word = args[0].name if op is CHANNEL else op.name
+    return dict.fromkeys(qubits, word if len(word) <= _LABEL_MAX else word[: _LABEL_MAX - 1] + "~")
 
 
 def _targets(

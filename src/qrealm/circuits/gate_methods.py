@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
+from qrealm.base.errors import ParameterError
 from qrealm.circuits.parameters import ParameterExpression
 
 Qubits = int | Iterable[int]
@@ -24,6 +25,16 @@ class GateMethods(ABC):
     @abstractmethod
     def append(self, name: str, qubits: Sequence[int], params: Sequence[Any] = ()) -> Self:
         """Appends a gate by its name."""
+
+    def delay(self, duration_ns: Angle, qubit: Qubits) -> Self:
+        """Waits, on one qubit or several. Without noise nothing happens; `NoiseModel.idle` relaxes them.
+
+        Raises:
+            ParameterError: a time below 0 or not finite.
+        """
+        if isinstance(duration_ns, int | float) and duration_ns < 0:
+            raise ParameterError(f"delay got the time {duration_ns!r} ns; the rule is 0 or more")
+        return self._each("delay", qubit, (duration_ns,))
 
     def id(self, qubit: Qubits) -> Self:
         """Identity: does nothing. One qubit or several."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from qrealm.base.errors import StateError
-from qrealm.circuits.gates import Gate
+from qrealm.circuits.gates import Gate, register
+from qrealm.circuits.matrices import identity
 
 STATE_TOLERANCE = 1e-6
 """Largest distance of an initial state's norm from 1; the state is then normalised exactly."""
@@ -39,6 +40,30 @@ READOUT = Operation("readout", "Misreads classical bits: a `noise.ReadoutError`,
 IF = Operation("if", "Arguments: a `Condition`, the body's instructions, the other branch's instructions.")
 
 OPERATIONS = {o.name: o for o in (MEASURE, RESET, BARRIER, INITIALIZE, CHANNEL, READOUT, IF)}
+
+
+def _waits(name: str, help_: str, param: str) -> Gate:
+    return Gate(
+        name,
+        help_,
+        1,
+        lambda _: identity(),
+        params=(param,),
+        lower=lambda _: (),
+        inverse="id",  # no wait can be undone: the inverse circuit has none
+        inverse_params=lambda _: (),
+        diagonal=True,
+    )
+
+
+# Waits are gates that do nothing, so that all that takes gates takes them, open parameters included.
+DELAY = _waits("delay", "Waits for a time in nanoseconds; only noise notices.", "duration_ns")
+DELAY_DT = _waits("delay_dt", "Waits for a time in cycles of a device's clock.", "duration_dt")
+DELAYS = (DELAY, DELAY_DT)
+register(DELAYS)
+
+NANOSECONDS = {"s": 1e9, "ms": 1e6, "us": 1e3, "µs": 1e3, "μs": 1e3, "ns": 1.0, "ps": 1e-3}
+"""Units of time in nanoseconds."""
 
 Instruction = tuple[Gate | Operation, tuple[int, ...], tuple[Any, ...]]
 """What, on which qubits (controls first), and the arguments."""

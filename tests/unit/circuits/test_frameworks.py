@@ -128,7 +128,7 @@ def test_qiskit_registers_measurements_and_conditions(qiskit) -> None:
     source.delay(10, 0)
     circuit = read(source)
     assert [(r.name, r.size) for r in circuit.registers] == [("c", 2), ("d", 1)]
-    assert circuit.count_ops() == {"if": 3, "h": 3, "initialize": 1, "measure": 1}
+    assert circuit.count_ops() == {"if": 3, "h": 3, "initialize": 1, "measure": 1, "delay_dt": 1}
     assert circuit.instructions[2][2][0].clbits == (0, 1)
     again = read(circuit.to_qiskit())
     assert again.count_ops() == circuit.count_ops()

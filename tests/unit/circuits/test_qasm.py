@@ -217,9 +217,12 @@ def test_else_if() -> None:
     )
 
 
-def test_times_are_read_and_have_no_effect() -> None:
+def test_times_are_read() -> None:
     body = "delay[10ns] q[0]; h q[0]; delay[2.5 us] q; box { x q[1]; delay[3dt]; } box[40ns] { z q[2]; }"
-    assert qasm(body) == qasm("h q[0]; x q[1]; z q[2];")
+    found = qasm(body)
+    waits = [(op.name, qubits, args) for op, qubits, args in found if op.name.startswith("delay")]
+    times = [("delay", 2500.0)] * 3 + [("delay_dt", 3.0)] * 3
+    assert waits == [("delay", (0,), (10.0,)), *((n, (i % 3,), (t,)) for i, (n, t) in enumerate(times))]
     with pytest.raises(SyntaxReadError, match="'r' is not declared"):
         qasm("delay[10ns] r;")
 

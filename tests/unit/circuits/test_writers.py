@@ -148,3 +148,25 @@ def test_drawings_keep_to_the_page(width: int) -> None:
     assert Circuit(0).draw() == "(no qubits)"
     assert str(dynamic_circuit()) == dynamic_circuit().draw()
     assert "if c0,c1=2" in dynamic_circuit().draw()
+
+
+def test_bits_of_no_register_keep_their_places() -> None:
+    """Before the registers where these were added later, behind them where the dict form says so."""
+    circuit = Circuit(2, 2)
+    circuit.add_register("d", 1)
+    circuit.h(0).measure([0, 1], [0, 2])
+    assert "c[0] = measure q[0];" in circuit.to_qasm3()
+    assert "d[0] = measure q[1];" in circuit.to_qasm3()
+    form = {"num_qubits": 1, "num_clbits": 3, "registers": [{"name": "d", "size": 1}], "gates": []}
+    behind = read(form).measure(0, 2)
+    assert "bit[1] d;\nbit[2] c;\nc[1] = measure q[0];" in behind.to_qasm3()
+
+
+def test_openqasm_2_compares_registers_of_one_bit() -> None:
+    circuit = Circuit(2)
+    circuit.add_register("d", 1)
+    circuit.h(0).measure(0, 0)
+    with circuit.if_("d", 1):
+        circuit.x(1)
+    assert "if(d == 1) x q[1];" in circuit.to_qasm2()
+    assert read(circuit.to_qasm2()) == circuit

@@ -22,7 +22,16 @@ from qrealm.circuits.formats.qasm_registers import Handover, Registers
 from qrealm.circuits.formats.qasm_text import Node, split, unclosed_comment
 from qrealm.circuits.gate_rows import GPHASE
 from qrealm.circuits.gates import Gate, find_gate, unknown_gate
-from qrealm.circuits.operations import BARRIER, MEASURE, RESET, Condition, Instruction
+from qrealm.circuits.operations import (
+    BARRIER,
+    DELAY,
+    DELAY_DT,
+    MEASURE,
+    NANOSECONDS,
+    RESET,
+    Condition,
+    Instruction,
+)
 from qrealm.circuits.parameters import ANGLE_MAX, ParameterExpression
 
 NESTING_MAX = 50
@@ -157,9 +166,7 @@ class _Reader(Registers):
         elif head == "opaque" and patterns.OPAQUE.match(text):
             self.opaque.add(patterns.OPAQUE.match(text).group(1))  # type: ignore[union-attr]
         elif head == "delay" and patterns.DELAY.match(text):
-            found = patterns.DELAY.match(text)
-            if found is not None and found.group(1):  # nothing happens, but its qubits are checked
-                self.resolve(node[0] + found.start(1), found.group(1), self.quantum)
+            self.delay(node)
         elif head == "measure" or patterns.ASSIGN.match(text):
             self.measure(node)
         elif head in ("barrier", "reset"):
@@ -239,6 +246,19 @@ class _Reader(Registers):
             bits = self.circuit.add_register(f"(discarded {taken + 1})", len(group)).clbits
             for qubit, bit in zip(group, bits, strict=True):
                 self.circuit._special_op((MEASURE, (qubit,), (bit,)))
+
+    def delay(self, node: Node) -> None:
+        found = patterns.DELAY.match(node[1])
+        if found is None:
+            raise Handover
+        wires: tuple[int, ...] = tuple(range(self.circuit.num_qubits))
+        if found.group(3):
+            groups = self.resolve(node[0] + found.start(3), found.group(3), self.quantum)
+            wires = tuple(dict.fromkeys(q for group in groups for q in group))
+        unit = NANOSECONDS.get(found.group(2))
+        value = float(found.group(1)) * (1.0 if unit is None else unit)
+        for qubit in wires:
+            self.circuit.append(DELAY_DT if unit is None else DELAY, (qubit,), (value,))
 
     def plain(self, node: Node, head: str) -> None:
         begin = self.start(node)

@@ -12,7 +12,17 @@ from qrealm.circuits.formats.two_level import decompose
 from qrealm.circuits.gate_rows import GATES, GPHASE, UNITARY
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
-from qrealm.circuits.operations import BARRIER, IF, INITIALIZE, MEASURE, RESET, Condition, Instruction
+from qrealm.circuits.operations import (
+    BARRIER,
+    DELAY,
+    DELAYS,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    RESET,
+    Condition,
+    Instruction,
+)
 from qrealm.circuits.parameters import Parameter, ParameterExpression
 from qrealm.circuits.segments import preparation
 
@@ -42,11 +52,13 @@ def _bit_names(circuit: Circuit) -> tuple[list[tuple[str, int]], list[str]]:
     """Registers to declare (name, size), and what each classical bit is called."""
     taken: set[str] = set()
     rows = []
-    for register in circuit.registers:
-        rows.append((_legal(register.name, taken), register.size))
-    rest = circuit.num_clbits - sum(size for _, size in rows)
-    if rest > 0:
-        rows.append((_legal("c", taken), rest))
+    spans = [(register.start, _legal(register.name, taken), register.size) for register in circuit.registers]
+    place = 0
+    for start, name, size in [*spans, (circuit.num_clbits, "", 0)]:
+        if start > place:  # bits of no register, before all registers or after
+            rows.append((_legal("c", taken), start - place))
+        rows += [(name, size)] if name else []
+        place = start + size
     return rows, [f"{name}[{i}]" for name, size in rows for i in range(size)]
 
 
@@ -93,7 +105,9 @@ class _Writer3:
     def add(self, instruction: Instruction, indent: str) -> None:
         op, qubits, args = instruction
         listed = ", ".join(f"q[{q}]" for q in qubits)
-        if op is UNITARY:
+        if op in DELAYS:
+            self.lines.append(f"{indent}{self.delay(op is DELAY, args[0])} {listed};")
+        elif op is UNITARY:
             self.matrix(args[0].array, qubits, args[0].num_qubits, indent)
         elif (
             isinstance(op, Gate)
@@ -126,6 +140,14 @@ class _Writer3:
             raise WriteError(
                 f"OpenQASM has no words for the noise of {op.name!r}", hint="write the circuit without it"
             )
+
+    def delay(self, in_ns: bool, duration: Any) -> str:
+        if isinstance(duration, ParameterExpression):
+            raise WriteError(
+                f"OpenQASM 3 has delays of given times, and the circuit one of {duration}",
+                hint="bind it first",
+            )
+        return f"delay[{duration!r}{'ns' if in_ns else 'dt'}]"
 
     def matrix(self, array: Any, qubits: tuple[int, ...], size: int, indent: str) -> None:
         outer, targets = qubits[: len(qubits) - size], qubits[len(qubits) - size :]
@@ -170,6 +192,10 @@ class _Writer3:
     def test(self, condition: Condition) -> str | None:
         if len(condition.clbits) == 1:
             return f"{self.bits[condition.clbits[0]]} == {condition.value}"
+        return self.whole(condition)
+
+    def whole(self, condition: Condition) -> str | None:
+        """The condition as a comparison of a register; None where it is none."""
         start = 0
         for name, size in self.registers:
             if condition.clbits == tuple(range(start, start + size)):
@@ -192,6 +218,8 @@ class _Writer2(_Writer3):
 
     def add(self, instruction: Instruction, indent: str) -> None:
         op, qubits, args = instruction
+        if op in DELAYS:
+            raise WriteError("OpenQASM 2 has no delays", hint="use to_qasm3(), or leave them out")
         if op is MEASURE:
             self.lines.append(f"{indent}measure q[{qubits[0]}] -> {self.bits[args[0]]};")
         elif op is GPHASE and not qubits:
@@ -225,8 +253,8 @@ class _Writer2(_Writer3):
 
     def branch(self, args: Branches, indent: str) -> None:
         condition, then, otherwise = args
-        test = self.test(condition)
-        if test is None or "[" in test or otherwise or indent:
+        test = self.whole(condition)
+        if test is None or otherwise or indent:
             raise WriteError(
                 "OpenQASM 2 compares whole registers, without else and without nesting", hint="use to_qasm3()"
             )

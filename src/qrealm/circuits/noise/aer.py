@@ -11,7 +11,7 @@ from qrealm.base.errors import ChannelError, MissingExtraError, UnknownGateError
 from qrealm.circuits.gates import find_gate
 from qrealm.circuits.noise.channel import Channel
 from qrealm.circuits.noise.readout import ReadoutError
-from qrealm.circuits.noise.rules import AFTER_RESET, BEFORE_MEASUREMENT, GateRule, PointRule, Qubits
+from qrealm.circuits.noise.rules import AFTER_RESET, BEFORE_MEASUREMENT, GateRule, Idling, PointRule, Qubits
 
 if TYPE_CHECKING:
     from qrealm.circuits.noise.model import NoiseModel
@@ -34,7 +34,8 @@ def read_aer(source: Any) -> NoiseModel:
             f"from_aer got a {type(source).__name__}; the rule is a qiskit_aer.noise.NoiseModel",
             hint="of a Qiskit backend, qiskit_aer.noise.NoiseModel.from_backend(backend) makes one",
         )
-    if not all(_only_delays(each) for each in getattr(source, "_custom_noise_passes", ())):
+    passes = list(getattr(source, "_custom_noise_passes", ()))
+    if len(passes) > 1 or not all(_only_delays(each) for each in passes):
         raise ChannelError(
             "the noise model of Qiskit Aer has passes of its own, such as relaxation of waiting qubits, "
             "which cannot be read",
@@ -58,14 +59,33 @@ def read_aer(source: Any) -> NoiseModel:
             else:
                 gates.append(_gate_rule(channel, name, qubits, apart))
     rules = model._rules
-    model._rules = type(rules)(tuple(gates), tuple(points), rules.readout, rules.groups)
+    model._rules = type(rules)(tuple(gates), tuple(points), rules.readout, rules.groups, _idling(passes))
     return model
 
 
 def _only_delays(noise_pass: Any) -> bool:
-    """Whether a pass of Aer looks at delays alone, which circuits here have none of."""
+    """Whether a pass of Aer is relaxation during delays, and nothing else."""
+    from qiskit_aer.noise import RelaxationNoisePass
+
     kinds = getattr(noise_pass, "_ops", ())
-    return bool(kinds) and all(kind.__name__ == "Delay" for kind in kinds)
+    delays = bool(kinds) and all(kind.__name__ == "Delay" for kind in kinds)
+    return delays and type(noise_pass) is RelaxationNoisePass
+
+
+def _idling(passes: list[Any]) -> Idling | None:
+    """Relaxation during delays. Aer has seconds."""
+    if not passes:
+        return None
+    (found,) = passes
+    excited = {float(each) for each in found._p1s}
+    if len(excited) > 1:
+        raise ChannelError(
+            "the noise model of Qiskit Aer has a share of |1> in equilibrium for each qubit; the rule is one "
+            "for all"
+        )
+    t1, t2 = (tuple(float(each) * 1e9 for each in times) for times in (found._t1s, found._t2s))
+    dt = None if found._dt is None else float(found._dt) * 1e9
+    return Idling(t1, t2, {}, excited_population=excited.pop(), dt_ns=dt, delays_only=True)
 
 
 def _special_qubits(errors: list[Mapping[str, Any]]) -> dict[str, frozenset[Qubits]]:

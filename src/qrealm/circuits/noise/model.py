@@ -173,8 +173,9 @@ class NoiseModel:
         measure_ns: float = 0.0,
         reset_ns: float = 0.0,
         excited_population: float = 0.0,
+        dt_ns: float | None = None,
     ) -> Self:
-        """Qubits that wait while others work relax.
+        """Qubits that wait, while others work or in a `Circuit.delay`, relax.
 
         Every operation begins as soon as its qubits are free; final measurements begin together, after the
         last gate. Qubits that nothing has acted on stay in |0>.
@@ -185,6 +186,7 @@ class NoiseModel:
                 on one qubit that are not named take no time.
             measure_ns, reset_ns: how long these take.
             excited_population: share of |1> in thermal equilibrium.
+            dt_ns: a cycle of the device's clock, for delays that are counted in them.
 
         Raises:
             ChannelError: a time that is out of range, T2 > 2 T1, or lists of different lengths.
@@ -205,6 +207,7 @@ class NoiseModel:
             _time(measure_ns, "measure_ns"),
             _time(reset_ns, "reset_ns"),
             float(excited_population),
+            None if dt_ns is None else _time(dt_ns, "dt_ns"),
         )
         self._rules = replace(self._rules, idling=idling)
         return self

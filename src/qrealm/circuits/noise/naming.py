@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from qrealm.circuits.gate_rows import GATES, UNITARY
 from qrealm.circuits.gates import Gate
+from qrealm.circuits.operations import DELAY, DELAYS
 
 
 @lru_cache(maxsize=4096)
@@ -15,6 +16,8 @@ def names_for(gate: Gate, width: int) -> frozenset[str]:
     A gate under added controls goes by the name that the table has for it: `x` under one control and `mcx` on
     two qubits are `cx`. Gates of any number of controls keep their own name too.
     """
+    if gate in DELAYS:
+        return frozenset({gate.name, DELAY.name})
     row = _controlled_row(gate, width)
     if row is None:
         return frozenset({gate.name})

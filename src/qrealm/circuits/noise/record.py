@@ -168,6 +168,8 @@ def _idle_record(idling: Idling) -> dict[str, Any]:
         "measure_ns": idling.measure_ns,
         "reset_ns": idling.reset_ns,
         "excited_population": idling.excited_population,
+        "dt_ns": idling.dt_ns,
+        "delays_only": idling.delays_only,
     }
 
 
@@ -187,6 +189,8 @@ def _read_idle(source: Mapping[str, Any]) -> Idling:
         float(source["measure_ns"]),
         float(source["reset_ns"]),
         float(source["excited_population"]),
+        None if source.get("dt_ns") is None else float(source["dt_ns"]),
+        bool(source.get("delays_only", False)),
     )
 
 

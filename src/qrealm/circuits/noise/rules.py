@@ -12,6 +12,8 @@ from qrealm.circuits.noise.channel import Channel
 from qrealm.circuits.noise.channels import thermal_relaxation
 from qrealm.circuits.noise.naming import names_for
 from qrealm.circuits.noise.readout import ReadoutError
+from qrealm.circuits.operations import DELAY, DELAYS
+from qrealm.circuits.parameters import ParameterExpression
 
 Qubits = tuple[int, ...]
 TimeKey = tuple[str, Qubits] | str | int
@@ -49,6 +51,8 @@ class GateRule:
 
     def on(self, gate: Gate, qubits: Qubits) -> list[Qubits]:
         """Where the channel acts after a gate: nowhere, once, or on each qubit."""
+        if self.gates is None and gate in DELAYS:
+            return []  # a wait is no gate that someone carries out
         if self.gates is not None and self.gates.isdisjoint(names_for(gate, len(qubits))):
             return []
         if self.size is not None and len(qubits) != self.size:
@@ -121,6 +125,8 @@ class Idling:
         gate_times_ns: by gate name and qubits, by name, or by number of qubits.
         measure_ns, reset_ns: how long these take.
         excited_population: share of |1> in thermal equilibrium.
+        dt_ns: a cycle of the device's clock, for delays that are counted in them; None where not known.
+        delays_only: whether qubits relax during delays alone, and no time of a gate is asked for.
     """
 
     t1_ns: tuple[float, ...]
@@ -129,6 +135,8 @@ class Idling:
     measure_ns: float = 0.0
     reset_ns: float = 0.0
     excited_population: float = 0.0
+    dt_ns: float | None = None
+    delays_only: bool = False
     _made: dict[tuple[int, float], Channel] = field(default_factory=dict, compare=False, repr=False)
 
     def duration_ns(self, gate: Gate, qubits: Qubits) -> float:
@@ -155,6 +163,32 @@ class Idling:
             f"gates on {_counted(len(qubits))}",
         )
 
+    def delay_ns(self, delay: Gate, qubits: Qubits, duration: object) -> float:
+        """How long a delay is.
+
+        Raises:
+            ChannelError: below 0, an open parameter, or in cycles of a clock that is not known.
+        """
+        if isinstance(duration, ParameterExpression):
+            raise ChannelError(
+                f"idle noise got a delay on {_listed(qubits)} of the time {duration}; the rule is a number",
+                hint="bind the circuit's parameters first: circuit.bind({...})",
+            )
+        time = float(duration)  # type: ignore[arg-type]
+        if not 0 <= time < math.inf:
+            raise ChannelError(
+                f"idle noise got a delay on {_listed(qubits)} of the time {time}; the rule is 0 or more"
+            )
+        if delay is DELAY:
+            return time
+        if self.dt_ns is None:
+            raise ChannelError(
+                f"idle noise got a delay of {time:g} dt on {_listed(qubits)}, and does not know how "
+                "long a dt is",
+                hint="write the delay in ns, or tell: NoiseModel().idle(..., dt_ns=0.222)",
+            )
+        return time * self.dt_ns
+
     def channel(self, qubit: int, time_ns: float) -> Channel:
         """What waiting does to a qubit.
 
@@ -179,7 +213,8 @@ class Idling:
         t1 = f"{low:g} ns" if low == high else f"{low:g} to {high:g} ns"
         low, high = min(self.t2_ns), max(self.t2_ns)
         t2 = f"{low:g} ns" if low == high else f"{low:g} to {high:g} ns"
-        return f"while idle: relaxation with T1 {t1}, T2 {t2}"
+        when = "during delays" if self.delays_only else "while idle"
+        return f"{when}: relaxation with T1 {t1}, T2 {t2}"
 
 
 @dataclass(frozen=True, slots=True)

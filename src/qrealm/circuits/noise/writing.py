@@ -24,6 +24,7 @@ from qrealm.circuits.noise.rules import (
 from qrealm.circuits.operations import (
     BARRIER,
     CHANNEL,
+    DELAYS,
     IF,
     INITIALIZE,
     MEASURE,
@@ -70,7 +71,8 @@ class NoiseWriter:
         self._found: dict[tuple[Gate, Qubits], list[tuple[Channel, Qubits]]] = {}
         self._run: dict[int, int] = {}  # qubit -> classical bit of the measurements just made together
         self._after_measurements = True
-        self._clock = _Clock(rules.idling, num_qubits) if rules.idling is not None else None
+        idling = rules.idling
+        self._clock = None if idling is None or idling.delays_only else _Clock(idling, num_qubits)
 
     def written(self, instructions: Sequence[Instruction]) -> list[Instruction]:
         """The instructions with the noise among them.
@@ -126,9 +128,12 @@ class NoiseWriter:
         _, qubits, _ = instruction
         if self._rules.wiring is not None and qubits:
             self._rules.wiring.check(gate, qubits)
-        if self._rules.idling is not None:
-            self._start(qubits, self._rules.idling.duration_ns(gate, qubits))
-        self._out.append(instruction)
+        if gate in DELAYS:
+            self._delay(gate, instruction)
+        else:
+            if self._rules.idling is not None and self._clock is not None:
+                self._start(qubits, self._rules.idling.duration_ns(gate, qubits))
+            self._out.append(instruction)
         key = (gate, qubits)
         if key not in self._found:
             self._found[key] = [
@@ -136,6 +141,18 @@ class NoiseWriter:
             ]
         for channel, where in self._found[key]:
             self._channel(channel, where)
+
+    def _delay(self, gate: Gate, instruction: Instruction) -> None:
+        _, qubits, (duration,) = instruction
+        self._out.append(instruction)
+        idling = self._rules.idling
+        if idling is None:
+            return
+        time_ns = idling.delay_ns(gate, qubits, duration)
+        if self._clock is not None:
+            self._clock.delay(qubits, time_ns)
+        elif time_ns:
+            self._out += [(CHANNEL, (qubit,), (idling.channel(qubit, time_ns),)) for qubit in qubits]
 
     def _channel(self, channel: Channel, qubits: Qubits) -> None:
         if max(qubits) >= self._num_qubits:
@@ -263,6 +280,13 @@ class _Clock:
         if writes is not None:
             self._known[writes] = end
         return found
+
+    def delay(self, qubits: Qubits, time_ns: float) -> None:
+        """These wait; the noise of it is written with that of all waiting before their next operation."""
+        for qubit in qubits:
+            if self._done[qubit] is None and self._idling.excited_population:
+                self._done[qubit] = self._free[qubit]  # |0> is not where it stays
+            self._free[qubit] += time_ns
 
     def wait_for_all(self) -> list[Instruction]:
         """The noise of waiting for the last operation, on all qubits."""

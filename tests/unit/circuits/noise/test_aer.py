@@ -94,7 +94,7 @@ def test_readout_of_several_bits_has_a_row_for_each_true_value() -> None:
 
 
 def test_a_model_of_a_backend_is_read() -> None:
-    """Aer puts relaxation during delays into it; circuits here have no delays."""
+    """Aer puts relaxation during delays into it."""
     providers = pytest.importorskip("qiskit.providers.fake_provider")
     model = noise.NoiseModel.from_backend(providers.GenericBackendV2(3, seed=1))
     made = Circuit(3).sx(0).cx(0, 1).rz(0.3, 1).cx(1, 2).x(0)
@@ -106,8 +106,8 @@ def test_a_model_of_a_backend_is_read() -> None:
 
 def test_what_cannot_be_read() -> None:
     model = noise.NoiseModel()
-    model.add_all_qubit_quantum_error(noise.depolarizing_error(0.1, 1), ["delay"])
-    with pytest.raises(ChannelError, match="an error on 'delay', which is no gate here"):
+    model.add_all_qubit_quantum_error(noise.depolarizing_error(0.1, 1), ["kraus"])
+    with pytest.raises(ChannelError, match="an error on 'kraus', which is no gate here"):
         NoiseModel.from_aer(model)
     with pytest.raises(ChannelError, match="got a dict"):
         NoiseModel.from_aer({})
