@@ -27,7 +27,7 @@ from qrealm.algorithms.spectrum import as_hamiltonian
 from qrealm.base import limits
 from qrealm.base.errors import ParameterError, RequestError
 from qrealm.circuits import Circuit, PauliSum
-from qrealm.circuits.noise.model import checked_model
+from qrealm.circuits.noise.model import NoiseModel, checked_model
 from qrealm.simulate.request import check_seed, draw_seed
 
 ITERATIONS_MAX = 10_000_000
@@ -138,25 +138,14 @@ def run_vqe(
     circuit = _ansatz(ansatz, layers, energy.num_qubits)
     check_whole("shots", shots, 0, limits.SHOTS_MAX)
     name = check_optimizer(optimizer, shots, learning_rate)
-    noise = options.pop("noise", None)
-    if noise is not None and name in GRADIENT_OPTIMIZERS:
-        raise RequestError(
-            f"{name} follows gradients, which there are none of with noise",
-            hint=f"optimizer= one of {', '.join(SAMPLING_OPTIMIZERS)}",
-        )
+    prepared = _with_noise(circuit, options.pop("noise", None), name)
     most = check_whole("iterations_max", iterations_max, 1, ITERATIONS_MAX)
     check_share("tolerance", tolerance, 0, math.inf)
     generator = np.random.default_rng(draw_seed() if seed is None else check_seed(seed))
     start = _start(circuit, initial_values, generator)
     line = ProgressLine(most if name in ("Adam", "COBYLA") else None) if progress else None
     function = EnergyFunction(
-        circuit if noise is None else checked_model(noise).apply(circuit),
-        energy,
-        shots=shots,
-        generator=generator,
-        options=options,
-        callback=callback,
-        progress=line,
+        prepared, energy, shots=shots, generator=generator, options=options, callback=callback, progress=line
     )
     try:
         found = minimize(
@@ -209,6 +198,18 @@ def _ansatz(ansatz: str | Circuit, layers: int | None, num_qubits: int) -> Circu
     if ansatz.num_qubits < num_qubits:
         raise RequestError(f"the ansatz has {ansatz.num_qubits} qubits; the Hamiltonian acts on {num_qubits}")
     return ansatz
+
+
+def _with_noise(circuit: Circuit, noise: NoiseModel | None, optimizer: str) -> Circuit:
+    """What prepares the state whose energy is taken. Raises RequestError where that has no gradient."""
+    if noise is None:
+        return circuit
+    if optimizer in GRADIENT_OPTIMIZERS:
+        raise RequestError(
+            f"{optimizer} follows gradients, which there are none of with noise",
+            hint=f"optimizer= one of {', '.join(SAMPLING_OPTIMIZERS)}",
+        )
+    return checked_model(noise).apply(circuit)
 
 
 def _start(circuit: Circuit, values: Any, generator: np.random.Generator) -> FloatArray:
