@@ -71,6 +71,34 @@ class Device:
                     f"the device {self.name!r} has the pair {pair}; its qubits are 0 to {count - 1}"
                 )
 
+        self._check_figures()
+
+    def _check_figures(self) -> None:
+        for qubit, (t1, t2) in enumerate(zip(self.t1_ns, self.t2_ns, strict=True)):
+            if not (t1 > 0 and t2 > 0 and t2 <= 2 * t1 * (1 + 1e-12)):
+                raise ChannelError(
+                    f"the device {self.name!r} has T1 = {t1:g} ns and T2 = {t2:g} ns for qubit {qubit}; the "
+                    "rule is more than 0, and T2 <= 2 T1"
+                )
+        for what in ("gate_error", "read_1_given_0", "read_0_given_1"):
+            for qubit, value in enumerate(getattr(self, what)):
+                self._check(value, f"{what} of qubit {qubit}", 1.0)
+        for qubit, value in enumerate(self.gate_ns):
+            self._check(value, f"gate_ns of qubit {qubit}", math.inf)
+        for pair, value in self.pair_error.items():
+            self._check(value, f"pair_error of {'all pairs' if pair is None else pair}", 1.0)
+        for pair, value in self.pair_ns.items():
+            self._check(value, f"pair_ns of {'all pairs' if pair is None else pair}", math.inf)
+        self._check(self.measure_ns, "measure_ns", math.inf)
+        self._check(self.reset_ns, "reset_ns", math.inf)
+        self._check(self.excited_population, "excited_population", 1.0)
+
+    def _check(self, value: float, what: str, most: float) -> None:
+        if 0 <= value <= most and math.isfinite(value):
+            return
+        rule = "a probability, 0 to 1" if most == 1.0 else "0 or more"
+        raise ChannelError(f"the device {self.name!r} has {value!r} as {what}; the rule is {rule}")
+
     @property
     def num_qubits(self) -> int:
         """Number of its qubits."""

@@ -234,6 +234,8 @@ class NoiseModel:
     def from_aer(cls, model: Any) -> NoiseModel:
         """The rules of a `qiskit_aer.noise.NoiseModel`.
 
+        Names that mean one gate here are one: an error on `u3` acts after `u` too, one on `u1` after `p`.
+
         Raises:
             MissingExtraError: qiskit-aer is not installed.
             ChannelError: it has errors on operations that have no counterpart; the message names them.

@@ -50,7 +50,13 @@ class ReadoutError:
 
     @classmethod
     def flips(cls, read_1_given_0: float, read_0_given_1: float, name: str = "readout") -> ReadoutError:
-        """One bit that is misread with these probabilities."""
+        """One bit that is misread with these probabilities. Raises ChannelError when one is none."""
+        for what, value in (("read_1_given_0", read_1_given_0), ("read_0_given_1", read_0_given_1)):
+            if not isinstance(value, int | float | np.floating | np.integer) or not 0 <= value <= 1:
+                raise ChannelError(
+                    f"the readout error {name!r} got {value!r:.40} as {what}, which is no probability; the "
+                    "rule is 0 to 1"
+                )
         return cls([[1 - read_1_given_0, read_0_given_1], [read_1_given_0, 1 - read_0_given_1]], name)
 
     @property

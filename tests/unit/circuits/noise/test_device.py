@@ -135,7 +135,7 @@ def test_no_such_preset() -> None:
             lambda: NoiseModel.from_device(device(pair_error=0.9)),
             "qubits .* of line is 0.9; the rule is 0 to 0.75",
         ),
-        (lambda: NoiseModel.from_device(device(read_1_given_0=1.5)), "'readout of line'"),
+        (lambda: NoiseModel.from_device(device(read_1_given_0=1.5)), "as read_1_given_0 of qubit 0"),
         (lambda: Device.uniform("x", 2, coupling=LINE, **FIGURES), "has the pair"),
         (lambda: Device("x", (1.0, 1.0), (1.0,), (), (), {}, {}, (), ()), "2 qubits and 1 figures for t2_ns"),
         (

@@ -6,7 +6,7 @@ import pytest
 
 from qrealm.base.errors import ChannelError, RequestError
 from qrealm.circuits import Circuit
-from qrealm.circuits.noise import NoiseModel, depolarizing, zz_phase
+from qrealm.circuits.noise import Device, NoiseModel, ReadoutError, depolarizing, zz_phase
 from qrealm.simulate.run import run
 
 
@@ -87,3 +87,34 @@ def test_a_rule_for_a_bare_gate_leaves_the_controlled_one_alone() -> None:
     assert channels(model, Circuit(2).x(1)) == [(1,)]
     own = NoiseModel().after_gates(depolarizing(0.1), "mcx")  # its own name counts too
     assert channels(own, Circuit(2).mcx([0], 1)) == [(0,), (1,)]
+
+
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [
+        ({"t2_ns": 300.0}, r"device 'bad' has T1 = 100 ns and T2 = 300 ns for qubit 0"),
+        ({"gate_error": 1.5}, "has 1.5 as gate_error of qubit 0; the rule is a probability"),
+        ({"pair_error": -0.1}, "has -0.1 as pair_error of all pairs"),
+        ({"read_0_given_1": 2.0}, "has 2.0 as read_0_given_1 of qubit 0"),
+        ({"gate_ns": -1.0}, "has -1.0 as gate_ns of qubit 0; the rule is 0 or more"),
+    ],
+)
+def test_a_device_checks_its_figures(figures: dict[str, float], message: str) -> None:
+    good = {
+        "t1_ns": 100.0,
+        "t2_ns": 90.0,
+        "gate_ns": 1.0,
+        "gate_error": 0.1,
+        "pair_ns": 2.0,
+        "pair_error": 0.1,
+        "read_1_given_0": 0.1,
+        "read_0_given_1": 0.1,
+    }
+    Device.uniform("good", 2, **good)
+    with pytest.raises(ChannelError, match=message):
+        Device.uniform("bad", 2, **{**good, **figures})
+
+
+def test_what_is_no_probability_of_misreading() -> None:
+    with pytest.raises(ChannelError, match=r"got 1\.2 as read_1_given_0, which is no probability"):
+        ReadoutError.flips(1.2, 0.1)
