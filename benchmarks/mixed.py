@@ -184,7 +184,8 @@ def _dense_tasks(draw: np.random.Generator) -> Iterator[Task]:
     for qubits, depth in ((4, 3), (8, 6), (12, 4), (15, 8), (18, 4), (20, 6), (22, 3), (24, 2)):
         yield Task(f"hea-{qubits}-{depth}", layers(qubits, depth, draw))
         yield Task(f"hea-ring-{qubits}-{depth}", layers(qubits, depth, draw, ring=True))
-    for qubits, gates in ((5, 20), (10, 200), (14, 100), (17, 300), (20, 100), (20, 600), (22, 200), (24, 60)):
+    sizes = ((5, 20), (10, 200), (14, 100), (17, 300), (20, 100), (20, 600), (22, 200), (24, 60))
+    for qubits, gates in sizes:
         yield Task(f"dense-{qubits}-{gates}", everywhere(qubits, gates, draw))
     for qubits, gates in ((12, 100), (18, 200), (22, 100)):
         state = {"shots": 0, "return_statevector": True}

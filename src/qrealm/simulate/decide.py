@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
-from qrealm.base import cancel
+from qrealm.base import cancel, limits
 from qrealm.base.errors import (
     BackendRefusalError,
     InternalError,
@@ -24,17 +24,21 @@ from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.gpu.device import find_gpu, may_have_gpu
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.calibrate import rates
-from qrealm.simulate.execute import execute, find_on, finish, layout_of
+from qrealm.simulate.execute import execute, find_on, finish, layout_of, packed_or_none
 from qrealm.simulate.plan import auto
 from qrealm.simulate.plan.cones import Dependencies
 from qrealm.simulate.plan.traits import traits
-from qrealm.simulate.plan.types import BackendCard, Choice, DeviceFacts, Precision, Rates, Traits
+from qrealm.simulate.plan.types import BackendCard, Choice, Cost, DeviceFacts, Precision, Rates, Traits
 from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import Result
 
 FALLBACK_SECONDS, FALLBACK_FACTOR = 10.0, 10.0
 """Another backend takes over from one that ran out of memory when it needs at most so long, or so many times
 as long as was planned: an error at once is better than an answer next week."""
+
+PLANNED_GATES = 20_000
+"""Circuits up to this size are planned for the state vector to see what they would take: a millisecond for
+every few thousand gates."""
 
 SMALL_WORK = 1 << 24
 """Gates times amplitudes up to which the state vector is taken unasked: it needs less than 10 ms for them,
@@ -78,8 +82,8 @@ def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | No
     return find_on(circuit, request, loaded(name)), None
 
 
-def choose_backend(facts: Traits, request: RunRequest) -> Choice | None:
-    """What AUTO takes for such a circuit; None when nothing can run it."""
+def choose_backend(circuit: Circuit, facts: Traits, request: RunRequest) -> Choice | None:
+    """What AUTO takes for a circuit; None when nothing can run it."""
     if not facts.num_qubits:
         return None  # the state vector says it best
     cards = [row.card for row in BACKENDS.values() if row.card.automatic]
@@ -89,6 +93,7 @@ def choose_backend(facts: Traits, request: RunRequest) -> Choice | None:
         request.wants,
         rates=machine_rates(request),
         memory_available_bytes=memory_available_bytes(),
+        known=_known_costs(circuit, facts, request),
     )
     choice = here([card for card in cards if not card.needs_device], missing=_missing)
     devices = [card for card in cards if card.needs_device and not auto.refusal(card, facts, request.wants)]
@@ -98,6 +103,24 @@ def choose_backend(facts: Traits, request: RunRequest) -> Choice | None:
     if not there:
         return choice
     return here(cards, missing=_missing, devices=there)
+
+
+def _known_costs(circuit: Circuit, facts: Traits, request: RunRequest) -> dict[str, Cost]:
+    """What a compiled program tells of the state vector's run, where planning it costs next to nothing: it
+    leaves out what no sample can tell, and keeps apart what is not entangled."""
+    wants = request.wants
+    if wants.exact or wants.sampled or facts.gates > PLANNED_GATES or facts.num_qubits > limits.QUBITS_MAX:
+        return {}
+    packed = packed_or_none(circuit)
+    if packed is None:
+        return {}
+    precision = wants.precision or Precision.SINGLE
+    engine = steered(QuantumBackend.STATEVECTOR, "AUTO")
+    assert engine.card.seconds is not None  # it tells its work
+    work = engine.compile(packed, precision).work(wants.shots)
+    seconds = engine.card.seconds(work, machine_rates(request))
+    memory_bytes = work.state_bytes + limits.RUN_OVERHEAD_BYTES + wants.shots * limits.SHOT_BYTES
+    return {engine.card.name: Cost(seconds, memory_bytes)}
 
 
 def _is_worth_a_look(choice: Choice | None) -> bool:
@@ -172,7 +195,7 @@ def _of_cone(circuit: Circuit, request: RunRequest) -> Found:
 
 def _automatic(circuit: Circuit, request: RunRequest, facts: Traits) -> tuple[Found, Choice | None]:
     """Run on the cheapest backend; when memory is refused there, on the next."""
-    choice = choose_backend(facts, request)
+    choice = choose_backend(circuit, facts, request)
     if choice is None:
         # What the state vector only lacks the memory for, it says best itself.
         check_named(BACKENDS[QuantumBackend.STATEVECTOR].card, facts, request)

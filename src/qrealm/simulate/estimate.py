@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qrealm.base import limits
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, read
+from qrealm.circuits.noise.model import checked_model
 from qrealm.circuits.operations import BARRIER
 from qrealm.circuits.types import Conditional, Segment, UnitarySegment
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named, loaded
@@ -62,7 +63,7 @@ def estimate(
     if not isinstance(circuit, Circuit):
         circuit = read(circuit)
     if noise is not None:
-        circuit = noise.apply(circuit)
+        circuit = checked_model(noise).apply(circuit)
     number = check_shots(shots)
     request = make_request(
         circuit.num_qubits,
@@ -79,7 +80,7 @@ def estimate(
     )
     facts = traits(circuit, supports(request))
     name = request.backend
-    choice = choose_backend(facts, request) if name is QuantumBackend.AUTO else None
+    choice = choose_backend(circuit, facts, request) if name is QuantumBackend.AUTO else None
     if choice is not None:
         name = QuantumBackend(choice.name)
     elif name is QuantumBackend.AUTO:

@@ -421,8 +421,9 @@ def _state_vector_suits(circuit: Circuit, rows: Rows, request: RunRequest) -> bo
     """Whether the first set would go to the state vector."""
     if request.backend is QuantumBackend.STATEVECTOR or len(circuit) << circuit.num_qubits <= SMALL_WORK:
         return True
-    facts = traits(_bound(circuit, rows[0]), supports(request))
+    bound = _bound(circuit, rows[0])
+    facts = traits(bound, supports(request))
     if 0 < facts.cone_qubits < facts.num_qubits:
         return False  # the observables depend on parts of the circuit alone
-    choice = choose_backend(facts, request)
+    choice = choose_backend(bound, facts, request)
     return choice is not None and choice.name == QuantumBackend.STATEVECTOR

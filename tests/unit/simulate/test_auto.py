@@ -145,7 +145,9 @@ def test_memory_refused_on_the_way_falls_back(monkeypatch):
             raise ResourceError("the device has 1 GiB, and 2 GiB are needed")
 
     monkeypatch.setattr(
-        decide, "choose_backend", lambda facts, request: choice(Exhausted.card, card("statevector", 1))
+        decide,
+        "choose_backend",
+        lambda circuit, facts, request: choice(Exhausted.card, card("statevector", 1)),
     )
     monkeypatch.setattr(decide, "QuantumBackend", _Names)
     monkeypatch.setattr(decide, "loaded", lambda name: Exhausted() if name == "greedy" else row.load())

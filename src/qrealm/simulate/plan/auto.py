@@ -8,9 +8,19 @@ from collections.abc import Callable, Iterable, Mapping
 from qrealm.base.errors import QubitError
 from qrealm.base.units import format_gib, format_seconds
 from qrealm.simulate.plan.choose import fits
-from qrealm.simulate.plan.types import BackendCard, Choice, Considered, DeviceFacts, Rates, Traits, Wants
+from qrealm.simulate.plan.types import (
+    BackendCard,
+    Choice,
+    Considered,
+    Cost,
+    DeviceFacts,
+    Rates,
+    Traits,
+    Wants,
+)
 
 _NO_DEVICES: dict[str, DeviceFacts] = {}
+_NOTHING_KNOWN: dict[str, Cost] = {}
 
 
 def pick(
@@ -22,6 +32,7 @@ def pick(
     missing: Callable[[BackendCard], str],
     memory_available_bytes: int,
     devices: Mapping[str, DeviceFacts] = _NO_DEVICES,
+    known: Mapping[str, Cost] = _NOTHING_KNOWN,
 ) -> Choice | None:
     """The cheapest card that fits; None when none does.
 
@@ -32,6 +43,7 @@ def pick(
         missing: which package a card lacks here; empty when it can be loaded.
         memory_available_bytes: what may be allocated.
         devices: by name of a card, the processor that its backend runs on, where that has its own memory.
+        known: costs that are known better than their cards can tell, by name.
     """
     host = DeviceFacts(rates, memory_available_bytes)
     able: list[Considered] = []
@@ -41,7 +53,7 @@ def pick(
         cost = None
         if not why:
             device = devices.get(card.name, host)
-            cost = card.cost(traits, wants, device.rates)
+            cost = known.get(card.name) or card.cost(traits, wants, device.rates)
             room = device.memory_available_bytes
             if not fits(cost.memory_bytes, room):
                 why = f"it needs {format_gib(cost.memory_bytes)} of {format_gib(room)}"

@@ -14,7 +14,17 @@ from qrealm.circuits import Circuit
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.noise.channel import CHANNEL_TOLERANCE, Channel, pauli_matrix
-from qrealm.circuits.operations import BARRIER, CHANNEL, IF, INITIALIZE, MEASURE, READOUT, RESET, Instruction
+from qrealm.circuits.operations import (
+    BARRIER,
+    CHANNEL,
+    DELAYS,
+    IF,
+    INITIALIZE,
+    MEASURE,
+    READOUT,
+    RESET,
+    Instruction,
+)
 from qrealm.circuits.segments import split_readout
 from qrealm.simulate.plan.cones import Dependencies
 from qrealm.simulate.plan.types import Traits
@@ -81,8 +91,8 @@ def _final(instructions: Sequence[Instruction]) -> int:
 def is_clifford(gate: Gate, params: tuple[Any, ...], num_qubits: int) -> bool:
     """Whether a gate on this many qubits maps Pauli strings to Pauli strings. Gates on more than two qubits
     count as none, though a few are."""
-    if num_qubits == 0:
-        return True  # a global phase
+    if num_qubits == 0 or gate in DELAYS:
+        return True  # a global phase, a wait
     if num_qubits > 2:
         return False
     if gate is UNITARY:
