@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from qrealm.algorithms.teleportation import run_teleportation, teleportation_circuit
     from qrealm.algorithms.vqe import run_vqe
     from qrealm.circuits import Circuit, Parameter, PauliSum, read
-    from qrealm.circuits.noise import Channel, NoiseModel, ReadoutError
+    from qrealm.circuits.noise import Channel, Device, NoiseModel, ReadoutError
     from qrealm.control.engine import QuantumJobResult, QuantumVirtualizationEngine
     from qrealm.faces.providers.cirq import QrealmSampler, QrealmSimulator
     from qrealm.faces.providers.pennylane import QrealmDevice
@@ -50,11 +50,15 @@ if TYPE_CHECKING:
         zero_noise_extrapolation,
     )
     from qrealm.simulate.backends import QuantumBackend
+    from qrealm.simulate.backends.gpu.options import GPUOptions
+    from qrealm.simulate.backends.mps.options import MPSOptions
+    from qrealm.simulate.backends.tensor_network.options import TensorNetworkOptions
     from qrealm.simulate.benchmark import benchmark
     from qrealm.simulate.estimate import estimate
     from qrealm.simulate.gradient import Gradient, gradient
     from qrealm.simulate.results import Result
     from qrealm.simulate.run import expectations, run, sweep
+    from qrealm.simulate.verify import VerifyReport, verify
 
     __version__: str
 
@@ -62,8 +66,11 @@ _HOMES = {
     "AppleSiliconQuantumEngine": "qrealm.algorithms.apple",
     "Channel": "qrealm.circuits.noise",
     "Circuit": "qrealm.circuits",
+    "Device": "qrealm.circuits.noise",
     "EstimatorV2": "qrealm.faces.providers.qiskit",
+    "GPUOptions": "qrealm.simulate.backends.gpu.options",
     "Gradient": "qrealm.simulate.gradient",
+    "MPSOptions": "qrealm.simulate.backends.mps.options",
     "Mitigated": "qrealm.protect",
     "NoiseModel": "qrealm.circuits.noise",
     "Parameter": "qrealm.circuits",
@@ -80,6 +87,8 @@ _HOMES = {
     "ReadoutError": "qrealm.circuits.noise",
     "Result": "qrealm.simulate.results",
     "SamplerV2": "qrealm.faces.providers.qiskit",
+    "TensorNetworkOptions": "qrealm.simulate.backends.tensor_network.options",
+    "VerifyReport": "qrealm.simulate.verify",
     "benchmark": "qrealm.simulate.benchmark",
     "estimate": "qrealm.simulate.estimate",
     "expectations": "qrealm.simulate.run",
@@ -115,6 +124,7 @@ _HOMES = {
     "run_w": "qrealm.algorithms.entangled_states",
     "sweep": "qrealm.simulate.run",
     "teleportation_circuit": "qrealm.algorithms.teleportation",
+    "verify": "qrealm.simulate.verify",
     "w_circuit": "qrealm.algorithms.entangled_states",
     "zero_noise_extrapolation": "qrealm.protect",
 }
@@ -127,8 +137,11 @@ __all__ = [
     "AppleSiliconQuantumEngine",
     "Channel",
     "Circuit",
+    "Device",
     "EstimatorV2",
+    "GPUOptions",
     "Gradient",
+    "MPSOptions",
     "Mitigated",
     "NoiseModel",
     "Parameter",
@@ -145,6 +158,8 @@ __all__ = [
     "ReadoutError",
     "Result",
     "SamplerV2",
+    "TensorNetworkOptions",
+    "VerifyReport",
     "__version__",
     "benchmark",
     "errors",
@@ -183,6 +198,7 @@ __all__ = [
     "run_w",
     "sweep",
     "teleportation_circuit",
+    "verify",
     "w_circuit",
     "zero_noise_extrapolation",
 ]
