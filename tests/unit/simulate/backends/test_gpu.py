@@ -230,11 +230,11 @@ def test_auto_takes_a_gpu_that_is_there(monkeypatch):
         amplitudes=None, sampled=False, bit_order="little", backend=qrealm.QuantumBackend.AUTO,
     )  # fmt: skip
     facts = decide.traits(circuit)
-    choice = decide.choose_backend(facts, request)
+    choice = decide.choose_backend(circuit, facts, request)
     assert choice is not None
     assert choice.name == "gpu"
     monkeypatch.setattr(decide, "device_facts", lambda card, request: DeviceFacts(fast, 1024**3))
-    cramped = decide.choose_backend(facts, request)
+    cramped = decide.choose_backend(circuit, facts, request)
     assert cramped is not None
     assert cramped.name != "gpu"
     refused = {each.name: each.refused for each in cramped.considered}
