@@ -36,6 +36,14 @@ FALLBACK_SECONDS, FALLBACK_FACTOR = 10.0, 10.0
 """Another backend takes over from one that ran out of memory when it needs at most so long, or so many times
 as long as was planned: an error at once is better than an answer next week."""
 
+QUICK_SECONDS = 5e-4
+"""A run that is planned to take less than this is begun at once: reading the circuit for the cards takes as
+long."""
+
+UNASKED_DECIDING = 12
+"""Circuits with measurements half-way are looked at from this many instructions on: every decision costs the
+state vector more than many gates."""
+
 PLANNED_GATES = 20_000
 """Circuits up to this size are planned for the state vector to see what they would take: a millisecond for
 every few thousand gates."""
@@ -61,13 +69,22 @@ def carry_out(circuit: Circuit, request: RunRequest) -> Result:
     if request.options is not None:
         check_options(name, request.options)
     if _is_plain(circuit, request) and (
-        name is QuantumBackend.STATEVECTOR
-        or (name is QuantumBackend.AUTO and len(circuit) << circuit.num_qubits <= SMALL_WORK)
+        name is QuantumBackend.STATEVECTOR or (name is QuantumBackend.AUTO and _is_quick(circuit, request))
     ):
         return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR))
     started = perf_counter()
     found, choice = _resolved(circuit, request)
     return finish(circuit, request, found, started, choice)
+
+
+def _is_quick(circuit: Circuit, request: RunRequest) -> bool:
+    """Whether the state vector is done before anybody could have asked the cards."""
+    if circuit.terminal_measurements is None and len(circuit) > UNASKED_DECIDING:
+        return False
+    if len(circuit) << circuit.num_qubits <= SMALL_WORK:
+        return True
+    cost = _planned_cost(circuit, request)
+    return cost is not None and cost.seconds < QUICK_SECONDS
 
 
 def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | None]:
@@ -87,13 +104,14 @@ def choose_backend(circuit: Circuit, facts: Traits, request: RunRequest) -> Choi
     if not facts.num_qubits:
         return None  # the state vector says it best
     cards = [row.card for row in BACKENDS.values() if row.card.automatic]
+    planned = _planned_cost(circuit, request)
     here = partial(
         auto.pick,
         facts,
         request.wants,
         rates=machine_rates(request),
         memory_available_bytes=memory_available_bytes(),
-        known=_known_costs(circuit, facts, request),
+        known={QuantumBackend.STATEVECTOR: planned} if planned is not None else {},
     )
     choice = here([card for card in cards if not card.needs_device], missing=_missing)
     devices = [card for card in cards if card.needs_device and not auto.refusal(card, facts, request.wants)]
@@ -105,22 +123,22 @@ def choose_backend(circuit: Circuit, facts: Traits, request: RunRequest) -> Choi
     return here(cards, missing=_missing, devices=there)
 
 
-def _known_costs(circuit: Circuit, facts: Traits, request: RunRequest) -> dict[str, Cost]:
+def _planned_cost(circuit: Circuit, request: RunRequest) -> Cost | None:
     """What a compiled program tells of the state vector's run, where planning it costs next to nothing: it
     leaves out what no sample can tell, and keeps apart what is not entangled."""
     wants = request.wants
-    if wants.exact or wants.sampled or facts.gates > PLANNED_GATES or facts.num_qubits > limits.QUBITS_MAX:
-        return {}
-    packed = packed_or_none(circuit)
+    if wants.exact or wants.sampled or len(circuit) > PLANNED_GATES or circuit.num_qubits > limits.QUBITS_MAX:
+        return None
+    packed = packed_or_none(circuit) if circuit.num_qubits else None
     if packed is None:
-        return {}
-    precision = wants.precision or Precision.SINGLE
+        return None
     engine = steered(QuantumBackend.STATEVECTOR, "AUTO")
     assert engine.card.seconds is not None  # it tells its work
-    work = engine.compile(packed, precision).work(wants.shots)
+    work = engine.compile(packed, wants.precision or Precision.SINGLE).work(wants.shots)
+    # What is too large to be planned in detail is written once and read once at least.
+    work = replace(work, moved_bytes=max(work.moved_bytes, 2 * work.state_bytes))
     seconds = engine.card.seconds(work, machine_rates(request))
-    memory_bytes = work.state_bytes + limits.RUN_OVERHEAD_BYTES + wants.shots * limits.SHOT_BYTES
-    return {engine.card.name: Cost(seconds, memory_bytes)}
+    return Cost(seconds, work.state_bytes + limits.RUN_OVERHEAD_BYTES + wants.shots * limits.SHOT_BYTES)
 
 
 def _is_worth_a_look(choice: Choice | None) -> bool:

@@ -62,7 +62,8 @@ def test_small_circuits_are_not_asked_about(monkeypatch):
     qrealm.run(Circuit(5).h(0).cx(0, 4), shots=10)
 
 
-def test_what_was_considered_is_told():
+def test_what_was_considered_is_told(monkeypatch):
+    monkeypatch.setattr(decide, "_is_quick", lambda circuit, request: False)
     circuit = Circuit(20).h(range(20))
     for _ in range(3):
         for qubit in range(20):
@@ -104,6 +105,19 @@ def test_a_thousand_qubits_of_shallow_circuit():
         circuit.rzz(0.7, qubit, qubit + 1)
     found = qrealm.run(circuit, shots=0, observables="Z0 Z999")
     assert found.expectation_values["Z0 Z999"] == pytest.approx(np.cos(0.3) ** 2, abs=1e-9)
+
+
+def test_what_is_quick_runs_unasked_and_what_is_vast_does_not(monkeypatch):
+    """26 qubits in a GHZ state take no time; 48 entangled ones would take for ever."""
+    ghz = Circuit(26).h(0)
+    for qubit in range(25):
+        ghz.cx(qubit, qubit + 1)
+    assert qrealm.run(ghz, shots=10, seed=1).metadata["considered"] == []
+    brick = Circuit(48)
+    for layer in range(3):
+        for qubit in range(layer % 2, 47, 2):
+            brick.ry(0.3 * qubit, qubit).rxx(0.4, qubit, qubit + 1)
+    assert qrealm.run(brick, shots=10, seed=1).metadata["backend"] == "mps"
 
 
 def test_noise_leaves_the_state_vector_out():
@@ -149,6 +163,7 @@ def test_memory_refused_on_the_way_falls_back(monkeypatch):
         "choose_backend",
         lambda circuit, facts, request: choice(Exhausted.card, card("statevector", 1)),
     )
+    monkeypatch.setattr(decide, "_is_quick", lambda circuit, request: False)
     monkeypatch.setattr(decide, "QuantumBackend", _Names)
     monkeypatch.setattr(decide, "loaded", lambda name: Exhausted() if name == "greedy" else row.load())
     circuit = Circuit(20).h(range(20))

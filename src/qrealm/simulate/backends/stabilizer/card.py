@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from qrealm.base import limits
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants
 
@@ -81,7 +83,8 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:  # noqa: ARG001  s
         # A tree of CX is measured in one blow; every further layer spreads the stabilizers.
         spread = min(1.0, max(0.02, (traits.two_qubit_gates / count - 1) / 4))
         passes = 1 + (wants.terms if wants.sampled else 0)
-        each = SHOT_SECONDS + records * RECORD_SECONDS
+        # Few shots are sorted in the cache, a million are not.
+        each = SHOT_SECONDS * (math.log10(wants.shots + 1) / 6) ** 2 + records * RECORD_SECONDS
         each += traits.gates * GATE_SHOT_SECONDS + traits.channels * CHANNEL_SHOT_SECONDS
         if traits.conditions:
             each += WALKED_SHOT_SECONDS + operations * WALKED_OPERATION_SECONDS

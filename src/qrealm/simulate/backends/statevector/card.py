@@ -24,8 +24,12 @@ def seconds(work: Work, rates: Rates) -> float:
 GATES_PER_STAGE = 40
 """Gates that one pass over a state larger than the caches carries out, typically."""
 
-FLOPS_PER_AMPLITUDE = 5.0
+FLOPS_PER_AMPLITUDE = 3.5
 """Floating-point operations of one gate for each amplitude: a rotation is 4, a dense pair of qubits 32."""
+
+
+DECISION_SECONDS = 1e-4
+"""Deciding one measurement half-way for one branch, on a small state: probabilities, a draw, a projection."""
 
 
 def refusal(traits: Traits, wants: Wants) -> str | None:
@@ -53,7 +57,9 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
         shots=wants.shots,
     )
     copies = 1 + int(wants.statevector) + min(traits.branch_points, 1)
-    return Cost(seconds(work, rates), work.state_bytes * copies + limits.RUN_OVERHEAD_BYTES)
+    # Shots that go the same way part only once: the ways taken are fewer than the ways that there are.
+    deciding = traits.branch_points * DECISION_SECONDS * branches**0.5
+    return Cost(seconds(work, rates) + deciding, work.state_bytes * copies + limits.RUN_OVERHEAD_BYTES)
 
 
 CARD = BackendCard(
