@@ -17,6 +17,7 @@ from qrealm.circuits.gate_rows import GPHASE
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.operations import (
     BARRIER,
+    DELAYS,
     IF,
     INITIALIZE,
     MEASURE,
@@ -43,7 +44,7 @@ def write(circuit: Circuit, *, bitcode: bool = False) -> str | bytes:
     Raises:
         MissingExtraError: pyqir is not installed.
         ParameterError: a parameter is open.
-        WriteError: noise, or a multi-controlled gate that would become millions of gates.
+        WriteError: noise, a delay, or a multi-controlled gate that would become millions of gates.
     """
     try:
         import pyqir
@@ -56,6 +57,8 @@ def write(circuit: Circuit, *, bitcode: bool = False) -> str | bytes:
         raise ParameterError(
             f"to_qir() got open parameters: {names}", hint="QIR has numbers only: bind them first"
         )
+    if any(op in DELAYS for op, _, _ in circuit):
+        raise WriteError("QIR has no words for a delay", hint="write the circuit without it")
     module = _Writer(pyqir, circuit).program()
     fault = module.verify()
     if fault is not None:
