@@ -150,6 +150,7 @@ def sweep(
     amplitudes: Iterable[str] | None = None,
     bit_order: str = "little",
     backend: str | QuantumBackend | None = None,
+    noise: NoiseModel | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Run a circuit with open parameters once for every parameter set.
@@ -167,7 +168,8 @@ def sweep(
         threads: None for all cores when the sets are run together, else as for `run`. No result depends on
             it.
         progress: called with (done, all) for each set that is done.
-        precision, return_statevector, observables, sampled, amplitudes, bit_order, backend: as for `run`.
+        precision, return_statevector, observables, sampled, amplitudes, bit_order, backend, noise: as for
+            `run`.
 
     Returns:
         One `Result` per parameter set, in order.
@@ -178,6 +180,8 @@ def sweep(
     """
     if not isinstance(circuit, Circuit):
         circuit = read(circuit)
+    if noise is not None:
+        circuit = checked_model(noise).apply(circuit)
     rows = _rows(parameter_sets)
     root = draw_seed() if seed is None else check_seed(seed)
     first = make_request(

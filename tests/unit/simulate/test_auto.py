@@ -216,3 +216,15 @@ def test_sampled_values_are_read_by_the_same_detector(backend):
     )
     error = found.standard_errors["Z0"]
     assert found.expectation_values["Z0"] == pytest.approx(0.8 * np.cos(0.5), abs=5 * error)
+
+
+def test_a_sweep_takes_noise():
+    """<Z> of RY(a) after depolarizing by 0.2 is 0.8 cos a."""
+    a = qrealm.Parameter("a")
+    noise = NoiseModel().after_gates(depolarizing(0.2), "ry")
+    points = [0.3, 1.1]
+    found = qrealm.sweep(Circuit(1).ry(a, 0), [[p] for p in points], observables="Z0", noise=noise)
+    values = [each.expectation_values["Z0"] for each in found]
+    assert values == pytest.approx([0.8 * np.cos(p) for p in points], abs=1e-6)
+    with pytest.raises(RequestError):
+        qrealm.sweep(Circuit(1).ry(a, 0), [[0.1]], shots=5, noise="much")
