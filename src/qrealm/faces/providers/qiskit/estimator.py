@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
+from qiskit.primitives import BaseEstimatorV2, DataBin, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import SparseObservable
 
-from qrealm.base import cancel, limits
+from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
@@ -25,9 +24,9 @@ from qrealm.circuits.transform import rebuilt
 from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
 from qrealm.faces.providers.qiskit.narrow import Terms, on_used, read_narrow
-from qrealm.faces.providers.qiskit.options import EstimatorOptions, Seed, check_noise, merged, seeds_from
+from qrealm.faces.providers.qiskit.options import EstimatorOptions, Seed, check_noise, seeds_from
+from qrealm.faces.providers.qiskit.primitive import Primitive
 from qrealm.faces.providers.qiskit.rows import exact_rows, rows_of, run_rows
-from qrealm.simulate.backends import backend_named
 from qrealm.simulate.observables import measured_bases
 
 
@@ -86,7 +85,7 @@ class _Work:
             yield np.flatnonzero(part_of.ravel() == number), np.flatnonzero(columns)
 
 
-class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
+class EstimatorV2(Primitive[EstimatorOptions], BaseEstimatorV2):  # type: ignore[misc]
     """Estimates expectation values of observables.
 
     A pub is ``(circuit, observables, parameter values, precision)``; observables and values are broadcast
@@ -115,25 +114,8 @@ class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
         seed: Seed = None,
         options: EstimatorOptions | Mapping[str, Any] | None = None,
     ) -> None:
-        defaults = EstimatorOptions()
-        if isinstance(backend, QrealmBackend):
-            theirs = backend.options
-            defaults = EstimatorOptions(
-                0.0,
-                theirs.seed_simulator,
-                theirs.precision,
-                theirs.threads,
-                theirs.noise,
-                theirs.backend_options,
-            )
-        self._backend = backend.name if isinstance(backend, QrealmBackend) else backend_named(backend).value
         keywords = {"default_precision": default_precision, "seed": seed}
-        self._options = merged(defaults, options, keywords)
-
-    @property
-    def options(self) -> EstimatorOptions:
-        """The options; they may be changed, and count from the next run on."""
-        return self._options
+        super().__init__(backend, EstimatorOptions(), None, options, keywords)
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> QrealmPrimitiveJob:
         """Estimate pubs in the background.
@@ -157,22 +139,7 @@ class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]
         noise = check_noise(chosen.noise)
         _check_precision(target)
         works = [_Work.of(EstimatorPub.coerce(pub, target), noise) for pub in pubs]
-        arguments = {
-            "precision": chosen.state_precision,
-            "threads": chosen.threads,
-            "backend": self._backend,
-            "backend_options": chosen.backend_options,
-        }
-        return QrealmPrimitiveJob(partial(_estimate, works, seeds_from(chosen.seed, len(works)), arguments))
-
-
-def _estimate(works: list[_Work], seeds: list[int], arguments: Mapping[str, Any]) -> Any:
-    """All pubs of a job, one after the other."""
-    results = []
-    for work, seed in zip(works, seeds, strict=True):
-        cancel.check()
-        results.append(_estimate_pub(work, seed, arguments))
-    return PrimitiveResult(results, metadata={"version": 2})
+        return self._submitted(_estimate_pub, works)
 
 
 def _estimate_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:

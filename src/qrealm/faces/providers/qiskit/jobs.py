@@ -111,19 +111,13 @@ class Task(Generic[T]):
         return self._future
 
 
-class QrealmJob(JobV1):  # type: ignore[misc]
-    """Circuits that `QrealmBackend.run` was given."""
+class _OfTask:
+    """What every job answers by asking its task."""
 
-    def __init__(self, backend: Any, work: Callable[[str], Any]) -> None:
-        super().__init__(backend, f"qrealm-{uuid4().hex}")
-        self._task = Task(lambda: work(self.job_id()))
-
-    def submit(self) -> None:
-        """Begin. `QrealmBackend.run` has done that already."""
-        self._task.start()
+    _task: Task[Any]
 
     def result(self, timeout: float | None = None) -> Any:
-        """Wait, and return Qiskit's `Result`.
+        """Wait, and return Qiskit's `Result` of circuits or `PrimitiveResult` of pubs.
 
         Raises:
             CancelledRunError: the job was cancelled.
@@ -139,6 +133,18 @@ class QrealmJob(JobV1):  # type: ignore[misc]
     def cancel(self) -> bool:
         """Stop the run; False when it had ended already."""
         return self._task.cancel()
+
+
+class QrealmJob(_OfTask, JobV1):  # type: ignore[misc]
+    """Circuits that `QrealmBackend.run` was given."""
+
+    def __init__(self, backend: Any, work: Callable[[str], Any]) -> None:
+        super().__init__(backend, f"qrealm-{uuid4().hex}")
+        self._task = Task(lambda: work(self.job_id()))
+
+    def submit(self) -> None:
+        """Begin. `QrealmBackend.run` has done that already."""
+        self._task.start()
 
     def wait_for_final_state(
         self,
@@ -167,31 +173,13 @@ class QrealmJob(JobV1):  # type: ignore[misc]
             self._task.wait(None if left == math.inf else left)
 
 
-class QrealmPrimitiveJob(BasePrimitiveJob):  # type: ignore[misc]
+class QrealmPrimitiveJob(_OfTask, BasePrimitiveJob):  # type: ignore[misc]
     """Pubs that a primitive was given."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         super().__init__(f"qrealm-{uuid4().hex}")
         self._task = Task(work)
         self._task.start()
-
-    def result(self, timeout: float | None = None) -> Any:
-        """Wait, and return Qiskit's `PrimitiveResult`.
-
-        Raises:
-            CancelledRunError: the job was cancelled.
-            JobTimeoutError: (Qiskit's) it takes longer than `timeout` seconds.
-            QrealmError: what the run raised.
-        """
-        return self._task.result(timeout)
-
-    def status(self) -> JobStatus:
-        """Qiskit's `JobStatus`."""
-        return self._task.status()
-
-    def cancel(self) -> bool:
-        """Stop the run; False when it had ended already."""
-        return self._task.cancel()
 
     def done(self) -> bool:
         """Whether it ended well."""

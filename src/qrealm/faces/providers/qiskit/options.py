@@ -16,49 +16,48 @@ Seed = int | np.random.Generator | None
 """From 0 to 2^64 - 1, a NumPy generator that seeds are drawn from, or None for a new one in each run."""
 
 
+@dataclass(kw_only=True)
+class PrimitiveOptions:
+    """What the options of both primitives have.
+
+    Attributes:
+        seed: the same number gives the same results in every run. A generator gives new ones each time.
+        state_precision: ``"single"``, ``"double"`` or ``"auto"``, as `precision` of `qrealm.run`.
+        threads: None for one on small circuits and all cores on large ones.
+        noise: rules that put noise into every circuit before it runs.
+        backend_options: the backend's own, as `options` of `qrealm.run`.
+    """
+
+    seed: Seed = None
+    state_precision: str = "auto"
+    threads: int | None = None
+    noise: NoiseModel | None = None
+    backend_options: Any = None
+
+
 @dataclass
-class SamplerOptions:
-    """Options of `SamplerV2`.
+class SamplerOptions(PrimitiveOptions):
+    """Options of `SamplerV2`: those of `PrimitiveOptions`, and its own.
 
     Attributes:
         default_shots: shots of a pub that names none.
-        seed: the same number gives the same samples in every run. A generator gives new ones each time.
-        state_precision: ``"single"``, ``"double"`` or ``"auto"``, as `precision` of `qrealm.run`.
-        threads: None for one on small circuits and all cores on large ones.
-        noise: rules that put noise into every circuit before it runs.
-        backend_options: the backend's own, as `options` of `qrealm.run`.
     """
 
     default_shots: int = 1024
-    seed: Seed = None
-    state_precision: str = "auto"
-    threads: int | None = None
-    noise: NoiseModel | None = None
-    backend_options: Any = None
 
 
 @dataclass
-class EstimatorOptions:
-    """Options of `EstimatorV2`.
+class EstimatorOptions(PrimitiveOptions):
+    """Options of `EstimatorV2`: those of `PrimitiveOptions`, and its own.
 
     Attributes:
         default_precision: standard error of a pub that names none; 0 for exact values.
-        seed: the same number gives the same estimates in every run. A generator gives new ones each time.
-        state_precision: ``"single"``, ``"double"`` or ``"auto"``, as `precision` of `qrealm.run`.
-        threads: None for one on small circuits and all cores on large ones.
-        noise: rules that put noise into every circuit before it runs.
-        backend_options: the backend's own, as `options` of `qrealm.run`.
     """
 
     default_precision: float = 0.0
-    seed: Seed = None
-    state_precision: str = "auto"
-    threads: int | None = None
-    noise: NoiseModel | None = None
-    backend_options: Any = None
 
 
-O = TypeVar("O", SamplerOptions, EstimatorOptions)  # noqa: E741
+O = TypeVar("O", bound=PrimitiveOptions)  # noqa: E741
 
 
 def merged(defaults: O, given: O | Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> O:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.primitives import BaseSamplerV2, BitArray, DataBin, PrimitiveResult, SamplerPubResult
+from qiskit.primitives import BaseSamplerV2, BitArray, DataBin, SamplerPubResult
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from qrealm.base import cancel
 from qrealm.circuits import Circuit
 from qrealm.circuits.noise.model import NoiseModel
 from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
 from qrealm.faces.providers.qiskit.narrow import read_narrow
-from qrealm.faces.providers.qiskit.options import SamplerOptions, Seed, check_noise, merged, seeds_from
+from qrealm.faces.providers.qiskit.options import SamplerOptions, Seed, check_noise, seeds_from
+from qrealm.faces.providers.qiskit.primitive import Primitive
 from qrealm.faces.providers.qiskit.readout import Readout, measures, packed
 from qrealm.faces.providers.qiskit.rows import rows_of, run_rows
-from qrealm.simulate.backends import backend_named
 from qrealm.simulate.request import check_shots
 
 
@@ -56,7 +54,7 @@ class _Work:
         return cls(circuit, rows_of(pub, circuit), pub.shape, check_shots(pub.shots), places, source.metadata)
 
 
-class SamplerV2(BaseSamplerV2):  # type: ignore[misc]
+class SamplerV2(Primitive[SamplerOptions], BaseSamplerV2):  # type: ignore[misc]
     """Samples the classical registers of circuits.
 
     A pub is a circuit, or ``(circuit, parameter values, shots)``, the values of any shape. For each register
@@ -82,24 +80,8 @@ class SamplerV2(BaseSamplerV2):  # type: ignore[misc]
         seed: Seed = None,
         options: SamplerOptions | Mapping[str, Any] | None = None,
     ) -> None:
-        defaults = SamplerOptions()
-        if isinstance(backend, QrealmBackend):
-            theirs = backend.options
-            defaults = SamplerOptions(
-                theirs.shots,
-                theirs.seed_simulator,
-                theirs.precision,
-                theirs.threads,
-                theirs.noise,
-                theirs.backend_options,
-            )
-        self._backend = backend.name if isinstance(backend, QrealmBackend) else backend_named(backend).value
-        self._options = merged(defaults, options, {"default_shots": default_shots, "seed": seed})
-
-    @property
-    def options(self) -> SamplerOptions:
-        """The options; they may be changed, and count from the next run on."""
-        return self._options
+        keywords = {"default_shots": default_shots, "seed": seed}
+        super().__init__(backend, SamplerOptions(), "default_shots", options, keywords)
 
     def run(self, pubs: Iterable[Any], *, shots: int | None = None) -> QrealmPrimitiveJob:
         """Sample pubs in the background.
@@ -129,22 +111,7 @@ class SamplerV2(BaseSamplerV2):  # type: ignore[misc]
                 )
         noise = check_noise(chosen.noise)
         works = [_Work.of(pub, noise) for pub in coerced]
-        arguments = {
-            "precision": chosen.state_precision,
-            "threads": chosen.threads,
-            "backend": self._backend,
-            "backend_options": chosen.backend_options,
-        }
-        return QrealmPrimitiveJob(partial(_sample, works, seeds_from(chosen.seed, len(works)), arguments))
-
-
-def _sample(works: list[_Work], seeds: list[int], arguments: Mapping[str, Any]) -> Any:
-    """All pubs of a job, one after the other."""
-    results = []
-    for work, seed in zip(works, seeds, strict=True):
-        cancel.check()
-        results.append(_sample_pub(work, seed, arguments))
-    return PrimitiveResult(results, metadata={"version": 2})
+        return self._submitted(_sample_pub, works)
 
 
 def _sample_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
