@@ -12,6 +12,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from qrealm.algorithms.noisy_runs import run_noisy
 from qrealm.algorithms.options import (
     NoisyRunOptions,
     check_gates_only,
@@ -28,7 +29,6 @@ from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
 from qrealm.simulate.request import check_seed, draw_seed
-from qrealm.simulate.run import run
 
 Objective = int | Iterable[int]
 """The qubit, or qubits, that are all 1 in a good state."""
@@ -127,7 +127,7 @@ def run_amplitude_estimation(
     level = check_share("confidence", confidence, 0, 1)
     operator = grover_operator(preparation, objective)
     circuit = phase_estimation_circuit(operator, bits, preparation)
-    counts = run(circuit, shots, seed, **options).counts
+    counts = run_noisy(circuit, shots, seed, **options).counts
     estimate, interval = _most_likely(counts, bits, level)
     calls = shots * ((1 << bits) - 1)
     powers = tuple(1 << k for k in range(bits))
@@ -237,7 +237,7 @@ class _IterativeSearch:
         circuit.measure(self._wires, range(len(self._wires)))
         seed = int(self._seeds.integers(1 << 63))
         self.powers.append(power)
-        return run(circuit, self._shots, seed, **self._options).counts.get("1" * len(self._wires), 0)
+        return run_noisy(circuit, self._shots, seed, **self._options).counts.get("1" * len(self._wires), 0)
 
 
 def _next_power(power: int, low: float, high: float, upper: bool) -> tuple[int, bool]:

@@ -24,6 +24,7 @@ class EnergyFunction:
         circuit: with open parameters.
         hamiltonian: Hermitian.
         shots: 0 for exact values.
+        sampled: whether shots measure the terms; else exact values are averaged over what noise does in each.
         generator: seeds of sampled values.
         options: precision, threads and backend.
         callback: told of every evaluation.
@@ -38,6 +39,7 @@ class EnergyFunction:
         hamiltonian: PauliSum,
         *,
         shots: int,
+        sampled: bool = True,
         generator: np.random.Generator,
         options: RunOptions,
         callback: Callback | None = None,
@@ -48,6 +50,7 @@ class EnergyFunction:
         self._circuit = circuit
         self._hamiltonian = hamiltonian
         self._shots = shots
+        self._sampled = sampled and shots > 0
         self._generator = generator
         self._options = options
         self._callback = callback
@@ -67,7 +70,7 @@ class EnergyFunction:
             shots=self._shots,
             seed=seed,
             observables={"energy": self._hamiltonian},
-            sampled=self._shots > 0,
+            sampled=self._sampled,
             **self._options,
         )[0]
         return result.expectation_values["energy"], result.standard_errors["energy"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Unpack
 
+from qrealm.algorithms.noisy_runs import run_noisy
 from qrealm.algorithms.options import QUBITS_MAX, NoisyRunOptions, basis_text, check_options, check_whole
 from qrealm.base import limits
 from qrealm.circuits import Circuit
-from qrealm.simulate.run import run
 
 FIDELITY_QUBITS_MAX = 24
 """Largest state whose fidelity is computed: its amplitudes take 256 MiB in double precision."""
@@ -125,7 +125,7 @@ def _prepared(
     count = circuit.num_qubits
     texts = [basis_text(index, count) for index in outcomes]
     known = count <= FIDELITY_QUBITS_MAX and options.get("noise") is None
-    result = run(circuit, shots, seed, amplitudes=texts if known else None, **options)
+    result = run_noisy(circuit, shots, seed, amplitudes=texts if known else None, **options)
     fidelity = None
     if known:
         overlap: complex = sum(result.amplitudes().values(), 0j)

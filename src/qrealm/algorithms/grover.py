@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Unpack
 
+from qrealm.algorithms.noisy_runs import run_noisy
 from qrealm.algorithms.options import NoisyRunOptions, basis_text, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
-from qrealm.simulate.run import run
 
 MarkedItems = int | str | Iterable[int | str]
 """One item or several: basis indices, or bit strings with qubit 0 rightmost."""
@@ -138,7 +138,7 @@ def run_grover(
     circuit = grover_circuit(width, items, iterations)
     texts = [basis_text(item, width) for item in items]
     exact = len(items) <= _AMPLITUDES_MAX and options.get("noise") is None
-    result = run(circuit, shots, seed, amplitudes=texts if exact else None, **options)
+    result = run_noisy(circuit, shots, seed, amplitudes=texts if exact else None, **options)
     counts = result.counts
     if exact:
         probability = sum(abs(amplitude) ** 2 for amplitude in result.amplitudes().values())

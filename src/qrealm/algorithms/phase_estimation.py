@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.algorithms.fourier import qft_circuit
+from qrealm.algorithms.noisy_runs import run_noisy
 from qrealm.algorithms.options import NoisyRunOptions, check_gates_only, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
-from qrealm.simulate.run import run
 
 Unitary = Circuit | NDArray[np.complex128] | Sequence[Sequence[complex]]
 """A circuit of gates, or a matrix of shape (2^n, 2^n) with n up to 6."""
@@ -181,7 +181,7 @@ def run_phase_estimation(
     build = phase_estimation_circuit if textbook else iterative_phase_estimation_circuit
     circuit = build(unitary, num_counting_qubits, eigenstate)
     exact = textbook and circuit.num_qubits <= EXACT_QUBITS_MAX and options.get("noise") is None
-    result = run(circuit, shots, seed, return_statevector=exact, **options)
+    result = run_noisy(circuit, shots, seed, return_statevector=exact, **options)
     size = 1 << num_counting_qubits
     probabilities = None
     if result.statevector is not None and exact:

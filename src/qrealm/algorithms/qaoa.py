@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
 from qrealm.algorithms.cost_functions import maxcut_hamiltonian
 from qrealm.algorithms.energy import Callback, EnergyFunction
+from qrealm.algorithms.noisy_runs import run_noisy, under_noise
 from qrealm.algorithms.optimizers import FloatArray, minimize
-from qrealm.algorithms.options import RunOptions, check_options, check_share, check_whole
+from qrealm.algorithms.options import NoisyRunOptions, RunOptions, check_options, check_share, check_whole
 from qrealm.algorithms.progress import ProgressLine
 from qrealm.algorithms.spectrum import (
     QUBITS_EXACT_MAX,
@@ -25,10 +26,12 @@ from qrealm.algorithms.spectrum import (
     is_diagonal,
 )
 from qrealm.base import limits
-from qrealm.base.errors import ParameterError, RequestError
+from qrealm.base.errors import BackendRefusalError, ParameterError, RequestError, TooLargeError
 from qrealm.circuits import Circuit, Parameter, PauliSum
 from qrealm.simulate.request import check_seed, draw_seed
-from qrealm.simulate.run import run
+
+if TYPE_CHECKING:
+    from qrealm.circuits.noise import NoiseModel
 
 Strategy = Literal["interp", "random"]
 
@@ -44,7 +47,9 @@ class QaoaResult:
     Attributes:
         best_bitstring: of the samples, the one with the best cost; qubit 0 rightmost.
         best_cost: its cost.
-        expected_cost: exact mean of the cost in the final state.
+        expected_cost: mean of the cost in the final state; exact, or with noise on more qubits than a density
+            matrix can have, an average over trajectories.
+        standard_error: of the expected cost; 0 where it is exact.
         optimal_cost: the best cost of all bit strings, by trying them; None above 20 qubits.
         approximation_ratio: (expected - worst)/(optimal - worst), 1 at best; for cuts with positive weights
             the expected over the largest cut. None above 20 qubits.
@@ -55,13 +60,14 @@ class QaoaResult:
         layer_starts: positions in `history` at which the optimization of each number of layers began.
         evaluations: of all ways together.
         counts: samples of the final state.
-        circuit: the circuit with its angles.
+        circuit: the circuit with its angles, without noise.
         execution_time: seconds.
     """
 
     best_bitstring: str
     best_cost: float
     expected_cost: float
+    standard_error: float
     optimal_cost: float | None
     approximation_ratio: float | None
     gammas: tuple[float, ...]
@@ -97,7 +103,12 @@ class QaoaResult:
 
 @dataclass(slots=True)
 class _Search:
-    """What the local optimizations of one run share."""
+    """What the local optimizations of one run share.
+
+    Attributes:
+        noise: None for pure states, whose energies have gradients.
+        shots: trajectories of each energy; 0 for exact ones.
+    """
 
     hamiltonian: PauliSum
     sign: float
@@ -107,14 +118,17 @@ class _Search:
     options: RunOptions
     callback: Callback | None
     line: ProgressLine | None
+    noise: NoiseModel | None = None
+    shots: int = 0
     evaluations: int = 0
 
-    def descend(self, layers: int, start: FloatArray) -> tuple[float, FloatArray, list[float]]:
-        """(lowest value, its angles, history) of one local optimization."""
-        function = EnergyFunction(
-            qaoa_circuit(self.hamiltonian, layers),
+    def function(self, layers: int) -> EnergyFunction:
+        """The cost as a function of the angles."""
+        return EnergyFunction(
+            under_noise(qaoa_circuit(self.hamiltonian, layers), self.noise),
             self.hamiltonian,
-            shots=0,
+            shots=self.shots,
+            sampled=False,
             generator=self.generator,
             options=self.options,
             callback=self.callback,
@@ -122,28 +136,42 @@ class _Search:
             sign=self.sign,
             evaluations_before=self.evaluations,
         )
-        minimize(
-            "L-BFGS-B",
-            function.value,
+
+    def descend(self, layers: int, start: FloatArray) -> tuple[float, FloatArray, list[float]]:
+        """(lowest value, its angles, history) of one local optimization."""
+        function = self.function(layers)
+        # COBYLA begins with steps of 1: here an eighth of what angles are drawn from.
+        units = np.ones(2 * layers) if self.noise is None else np.tile(self.spans, layers) / 4
+        found = minimize(
+            "L-BFGS-B" if self.noise is None else "COBYLA",
+            lambda point: function.value(point * units),
             function.value_and_gradient,
-            start,
+            start / units,
             iterations_max=self.iterations_max,
             tolerance=self.tolerance,
             learning_rate=None,
             generator=self.generator,
         )
         self.evaluations += len(function.history)
+        if self.shots:  # the lowest of many sampled values is lucky, not low
+            point = found.point * units
+            return function.estimate(point)[0], point, function.history
         return function.best_value, function.best_point, function.history
+
+    @property
+    def spans(self) -> tuple[float, float]:
+        """How far from 0 random starts go: (gamma, beta)."""
+        coefficients = [abs(value) for name, value in self.hamiltonian.terms if name != "I"]
+        return math.pi / (2 * max(coefficients)), math.pi / 4  # one period of a cost with this coefficient
 
     def best_of(self, layers: int, starts: int) -> tuple[float, FloatArray, list[float]]:
         """The best of several random starts."""
-        coefficients = [abs(value) for name, value in self.hamiltonian.terms if name != "I"]
-        span = math.pi / (2 * max(coefficients))  # one period of a cost with this one coefficient
+        gamma, beta = self.spans
         found = []
         for _ in range(starts):
             start = np.empty(2 * layers)
-            start[0::2] = self.generator.uniform(-span, span, layers)
-            start[1::2] = self.generator.uniform(-math.pi / 4, math.pi / 4, layers)
+            start[0::2] = self.generator.uniform(-gamma, gamma, layers)
+            start[1::2] = self.generator.uniform(-beta, beta, layers)
             found.append(self.descend(layers, start))
         return min(found, key=lambda each: each[0])
 
@@ -188,11 +216,12 @@ def run_qaoa(
     seed: int | None = None,
     callback: Callback | None = None,
     progress: bool = False,
-    **options: Unpack[RunOptions],
+    **options: Unpack[NoisyRunOptions],
 ) -> QaoaResult:
     """Look for a bit string with a low (or high) cost.
 
-    Angles follow the exact adjoint gradient (L-BFGS-B).
+    Angles follow the exact adjoint gradient (L-BFGS-B). With noise the costs are those of the noisy state,
+    and the angles follow values alone (COBYLA).
 
     Args:
         cost: a diagonal Pauli sum or its text; `maxcut_hamiltonian` and `qubo_hamiltonian` make some.
@@ -203,19 +232,20 @@ def run_qaoa(
         starts: random starts.
         initial_angles: (gammas, betas) to start from instead; strategy and starts then play no part.
         iterations_max: of each local optimization.
-        tolerance: SciPy's `tol`.
-        shots: samples of the final state, at least 1.
+        tolerance: SciPy's `tol`; for COBYLA in units of 1/4 of what random angles are drawn from.
+        shots: samples of the final state, at least 1; with noise on more qubits than a density matrix can
+            have, also trajectories of each cost.
         seed: of starts and samples.
         callback: called with (number of the evaluation, angles gamma_0, beta_0, ..., expected cost).
         progress: write a line to standard error while it runs.
-        options: precision, threads and backend, as for `qrealm.run`.
+        options: precision, threads, backend and noise, as for `qrealm.run`.
 
     Raises:
         ObservableError, RequestError: as `qaoa_circuit`, or another wrong option.
         ParameterError: the initial angles are not `layers` finite numbers each.
         TooLargeError: the state does not fit in memory.
     """
-    check_options(run_qaoa, options, RunOptions)
+    check_options(run_qaoa, options, NoisyRunOptions)
     begun = perf_counter()
     wanted = _diagonal(cost)
     sign = -1.0 if maximize else 1.0
@@ -229,7 +259,10 @@ def run_qaoa(
     generator = np.random.default_rng(draw_seed() if seed is None else check_seed(seed))
     line = ProgressLine(None) if progress else None
     lowered = wanted * sign
-    search = _Search(lowered, sign, tolerance, iterations_max, generator, options, callback, line)
+    noise = options.pop("noise", None)
+    search = _Search(lowered, sign, tolerance, iterations_max, generator, options, callback, line, noise)
+    if noise is not None and not _exact_fits(search, depth):
+        search.shots = shots
     try:
         angles, levels, ways = _optimized(search, depth, strategy, starts, initial_angles)
     finally:
@@ -237,16 +270,19 @@ def run_qaoa(
             line.close()
     names = [parameter.name for parameter in qaoa_circuit(lowered, depth).parameters]
     circuit = qaoa_circuit(lowered, depth).bind(dict(zip(names, angles.tolist(), strict=True)))
-    counts = run(circuit, shots, int(generator.integers(1 << 63)), **options).counts
+    seed = int(generator.integers(1 << 63))
+    counts = run_noisy(circuit, shots, seed, noise=noise, **options).counts
     texts = list(counts)
     drawn = diagonal_values(wanted, np.array([int(text, 2) for text in texts], dtype=np.uint64))
     place = int(np.argmin(sign * drawn))
-    expected = sign * levels[-1]
+    lowest, error = search.function(depth).estimate(angles) if search.shots else (levels[-1], 0.0)
+    expected = sign * lowest
     optimal, ratio = _judged(wanted, sign, expected)
     return QaoaResult(
         best_bitstring=texts[place],
         best_cost=float(drawn[place]),
         expected_cost=expected,
+        standard_error=error,
         optimal_cost=optimal,
         approximation_ratio=ratio,
         gammas=tuple(angles[0::2].tolist()),
@@ -304,6 +340,15 @@ def _optimized(
         levels.append(value)
         ways.append(history)
     return angles, levels, ways
+
+
+def _exact_fits(search: _Search, layers: int) -> bool:
+    """Whether a density matrix can hold the noisy state."""
+    try:
+        search.function(layers).estimate(np.full(2 * layers, 0.1))
+    except (BackendRefusalError, TooLargeError):
+        return False
+    return True
 
 
 def _judged(cost: PauliSum, sign: float, expected: float) -> tuple[float | None, float | None]:

@@ -10,6 +10,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from qrealm.algorithms.noisy_runs import run_noisy
 from qrealm.algorithms.options import NoisyRunOptions, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import InternalError
@@ -106,7 +107,7 @@ def run_quantum_volume(
     for trial in range(trials):
         circuit = _model_circuit(num_qubits, None, generator)
         heavy, ideal[trial] = _heavy_outputs(circuit)
-        outcomes, draws = run(circuit, shots, int(generator.integers(1 << 63)), **options).outcomes
+        outcomes, draws = run_noisy(circuit, shots, int(generator.integers(1 << 63)), **options).outcomes
         measured[trial] = np.asarray(draws) @ heavy[np.asarray(outcomes)] / shots
     mean = float(measured.mean())
     deviation = math.sqrt(mean * (1 - mean) / trials)

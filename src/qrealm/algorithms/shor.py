@@ -11,6 +11,7 @@ from typing import Unpack
 import numpy as np
 
 from qrealm.algorithms.modular_arithmetic import MODULUS_MAX, controlled_modular_multiplier
+from qrealm.algorithms.noisy_runs import run_noisy
 from qrealm.algorithms.number_theory import is_prime, order_from_phases, prime_power
 from qrealm.algorithms.options import NoisyRunOptions, check_options, check_whole
 from qrealm.algorithms.phase_estimation import semiclassical_phase_circuit
@@ -18,7 +19,6 @@ from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
 from qrealm.simulate.request import check_seed, draw_seed
-from qrealm.simulate.run import run
 
 ATTEMPTS_MAX = 10_000
 
@@ -123,7 +123,7 @@ def run_shor(
     while True:
         chosen = base if base is not None else _draw_base(number, generator)
         circuit = order_finding_circuit(chosen, number)
-        result = run(circuit, shots, int(generator.integers(1 << 63)), **options)
+        result = run_noisy(circuit, shots, int(generator.integers(1 << 63)), **options)
         attempts.append(_judge(chosen, number, result.outcomes[0]))
         last = attempts[-1]
         told_all = base is not None and last.order is not None  # the same base has the same order again

@@ -12,11 +12,11 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from qrealm.algorithms.noisy_runs import run_noisy
 from qrealm.algorithms.options import NoisyRunOptions, check_options, check_whole
 from qrealm.base import limits
 from qrealm.base.errors import StateError
 from qrealm.circuits import Circuit
-from qrealm.simulate.run import run
 
 _NORM_TOLERANCE = 1e-6
 
@@ -88,12 +88,12 @@ def run_teleportation(
     check_whole("shots", shots, 1, limits.SHOTS_MAX)
     alpha, beta = _checked(state)
     circuit = teleportation_circuit(state)
-    exact = run(circuit, 0, observables={axis: f"{axis}2" for axis in "XYZ"}, **options)
+    exact = run_noisy(circuit, 0, observables={axis: f"{axis}2" for axis in "XYZ"}, **options)
     received = tuple(exact.expectation_values[axis] for axis in "XYZ")
     cross = 2 * alpha.conjugate() * beta
     sent = (cross.real, cross.imag, abs(alpha) ** 2 - abs(beta) ** 2)
     fidelity = (1 + sum(a * b for a, b in zip(sent, received, strict=True))) / 2
-    counts = run(circuit, shots, seed, **options).counts
+    counts = run_noisy(circuit, shots, seed, **options).counts
     bloch = (received[0], received[1], received[2])
     return Teleportation((alpha, beta), fidelity, bloch, counts, circuit, perf_counter() - begun)
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.algorithms.ansatz import hardware_efficient_ansatz
 from qrealm.algorithms.energy import Callback, EnergyFunction
+from qrealm.algorithms.noisy_runs import under_noise
 from qrealm.algorithms.optimizers import (
     GRADIENT_OPTIMIZERS,
     SAMPLING_OPTIMIZERS,
@@ -27,8 +28,10 @@ from qrealm.algorithms.spectrum import as_hamiltonian
 from qrealm.base import limits
 from qrealm.base.errors import ParameterError, RequestError
 from qrealm.circuits import Circuit, PauliSum
-from qrealm.circuits.noise.model import NoiseModel, checked_model
 from qrealm.simulate.request import check_seed, draw_seed
+
+if TYPE_CHECKING:
+    from qrealm.circuits.noise import NoiseModel
 
 ITERATIONS_MAX = 10_000_000
 
@@ -202,14 +205,12 @@ def _ansatz(ansatz: str | Circuit, layers: int | None, num_qubits: int) -> Circu
 
 def _with_noise(circuit: Circuit, noise: NoiseModel | None, optimizer: str) -> Circuit:
     """What prepares the state whose energy is taken. Raises RequestError where that has no gradient."""
-    if noise is None:
-        return circuit
-    if optimizer in GRADIENT_OPTIMIZERS:
+    if noise is not None and optimizer in GRADIENT_OPTIMIZERS:
         raise RequestError(
             f"{optimizer} follows gradients, which there are none of with noise",
             hint=f"optimizer= one of {', '.join(SAMPLING_OPTIMIZERS)}",
         )
-    return checked_model(noise).apply(circuit)
+    return under_noise(circuit, noise)
 
 
 def _start(circuit: Circuit, values: Any, generator: np.random.Generator) -> FloatArray:
