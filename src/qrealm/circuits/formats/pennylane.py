@@ -13,7 +13,7 @@ from qrealm.circuits.formats.frameworks import comes_from
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 
 _DEPTH_MAX = 100
-_NAMES = {
+GATE_NAMES = {
     "Identity": "id",
     "PauliX": "x",
     "PauliY": "y",
@@ -36,7 +36,6 @@ _NAMES = {
     "SWAP": "swap",
     "ISWAP": "iswap",
     "SISWAP": "siswap",
-    "SQISW": "siswap",
     "ECR": "ecr",
     "CSWAP": "cswap",
     "Toffoli": "ccx",
@@ -45,12 +44,11 @@ _NAMES = {
     "CRY": "cry",
     "CRZ": "crz",
     "ControlledPhaseShift": "cp",
-    "CPhase": "cp",
     "IsingXX": "rxx",
     "IsingYY": "ryy",
     "IsingZZ": "rzz",
 }
-"""PennyLane's names whose wires and parameters are in our order."""
+"""PennyLane's names of operations whose parameters and order of wires are the gate table's."""
 
 
 def is_pennylane(source: Any) -> bool:
@@ -108,8 +106,8 @@ class _Reader:
                 f"decompositions are nested more than {_DEPTH_MAX} deep", source="PennyLane"
             )
         name, wires = op.name, tuple(self.places[w] for w in op.wires)
-        if name in _NAMES:
-            self.circuit.append(_NAMES[name], wires, self.params(op), controls=controls)
+        if name in GATE_NAMES:
+            self.circuit.append(GATE_NAMES[name], wires, self.params(op), controls=controls)
             return
         special: dict[str, Callable[[], None]] = {
             "Barrier": lambda: None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from qrealm.base.errors import MissingExtraError, ParameterError, WriteError
 from qrealm.circuits.circuit import Circuit
-from qrealm.circuits.formats.pennylane import _NAMES
+from qrealm.circuits.formats.pennylane import GATE_NAMES
 from qrealm.circuits.gate_rows import GATES, GPHASE, UNITARY
 from qrealm.circuits.gates import Gate
 from qrealm.circuits.operations import (
@@ -59,7 +59,7 @@ class _Writer:
         # One entry for each matrix on targets: controls are added by `ctrl`.
         self.kinds = {
             GATES[name].matrix: getattr(qml, kind)
-            for kind, name in _NAMES.items()
+            for kind, name in GATE_NAMES.items()
             if not GATES[name].controls and hasattr(qml, kind)
         }
         self.inverses = {GATES[name].matrix: getattr(qml, kind) for name, kind in _INVERSES.items()}

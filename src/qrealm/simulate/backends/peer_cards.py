@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from qrealm.base import limits
-from qrealm.simulate.plan.types import Cost, Precision, Rates, Traits, Wants
+from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,27 @@ def cost(costs: PeerCosts, traits: Traits, wants: Wants, rates: Rates, *, mixed:
     )
     memory = int(amplitudes * precision.amplitude_bytes) * (1 + costs.arrays) + limits.RUN_OVERHEAD_BYTES
     return Cost(seconds, memory + wants.shots * limits.SHOT_BYTES)
+
+
+def peer_card(
+    name: str,
+    summary: str,
+    qubits_max: int,
+    refusal: Callable[[Traits, Wants], str | None],
+    cost: Callable[[Traits, Wants, Rates], Cost],
+    packages: tuple[str, ...],
+    extra: str,
+) -> BackendCard:
+    """The card of another simulator: for comparison, so AUTO never chooses it."""
+    return BackendCard(
+        name=name,
+        summary=f"{summary}; for comparison",
+        qubits_max=qubits_max,
+        precisions=(Precision.SINGLE, Precision.DOUBLE),
+        overhead_bytes=limits.RUN_OVERHEAD_BYTES,
+        refusal=refusal,
+        cost=cost,
+        packages=packages,
+        extra=extra,
+        automatic=False,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base import limits
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import BackendRefusalError, RequestError, WriteError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit
 from qrealm.circuits.operations import BARRIER, IF, MEASURE, READOUT, Instruction
@@ -77,6 +77,20 @@ def plan(
     if (1 + arrays) * (precision.amplitude_bytes << width) <= limits.MEMORY_UNCHECKED_BYTES:
         return plan_for(None), NOTHING_RESERVED
     return LEDGER.reserve(plan_for, memory_available_bytes)
+
+
+def written(write: Callable[[Circuit], Any], circuit: Circuit, name: str) -> Any:
+    """A circuit as another framework has it.
+
+    Raises:
+        BackendRefusalError: it cannot be written so.
+    """
+    try:
+        return write(circuit)
+    except WriteError as problem:
+        raise BackendRefusalError(
+            f"the {name} backend cannot run this circuit: {problem.message}", hint=problem.hint
+        ) from problem
 
 
 def without_final_readout(circuit: Circuit) -> Circuit:

@@ -32,13 +32,13 @@ from qrealm.faces.providers.pennylane.results import (
     analytic_results,
     sampled_results,
 )
-from qrealm.faces.providers.pennylane.tapes import GATES, is_convertible, is_open_form
+from qrealm.faces.providers.pennylane.tapes import OPEN_FORMS, is_convertible, is_open_form
 from qrealm.simulate.backends import backend_named
 from qrealm.simulate.request import check_precision, check_threads
 
 _ADJOINT = frozenset({"adjoint", "best", "device"})
 _MCM_METHODS = ("deferred", "device")
-_TARGETS = frozenset({*GATES, "Rot", "GlobalPhase", "MultiControlledX", "QubitUnitary"})
+_TARGETS = OPEN_FORMS | {"QubitUnitary"}
 
 
 @transform  # type: ignore[untyped-decorator]

@@ -15,47 +15,11 @@ import pennylane as qml
 
 from qrealm.base.errors import UnsupportedError
 from qrealm.circuits import Circuit, Parameter
+from qrealm.circuits.formats.pennylane import GATE_NAMES
 from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 from qrealm.circuits.noise import Channel
 
-GATES = {
-    "Identity": "id",
-    "PauliX": "x",
-    "PauliY": "y",
-    "PauliZ": "z",
-    "Hadamard": "h",
-    "S": "s",
-    "T": "t",
-    "SX": "sx",
-    "RX": "rx",
-    "RY": "ry",
-    "RZ": "rz",
-    "PhaseShift": "p",
-    "U1": "p",
-    "U2": "u2",
-    "U3": "u",
-    "CNOT": "cx",
-    "CY": "cy",
-    "CZ": "cz",
-    "CH": "ch",
-    "SWAP": "swap",
-    "ISWAP": "iswap",
-    "SISWAP": "siswap",
-    "ECR": "ecr",
-    "CSWAP": "cswap",
-    "Toffoli": "ccx",
-    "CCZ": "ccz",
-    "CRX": "crx",
-    "CRY": "cry",
-    "CRZ": "crz",
-    "ControlledPhaseShift": "cp",
-    "IsingXX": "rxx",
-    "IsingYY": "ryy",
-    "IsingZZ": "rzz",
-}
-"""PennyLane's names whose parameters and order of wires are the gate table's."""
-
-OPEN_FORMS = frozenset({*GATES, "Rot", "GlobalPhase", "MultiControlledX"})
+OPEN_FORMS = frozenset({*GATE_NAMES, "Rot", "GlobalPhase", "MultiControlledX"})
 """What becomes gates of the table, whatever its parameters; controls may be added to each."""
 
 CHANNEL_QUBITS_MAX = 3
@@ -150,8 +114,8 @@ class _Walk:
     def add(self, op: Any, values: Sequence[Any], controls: tuple[int, ...]) -> None:
         name = op.name
         wires = tuple(self.places[wire] for wire in op.wires)
-        if name in GATES:
-            self.circuit.append(GATES[name], wires, [_number(v) for v in values], controls=controls)
+        if name in GATE_NAMES:
+            self.circuit.append(GATE_NAMES[name], wires, [_number(v) for v in values], controls=controls)
         elif name == "Rot":
             for gate, value in zip(("rz", "ry", "rz"), values, strict=True):
                 self.circuit.append(gate, wires, (_number(value),), controls=controls)

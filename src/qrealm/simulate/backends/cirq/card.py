@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from qrealm.base import limits
 from qrealm.simulate.backends import peer_cards
 from qrealm.simulate.backends.peer_cards import PeerCosts
-from qrealm.simulate.plan.types import BackendCard, Precision
 
 ARRAYS = 3
 """A second buffer, the state that is handed out, and its probabilities."""
 
 COSTS = PeerCosts(3e-3, 7e-5, 1.8e-9, 4e-6, 5e-5, ARRAYS)
 
-CARD = BackendCard(
+CARD = peer_cards.peer_card(
     name="cirq",
-    summary="Cirq's own state-vector simulator, on one core; for comparison",
+    summary="Cirq's own state-vector simulator, on one core",
     qubits_max=30,
-    precisions=(Precision.SINGLE, Precision.DOUBLE),
-    overhead_bytes=limits.RUN_OVERHEAD_BYTES,
     refusal=peer_cards.pure_refusal,
     cost=partial(peer_cards.cost, COSTS),
     packages=("cirq",),
     extra="cirq",
-    automatic=False,
 )

@@ -8,7 +8,6 @@ import cirq
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base.errors import BackendRefusalError, WriteError
 from qrealm.circuits import Circuit
 from qrealm.circuits.formats import cirq_writer
 from qrealm.simulate.backends import peers
@@ -71,12 +70,7 @@ class CirqBackend:
 
 
 def _written(circuit: Circuit) -> Any:
-    try:
-        return cirq_writer.write(circuit)
-    except WriteError as problem:
-        raise BackendRefusalError(
-            f"the cirq backend cannot run this circuit: {problem.message}", hint=problem.hint
-        ) from problem
+    return peers.written(cirq_writer.write, circuit, CARD.name)
 
 
 def _details() -> dict[str, object]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from qrealm.base import limits
 from qrealm.simulate.backends import peer_cards
 from qrealm.simulate.backends.peer_cards import PeerCosts
-from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants
+from qrealm.simulate.plan.types import Cost, Rates, Traits, Wants
 
 ARRAYS = 1
 """The state that is handed out."""
@@ -27,15 +26,12 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     return Cost(once.seconds * runs, once.memory_bytes)
 
 
-CARD = BackendCard(
+CARD = peer_cards.peer_card(
     name="pennylane",
-    summary="PennyLane's lightning.qubit; for comparison",
+    summary="PennyLane's lightning.qubit",
     qubits_max=32,
-    precisions=(Precision.SINGLE, Precision.DOUBLE),
-    overhead_bytes=limits.RUN_OVERHEAD_BYTES,
     refusal=refusal,
     cost=cost,
     packages=("pennylane", "pennylane_lightning"),
     extra="pennylane",
-    automatic=False,
 )

@@ -8,7 +8,6 @@ import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
 
-from qrealm.base.errors import BackendRefusalError, WriteError
 from qrealm.circuits import Circuit
 from qrealm.circuits.formats import pennylane_writer
 from qrealm.simulate.backends import peers
@@ -31,7 +30,7 @@ class PennyLaneBackend:
         width = np.complex64 if made.precision is Precision.SINGLE else np.complex128
         wires = range(circuit.num_qubits)
         with reserved:
-            operations = _operations(peers.gates_of(circuit))
+            operations = peers.written(pennylane_writer.write, peers.gates_of(circuit), CARD.name).operations
             # PennyLane's first wire is the most significant bit.
             device = qml.device(
                 "lightning.qubit", wires=wires[::-1], c_dtype=width, seed=peers.small_seed(request.seed)
@@ -53,15 +52,6 @@ def _executed(device: Any, operations: list[Any], wanted: Any, shots: int | None
         [qml.tape.QuantumScript(operations, [wanted], shots=shots)], device, diff_method=None
     )
     return result
-
-
-def _operations(circuit: Circuit) -> list[Any]:
-    try:
-        return list(pennylane_writer.write(circuit).operations)
-    except WriteError as problem:
-        raise BackendRefusalError(
-            f"the pennylane backend cannot run this circuit: {problem.message}", hint=problem.hint
-        ) from problem
 
 
 BACKEND = PennyLaneBackend()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from qrealm.base import limits
 from qrealm.simulate.backends import peer_cards
 from qrealm.simulate.backends.peer_cards import PeerCosts
-from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants
+from qrealm.simulate.plan.types import Cost, Rates, Traits, Wants
 
 ARRAYS = 2
 """Aer hands its state out as a copy, and that is converted."""
@@ -30,15 +29,12 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     return peer_cards.cost(COSTS, traits, wants, rates, mixed=is_mixed(traits, wants))
 
 
-CARD = BackendCard(
+CARD = peer_cards.peer_card(
     name="qiskit",
-    summary="Qiskit Aer's state vector, or its density matrix where there is noise; for comparison",
+    summary="Qiskit Aer's state vector, or its density matrix where there is noise",
     qubits_max=40,
-    precisions=(Precision.SINGLE, Precision.DOUBLE),
-    overhead_bytes=limits.RUN_OVERHEAD_BYTES,
     refusal=refusal,
     cost=cost,
     packages=("qiskit_aer", "qiskit"),
     extra="aer",
-    automatic=False,
 )
