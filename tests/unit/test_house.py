@@ -131,9 +131,10 @@ def import_faults(path: PurePosixPath, source: str) -> list[str]:
         where = f"{path}:{item.line} imports {item.module}"
         if top == "qrealm":
             target = rest[0] if rest else "facade"
-            if target == "_kernels":
-                if not any(fnmatch(str(path), home) for home in HOMES["qrealm._kernels"]):
-                    faults.append(f"{where}: only {', '.join(HOMES['qrealm._kernels'])} may")
+            if target in ("_kernels", "_solvers"):
+                homes = HOMES[f"qrealm.{target}"]
+                if not any(fnmatch(str(path), home) for home in homes):
+                    faults.append(f"{where}: only {', '.join(homes)} may")
             elif target != path.parts[0] and target not in PACKAGES[own]:
                 faults.append(f"{where}: {own} may import {', '.join(PACKAGES[own]) or 'no other package'}")
         elif top not in sys.stdlib_module_names and top != "__future__":

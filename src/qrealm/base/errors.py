@@ -24,6 +24,9 @@
     │   ├── RequestError        QR300   a run was asked for with an impossible option (also a ValueError)
     │   │   ├── UnknownBackendError QR301   no backend of this name
     │   │   └── BackendRefusalError QR302   the backend cannot run this circuit; the hint names those that can
+    │   ├── ProblemError        QR330   an optimization problem that cannot be stated (also a ValueError)
+    │   │   ├── InfeasibleError     QR331   no answer keeps all demands; carries the conflict
+    │   │   └── SolverRefusalError  QR332   the solver cannot take this problem
     │   └── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
     ├── RunError                QR310   a run failed for a reason outside the caller's program
     ├── CancelledRunError       QR311   whoever asked for the run cancelled it
@@ -277,6 +280,34 @@ class CancelledRunError(QrealmError):
     """Whoever asked for the run cancelled it."""
 
     code = "QR311"
+
+
+class ProblemError(UserError, ValueError):
+    """An optimization problem with NaN, a negative capacity, a contradiction, or an unknown name."""
+
+    code = "QR330"
+
+
+class InfeasibleError(ProblemError):
+    """No answer keeps all demands.
+
+    Attributes:
+        conflict: demands that cannot hold together, in words; as few as were found.
+        proven: whether it is proven that no answer exists; else none was found in the time.
+    """
+
+    code = "QR331"
+
+    def __init__(self, message: str, *, conflict: tuple[str, ...] = (), proven: bool = True, hint: str = "") -> None:
+        self.conflict = conflict
+        self.proven = proven
+        super().__init__(message, hint=hint)
+
+
+class SolverRefusalError(ProblemError):
+    """A solver cannot take this problem; the hint names those that can."""
+
+    code = "QR332"
 
 
 class MissingExtraError(UserError, ImportError):

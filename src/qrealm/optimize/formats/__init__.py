@@ -1,0 +1,1 @@
+"""Files that problems are read from: one file per format, one row each in `qrealm.optimize.formats.read`."""

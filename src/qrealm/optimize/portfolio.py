@@ -1,0 +1,271 @@
+"""Several solvers under one clock: the best answer of all, the best bound of all, and who found what when.
+
+A worker thread takes the searches that it has in turns, a slice of a few hundredths of a second each; the
+kernels let go of Python's lock while they work. Searches do not hear of each other after their start, so
+each does the same whatever
+the slices are: with `work` given, the result repeats; with a clock, only the moment of the cut can differ.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from qrealm.base.errors import InfeasibleError, MissingExtraError, QrealmError, SolverRefusalError
+from qrealm.optimize.problems import Problem
+from qrealm.optimize.result import Contender, Improvement, OptimizeResult, Progress, ProgressCallback
+from qrealm.optimize.solvers import Adapted, begin
+from qrealm.optimize.solvers.protocol import Search
+
+SLICE_SECONDS = 0.02
+PROGRESS_SECONDS = 0.1
+CLOSE_ENOUGH = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A solver that is to take part.
+
+    Attributes:
+        solver: its name.
+        options: of its own class, its defaults when None.
+        share: of the time of its thread, relative to the others there.
+        first: whether it runs to its end before the others begin, which then start from its answer.
+    """
+
+    solver: str
+    options: object = None
+    share: float = 1.0
+    first: bool = False
+
+
+@dataclass(slots=True)
+class _Runner:
+    """A search with its books."""
+
+    entry: Entry
+    seed: int
+    search: Search | None = None
+    adapted: Adapted | None = None
+    seconds: float = 0.0
+    slice_work: int = 1
+    work_max: int | None = None
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.entry.solver}#{self.seed}"
+
+    @property
+    def ended(self) -> bool:
+        return (
+            self.search is None
+            or self.search.done
+            or (self.work_max is not None and self.search.work >= self.work_max)
+        )
+
+    def advance(self, seconds_left: float) -> None:
+        """One slice; the next one is sized so that it lasts about SLICE_SECONDS."""
+        assert self.search is not None
+        work = self.slice_work
+        if self.work_max is not None:
+            work = min(work, self.work_max - self.search.work)
+        started = perf_counter()
+        self.search.advance(work, seconds_left)
+        spent = perf_counter() - started
+        self.seconds += spent
+        if spent < SLICE_SECONDS / 2:
+            self.slice_work = min(self.slice_work * 2, 2**40)
+        elif spent > SLICE_SECONDS * 2:
+            self.slice_work = max(1, int(self.slice_work * SLICE_SECONDS / spent))
+
+
+@dataclass(slots=True)
+class _Board:
+    """What is known so far, shared by the threads."""
+
+    started: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+    answer: np.ndarray | None = None
+    value: float = math.inf
+    bound: float = -math.inf
+    found_by: str = ""
+    history: list[Improvement] = field(default_factory=list)
+    failure: BaseException | None = None
+
+    def post(self, runner: _Runner, target: float | None) -> None:
+        """Take over what a search found, and stop when the gap is closed or the target is met."""
+        assert runner.search is not None
+        assert runner.adapted is not None
+        best, bound = runner.search.best, runner.search.bound
+        with self.lock:
+            better = best is not None and best.value < self.value
+            if not better and bound <= self.bound:
+                return
+            if better and best is not None:
+                self.answer = runner.adapted.to_answer(best.answer)
+                self.value, self.found_by = best.value, runner.entry.solver
+            self.bound = max(self.bound, min(bound, self.value))
+            now = perf_counter() - self.started
+            self.history.append(Improvement(now, self.value, self.bound, runner.entry.solver))
+            close = CLOSE_ENOUGH * max(1.0, abs(self.value))
+            if self.value <= self.bound + close or (target is not None and self.value <= target + close):
+                self.stop.set()
+
+
+def run_portfolio(
+    problem: Problem,
+    entries: Sequence[Entry],
+    *,
+    seconds: float,
+    seed: int,
+    threads: int,
+    target: float | None = None,
+    work: Mapping[str, int] | None = None,
+    progress: ProgressCallback | None = None,
+    first_bound: float = -math.inf,
+) -> OptimizeResult:
+    """Run solvers side by side until the time is over, the gap is closed, the target met or all are done.
+
+    Args:
+        seconds: wall-clock limit. threads: workers.
+        work: units for each contender, as `OptimizeResult.work` has them: repeats a result exactly, without
+            a clock.
+        first_bound: a bound that is known already.
+
+    Raises:
+        InfeasibleError: no answer was found; its `proven` says whether there can be none.
+    """
+    board = _Board(perf_counter(), bound=first_bound)
+    runners = [_Runner(entry, (seed + number) % 2**64) for number, entry in enumerate(entries)]
+    limit = math.inf if work is not None else seconds
+    _run_first(problem, [runner for runner in runners if runner.entry.first], board, limit, target)
+    later = [runner for runner in runners if not runner.entry.first]
+    if work is not None:
+        for runner in later:
+            runner.work_max = work.get(runner.label, 0)
+    _begin(problem, later, board)
+    teams = [
+        [runner for runner in later[number::threads] if runner.search is not None]
+        for number in range(threads)
+    ]
+    workers = [
+        threading.Thread(target=_work, args=(team, board, limit, target), daemon=True)
+        for team in teams
+        if team
+    ]
+    for worker in workers:
+        worker.start()
+    interrupted = _wait(workers, board, seconds, progress)
+    if board.failure is not None and not isinstance(board.failure, InfeasibleError):
+        raise board.failure
+    if board.answer is None:
+        raise _nothing_found(board, runners, perf_counter() - board.started)
+    return OptimizeResult(
+        problem=problem,
+        answer=board.answer,
+        value=board.value,
+        bound=min(board.bound, board.value),
+        solver=board.found_by,
+        seconds=perf_counter() - board.started,
+        seed=seed,
+        threads=threads,
+        history=tuple(board.history),
+        contenders=tuple(_contender(runner) for runner in runners),
+        interrupted=interrupted,
+    )
+
+
+def _begin(problem: Problem, runners: Sequence[_Runner], board: _Board) -> None:
+    """Start searches; one that refuses leaves a note."""
+    for runner in runners:
+        try:
+            runner.search, runner.adapted = begin(
+                problem,
+                runner.entry.solver,
+                seed=runner.seed,
+                options=runner.entry.options,
+                hint=board.answer,
+            )
+        except (SolverRefusalError, MissingExtraError) as refusal:
+            runner.note = refusal.message
+
+
+def _run_first(
+    problem: Problem, runners: Sequence[_Runner], board: _Board, limit: float, target: float | None
+) -> None:
+    for runner in runners:
+        _begin(problem, [runner], board)
+        while not runner.ended and perf_counter() - board.started < limit:
+            runner.advance(limit - (perf_counter() - board.started))
+        if runner.search is not None:
+            board.post(runner, target)
+
+
+def _work(team: list[_Runner], board: _Board, limit: float, target: float | None) -> None:
+    """One thread: always the search that is furthest behind its share."""
+    try:
+        while not board.stop.is_set():
+            left = limit - (perf_counter() - board.started)
+            open_runners = [runner for runner in team if not runner.ended]
+            if left <= 0 or not open_runners:
+                return
+            runner = min(open_runners, key=lambda r: r.seconds / r.entry.share)
+            runner.advance(left)
+            board.post(runner, target)
+    except BaseException as failure:  # noqa: BLE001 - carried to the caller's thread, which raises it
+        board.failure = failure
+        board.stop.set()
+
+
+def _wait(
+    workers: Sequence[threading.Thread], board: _Board, seconds: float, progress: ProgressCallback | None
+) -> bool:
+    """Tell progress until the workers are done; whether Ctrl-C ended it."""
+    interrupted = False
+    while any(worker.is_alive() for worker in workers):
+        try:
+            for worker in workers:
+                worker.join(PROGRESS_SECONDS / len(workers))
+            if progress is not None:
+                now = perf_counter() - board.started
+                with board.lock:
+                    news = Progress(now, seconds, board.value, board.bound, board.found_by)
+                progress(news)
+        except KeyboardInterrupt:
+            interrupted = True
+            board.stop.set()
+    return interrupted
+
+
+def _nothing_found(board: _Board, runners: Sequence[_Runner], seconds: float) -> QrealmError:
+    if isinstance(board.failure, InfeasibleError):
+        return board.failure
+    notes = [f"{runner.entry.solver}: {runner.note}" for runner in runners if runner.note]
+    if all(runner.search is None for runner in runners):
+        return SolverRefusalError("no solver takes this problem", hint="; ".join(notes))
+    return InfeasibleError(
+        f"no answer that keeps all demands was found in {seconds:.3g} s; none is proven not to exist",
+        proven=False,
+        hint="give it more time, let items be left out (may_leave_out=True), or loosen a demand",
+    )
+
+
+def _contender(runner: _Runner) -> Contender:
+    search = runner.search
+    best = None if search is None else search.best
+    return Contender(
+        solver=runner.entry.solver,
+        seed=runner.seed,
+        value=math.inf if best is None else best.value,
+        bound=-math.inf if search is None else search.bound,
+        seconds=runner.seconds,
+        work=0 if search is None else search.work,
+        note=runner.note,
+    )
