@@ -1,4 +1,5 @@
 #include <cmath>
+#include <stdexcept>
 
 #include "lower.h"
 
@@ -54,6 +55,8 @@ private:
 };
 
 void Adjoint::matrix(const complex* m, uint64_t controls, const int* targets, int k) {
+    constexpr double tolerance = 1e-6;
+    if (!is_unitary(m, k, tolerance)) throw std::invalid_argument("op arrays: a gradient needs unitary matrices");
     const size_t size = size_t(1) << k;
     std::vector<complex> inverse(size * size);
     for (size_t r = 0; r < size; ++r)

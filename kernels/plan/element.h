@@ -1,5 +1,6 @@
-// The planner's own alphabet: everything is a one-qubit unitary, a phase on "all these bits are one",
-// a CX, or a dense matrix with controls; gradients add inner products, those of Z alone as parities. Swaps and X gates are gone: they renamed and flipped wires.
+// The planner's own alphabet: everything is a one-qubit matrix, a factor on "all these bits are one", a phase as a
+// rule, a CX, or a dense matrix with controls; gradients add inner products, those of Z alone as parities. Swaps and X
+// gates are gone: they renamed and flipped wires.
 #pragma once
 #include <array>
 #include <cmath>
@@ -23,7 +24,19 @@ struct Element {
     uint64_t value = 0;        // the values those wires must have
     double angle = 0;          // phase; rotation: RY angle
     int before = -1;           // rotation: index into `befores`, or none
+    bool unitary = true;       // unitary1
+    double log = 0;            // phase: ln of its magnitude; minus infinity where it is zero
+    double common = 0;         // phase, rotation: ln of a factor of the whole state that comes with it
 };
+
+// Matrices that are further from unitary than this are applied to the letter.
+inline constexpr double unitary_tolerance = 1e-13;
+
+// What a phase multiplies by. Most have magnitude one, and no angle gives exactly one.
+inline complex factor_of(double angle, double log) {
+    if (log == 0) return angle ? std::polar(1.0, angle) : complex(1);
+    return std::polar(std::exp(log), angle);
+}
 
 // What is diagonal on a rotation's wire and comes just before it: parities of the wire alone, then a phase on its one.
 struct Before {
@@ -60,6 +73,9 @@ struct Elements {
     void add_global_phase(double angle) { global_phase = std::remainder(global_phase + angle, 6.283185307179586); }
 
     uint32_t index_of(const Element* e) const { return static_cast<uint32_t>(e - list.data()); }
+    // diag(d0, d1) on a wire, whatever their magnitudes: the larger one is taken out, so that no amplitude grows.
+    void add_diagonal(int w, complex d0, complex d1);
+
     uint64_t support(const Element& e) const;
     uint64_t targets(const Element& e) const;  // wires on which the element is neither diagonal nor a CX target
 };
@@ -73,6 +89,7 @@ Elements lower(const OpArrays& ops, uint64_t flipped = 0);
 Elements lower_adjoint(const OpArrays& ops, uint64_t flipped, const uint8_t* wanted);
 
 Matrix2 multiply(const Matrix2& a, const Matrix2& b);
+bool is_unitary(const complex* m, int num_qubits, double tolerance);
 
 // Planner passes, each of which can be switched off to test the others.
 enum Pass : uint32_t {
@@ -109,7 +126,7 @@ Elements simplified(Elements e, uint32_t passes, ProductState* start);
 void merge_neighbours(Elements& e);
 void fuse_pairs(Elements& e);
 void absorb_first_gates(Elements& e, ProductState& start);
-void split_unitaries(Elements& e);   // unitary1 -> phase, RY, phase
+void split_unitaries(Elements& e);   // unitary1 -> phase, RY, phase; a dense matrix where it is no such product
 // Phases and parities of one wire go with the rotation that takes a derivative after them, where they would need a pass
 // over the state of their own.
 void attach_before(Elements& e);

@@ -263,7 +263,7 @@ MicroOp<T> make_diagonal(Frame& frame, const Elements& e, const std::vector<cons
     uint64_t common = ~uint64_t(0), used = 0;
     op.sources.reserve(phases.size());
     for (const Element* x : phases) {
-        common &= x->mask;
+        common &= x->value;  // none with one that acts on zero
         used |= x->mask;
         op.sources.push_back(e.index_of(x));
     }
@@ -288,12 +288,35 @@ MicroOp<T> make_diagonal(Frame& frame, const Elements& e, const std::vector<cons
 }  // namespace
 
 template <class T>
-void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, int selector, std::vector<MicroOp<T>>& ops) {
+void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, int selector, bool reusable,
+                    std::vector<MicroOp<T>>& ops) {
+    // Tables hold numbers up to e^most: single precision ends at e^88.
+    constexpr double most = 40;
     std::vector<const Element*> pooled;
+    MicroOp<T> nothing;  // visits no row
+    nothing.type = Micro::phase;
+    double grown = 0;
     for (const Element* x : phases) {
-        if (x->value == x->mask && __builtin_popcountll(x->mask) <= 2) pooled.push_back(x);
-        else ops.push_back(make_phase<T>(frame, e, *x));
+        if (x->angle == 0 && x->log == 0 && !reusable) {  // a factor of the whole state
+            nothing.sources.push_back(e.index_of(x));
+            continue;
+        }
+        const bool zero = x->value == 0 && __builtin_popcountll(x->mask) == 1;  // becomes its inverse on one
+        const double growth = std::max(0.0, zero ? -x->log : x->log);
+        const bool pools = (x->value == x->mask || zero) && __builtin_popcountll(x->mask) <= 2 && growth < most;
+        if (!pools) {
+            ops.push_back(make_phase<T>(frame, e, *x));
+            continue;
+        }
+        if (grown + growth > most) {
+            ops.push_back(make_diagonal<T>(frame, e, pooled, selector));
+            pooled.clear();
+            grown = 0;
+        }
+        pooled.push_back(x);
+        grown += growth;
     }
+    if (!nothing.sources.empty()) ops.push_back(std::move(nothing));
     if (!pooled.empty()) ops.push_back(make_diagonal<T>(frame, e, pooled, selector));
 }
 
@@ -306,7 +329,7 @@ void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Ele
     template MicroOp<T> make_rotate_inner(Frame&, const Elements&, const std::vector<const Element*>&, int);               \
     template MicroOp<T> make_contract(Frame&, int);                                                                        \
     template MicroOp<T> make_parities(Frame&, const Elements&, const std::vector<const Element*>&, int);                   \
-    template void make_diagonals(Frame&, const Elements&, const std::vector<const Element*>&, int, std::vector<MicroOp<T>>&);
+    template void make_diagonals(Frame&, const Elements&, const std::vector<const Element*>&, int, bool, std::vector<MicroOp<T>>&);
 INSTANTIATE(float)
 INSTANTIATE(double)
 

@@ -68,9 +68,10 @@ template <class T>
 MicroOp<T> make_scale();
 template <class T>
 MicroOp<T> make_transpose(Frame& frame, const std::vector<int>& in, const std::vector<int>& out);
-// `selector`: a row that no phase is on, or -1; one table serves what it reads zero and one on.
+// `selector`: a row that no phase is on, or -1; one table serves what it reads zero and one on. `reusable`: see PlanOptions.
 template <class T>
-void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, int selector, std::vector<MicroOp<T>>& ops);
+void make_diagonals(Frame& frame, const Elements& e, const std::vector<const Element*>& phases, int selector, bool reusable,
+                    std::vector<MicroOp<T>>& ops);
 
 // `selector`: the wire between psi and lambda.
 template <class T>

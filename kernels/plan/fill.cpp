@@ -7,8 +7,6 @@ namespace {
 
 uint64_t bit(int w) { return uint64_t(1) << w; }
 
-complex phasor(double angle) { return angle ? std::polar(1.0, angle) : complex(1); }
-
 }  // namespace
 
 template <class T>
@@ -45,6 +43,7 @@ void Filler<T>::rotate(MicroOp<T>& op) {
     }
     scale *= taken;
     log2_growth -= std::log2(std::abs(taken));
+    for (uint32_t source : op.sources) take_out(e_.list[source].common);
     if (op.sources.size() == op.group) return;
     // The phase of each row of the group: bit j of a row is the wire of rotation j.
     std::array<complex, 8> rows;
@@ -57,7 +56,7 @@ void Filler<T>::rotate(MicroOp<T>& op) {
             if (p.mask & wire) mask |= 1u << j;
             if (p.value & wire) value |= 1u << j;
         }
-        const complex by = phasor(p.angle);
+        const complex by = factor_of(p.angle, p.log);
         for (unsigned row = 0; row < op.offsets.size(); ++row)
             if ((row & mask) == value) rows[row] *= by;
     }
@@ -66,6 +65,14 @@ void Filler<T>::rotate(MicroOp<T>& op) {
         op.high[2 * row] = T(rows[row].real());
         op.high[2 * row + 1] = T(rows[row].imag());
     }
+}
+
+// A factor e^log of the whole state, which stored amplitudes do without.
+template <class T>
+void Filler<T>::take_out(double log) {
+    if (log == 0) return;
+    scale *= std::exp(log);
+    log2_growth -= log / std::log(2.0);
 }
 
 template <class T>
@@ -95,8 +102,10 @@ void Filler<T>::dense(MicroOp<T>& op) const {
 }
 
 template <class T>
-void Filler<T>::phase(MicroOp<T>& op) const {
-    const complex v = phasor(e_.list[op.sources[0]].angle);
+void Filler<T>::phase(MicroOp<T>& op) {
+    const Element& e = e_.list[op.sources[0]];
+    for (uint32_t source : op.sources) take_out(e_.list[source].common);
+    const complex v = factor_of(e.angle, e.log);
     op.table.resize(2 * lanes);
     for (uint32_t l = 0; l < lanes; ++l) {
         const bool acts = (l & op.lane_select) == op.lane_value;
@@ -137,7 +146,7 @@ void Filler<T>::before(MicroOp<T>& op) const {
         const int index = e_.list[op.sources[j]].before;
         if (index < 0) continue;
         any = true;
-        const complex by = phasor(e_.befores[index].angle);
+        const complex by = factor_of(e_.befores[index].angle, 0);
         for (unsigned row = 0; row < op.offsets.size(); ++row)
             if (row >> j & 1) rows[row] *= by;
     }
@@ -153,7 +162,7 @@ void Filler<T>::before(MicroOp<T>& op) const {
 template <class T>
 void Filler<T>::diagonal(MicroOp<T>& op) {
     gather(op);
-    op.constant = fold_common(op.shape.common);
+    op.constant = fold_common(op.shape.common) * factor(all_);
     table(op.shape, op.shape.low, true, op.table);
     table(op.shape, op.shape.high, false, op.high);
     cross_table(op.shape, op.cross);
@@ -167,16 +176,22 @@ void Filler<T>::gather(const MicroOp<T>& op) {
         for (int w : *wires) used |= bit(w);
     for (const auto& o : op.shape.outer) used |= bit(o.wire);
     n_ = 64 - __builtin_clzll(used);
-    single_.assign(n_, 0.0);
-    pair_.assign(size_t(n_) * n_, 0.0);
+    single_.assign(n_, {});
+    pair_.assign(size_t(n_) * n_, {});
+    all_ = {};
     for (uint32_t source : op.sources) {
         const Element& e = e_.list[source];
         const int a = __builtin_ctzll(e.mask), b = 63 - __builtin_clzll(e.mask);
-        if (a == b) {
-            single_[a] += e.angle;
-        } else {
-            pair_[size_t(a) * n_ + b] += e.angle;
-            pair_[size_t(b) * n_ + a] += e.angle;
+        const Exponent x{e.angle, e.log};
+        take_out(e.common);
+        if (a != b) {
+            pair_[size_t(a) * n_ + b] += x;
+            pair_[size_t(b) * n_ + a] += x;
+        } else if (e.value) {
+            single_[a] += x;
+        } else {  // where the wire reads zero: everywhere, but not where it reads one
+            all_ += x;
+            single_[a] += {-x.angle, -x.log};
         }
     }
 }
@@ -188,17 +203,17 @@ complex Filler<T>::fold_common(uint64_t common) {
     if (!common) return 1;
     const int a = __builtin_ctzll(common), b = 63 - __builtin_clzll(common);
     if (a != b) {  // the only phase there is: a constant on the rows where both read one
-        const complex all = phasor(pair(a, b));
-        pair_[size_t(a) * n_ + b] = pair_[size_t(b) * n_ + a] = 0;
+        const complex all = factor(pair(a, b));
+        pair_[size_t(a) * n_ + b] = pair_[size_t(b) * n_ + a] = {};
         return all;
     }
     for (int w = 0; w < n_; ++w) {
         if (w == a) continue;
         single_[w] = pair(a, w);
-        pair_[size_t(a) * n_ + w] = pair_[size_t(w) * n_ + a] = 0;
+        pair_[size_t(a) * n_ + w] = pair_[size_t(w) * n_ + a] = {};
     }
-    const complex all = phasor(single_[a]);
-    single_[a] = 0;
+    const complex all = factor(single_[a]);
+    single_[a] = {};
     return all;
 }
 
@@ -214,25 +229,25 @@ void Filler<T>::table(const DiagonalShape& shape, const std::vector<int>& wires,
     std::fill_n(v, lanes, complex(1));
     if (with_lanes)
         for (size_t j = 0, filled = 1; j < slots.size(); ++j, filled *= 2) {
-            const complex own = phasor(single_[slots[j]]);
+            const complex own = factor(single_[slots[j]]);
             for (size_t l = 0; l < filled; ++l) v[filled + l] = v[l] * own;
             for (size_t i = 0; i < j; ++i)
-                if (const double angle = pair(slots[i], slots[j])) {
-                    const complex p = phasor(angle);
+                if (const Exponent& x = pair(slots[i], slots[j]); !x.nothing()) {
+                    const complex p = factor(x);
                     for (size_t l = 0; l < filled; ++l)
                         if (l >> i & 1) v[filled + l] *= p;
                 }
         }
     for (size_t i = 0; i < wires.size(); ++i) {
         const int w = wires[i];
-        row[0] = phasor(single_[w]);
+        row[0] = factor(single_[w]);
         for (size_t j = 0, filled = 1; j < slots.size(); ++j, filled *= 2) {
-            const complex p = phasor(pair(w, slots[j]));
+            const complex p = factor(pair(w, slots[j]));
             for (size_t l = 0; l < filled; ++l) row[filled + l] = row[l] * p;
         }
         partner[0] = 1;
         for (size_t k = 0, filled = 1; k < i; ++k, filled *= 2) {
-            const complex p = phasor(pair(w, wires[k]));
+            const complex p = factor(pair(w, wires[k]));
             for (size_t r = 0; r < filled; ++r) partner[filled + r] = partner[r] * p;
         }
         const size_t half = size_t(1) << i;
@@ -254,7 +269,7 @@ void Filler<T>::cross_table(const DiagonalShape& shape, Table<T>& out) {
     const std::vector<int>&low = shape.low, &high = shape.high;
     bool crossing = false;
     for (int a : low)
-        for (int b : high) crossing |= pair(a, b) != 0;
+        for (int b : high) crossing |= !pair(a, b).nothing();
     out.clear();
     if (!crossing) return;
     std::vector<complex>&line = partner_, &v = values_;
@@ -263,7 +278,7 @@ void Filler<T>::cross_table(const DiagonalShape& shape, Table<T>& out) {
     for (size_t i = 0; i < high.size(); ++i) {
         line[0] = 1;
         for (size_t k = 0, filled = 1; k < low.size(); ++k, filled *= 2) {
-            const complex p = phasor(pair(low[k], high[i]));
+            const complex p = factor(pair(low[k], high[i]));
             for (size_t r = 0; r < filled; ++r) line[filled + r] = line[r] * p;
         }
         const size_t half = size_t(1) << i;
@@ -283,21 +298,16 @@ void Filler<T>::outer_phases(MicroOp<T>& op) const {
     op.outer.clear();
     const DiagonalShape& shape = op.shape;
     for (const auto& o : shape.outer) {
-        OuterPhase phase{o.parity, phasor(single_[o.wire]), {}};
+        OuterPhase phase{o.parity, 0, factor(single_[o.wire]), {}};
         phase.local.reserve(op.num_local);
         for (const auto* wires : {&shape.lanes, &shape.low, &shape.high})
-            for (int w : *wires) phase.local.push_back(phasor(pair(o.wire, w)));
+            for (int w : *wires) phase.local.push_back(factor(pair(o.wire, w)));
         op.outer.push_back(std::move(phase));
     }
     for (size_t i = 0; i < shape.outer.size(); ++i)
         for (size_t j = i + 1; j < shape.outer.size(); ++j) {
-            const double half = pair(shape.outer[i].wire, shape.outer[j].wire) / 2;
-            if (half == 0) continue;
-            // x y = (x + y - (x xor y)) / 2: three phases, each on one parity of the tile's number.
-            const uint32_t a = shape.outer[i].parity, b = shape.outer[j].parity;
-            op.outer.push_back({a, phasor(half), {}});
-            op.outer.push_back({b, phasor(half), {}});
-            op.outer.push_back({a ^ b, phasor(-half), {}});
+            const Exponent& x = pair(shape.outer[i].wire, shape.outer[j].wire);
+            if (!x.nothing()) op.outer.push_back({shape.outer[i].parity, shape.outer[j].parity, factor(x), {}});
         }
 }
 

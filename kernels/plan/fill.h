@@ -21,19 +21,31 @@ private:
     static constexpr int lanes = Layout<T>::lanes;
     const Elements& e_;
     int n_ = 0;                          // wires
-    std::vector<double> single_, pair_;  // diagonal: angles of wires and of pairs of wires
+    struct Exponent {  // of a factor: its angle, and ln of its magnitude
+        double angle = 0, log = 0;
+        bool nothing() const { return angle == 0 && log == 0; }
+        Exponent& operator+=(const Exponent& x) {
+            angle += x.angle;
+            log += x.log;
+            return *this;
+        }
+    };
+    std::vector<Exponent> single_, pair_;  // diagonal: of wires and of pairs of wires
+    Exponent all_;                         // of everything
     std::vector<complex> values_, row_, partner_;
 
     void rotate(MicroOp<T>& op);
     void dense(MicroOp<T>& op) const;
-    void phase(MicroOp<T>& op) const;
+    void phase(MicroOp<T>& op);
     void inner(MicroOp<T>& op) const;
     void read(MicroOp<T>& op) const;
     void before(MicroOp<T>& op) const;
     void limit(MicroOp<T>& op);
 
     void diagonal(MicroOp<T>& op);
-    double pair(int a, int b) const { return pair_[size_t(a) * n_ + b]; }
+    static complex factor(const Exponent& x) { return factor_of(x.angle, x.log); }
+    const Exponent& pair(int a, int b) const { return pair_[size_t(a) * n_ + b]; }
+    void take_out(double log);
     void gather(const MicroOp<T>& op);
     complex fold_common(uint64_t common);
     void table(const DiagonalShape& shape, const std::vector<int>& wires, bool with_lanes, Table<T>& out);

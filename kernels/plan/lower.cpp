@@ -1,8 +1,11 @@
 // Gates to elements. Swaps rename wires and X gates flip the meaning of a wire, so neither costs a pass
 // over the state; what follows is rewritten instead.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "lower.h"
 
@@ -205,20 +208,68 @@ void Lowering::matrix(uint64_t controls, const int* targets, int k, const comple
     for (int r = 0; r < size && diagonal; ++r)
         for (int c = 0; c < size; ++c)
             if (r != c && m[r * size + c] != 0.0) diagonal = false;
-    if (diagonal) {  // phases of all subsets by Moebius inversion: the phase of 11 beyond those of 01 and 10
-        const double p0 = std::arg(m[0]);
+    if (diagonal) {
+        complex entries[4];
+        for (int r = 0; r < size; ++r) entries[r] = m[r * size + r];
+        return this->diagonal(controls, targets, k, entries);
+    }
+    if (k > 1) return dense(controls, targets, k, m);
+    unitary(controls, targets[0], {m[0], m[1], m[2], m[3]});
+    if (!controls) out.list.back().unitary = is_unitary(m, 1, unitary_tolerance);
+}
+
+// Of up to two wires.
+void Lowering::diagonal(uint64_t controls, const int* targets, int k, const complex* entries) {
+    const int size = 1 << k;
+    const uint64_t wires[2] = {bit(targets[0]), k == 2 ? bit(targets[1]) : 0};
+    bool phases = true;
+    for (int r = 0; r < size; ++r) phases = phases && std::abs(std::abs(entries[r]) - 1) <= unitary_tolerance;
+    if (phases) {  // of all subsets by Moebius inversion: the phase of 11 beyond those of 01 and 10
+        const double p0 = std::arg(entries[0]);
         phase(controls, p0);
         double single[2] = {0, 0};
         for (int j = 0; j < k; ++j) {
-            const int r = 1 << j;
-            single[j] = std::arg(m[r * size + r]) - p0;
-            phase(controls | bit(targets[j]), single[j]);
+            single[j] = std::arg(entries[1 << j]) - p0;
+            phase(controls | wires[j], single[j]);
         }
-        if (k == 2) phase(controls | bit(targets[0]) | bit(targets[1]), std::arg(m[15]) - p0 - single[0] - single[1]);
+        if (k == 2) phase(controls | wires[0] | wires[1], std::arg(entries[3]) - p0 - single[0] - single[1]);
         return;
     }
-    if (k == 1) return unitary(controls, targets[0], {m[0], m[1], m[2], m[3]});
-    dense(controls, targets, k, m);
+    // By what is stored.
+    complex stored[4];
+    int flips = 0, largest = 0;
+    for (int j = 0; j < k; ++j)
+        if (flip_ & wires[j]) flips |= 1 << j;
+    for (int r = 0; r < size; ++r) stored[r] = entries[r ^ flips];
+    if (k == 1 && !controls) return out.add_diagonal(targets[0], stored[0], stored[1]);
+    for (int r = 1; r < size; ++r)
+        if (std::abs(stored[r]) > std::abs(stored[largest]) * (1 + unitary_tolerance)) largest = r;
+    // Without controls the largest is a factor of the whole state.
+    const complex whole = controls || stored[largest] == 0.0 ? complex(1) : stored[largest];
+    double common = std::log(std::abs(whole)), range = 0;
+    out.add_global_phase(std::arg(whole));
+    for (int r = 0; r < size; ++r) {
+        stored[r] /= whole;
+        range = std::max(range, std::abs(std::log(std::abs(stored[r]))));
+    }
+    auto emit = [&](uint64_t mask, uint64_t value, complex factor) {
+        Element e{Kind::phase};
+        e.mask = mask;
+        e.value = value;
+        e.angle = std::arg(factor);
+        e.log = std::log(std::abs(factor));
+        e.common = std::exchange(common, 0.0);
+        out.list.push_back(e);
+    };
+    constexpr double most = 3;  // ratios of entries up to e^3 are inverted without harm
+    if (!controls && largest == 0 && range < most) {
+        emit(wires[0], wires[0], stored[1]);
+        emit(wires[1], wires[1], stored[2]);
+        return emit(wires[0] | wires[1], wires[0] | wires[1], stored[3] / (stored[1] * stored[2]));
+    }
+    for (int r = 0; r < size; ++r)
+        if (stored[r] != 1.0) emit(controls | wires[0] | wires[1], wanted(controls) | (r & 1 ? wires[0] : 0) | (r & 2 ? wires[1] : 0), stored[r]);
+    if (common != 0) emit(wires[0], 0, 1);
 }
 
 void Lowering::gate(const OpArrays& ops, size_t i) {
@@ -329,6 +380,31 @@ Elements lower(const OpArrays& ops, uint64_t flipped) {
     for (size_t i = 0; i < ops.num_ops; ++i) lowering.gate(ops, i);
     lowering.out.flipped = lowering.flipped();
     return std::move(lowering.out);
+}
+
+void Elements::add_diagonal(int w, complex d0, complex d1) {
+    const bool first = std::abs(d0) >= std::abs(d1);
+    const complex larger = first ? d0 : d1, smaller = first ? d1 : d0;
+    Element e{Kind::phase};
+    e.mask = uint64_t(1) << w;
+    e.value = first ? e.mask : 0;
+    if (larger == 0.0) {  // nothing is left of either
+        e.log = -std::numeric_limits<double>::infinity();
+        list.push_back(e);
+        e.value ^= e.mask;
+    } else {
+        constexpr double tiny = 4e-15;
+        const complex ratio = smaller / larger;
+        add_global_phase(std::arg(larger));
+        e.common = std::log(std::abs(larger));
+        if (std::abs(ratio - 1.0) > tiny) {
+            e.angle = std::arg(ratio);
+            e.log = std::log(std::abs(ratio));
+        } else if (std::abs(e.common) < tiny) {
+            return;
+        }
+    }
+    list.push_back(e);
 }
 
 uint64_t Elements::targets(const Element& e) const {

@@ -24,6 +24,7 @@ public:
     void ry(uint64_t controls, int w, double angle);
     void two_qubit(Code code, uint64_t controls, int a, int b, double angle, int slot = -1);
     void matrix(uint64_t controls, const int* targets, int k, const complex* m);
+    void diagonal(uint64_t controls, const int* targets, int k, const complex* entries);
     // Inner products for derivatives: of a Pauli string under controls; of Z on one or two wires; and RY or RX with that
     // of its own generator before it (RX without, when slot is -1).
     void inner(uint64_t controls, uint64_t x, uint64_t z, double coefficient, int slot);

@@ -46,9 +46,10 @@ struct OuterBit {
     bool wanted;
 };
 
-// Phases that a wire outside the tile adds to a diagonal when it reads one.
+// Phases that a wire outside the tile adds to a diagonal when it reads one, or two such wires when both do.
 struct OuterPhase {
     uint32_t parity_mask;
+    uint32_t and_mask;           // of the other one; 0: there is none
     complex constant;
     std::vector<complex> local;  // lanes, then low rows, then high rows
 };

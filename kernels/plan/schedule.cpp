@@ -148,10 +148,12 @@ std::vector<const Element*> Scheduler<T>::take_phases(uint64_t group) {
 // Appends an op that runs next, with its numbers.
 template <class T>
 void Scheduler<T>::emit(Stage<T>& stage, MicroOp<T>&& op) {
+    const double before = fill_.log2_growth;
     fill_(op);
     if (!options_.reusable) log2_growth_ = fill_.log2_growth;
     else if (op.type == Micro::rotate || op.type == Micro::rotate_inner) log2_growth_ += 0.5 * op.group;  // 1 / cos(pi/4) a gate
     else if (op.type == Micro::scale) log2_growth_ = 1;
+    else log2_growth_ += fill_.log2_growth - before;  // of matrices, which stay
     stage.num_results += op.num_results();
     stage.ops.push_back(std::move(op));
 }
@@ -175,10 +177,10 @@ void Scheduler<T>::emit_rotations(Stage<T>& stage, std::vector<const Element*>& 
     ready.clear();
 }
 
-// Deferred factors let stored numbers grow, by at most sqrt(2) a gate; before that matters, one pass takes it back.
+// Deferred factors let stored numbers grow, by at most sqrt(2) a gate, or shrink; before that matters, one pass takes it back.
 template <class T>
 void Scheduler<T>::limit_growth(Stage<T>& stage, double log2_max) {
-    if (log2_growth_ > log2_max) emit(stage, make_scale<T>());
+    if (std::abs(log2_growth_) > log2_max) emit(stage, make_scale<T>());
 }
 
 // Brings the wanted wires from the lanes into rows, and into the lanes the rows that are needed last, but none to keep.
@@ -287,8 +289,11 @@ bool Scheduler<T>::flush(Stage<T>& stage) {
     if (!parities.empty()) emit(stage, make_parities<T>(frame_, e_, parities, options_.selector));
     if (phases.empty()) return true;
     std::vector<MicroOp<T>> made;
-    make_diagonals<T>(frame_, e_, phases, options_.selector, made);
-    for (MicroOp<T>& op : made) emit(stage, std::move(op));
+    make_diagonals<T>(frame_, e_, phases, options_.selector, options_.reusable, made);
+    for (MicroOp<T>& op : made) {
+        emit(stage, std::move(op));
+        limit_growth(stage, log2_growth_most);
+    }
     return true;
 }
 

@@ -10,6 +10,17 @@ Matrix2 multiply(const Matrix2& a, const Matrix2& b) {
     return {a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3], a[2] * b[0] + a[3] * b[2], a[2] * b[1] + a[3] * b[3]};
 }
 
+bool is_unitary(const complex* m, int num_qubits, double tolerance) {
+    const size_t size = size_t(1) << num_qubits;
+    for (size_t a = 0; a < size; ++a)
+        for (size_t b = a; b < size; ++b) {
+            complex sum = a == b ? -1 : 0;
+            for (size_t r = 0; r < size; ++r) sum += std::conj(m[r * size + a]) * m[r * size + b];
+            if (!(std::abs(sum) <= tolerance)) return false;
+        }
+    return true;
+}
+
 namespace {
 
 uint64_t bit(int w) { return uint64_t(1) << w; }
@@ -17,8 +28,8 @@ uint64_t bit(int w) { return uint64_t(1) << w; }
 bool single(uint64_t mask) { return (mask & (mask - 1)) == 0; }
 
 Matrix2 phase_matrix(const Element& e) {
-    const complex p = std::polar(1.0, e.angle);
-    return e.value ? Matrix2{1, 0, 0, p} : Matrix2{p, 0, 0, 1};
+    const complex p = factor_of(e.angle, e.log), rest = std::exp(e.common);
+    return e.value ? Matrix2{rest, 0, 0, p * rest} : Matrix2{p * rest, 0, 0, rest};
 }
 
 }  // namespace
@@ -35,16 +46,21 @@ void merge_neighbours(Elements& e) {
             if (before && before->kind == Kind::unitary1) {
                 const Matrix2 m = lone_phase ? phase_matrix(now) : e.unitaries[now.data];
                 e.unitaries[before->data] = multiply(m, e.unitaries[before->data]);
+                before->unitary = before->unitary && now.unitary && now.log == 0 && now.common == 0;
                 continue;
             }
             if (before && before->kind == Kind::phase && single(before->mask)) {
                 if (lone_phase && now.value == before->value) {
                     before->angle += now.angle;
+                    before->log += now.log;
+                    before->common += now.common;
                     continue;
                 }
                 if (!lone_phase) {
                     e.unitaries[now.data] = multiply(e.unitaries[now.data], phase_matrix(*before));
+                    const bool unitary = now.unitary && before->log == 0 && before->common == 0;
                     *before = now;
+                    before->unitary = unitary;
                     continue;
                 }
             }
@@ -89,6 +105,12 @@ private:
         s = {m[0] * s[0] + m[1] * s[1], m[2] * s[0] + m[3] * s[1]};
     }
 
+    // A factor of the whole state.
+    void scale_start(double log) {
+        if (log == 0) return;
+        for (complex& s : start_.wires[0]) s *= std::exp(log);
+    }
+
     // Removes controls whose value is known. False: the element never acts.
     bool reduce(Element& x) {
         for (uint64_t m = x.mask; m; m &= m - 1) {
@@ -110,10 +132,10 @@ private:
                 if (fresh(x.wire)) return apply(x.wire, e_.unitaries[x.data]);
                 return keep(x);
             case Kind::phase:
-                if (!reduce(x)) return;
+                if (!reduce(x)) return scale_start(x.common);
                 if (x.mask == 0) {
                     e_.add_global_phase(x.angle);
-                    return;
+                    return scale_start(x.common + x.log);
                 }
                 if (single(x.mask) && fresh(__builtin_ctzll(x.mask))) return apply(__builtin_ctzll(x.mask), phase_matrix(x));
                 return keep(x);
@@ -125,6 +147,7 @@ private:
                     Element u{Kind::unitary1};
                     u.wire = x.wire;
                     u.data = static_cast<int>(e_.unitaries.size());
+                    u.unitary = is_unitary(m.data(), 1, unitary_tolerance);
                     e_.unitaries.push_back({m[0], m[1], m[2], m[3]});
                     return take(u);
                 }
@@ -271,7 +294,8 @@ private:
         int mb, vb;
         index_bits(x.mask, x.value, mb, vb);
         if (x.kind == Kind::phase) {
-            for (int i = 0; i < 4; ++i) m[i * 5] = (i & mb) == vb ? std::polar(1.0, x.angle) : complex(1);
+            const complex rest = std::exp(x.common), p = factor_of(x.angle, x.log) * rest;
+            for (int i = 0; i < 4; ++i) m[i * 5] = (i & mb) == vb ? p : rest;
         } else if (x.kind == Kind::cx) {
             for (int i = 0; i < 4; ++i) m[((i & mb) == vb ? i ^ place(x.wire) : i) * 4 + i] = 1;
         } else if (x.kind == Kind::unitary1 || x.num_targets == 1) {
@@ -302,6 +326,49 @@ void absorb_first_gates(Elements& e, ProductState& start) { Absorber(e, start).r
 
 void fuse_pairs(Elements& e) { PairFuser(e).run(); }
 
+namespace {
+
+// A matrix that is not unitary as a dense one, or as diagonals of any magnitude around a rotation where it is such a
+// product: then it costs no more than a gate.
+void split_general(Elements& e, const Element& x) {
+    const Matrix2 u = e.unitaries[x.data];
+    const complex ends = u[0] * u[3], sides = -u[1] * u[2], turned = sides * std::conj(ends);
+    const double cc = std::abs(ends), ss = std::abs(sides);
+    auto dense = [&] {
+        Element d{Kind::dense};
+        d.wire = x.wire;
+        d.num_targets = 1;
+        d.data = static_cast<int>(e.matrices.size());
+        e.matrices.push_back({{x.wire}, {u[0], u[1], u[2], u[3]}});
+        e.list.push_back(d);
+    };
+    if (u[1] == 0.0 && u[2] == 0.0) return e.add_diagonal(x.wire, u[0], u[3]);
+    // Diagonals change tan^2 = sides / ends neither in size nor in sign.
+    const double range = std::abs(std::log(std::abs(u[1] / u[2])));
+    constexpr double most = 6;
+    if (cc == 0 || ss == 0 || turned.real() < 0 || std::abs(turned.imag()) > unitary_tolerance * std::abs(turned) || !(range < most) ||
+        !(std::abs(std::log(std::abs(u[0] / u[3]))) < most))
+        return dense();
+    const double c = std::sqrt(cc / (cc + ss)), s = std::sqrt(ss / (cc + ss));
+    const complex whole = u[0] / c;
+    complex before = -u[1] / (whole * s), after = u[2] / (whole * s);
+    const bool turned_back = before.real() < 0 && after.real() < 0;  // a negative sine: so a real matrix needs one phase at most
+    if (turned_back) {
+        before = -before;
+        after = -after;
+    }
+    e.add_diagonal(x.wire, 1, before);
+    Element r{Kind::rotation};
+    r.wire = x.wire;
+    r.angle = 2 * std::atan2(turned_back ? -s : s, c);
+    r.common = std::log(std::abs(whole));
+    e.add_global_phase(std::arg(whole));
+    e.list.push_back(r);
+    e.add_diagonal(x.wire, 1, after);
+}
+
+}  // namespace
+
 // U = e^{i alpha} diag(1, e^{i phi}) RY(theta) diag(1, e^{i lambda}).
 void split_unitaries(Elements& e) {
     constexpr double tiny = 4e-15, pi = 3.14159265358979323846;
@@ -319,6 +386,10 @@ void split_unitaries(Elements& e) {
     for (const Element& x : in) {
         if (x.kind != Kind::unitary1) {
             e.list.push_back(x);
+            continue;
+        }
+        if (!x.unitary) {
+            split_general(e, x);
             continue;
         }
         const Matrix2& u = e.unitaries[x.data];
@@ -385,50 +456,6 @@ void attach_before(Elements& e) {
     for (size_t i = 0; i < e.list.size(); ++i)
         if (!gone[i]) e.list[kept++] = e.list[i];
     e.list.resize(kept);
-}
-
-void drop_unread(Elements& e) {
-    uint64_t used = 0, not_z = 0, not_x = 0;  // wires of kept later elements; on which one is not diagonal, not a CX target
-    std::vector<Element> kept;
-    for (size_t i = e.list.size(); i-- > 0;) {
-        const Element& x = e.list[i];
-        const uint64_t target = x.kind == Kind::cx ? bit(x.wire) : 0, mixed = e.targets(x);
-        const bool reads = x.kind == Kind::inner || x.kind == Kind::parity || (x.kind == Kind::rotation && x.data >= 0);
-        if (!reads) {
-            if (x.kind == Kind::phase && !(x.mask & not_z)) continue;
-            if (target && !(x.mask & not_z) && !(target & not_x)) continue;
-            if (!(e.support(x) & used)) continue;
-        }
-        const uint64_t support = e.support(x);
-        used |= support;
-        not_z |= mixed | target;
-        not_x |= support & ~target;
-        kept.push_back(x);
-    }
-    std::reverse(kept.begin(), kept.end());
-    e.list = std::move(kept);
-}
-
-std::vector<std::pair<uint8_t, uint8_t>> strip_tail(Elements& e) {
-    uint64_t later_not_z = 0, later_not_x = 0;  // wires on which a kept later element is not diagonal, not a CX target
-    std::vector<Element> kept;
-    std::vector<std::pair<uint8_t, uint8_t>> moved;
-    for (size_t i = e.list.size(); i-- > 0;) {
-        const Element& x = e.list[i];
-        if (x.kind == Kind::phase && !(x.mask & later_not_z)) continue;
-        if (x.kind == Kind::cx && !(x.mask & later_not_z) && !(bit(x.wire) & later_not_x)) {
-            moved.emplace_back(static_cast<uint8_t>(__builtin_ctzll(x.mask)), x.wire);
-            continue;
-        }
-        const uint64_t t = e.targets(x);
-        later_not_z |= t | (x.kind == Kind::cx ? bit(x.wire) : 0);
-        later_not_x |= t | x.mask;
-        kept.push_back(x);
-    }
-    std::reverse(kept.begin(), kept.end());
-    std::reverse(moved.begin(), moved.end());
-    e.list = std::move(kept);
-    return moved;
 }
 
 }  // namespace qrealm

@@ -105,7 +105,7 @@ void Runner<T>::diagonal(const MicroOp<T>& op, T* tile, uint32_t number, uint32_
     std::array<complex, 64> local;
     local.fill(complex(1));
     for (const OuterPhase& p : op.outer) {
-        if (!parity(p.parity_mask & number)) continue;
+        if (!parity(p.parity_mask & number) || (p.and_mask && !parity(p.and_mask & number))) continue;
         constant *= p.constant;
         if (p.local.empty()) continue;
         tables = true;

@@ -15,7 +15,7 @@ bool takes(const Element& x, uint64_t support) {
 }
 
 Matrix2 matrix_of(const Element& x) {
-    if (x.kind == Kind::phase) return {1, 0, 0, std::polar(1.0, x.angle)};
+    if (x.kind == Kind::phase) return {1, 0, 0, factor_of(x.angle, x.log)};
     if (x.kind == Kind::parity) return {1, 0, 0, 1};
     const double c = std::cos(x.angle / 2), s = std::sin(x.angle / 2);
     return {c, -s, s, c};

@@ -23,10 +23,6 @@ from qrealm.circuits.operations import State
 from qrealm.circuits.pack import GateInstruction, PackedCircuit, pack
 from qrealm.circuits.segments import preparation
 
-NUDGE = 1e-200
-"""The kernel takes diagonal matrices for phases, and keeps of their entries the angle only. One entry off the
-diagonal, far below rounding, makes it take a diagonal superoperator for what it is."""
-
 SHRINK_MIN = 0.05
 """Least 1 - p of a uniform depolarisation that is carried out by one number, 1 / (1 - p)."""
 
@@ -224,11 +220,7 @@ def _factors(
 
 
 def _as_argument(array: NDArray[np.complex128]) -> Superoperator:
-    size = len(array)
-    if size <= 4 and not (array - np.diag(np.diag(array))).any():
-        array = array.copy()
-        array[0, size - 1] = NUDGE
-    return Superoperator(np.ascontiguousarray(array), size.bit_length() - 1)
+    return Superoperator(np.ascontiguousarray(array), len(array).bit_length() - 1)
 
 
 # ---- conjugates -----------------------------------------------------------------------------------

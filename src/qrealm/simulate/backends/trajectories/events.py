@@ -12,7 +12,7 @@ from qrealm.circuits.kernel_ops import OpCode
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.simulate.backends.trajectories.draws import uniforms
 from qrealm.simulate.backends.trajectories.sites import Insertion, Operator
-from qrealm.simulate.backends.trajectories.steps import OpList, Stretch, between, embedded, joined
+from qrealm.simulate.backends.trajectories.steps import OpList, Stretch, between, joined
 
 Shots = NDArray[np.uint64]
 
@@ -123,14 +123,14 @@ class Splicer:
             site = stretch.sites[number]
             if site.start > here:
                 parts.append(between(stretch.packed, here, site.start))
-            parts.append(inserted(insertion, site.qubits, site.partner, stretch.packed.num_qubits))
+            parts.append(inserted(insertion, site.qubits, stretch.packed.num_qubits))
             here = max(here, site.stop)
         if stop > here or not parts:
             parts.append(between(stretch.packed, here, stop))
         return joined(stretch.packed.num_qubits, parts)
 
 
-def inserted(insertion: Insertion, qubits: Sequence[int], partner: int, num_qubits: int) -> PackedCircuit:
+def inserted(insertion: Insertion, qubits: Sequence[int], num_qubits: int) -> PackedCircuit:
     """The operations of an event."""
     ops = OpList()
     matrices: tuple[Operator, ...] = ()
@@ -138,14 +138,11 @@ def inserted(insertion: Insertion, qubits: Sequence[int], partner: int, num_qubi
         for code, place in insertion.paulis:
             ops.add(code, (qubits[place],))
     else:
-        wires, matrix = tuple(qubits), insertion.matrix
-        if not insertion.unitary:
-            wires, matrix = embedded(matrix, wires, partner)
-        ops.add(int(OpCode.MATRIX), wires, (0.0,))
-        matrices = (matrix,)
+        ops.add(int(OpCode.MATRIX), qubits, (0.0,))
+        matrices = (insertion.matrix,)
     return ops.packed(num_qubits, matrices)
 
 
 def scaling(factor: float, num_qubits: int) -> PackedCircuit:
     """Multiplies a state by a real number."""
-    return inserted(Insertion(matrix=factor * np.eye(2, dtype=np.complex128)), (0,), 1, num_qubits)
+    return inserted(Insertion(matrix=factor * np.eye(2, dtype=np.complex128)), (0,), num_qubits)

@@ -33,8 +33,8 @@ HAZARD_MAX = 50.0
 certain."""
 
 EVENTS_WORTH = 2.0
-"""How many times more events a unitary quiet operator may bring: one that is not unitary is a dense pair of
-qubits at every site of every run, which about doubles it."""
+"""How many times more events a unitary quiet operator may bring: one that is not unitary is work at every
+site of every run, and its state drifts from norm 1."""
 
 _PAULI_CODES = {"X": int(OpCode.X), "Y": int(OpCode.Y), "Z": int(OpCode.Z)}
 
@@ -46,12 +46,10 @@ class Insertion:
     Attributes:
         paulis: (operation code, position among the channel's qubits); used when `matrix` is None.
         matrix: shape (2^k, 2^k), on all of the channel's qubits.
-        unitary: whether the matrix is unitary.
     """
 
     paulis: tuple[tuple[int, int], ...] = ()
     matrix: Operator | None = None
-    unitary: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +109,7 @@ def _of_mixture(channel: Channel) -> Behaviour:
         terms = [(p, Insertion(_pauli_ops(label))) for label, p in paulis.items()]
         unitaries = [pauli_matrix(label) for label in paulis]
     else:
-        terms = [(p, Insertion(matrix=np.ascontiguousarray(u), unitary=True)) for p, u in channel.mixture]
+        terms = [(p, Insertion(matrix=np.ascontiguousarray(u))) for p, u in channel.mixture]
         unitaries = [u for _, u in channel.mixture]
     likeliest = max(range(len(terms)), key=lambda index: terms[index][0])
     total = sum(p for p, _ in terms)

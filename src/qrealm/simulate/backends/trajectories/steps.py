@@ -41,8 +41,6 @@ DRIFT_MAX = 15.0
 range of e^87 either way."""
 
 _STREAMS = 1 << 32
-_HIDDEN = 1e-300
-"""Keeps the kernel from reading a diagonal matrix as phases, which drops the length of its entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +50,12 @@ class Site:
     Attributes:
         start, stop: the operations of its quiet operator; equal when it has none.
         qubits: the channel's.
-        partner: another qubit, the one that met the first of `qubits` last: the kernel joins operations on
-            the same two.
         behaviour: what it does.
     """
 
     start: int
     stop: int
     qubits: tuple[int, ...]
-    partner: int
     behaviour: Behaviour
 
 
@@ -137,7 +132,7 @@ class Script:
     """A whole circuit.
 
     Attributes:
-        num_qubits: of the states: the circuit's, at least 2 (see `embedded`).
+        num_qubits: of the states: the circuit's.
         steps: in order.
         splits: whether shots can part for a reason that depends on the state.
         measures: whether any measurement stands in it.
@@ -155,7 +150,7 @@ class Script:
 
 def script(num_qubits: int, segments: Sequence[Segment]) -> Script:
     """The steps of a circuit's segments."""
-    writer = _Writer(max(2, num_qubits))
+    writer = _Writer(num_qubits)
     steps = writer.steps(segments, last=True)
     return Script(
         writer.num_qubits,
@@ -165,19 +160,6 @@ def script(num_qubits: int, segments: Sequence[Segment]) -> Script:
         prepares(segments),
         writer.events,
     )
-
-
-def embedded(matrix: Operator, qubits: Sequence[int], partner: int) -> tuple[tuple[int, ...], Operator]:
-    """(qubits, matrix) as the kernel applies it to the letter even if it is no unitary: on two qubits at
-    least, and not diagonal to the eye. One on a single qubit takes the partner along."""
-    wires = tuple(qubits)
-    if len(wires) == 1:
-        matrix = np.kron(np.eye(2), matrix).astype(np.complex128)
-        wires = (*wires, partner)
-    matrix = np.array(matrix, dtype=np.complex128, order="C")
-    if matrix[0, -1] == 0:
-        matrix[0, -1] = _HIDDEN
-    return wires, matrix
 
 
 @dataclass(slots=True)
@@ -285,7 +267,6 @@ class _Writer:
         self.splits = False
         self.events = 0.0
         self._next_stream = _STREAMS
-        self._partners = [qubit - 1 if qubit else 1 for qubit in range(num_qubits)]
         self._begin()
 
     def steps(self, segments: Sequence[Segment], last: bool, counted: bool = True) -> tuple[Step, ...]:
@@ -340,27 +321,18 @@ class _Writer:
     def _gates(self, packed: PackedCircuit) -> None:
         self._parts.append(packed)
         self._count += len(packed)
-        starts = packed.qubit_offsets[:-1][np.diff(packed.qubit_offsets) == 2]
-        for first, second in zip(
-            packed.qubits[starts].tolist(), packed.qubits[starts + 1].tolist(), strict=True
-        ):
-            self._partners[first], self._partners[second] = second, first
 
     def _site(self, noise: Noise, counted: bool) -> None:
         found = behaviour(noise.channel)
         start = self._count
-        partner = self._partners[noise.qubits[0]]
         if found.quiet is not None:
             ops = OpList()
-            wires, matrix = noise.qubits, found.quiet
-            if found.quiet_log_range:
-                wires, matrix = embedded(matrix, wires, partner)
-            ops.add(int(OpCode.MATRIX), wires, (0.0,))
-            self._parts.append(ops.packed(self.num_qubits, (matrix,)))
+            ops.add(int(OpCode.MATRIX), noise.qubits, (0.0,))
+            self._parts.append(ops.packed(self.num_qubits, (found.quiet,)))
             self._count += 1
             self._drift += found.quiet_log_range
         if found.hazard > 0:
-            self._sites.append(Site(start, self._count, noise.qubits, partner, found))
+            self._sites.append(Site(start, self._count, noise.qubits, found))
             self.splits = self.splits or found.depends
             self.events += -math.expm1(-found.hazard) if counted else 0.0
         if self._drift > DRIFT_MAX:
