@@ -15,7 +15,6 @@ from qrealm.algorithms.options import QUBITS_MAX, NoisyRunOptions, check_options
 from qrealm.base import limits
 from qrealm.base.errors import BackendRefusalError, InternalError, TooLargeError
 from qrealm.circuits import Circuit
-from qrealm.simulate.run import run
 
 DENSITY_QUBITS_MAX = 10
 """Beyond this a density matrix is larger than what anyone looks at: 16 MiB."""
@@ -129,7 +128,7 @@ def run_qft(
         fidelity = None if rho is None else _fidelity(rho, value, inverse)
         spent = perf_counter() - begun
         return FourierTransform(num_qubits, value, inverse, None, rho, fidelity, counts, circuit, spent)
-    result = run(circuit, shots, seed, return_statevector=True, **options)
+    result = run_noisy(circuit, shots, seed, return_statevector=True, **options)
     state = result.statevector
     if state is None:
         raise InternalError("a run with return_statevector=True kept no state")

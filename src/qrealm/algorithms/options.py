@@ -13,7 +13,9 @@ from qrealm.simulate.backends import QuantumBackend
 from qrealm.simulate.plan.types import Precision
 
 if TYPE_CHECKING:
-    from qrealm.circuits.noise import NoiseModel
+    from qrealm.circuits.noise import Device, NoiseModel
+
+    NoiseSource = NoiseModel | Device | str
 
 
 class RunOptions(TypedDict, total=False):
@@ -34,11 +36,12 @@ class NoisyRunOptions(RunOptions, total=False):
     """`RunOptions`, and noise.
 
     Attributes:
-        noise: rules that put noise into the circuit. Exact results that describe a pure state are then left
-            out, or taken from the shots.
+        noise: a `NoiseModel`, a `Device` or the name of a preset. For a device's the circuit is compiled to
+            its gates and couplings first. Exact results that describe a pure state are left out, or taken
+            from the shots.
     """
 
-    noise: NoiseModel | None
+    noise: NoiseSource | None
 
 
 def check_options(algorithm: Callable[..., Any], options: Mapping[str, Any], known: type) -> None:

@@ -31,7 +31,7 @@ from qrealm.circuits import Circuit, Parameter, PauliSum
 from qrealm.simulate.request import check_seed, draw_seed
 
 if TYPE_CHECKING:
-    from qrealm.circuits.noise import NoiseModel
+    from qrealm.algorithms.options import NoiseSource
 
 Strategy = Literal["interp", "random"]
 
@@ -118,7 +118,7 @@ class _Search:
     options: RunOptions
     callback: Callback | None
     line: ProgressLine | None
-    noise: NoiseModel | None = None
+    noise: NoiseSource | None = None
     shots: int = 0
     evaluations: int = 0
 

@@ -31,7 +31,7 @@ from qrealm.circuits import Circuit, PauliSum
 from qrealm.simulate.request import check_seed, draw_seed
 
 if TYPE_CHECKING:
-    from qrealm.circuits.noise import NoiseModel
+    from qrealm.algorithms.options import NoiseSource
 
 ITERATIONS_MAX = 10_000_000
 
@@ -203,7 +203,7 @@ def _ansatz(ansatz: str | Circuit, layers: int | None, num_qubits: int) -> Circu
     return ansatz
 
 
-def _with_noise(circuit: Circuit, noise: NoiseModel | None, optimizer: str) -> Circuit:
+def _with_noise(circuit: Circuit, noise: NoiseSource | None, optimizer: str) -> Circuit:
     """What prepares the state whose energy is taken. Raises RequestError where that has no gradient."""
     if noise is not None and optimizer in GRADIENT_OPTIMIZERS:
         raise RequestError(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from qrealm.algorithms import (
+    hardware_efficient_ansatz,
     run_ghz,
     run_grover,
     run_iterative_amplitude_estimation,
@@ -15,13 +16,14 @@ from qrealm.algorithms import (
     run_phase_estimation,
     run_qft,
     run_quantum_volume,
+    run_shor,
     run_teleportation,
     run_vqe,
     run_w,
 )
-from qrealm.base.errors import BackendRefusalError, RequestError
+from qrealm.base.errors import BackendRefusalError, ChannelError, RequestError
 from qrealm.circuits import Circuit, Parameter
-from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
+from qrealm.circuits.noise import PRESETS, Device, NoiseModel, ReadoutError, depolarizing
 from qrealm.simulate.backends import QuantumBackend
 
 FLIP = 0.05
@@ -213,3 +215,100 @@ def test_qaoa_noise_takes_the_angles_and_the_readout():
     # Each edge: <ZZ> shrinks by (1 - 2 f)^2.
     expected = 3 + (1 - 2 * FLIP) ** 2 * (clean.expected_cost - 3)
     assert abs(mean - expected) < 5 * math.sqrt((square - mean**2) / 20_000)
+
+
+# ---- devices ------------------------------------------------------------------------------------------
+
+
+def noisy_device(pair_error, coupling=None, num_qubits=5):
+    """Errors of gates on two qubits alone."""
+    return Device.uniform(
+        "five", num_qubits, t1_ns=math.inf, t2_ns=math.inf, gate_ns=0.0, gate_error=0.0, pair_ns=0.0,
+        pair_error=pair_error, read_1_given_0=0.0, read_0_given_1=0.0, coupling=coupling,
+    )  # fmt: skip
+
+
+def test_a_device_a_name_and_a_model_mean_the_same():
+    given = ("ibmq_manila", PRESETS["ibmq_manila"](), NoiseModel.from_device("ibmq_manila"))
+    found = [run_grover(3, 5, seed=1, noise=noise).counts for noise in given]
+    assert found[0] == found[1] == found[2]
+    with pytest.raises(ChannelError, match="did you mean ibmq_manila"):
+        run_grover(3, 5, noise="ibmq_manilla")
+    with pytest.raises(RequestError, match="noise got 3"):
+        run_grover(3, 5, noise=3)
+
+
+def test_ghz_on_a_fully_coupled_device():
+    """Two qubits, one CX: an average error e is depolarising with p = 4 e / 3, which leaves 1 - p/2."""
+    found = run_ghz(2, shots=20_000, seed=1, noise=noisy_device(0.09))
+    assert near(found.success_probability, 1 - 0.12 / 2, 20_000)
+
+
+def test_qft_on_a_device():
+    """Controlled phase and swap are one gate on two qubits after merging: three CX on the whole state."""
+    found = run_qft(2, 1, seed=1, noise=noisy_device(0.03))
+    kept = 0.96**3
+    pure = (found.fidelity - 0.25 * (1 - kept)) / kept
+    assert pure == pytest.approx(1.0, abs=1e-9)
+
+
+def test_quantum_volume_on_a_device():
+    """Width 2: two unitaries on one pair are one, of three CX."""
+    found = run_quantum_volume(2, 40, shots=2000, seed=1, noise=noisy_device(0.03))
+    expected = mixed(0.96**3, found.ideal_heavy_probability, 2)
+    assert abs(found.heavy_output_probability - expected) < 5 * math.sqrt(0.25 / (40 * 2000))
+
+
+@pytest.mark.parametrize("coupling", [None, frozenset({(0, 1), (1, 2), (2, 3), (3, 4)})])
+def test_energies_on_a_device_without_errors_are_the_exact_ones(coupling):
+    """Compiled, routed, renumbered, with open parameters: the energy landscape is that of the ansatz."""
+    device = noisy_device(0.0, coupling)
+    hamiltonian = "Z0 Z3 - 0.5 X1 X2 + 0.3 Y0 Z2 + 0.2 Z1"
+    ansatz = hardware_efficient_ansatz(4, 1).cx(0, 3).cx(1, 3)
+    start = np.linspace(-1, 1, len(ansatz.parameters))
+    options = {"optimizer": "COBYLA", "initial_values": start, "iterations_max": 20, "seed": 1}
+    clean = run_vqe(hamiltonian, ansatz, **options)
+    found = run_vqe(hamiltonian, ansatz, noise=device, **options)
+    assert np.allclose(found.history[:5], clean.history[:5], atol=1e-9)
+    assert found.parameters.keys() == clean.parameters.keys()
+
+
+def test_maxcut_on_a_device():
+    """Noise lowers the cut, to no less than random cuts have."""
+    clean = run_maxcut([(0, 1), (1, 2)], 1, starts=2, seed=1)
+    path = {"graph": [(0, 1), (1, 2)], "starts": 2, "seed": 1, "tolerance": 1e-5}
+    costs = [run_maxcut(**path, noise=noisy_device(error)).expected_cost for error in (0.0, 0.02, 0.1)]
+    assert costs[0] == pytest.approx(clean.expected_cost, abs=1e-6)
+    assert costs[0] > costs[1] > costs[2] > 1.0
+    # One edge: both CX of RZZ depolarise the whole state of the pair.
+    single = run_maxcut([(0, 1)], 1, starts=2, seed=1, tolerance=1e-6, noise=noisy_device(0.03))
+    assert single.expected_cost == pytest.approx(0.5 + 0.5 * 0.96**2, abs=1e-6)
+
+
+def test_teleportation_on_a_line():
+    """A detector that errs sends the wrong correction: each bit is one Pauli."""
+    flips = Device.uniform(
+        "line", 3, t1_ns=math.inf, t2_ns=math.inf, gate_ns=0.0, gate_error=0.0, pair_ns=0.0, pair_error=0.0,
+        read_1_given_0=0.1, read_0_given_1=0.1, coupling=frozenset({(0, 1), (1, 2)}),
+    )  # fmt: skip
+    sent = run_teleportation((1, 0), shots=100, seed=1, noise=flips)
+    assert sent.fidelity == pytest.approx(0.9, abs=1e-12)  # X wrong turns |0> round, Z does nothing
+    plus = run_teleportation((math.sqrt(0.5), math.sqrt(0.5)), shots=100, seed=1, noise=flips)
+    assert plus.fidelity == pytest.approx(0.9, abs=1e-12)  # Z wrong turns |+> round
+
+
+def test_phase_estimation_and_shor_on_devices():
+    unitary = Circuit(1).p(2 * np.pi * 3 / 8, 0)
+    found = run_phase_estimation(unitary, 3, "1", shots=4000, seed=1, noise="ibmq_manila")
+    assert found.phase == 3 / 8
+    assert 0.4 < found.counts["011"] / 4000 < 0.95
+    with pytest.raises(ChannelError, match="11 qubits; the device ibmq_manila has 5"):
+        run_shor(15, seed=1, noise="ibmq_manila")
+
+
+def test_only_qubits_in_use_are_simulated():
+    """Ion traps have 25 qubits and neutral atoms 32; three of them fit a density matrix."""
+    for name in ("ionq_aria", "infleqtion_2024"):
+        found = run_qft(3, 2, seed=1, noise=name)
+        assert 0.9 < found.fidelity < 0.999
+        assert found.density_matrix.shape == (8, 8)

@@ -21,6 +21,7 @@ from qrealm.circuits.noise.channels import (
 from qrealm.circuits.noise.readout import ReadoutError
 
 if TYPE_CHECKING:
+    from qrealm.circuits.noise.compiling import CompiledCircuit
     from qrealm.circuits.noise.device import Device
     from qrealm.circuits.noise.model import NoiseModel
     from qrealm.circuits.noise.presets import PRESETS
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRESETS",
     "Channel",
+    "CompiledCircuit",
     "Device",
     "NoiseModel",
     "ReadoutError",
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 # A model builds circuits, and circuits hold channels: so these are loaded when they are asked for.
-_LATER = {"NoiseModel": "model", "Device": "device", "PRESETS": "presets"}
+_LATER = {"NoiseModel": "model", "Device": "device", "PRESETS": "presets", "CompiledCircuit": "compiling"}
 
 
 def __getattr__(name: str) -> Any:

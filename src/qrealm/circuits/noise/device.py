@@ -11,10 +11,12 @@ from qrealm.base.errors import ChannelError
 from qrealm.circuits.noise.channel import Channel
 from qrealm.circuits.noise.channels import depolarizing, thermal_relaxation
 from qrealm.circuits.noise.readout import ReadoutError
-from qrealm.circuits.noise.rules import GateRule, Idling, Qubits, TimeKey, Wiring
+from qrealm.circuits.noise.rules import GateRule, Idling, Qubits, TimeKey, Wiring, check_pair_gate
 from qrealm.circuits.noise.writing import Rules
 
 if TYPE_CHECKING:
+    from qrealm.circuits.circuit import Circuit
+    from qrealm.circuits.noise.compiling import CompiledCircuit
     from qrealm.circuits.noise.model import NoiseModel
 
 
@@ -28,12 +30,14 @@ class Device:
         t1_ns, t2_ns: relaxation and coherence times in nanoseconds; math.inf where none is known.
         gate_ns: time of a gate on one qubit. Diagonal gates are changes of a clock: no time, no error.
         gate_error: error of a gate on one qubit.
-        pair_ns: (control, target) -> time of a gate on two qubits; ``None`` as a key stands for all pairs.
+        pair_ns: (control, target) -> time of a gate on two qubits; ``None`` as a key stands for all pairs. A
+            pair that is given in one order has the same figures in the other.
         pair_error: the same, errors.
         read_1_given_0, read_0_given_1: probabilities of the detector's mistakes.
         measure_ns, reset_ns: how long these take.
         excited_population: share of |1> in thermal equilibrium.
         source: where the figures are from.
+        pair_gate: its gate on two qubits: cx, cz, ecr, or rxx (by pi/2); what `compiled` writes.
 
     Raises:
         ChannelError: a figure is out of range, or there is not one for each qubit; it names the device.
@@ -52,8 +56,10 @@ class Device:
     reset_ns: float = 0.0
     excited_population: float = 0.0
     source: str = field(default="", compare=False)
+    pair_gate: str = "cx"
 
     def __post_init__(self) -> None:
+        check_pair_gate(self.pair_gate)
         count = len(self.t1_ns)
         for what in ("t2_ns", "gate_ns", "gate_error", "read_1_given_0", "read_0_given_1"):
             if len(getattr(self, what)) != count:
@@ -111,6 +117,32 @@ class Device:
             return None
         return frozenset((min(pair), max(pair)) for pair in self.pair_ns if pair is not None)
 
+    def compiled(self, circuit: Circuit) -> CompiledCircuit:
+        """A circuit in the device's gates: RZ, SX and X on one qubit, `pair_gate` on coupled pairs, with
+        swaps where qubits are not coupled; up to a global phase.
+
+        Neighbouring gates on one or two qubits are merged, and written with as few gates as can be. Gates
+        with open parameters stay as rotations. States to start from become gates.
+
+        Raises:
+            ChannelError: the circuit has more qubits than the device, no couplings lead from one qubit to
+                another that it must meet, or a gate's open parameters have to be bound first.
+        """
+        from qrealm.circuits.noise.compiling import compiled
+
+        return compiled(circuit, self._wiring())
+
+    def _wiring(self) -> Wiring:
+        return Wiring(self.name, self.num_qubits, self.coupling, self.pair_gate)
+
+    def _both_ways(self) -> dict[Qubits | None, tuple[float, float]]:
+        """(time, error) of every pair in both orders."""
+        found = {pair: (time_ns, self.pair_error[pair]) for pair, time_ns in self.pair_ns.items()}
+        for pair, figures in list(found.items()):
+            if pair is not None:
+                found.setdefault(pair[::-1], figures)
+        return found
+
     @classmethod
     def uniform(
         cls,
@@ -129,6 +161,7 @@ class Device:
         measure_ns: float = 0.0,
         reset_ns: float = 0.0,
         source: str = "",
+        pair_gate: str = "cx",
     ) -> Device:
         """A device all of whose qubits are alike; `coupling` names the pairs with gates, None for all."""
         pairs: list[Qubits | None] = [None]
@@ -147,6 +180,7 @@ class Device:
             measure_ns,
             reset_ns,
             source=source,
+            pair_gate=pair_gate,
         )
 
 
@@ -162,8 +196,8 @@ def model_of(device: Device | str, *, idle: bool) -> NoiseModel:
         error = found.gate_error[qubit]
         rest = missing_depolarisation((relax,), error, f"a gate on qubit {qubit} of {found.name}")
         rules += [GateRule(channel, None, (qubit,), virtual_free=True) for channel in _worth_it(relax, rest)]
-    for pair, time_ns in found.pair_ns.items():
-        rules += _pair_rules(found, pair, time_ns)
+    for pair, (time_ns, error) in found._both_ways().items():
+        rules += _pair_rules(found, pair, time_ns, error)
     model = NoiseModel(found.name)
     model._rules = Rules(
         gates=tuple(rules),
@@ -173,12 +207,12 @@ def model_of(device: Device | str, *, idle: bool) -> NoiseModel:
             if up or down
         },
         idling=_idling(found) if idle else None,
-        wiring=Wiring(found.name, found.num_qubits, found.coupling),
+        wiring=found._wiring(),
     )
     return model
 
 
-def _pair_rules(device: Device, pair: Qubits | None, time_ns: float) -> list[GateRule]:
+def _pair_rules(device: Device, pair: Qubits | None, time_ns: float, error: float) -> list[GateRule]:
     """Relaxation of both qubits while their gate runs, and what is missing to its error."""
     what = f"a gate on {'two qubits' if pair is None else f'qubits {list(pair)}'} of {device.name}"
     ends = (0, 1) if pair is None else pair
@@ -188,7 +222,7 @@ def _pair_rules(device: Device, pair: Qubits | None, time_ns: float) -> list[Gat
             "the rule is one for each pair"
         )
     relax = tuple(_relaxation(device, qubit, time_ns) for qubit in ends)
-    rest = missing_depolarisation(relax, device.pair_error[pair], what)
+    rest = missing_depolarisation(relax, error, what)
     rules = [
         GateRule(channel, None, pair, size=2, positions=(place,))
         for place, channel in enumerate(relax)
@@ -230,7 +264,7 @@ def _idling(device: Device) -> Idling | None:
     if all(math.isinf(t) for t in (*device.t1_ns, *device.t2_ns)):
         return None
     times: dict[TimeKey, float] = {("", (qubit,)): time_ns for qubit, time_ns in enumerate(device.gate_ns)}
-    for pair, time_ns in device.pair_ns.items():
+    for pair, (time_ns, _) in device._both_ways().items():
         times[2 if pair is None else ("", pair)] = time_ns
     return Idling(
         device.t1_ns, device.t2_ns, times, device.measure_ns, device.reset_ns, device.excited_population

@@ -15,6 +15,7 @@ from qrealm.circuits.gates import Gate, find_gate
 from qrealm.circuits.noise import record
 from qrealm.circuits.noise.channel import Channel
 from qrealm.circuits.noise.channels import thermal_relaxation
+from qrealm.circuits.noise.compiling import measured
 from qrealm.circuits.noise.naming import can_have
 from qrealm.circuits.noise.readout import ReadoutError
 from qrealm.circuits.noise.rules import (
@@ -28,10 +29,10 @@ from qrealm.circuits.noise.rules import (
     Qubits,
     ReadoutGroup,
     TimeKey,
+    Wiring,
     scaled_idling,
 )
 from qrealm.circuits.noise.writing import NoiseWriter, Rules
-from qrealm.circuits.operations import IF, MEASURE, Instruction
 from qrealm.circuits.transform import rebuilt
 
 if TYPE_CHECKING:
@@ -258,6 +259,11 @@ class NoiseModel:
 
     # ---- use -------------------------------------------------------------------------------------
 
+    @property
+    def wiring(self) -> Wiring | None:
+        """The device that it is the noise of: its qubits, couplings and gate on two of them; else None."""
+        return self._rules.wiring
+
     def apply(self, circuit: Circuit) -> Circuit:
         """The circuit with its noise written into it. With readout errors, a circuit that measures nothing
         gets measurements of all qubits at its end.
@@ -267,9 +273,8 @@ class NoiseModel:
                 device lacks or whose time is not known, a readout group that is measured in parts.
         """
         instructions = circuit.instructions
-        reads = bool(self._rules.readout or self._rules.groups)
-        if reads and not _measures(instructions):
-            circuit = _measured(circuit)
+        if self._rules.readout or self._rules.groups:
+            circuit = measured(circuit)
             instructions = circuit.instructions
         return rebuilt(circuit, NoiseWriter(self._rules, circuit.num_qubits).written(instructions))
 
@@ -342,6 +347,13 @@ class NoiseModel:
         where = None if qubits is None else frozenset(_wires(qubits, channel.name))
         self._rules = replace(self._rules, points=(*self._rules.points, PointRule(channel, point, where)))
         return self
+
+
+def model_from(noise: object) -> NoiseModel:
+    """A model, a `Device` or the name of a preset, as a model. Raises RequestError for anything else."""
+    from qrealm.circuits.noise.device import Device
+
+    return NoiseModel.from_device(noise) if isinstance(noise, Device | str) else checked_model(noise)
 
 
 def checked_model(noise: object) -> NoiseModel:
@@ -426,33 +438,6 @@ def _time(value: float, what: str) -> float:
     if not (isinstance(value, int | float) and 0 <= value < math.inf):
         raise ChannelError(f"idle noise got the time {value!r:.40} ns for {what}; the rule is 0 or more")
     return float(value)
-
-
-def _measures(instructions: Iterable[Instruction]) -> bool:
-    return any(
-        op is MEASURE or (op is IF and (_measures(args[1]) or _measures(args[2])))
-        for op, _, args in instructions
-    )
-
-
-def _measured(circuit: Circuit) -> Circuit:
-    """The circuit with all qubits measured at its end, into bits of their numbers."""
-    if circuit.num_clbits:
-        # Bits that nothing is measured into are 0: conditions on them are settled, and the bits go.
-        bare = Circuit(circuit.num_qubits, name=circuit.name, global_phase=circuit.global_phase)
-        bare = rebuilt(bare, _settled(circuit.instructions))
-        bare._parameters.update(circuit._parameters)
-        return bare.measure_all()
-    return circuit.copy().measure_all()
-
-
-def _settled(instructions: Iterable[Instruction]) -> Iterable[Instruction]:
-    for instruction in instructions:
-        op, _, args = instruction
-        if op is IF:
-            yield from _settled(args[1] if args[0].value == 0 else args[2])
-        else:
-            yield instruction
 
 
 def _counted(number: int, what: str) -> str:

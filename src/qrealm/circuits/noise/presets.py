@@ -46,6 +46,7 @@ def ionq_aria() -> Device:
         pair_error=4e-3,
         read_1_given_0=3.9e-3,
         read_0_given_1=3.9e-3,
+        pair_gate="rxx",
         source="IonQ Aria: system timing and fidelity, Microsoft Azure Quantum documentation, page on the "
         "IonQ provider, 2024; state preparation and measurement 99.61 % is taken for the readout",
     )
@@ -69,6 +70,7 @@ def infleqtion_2024() -> Device:
         pair_error=6.5e-3,
         read_1_given_0=0.0,
         read_0_given_1=0.0,
+        pair_gate="cz",
         source="A. Radnaev et al., A universal neutral-atom quantum computer with individual optical "
         "addressing and non-destructive readout, arXiv:2408.08288: CZ fidelity 99.35(4) %, local "
         "single-qubit gates 99.902(8) %",

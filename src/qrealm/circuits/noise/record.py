@@ -19,6 +19,7 @@ from qrealm.circuits.noise.rules import (
     ReadoutGroup,
     TimeKey,
     Wiring,
+    check_pair_gate,
 )
 from qrealm.circuits.noise.writing import Rules
 
@@ -84,7 +85,12 @@ def rules_record(name: str, rules: Rules) -> dict[str, Any]:
     if rules.wiring is not None:
         wiring = rules.wiring
         pairs = None if wiring.pairs is None else sorted(list(pair) for pair in wiring.pairs)
-        found["wiring"] = {"device": wiring.device, "num_qubits": wiring.num_qubits, "pairs": pairs}
+        found["wiring"] = {
+            "device": wiring.device,
+            "num_qubits": wiring.num_qubits,
+            "pairs": pairs,
+            "pair_gate": wiring.pair_gate,
+        }
     return found
 
 
@@ -197,7 +203,8 @@ def _read_idle(source: Mapping[str, Any]) -> Idling:
 def _read_wiring(source: Mapping[str, Any]) -> Wiring:
     pairs = source["pairs"]
     kept = None if pairs is None else frozenset((int(a), int(b)) for a, b in pairs)
-    return Wiring(str(source["device"]), int(source["num_qubits"]), kept)
+    pair_gate = source.get("pair_gate", "cx")
+    return Wiring(str(source["device"]), int(source["num_qubits"]), kept, check_pair_gate(pair_gate))
 
 
 def _sorted(values: frozenset[Any] | None) -> list[Any] | None:

@@ -217,6 +217,19 @@ class Idling:
         return f"{when}: relaxation with T1 {t1}, T2 {t2}"
 
 
+PAIR_GATES = ("cx", "cz", "ecr", "rxx")
+"""What a device can have on two qubits; `rxx` by pi/2, a Mølmer-Sørensen gate."""
+
+
+def check_pair_gate(name: object) -> str:
+    """The name of a gate that circuits can be compiled to. Raises ChannelError."""
+    if name in PAIR_GATES:
+        return str(name)
+    raise ChannelError(
+        f"a device got the gate {name!r:.40} on two qubits; the rule is one of {', '.join(PAIR_GATES)}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What a device can do: gates elsewhere are refused, since no noise is known for them.
@@ -225,11 +238,13 @@ class Wiring:
         device: its name.
         num_qubits: its qubits.
         pairs: qubits, ascending, between which it has gates; None for all.
+        pair_gate: what these are; circuits are compiled to it.
     """
 
     device: str
     num_qubits: int
     pairs: frozenset[tuple[int, int]] | None
+    pair_gate: str = "cx"
 
     def check(self, gate: Gate, qubits: Qubits) -> None:
         """Raises ChannelError where the device has no such gate."""
@@ -241,13 +256,13 @@ class Wiring:
         if len(qubits) > 2:
             raise ChannelError(
                 f"{gate.name} on {_listed(qubits)}: the device {self.device} has gates on one and two qubits",
-                hint="compile the circuit for the device first, or write it with gates on two qubits",
+                hint="compile the circuit first: device.compiled(circuit).circuit",
             )
         pair = tuple(sorted(qubits))
         if len(pair) == 2 and self.pairs is not None and pair not in self.pairs:
             raise ChannelError(
                 f"{gate.name} on {_listed(qubits)}: the device {self.device} does not couple them",
-                hint="compile the circuit for the device first; coupled are "
+                hint="compile the circuit first: device.compiled(circuit).circuit; coupled are "
                 + ", ".join(f"{a}-{b}" for a, b in sorted(self.pairs)[:20]),
             )
 
