@@ -298,7 +298,9 @@ class InfeasibleError(ProblemError):
 
     code = "QR331"
 
-    def __init__(self, message: str, *, conflict: tuple[str, ...] = (), proven: bool = True, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, conflict: tuple[str, ...] = (), proven: bool = True, hint: str = ""
+    ) -> None:
         self.conflict = conflict
         self.proven = proven
         super().__init__(message, hint=hint)

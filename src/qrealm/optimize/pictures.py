@@ -6,37 +6,54 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qrealm.base.errors import MissingExtraError
+from qrealm.simulate.pictures import check_picture, finish_axes, save_figure
 
 if TYPE_CHECKING:
-    from qrealm.optimize.result import OptimizeResult
+    from qrealm.optimize.result import Improvement, OptimizeResult
+
+__all__ = ["check_picture", "plot_history"]
+
+_VALUE, _BOUND = "#3b6fb6", "#c0504d"
+_SECONDS_MIN = 1e-4
 
 
 def plot_history(result: OptimizeResult, path: Path, *, title: str = "") -> Path:
-    """Best value and proven bound against seconds; the marks name who found each value."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as problem:
-        raise MissingExtraError("a plot", package="matplotlib", extra="plot") from problem
-    steps = [step for step in result.history if math.isfinite(step.value)]
-    end = max(result.seconds, 1e-3)
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    """Save the best value and the proven bound against seconds; a mark's colour says who found a value.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        RequestError: an ending that is no picture format, or a folder that cannot be written.
+    """
+    check_picture(path, "plotting a search")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    seconds = [max(step.seconds, 1e-4) for step in steps]
-    values = [step.value for step in steps]
-    axes.step([*seconds, end], [*values, result.value], where="post", color="tab:blue", label="best value")
-    bounds = [step.bound for step in steps]
-    if any(math.isfinite(bound) for bound in bounds):
+    found = [step for step in result.history if math.isfinite(step.value)]
+    proven = [step for step in result.history if math.isfinite(step.bound)]
+    end = max(result.seconds, 2 * _SECONDS_MIN)
+    values = [step.value for step in found]
+    axes.step(
+        [*_seconds(found), end], [*values, result.value], where="post", color=_VALUE, linewidth=1.8, zorder=2
+    )
+    for solver in dict.fromkeys(step.solver for step in found):
+        own = [step for step in found if step.solver == solver]
+        axes.plot(_seconds(own), [step.value for step in own], "o", markersize=5, label=solver, zorder=3)
+    if proven:
+        bounds = [step.bound for step in proven]
+        line = [*bounds, result.bound]
         axes.step(
-            [*seconds, end], [*bounds, result.bound], where="post", color="tab:grey", label="proven bound"
+            [*_seconds(proven), end], line, where="post", color=_BOUND, linestyle="--", label="proven bound"
         )
-    for solver in dict.fromkeys(step.solver for step in steps):
-        own = [(max(step.seconds, 1e-4), step.value) for step in steps if step.solver == solver]
-        axes.plot([x for x, _ in own], [y for _, y in own], "o", markersize=4, label=solver)
     axes.set_xscale("log")
+    axes.margins(y=0.12)
     axes.set_xlabel("seconds")
-    axes.set_ylabel("value")
-    axes.set_title(title or f"value {result.value:g}, bound {result.bound:g}, gap {result.gap:.2%}")
-    axes.legend()
-    figure.savefig(path, dpi=120)
-    return path
+    axes.set_ylabel("value, to be made small")
+    axes.legend(frameon=False)
+    gap = f"gap {result.gap:.2%}" if math.isfinite(result.gap) else "gap unknown"
+    finish_axes(axes, f"{title}: {gap}" if title else gap)
+    return save_figure(figure, path)
+
+
+def _seconds(steps: list[Improvement]) -> list[float]:
+    return [max(step.seconds, _SECONDS_MIN) for step in steps]

@@ -57,8 +57,8 @@ def save_histogram(
         axes.set_title(
             f"{len(counts) - len(shown):,} others: {rest:.1%}", loc="right", fontsize=9, color=_INK
         )
-    _finish(axes, title)
-    return _save(figure, path)
+    finish_axes(axes, title)
+    return save_figure(figure, path)
 
 
 def save_benchmark(rows: Sequence[BenchmarkRow], path: Path, *, title: str = "") -> Path:
@@ -99,8 +99,8 @@ def save_benchmark(rows: Sequence[BenchmarkRow], path: Path, *, title: str = "")
     axes.set_xlabel("qubits")
     axes.set_ylabel("seconds per run")
     axes.legend(frameon=False, loc="upper left")
-    _finish(axes, title)
-    return _save(figure, path)
+    finish_axes(axes, title)
+    return save_figure(figure, path)
 
 
 def check_picture(path: Path, what: str) -> None:
@@ -123,7 +123,8 @@ def _figure_class(what: str) -> Any:
     return Figure
 
 
-def _finish(axes: Any, title: str) -> None:
+def finish_axes(axes: Any, title: str) -> None:
+    """The look that all pictures share: a title at the left, two spines, a faint grid."""
     if title:
         axes.set_title(title, loc="left", fontsize=11, color=_INK)
     axes.spines[["top", "right"]].set_visible(False)
@@ -139,7 +140,8 @@ def _check_ending(path: Path) -> None:
         )
 
 
-def _save(figure: Any, path: Path) -> Path:
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write the picture; returns the path. Raises RequestError."""
     _check_ending(path)
     try:
         figure.savefig(path, dpi=150)

@@ -1,4 +1,4 @@
-"""Problems as values: conversions keep energies, scores follow their formulas, nonsense is refused by name."""
+"""Problems as values: conversions keep energies, scores follow formulas, nonsense is refused by name."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from qrealm.faces.cli.bench_command import bench
 from qrealm.faces.cli.draw_command import draw
 from qrealm.faces.cli.estimate_command import estimate
 from qrealm.faces.cli.info_command import info
+from qrealm.faces.cli.optimize_command import optimize
 from qrealm.faces.cli.run_command import run
 from qrealm.faces.cli.terminal import EXIT_INTERRUPTED, command, message_console, speak_plainly, write_data
 from qrealm.faces.cli.verify_command import verify
@@ -28,6 +29,8 @@ Circuits are OpenQASM 2, OpenQASM 3 or JSON files, or - for stdin. Results go to
   qrealm run bell.qasm --seed 7 --plot bell.png
 
   qrealm estimate large.qasm              memory and time, before anything runs
+
+  qrealm optimize pods.json               place things, with a proven bound
 
   qrealm info                             what this machine can do
 
@@ -46,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for body in (run, estimate, draw, info, bench, verify):
+for body in (run, estimate, draw, optimize, info, bench, verify):
     app.command(body.__name__)(command(body))
 
 

@@ -119,6 +119,22 @@ class _Quadratic:
         """See `Couplings.neighbours`."""
         return self.couplings.neighbours(self.num_variables)
 
+    @classmethod
+    def from_parts(
+        cls, linear: Any, rows: Any, cols: Any, values: Any, *, offset: float = 0.0, name: str = ""
+    ) -> Self:
+        """From the linear part, shape (variables,), and pairs as three columns: ends and weights."""
+        first = _vector(f"{cls.__name__}'s linear part", linear)
+        couplings, diagonal = Couplings.merge(cls.__name__, len(first), rows, cols, values)
+        return cls._with_diagonal(first, couplings, diagonal, float(offset), name)
+
+    @classmethod
+    def _with_diagonal(
+        cls, linear: FloatArray, couplings: Couplings, diagonal: FloatArray, offset: float, name: str
+    ) -> Self:
+        """What a pair of a variable with itself adds: x² = x for bits."""
+        return cls(_vector(f"{cls.__name__}'s linear part", linear + diagonal), couplings, offset, name)
+
 
 @dataclass(frozen=True, eq=False)
 class Qubo(_Quadratic):
@@ -138,9 +154,9 @@ class Qubo(_Quadratic):
     ) -> Self:
         """From a dict ``{(i, j): weight}``; ``(i, i)`` is the linear term of bit i, as x_i² = x_i."""
         pairs = np.array(list(terms), dtype=np.int64).reshape(-1, 2)
-        weights = np.array(list(terms.values()), dtype=np.float64)
-        couplings, linear = Couplings.merge("Qubo.build", num_variables, pairs[:, 0], pairs[:, 1], weights)
-        return cls(_vector("Qubo's linear part", linear), couplings, float(offset), name)
+        weights = list(terms.values())
+        zero = np.zeros(num_variables)
+        return cls.from_parts(zero, pairs[:, 0], pairs[:, 1], weights, offset=offset, name=name)
 
     @classmethod
     def from_matrix(cls, matrix: Any, *, offset: float = 0.0, name: str = "") -> Self:
@@ -149,8 +165,8 @@ class Qubo(_Quadratic):
         if square.ndim != 2 or square.shape[0] != square.shape[1]:
             raise ProblemError(f"Qubo.from_matrix got a matrix of shape {square.shape}; it must be square")
         rows, cols = np.nonzero(square)
-        couplings, linear = Couplings.merge("Qubo.from_matrix", len(square), rows, cols, square[rows, cols])
-        return cls(_vector("Qubo's linear part", linear), couplings, float(offset), name)
+        zero = np.zeros(len(square))
+        return cls.from_parts(zero, rows, cols, square[rows, cols], offset=offset, name=name)
 
     def energy(self, bits: Any) -> float:
         """Energy of one answer of 0s and 1s, shape (num_variables,)."""
@@ -187,11 +203,16 @@ class Ising(_Quadratic):
     ) -> Self:
         """From the fields, shape (spins,), and a dict ``{(i, j): coupling}``; ``(i, i)`` adds to the
         offset, as s_i² = 1."""
-        linear = _vector("Ising's fields", fields)
         pairs = np.array(list(terms), dtype=np.int64).reshape(-1, 2)
-        weights = np.array(list(terms.values()), dtype=np.float64)
-        couplings, diagonal = Couplings.merge("Ising.build", len(linear), pairs[:, 0], pairs[:, 1], weights)
-        return cls(linear, couplings, float(offset) + float(diagonal.sum()), name)
+        weights = list(terms.values())
+        return cls.from_parts(fields, pairs[:, 0], pairs[:, 1], weights, offset=offset, name=name)
+
+    @classmethod
+    def _with_diagonal(
+        cls, linear: FloatArray, couplings: Couplings, diagonal: FloatArray, offset: float, name: str
+    ) -> Self:
+        """What a pair of a variable with itself adds: s² = 1 for spins."""
+        return cls(linear, couplings, offset + float(diagonal.sum()), name)
 
     def energy(self, spins: Any) -> float:
         """Energy of one answer of +1s and -1s, shape (num_variables,)."""
