@@ -49,6 +49,10 @@ class Traits:
         events: expected number of errors of one shot: for each channel the probability that something else
             happens than what is likeliest, or a bound of it where that depends on the state.
         conditions: branches that classical bits decide.
+        bond_log2: estimate of log2 of the largest bond that a chain of tensors needs, at most `schmidt_log2`;
+            that bound itself where no estimate was made (-1 is for it, too).
+        decided: for measurements with something after them, those that stand together in one entry: (gates,
+            channels and resets before them, outcomes that are open, outcomes that only noise can change).
     """
 
     num_qubits: int
@@ -72,6 +76,8 @@ class Traits:
     reach: int = 0
     events: float = 0.0
     conditions: int = 0
+    bond_log2: float = -1.0
+    decided: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

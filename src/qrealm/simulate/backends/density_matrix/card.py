@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from qrealm.base import limits
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants
 
@@ -22,15 +24,15 @@ GATES_PER_STAGE = 40
 STEP_SECONDS = 11e-6
 """Python's and the planner's share of one gate or channel, measured with 2 to 6 qubits."""
 
-BRANCH_SECONDS = 3e-4
-"""Fixed cost of one branch: a diagonal, a projection, a copy. The same for a run without any."""
+BRANCH_SECONDS = 1.5e-4
+"""Fixed cost of following one outcome: a diagonal, a projection to plan; the same for the end of a branch."""
+
+PARTING_PASSES = 5.0
+"""Times that a state is read or written for it: a copy, the projection, and what follows in a pass of its
+own. Measured with 6 to 10 qubits."""
 
 BRANCH_POWER = 0.75
-"""Of the ways that shots could part, this power is taken for those that they do: all of them where outcomes
-are fair coins, a few where they are the syndromes of rare errors."""
-
-BRANCH_SHARE = 0.5
-"""Share of the circuit that a branch runs by itself: what came before is copied."""
+"""Of the shots with an error, this power is taken for the ways in which they part: syndromes repeat."""
 
 
 def refusal(traits: Traits, wants: Wants) -> str | None:
@@ -52,15 +54,35 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     moved = 2 * precision.amplitude_bytes * (1 + passes / GATES_PER_STAGE)
     once = entries * (flops / rates.flops_per_second + moved / rates.bytes_per_second)
     once += (traits.gates + traits.channels) * STEP_SECONDS
-    branches = 1.0
-    if traits.mid_circuit:
-        ways = min(max(2, wants.shots), 2 ** min(traits.branch_points, 40))
-        branches += BRANCH_SHARE * ways**BRANCH_POWER
+    share, partings, ways = _branches(traits, wants.shots) if traits.mid_circuit else (1.0, 0.0, 1.0)
+    parted = BRANCH_SECONDS + entries * precision.amplitude_bytes * PARTING_PASSES / rates.bytes_per_second
     states = 1 + int(wants.density_matrix) + min(traits.branch_points, 2)
     return Cost(
-        rates.run_seconds + BRANCH_SECONDS * branches + once * branches,
+        rates.run_seconds + BRANCH_SECONDS * ways + parted * partings + once * share,
         int(entries * precision.amplitude_bytes) * states + limits.RUN_OVERHEAD_BYTES,
     )
+
+
+def _branches(traits: Traits, shots: int) -> tuple[float, float, float]:
+    """(how many times over the circuit is run, all branches together; outcomes that are followed, at all
+    decisions; branches at the end).
+
+    What stands before a decision is run once for all ways that part there. Open outcomes part in all ways
+    that so many shots find; outcomes that only errors change part as often as there is one.
+    """
+    total = max(1, traits.gates + traits.channels)
+    drawn = float(max(2, shots))
+    share, partings, ways, last, opened, certain = 0.0, 0.0, 1.0, 0.0, 0, 0
+    for before, more_open, more_certain in traits.decided:
+        place = min(1.0, before / total)
+        share += ways * (place - last)
+        opened, certain, last = min(opened + more_open, 60), min(certain + more_certain, 60), place
+        possible = 2.0**opened
+        found = -possible * math.expm1(-drawn / possible)
+        errors = drawn * -math.expm1(-traits.events * place)
+        ways = min(drawn, found + min(2.0**certain - 1, errors**BRANCH_POWER))
+        partings += ways
+    return share + ways * (1.0 - last), partings, ways
 
 
 def _work(traits: Traits) -> tuple[float, float]:

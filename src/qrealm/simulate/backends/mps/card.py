@@ -47,13 +47,13 @@ def refusal(traits: Traits, wants: Wants) -> str | None:
 
 
 def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
-    """What a run would take if bonds grew as far as the gates allow. Structured circuits often stay far
-    below: the bond is not known before the run."""
+    """What a run would take by the estimate of bonds in `Traits.bond_log2`. That is too large where gates
+    between far qubits, each of them in few, let the chain put its qubits in a better order."""
     del rates  # decompositions have their own speed, which memory traffic does not tell
     precision = wants.precision or (Precision.DOUBLE if wants.exact else Precision.SINGLE)
     count = max(1, traits.num_qubits)
     cuts = max(1, count - 1)
-    log_bond = min(float(traits.schmidt_log2), _EXPONENT_MAX)
+    log_bond = min(traits.bond_log2 if traits.bond_log2 >= 0 else float(traits.schmidt_log2), _EXPONENT_MAX)
     bond = 2.0**log_bond
     # Cuts near the ends are smaller. A split there is of a matrix (b, 4 b), so the next one costs half.
     full_cuts = max(1.0, min(cuts, count - 2 * log_bond + 1) + 8 / 7)
