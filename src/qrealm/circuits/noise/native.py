@@ -15,11 +15,11 @@ import numpy as np
 from qrealm.base.errors import ChannelError
 from qrealm.circuits import matrices as m
 from qrealm.circuits.formats.qir_basis import steps
-from qrealm.circuits.formats.qir_unitary import euler, prepare
+from qrealm.circuits.formats.qir_unitary import euler, prepare, shannon
 from qrealm.circuits.gate_rows import GATES, UNITARY
 from qrealm.circuits.gates import Gate, Matrix
 from qrealm.circuits.matrices import ComplexMatrix
-from qrealm.circuits.noise.two_qubits import parts
+from qrealm.circuits.noise.two_qubits import parts, plain_parts
 from qrealm.circuits.operations import (
     BARRIER,
     DELAYS,
@@ -35,6 +35,7 @@ from qrealm.circuits.parameters import ParameterExpression
 _RZ, _SX, _X, _CX = GATES["rz"], GATES["sx"], GATES["x"], GATES["cx"]
 _HALF = math.pi / 2
 _SMALL = 1e-9
+_DIAGONAL_MAX = 5
 # CX = after * pair gate * before but for a phase; one matrix each for control and target.
 _FRAMES: dict[str, tuple[tuple[ComplexMatrix, ComplexMatrix], tuple[ComplexMatrix, ComplexMatrix]]] = {
     "cx": ((m.identity(), m.identity()), (m.identity(), m.identity())),
@@ -42,6 +43,7 @@ _FRAMES: dict[str, tuple[tuple[ComplexMatrix, ComplexMatrix], tuple[ComplexMatri
     "ecr": ((m.ry(math.pi) @ m.rz(-_HALF), m.rx(_HALF)), (m.identity(), m.identity())),
     "rxx": ((m.ry(_HALF), m.identity()), (m.ry(-_HALF) @ m.rx(-_HALF), m.rx(-_HALF))),
 }
+_CX_EITHER = (m.controlled(m.x(), 1), m.swap() @ m.controlled(m.x(), 1) @ m.swap())
 _TO_Z = {"X": (m.h(), m.h()), "Y": (m.h() @ m.sdg(), m.s() @ m.h())}
 
 
@@ -79,8 +81,7 @@ class _Expansion:
         elif any(isinstance(value, ParameterExpression) for value in args):
             self.rotations(op, qubits, args)
         elif len(qubits) > 2:
-            for name, params, wires in steps(op, qubits, args, self.num_qubits):
-                self.toffoli(*wires) if name == "ccx" else self.gate(GATES[name], wires, params)
+            self.wide(op, qubits, args)
         elif qubits:  # on none it is a global phase
             self.gate(op, qubits, args)
         if op is not BARRIER:
@@ -102,21 +103,27 @@ class _Expansion:
             array = op.full_matrix(params, len(qubits) - op.targets)
         self.found.append((UNITARY, tuple(qubits), (Matrix(array),)))
 
+    def wide(self, op: Gate, qubits: tuple[int, ...], params: tuple[Any, ...]) -> None:
+        """Numbers, and three or more qubits."""
+        if len(qubits) <= _DIAGONAL_MAX and op is not UNITARY and (op.diagonal or op.matrix is _X.matrix):
+            # 2^n - 2 CX on n qubits; X is Z between Hadamard gates.
+            base = op.matrix(*params) if op.diagonal else m.z()
+            turned = [] if op.diagonal else [qubits[-1]]
+            for qubit in turned:
+                self.one(m.h(), qubit)
+            for name, angles, wires in shannon(m.controlled(base, len(qubits) - op.targets), qubits):
+                self.gate(GATES[name], wires, angles)
+            for qubit in turned:
+                self.one(m.h(), qubit)
+            return
+        for name, angles, wires in steps(op, qubits, params, self.num_qubits):
+            if name == "ccx":
+                self.wide(GATES[name], wires, ())
+            else:
+                self.gate(GATES[name], wires, angles)
+
     def one(self, array: ComplexMatrix, qubit: int) -> None:
         self.found.append((UNITARY, (qubit,), (Matrix(array),)))
-
-    def toffoli(self, a: int, b: int, target: int) -> None:
-        """Six CX (M. Nielsen and I. Chuang, figure 4.9)."""
-        self.one(m.h(), target)
-        for control, turn in ((b, m.tdg()), (a, m.t()), (b, m.tdg()), (a, m.t())):
-            self.gate(_CX, (control, target), ())
-            self.one(turn, target)
-        self.one(m.h(), target)
-        self.one(m.t(), b)
-        self.gate(_CX, (a, b), ())
-        self.one(m.tdg(), b)
-        self.gate(_CX, (a, b), ())
-        self.one(m.t(), a)
 
     def initial(self, qubits: tuple[int, ...], state: State) -> None:
         """Resets of what was used, then gates that make the state."""
@@ -191,7 +198,7 @@ class Native:
         self._out: list[Instruction] = []
         self._single: dict[int, ComplexMatrix] = {}
         self._blocks: dict[int, tuple[int, int]] = {}  # qubit -> the pair whose matrix is being collected
-        self._matrices: dict[tuple[int, int], ComplexMatrix] = {}
+        self._parts: dict[tuple[int, int], list[_Step]] = {}
 
     def written(self, instructions: Iterable[Instruction]) -> list[Instruction]:
         """The instructions, in native gates."""
@@ -214,7 +221,7 @@ class Native:
         if pair is None:
             self._single[qubit] = array @ self._single.get(qubit, m.identity())
         else:
-            self._matrices[pair] = _lifted(array, pair.index(qubit)) @ self._matrices[pair]
+            self._parts[pair].append((pair.index(qubit), array))
 
     def _pair(self, qubits: tuple[int, int], array: ComplexMatrix) -> None:
         pair = self._blocks.get(qubits[0])
@@ -223,12 +230,14 @@ class Native:
                 if qubit in self._blocks:
                     self._end(self._blocks[qubit])
             pair = qubits
-            before = [self._single.pop(qubit, m.identity()) for qubit in pair]
-            self._matrices[pair] = _product(before[1], before[0])
+            self._parts[pair] = []
             self._blocks.update(dict.fromkeys(pair, pair))
-        if pair != qubits:
-            array = m.swap() @ array @ m.swap()
-        self._matrices[pair] = array @ self._matrices[pair]
+        flipped = pair != qubits
+        if np.abs(array - m.swap()).max() < _SMALL:
+            self._parts[pair] += [False, True, False]
+            return
+        for part in plain_parts(array):
+            self._parts[pair].append(flipped if part is None else (part[0] ^ flipped, part[1]))
 
     def _close(self, qubits: Iterable[int]) -> None:
         """Write all that is being collected on these qubits."""
@@ -243,20 +252,37 @@ class Native:
         for qubit in pair:
             del self._blocks[qubit]
         first, after = _FRAMES[self._pair_gate]
-        for part in parts(self._matrices.pop(pair)):
-            if part is not None:
+        for part in _shortest(self._parts.pop(pair)):
+            if not isinstance(part, bool):
                 self._one(pair[part[0]], part[1])
                 continue
-            for place, qubit in enumerate(pair):
-                self._one(qubit, first[place])
+            wires = pair[::-1] if part else pair
+            for qubit, array in zip(wires, first, strict=True):
+                self._one(qubit, array)
                 self._flush(qubit)
             gate = GATES[self._pair_gate]
-            self._out.append((gate, pair, (_HALF,) if gate.params else ()))
-            for place, qubit in enumerate(pair):
-                self._one(qubit, after[place])
+            self._out.append((gate, wires, (_HALF,) if gate.params else ()))
+            for qubit, array in zip(wires, after, strict=True):
+                self._one(qubit, array)
 
     def _flush(self, qubit: int) -> None:
         self._out += _turns(self._single.pop(qubit), qubit)
+
+
+_Step = tuple[int, ComplexMatrix] | bool
+"""A matrix on the first or second qubit of a pair; False a CX from the first to the second, True back."""
+
+
+def _shortest(given: list[_Step]) -> list[_Step]:
+    """The same with fewer CX, where there is a way."""
+    count = sum(isinstance(part, bool) for part in given)
+    if count < 2:
+        return given
+    whole: ComplexMatrix = np.eye(4, dtype=np.complex128)
+    for part in given:
+        whole = (_lifted(part[1], part[0]) if not isinstance(part, bool) else _CX_EITHER[part]) @ whole
+    found: list[_Step] = [False if part is None else part for part in parts(whole)]
+    return found if sum(isinstance(part, bool) for part in found) < count else given
 
 
 def _lifted(array: ComplexMatrix, place: int) -> ComplexMatrix:

@@ -41,6 +41,8 @@ class Cartan(NamedTuple):
 Part = tuple[int, ComplexMatrix] | None
 """A matrix on qubit 0 or 1; None is a CX from qubit 0 to qubit 1."""
 
+_CX, _CZ = m.controlled(m.x(), 1), m.controlled(m.z(), 1)
+
 
 def cartan(matrix: ComplexMatrix) -> Cartan:
     """The decomposition of a unitary of shape (4, 4)."""
@@ -70,6 +72,28 @@ def parts(matrix: ComplexMatrix) -> list[Part]:
     found = cartan(matrix)
     middle = _interaction(found.angles)
     return [*_both(found.right), *middle, *_both(found.left)]
+
+
+def plain_parts(matrix: ComplexMatrix) -> list[Part]:
+    """As `parts`, but CX, CZ and what is diagonal come in the form that people write: with fewer gates on one
+    qubit."""
+    if np.abs(matrix - _CX).max() < _SMALL:
+        return [None]
+    if np.abs(matrix - _CZ).max() < _SMALL:
+        return [(1, _H), None, (1, _H)]
+    if np.abs(matrix - np.diag(np.diagonal(matrix))).max() < _SMALL:
+        phases = np.angle(np.diagonal(matrix))
+        first, second = phases[1] - phases[0], phases[2] - phases[0]
+        both = phases[3] - phases[2] - first  # e^{i both} where both are 1
+        middle = _interaction((0.0, 0.0, math.remainder(both, 2 * math.pi) / 4))
+        return [(0, m.rz(first + both / 2)), (1, m.rz(second + both / 2)), *_turned(both), *middle]
+    return parts(matrix)
+
+
+def _turned(both: float) -> list[Part]:
+    """What taking off whole turns of e^{i both n1 n2} leaves: nothing, or Z on both qubits."""
+    turns = round((both - math.remainder(both, 2 * math.pi)) / (2 * math.pi))
+    return _both((m.z(), m.z())) if turns % 2 else []
 
 
 def _interaction(angles: tuple[float, float, float]) -> list[Part]:
@@ -140,4 +164,4 @@ def _local(matrix: ComplexMatrix) -> tuple[ComplexMatrix, ComplexMatrix]:
     return a / math.sqrt(abs(np.linalg.det(a))), b / math.sqrt(abs(np.linalg.det(b)))
 
 
-__all__ = ["Cartan", "Part", "cartan", "parts"]
+__all__ = ["Cartan", "Part", "cartan", "parts", "plain_parts"]
