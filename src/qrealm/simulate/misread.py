@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,44 @@ class Detector:
         found, draws = misread(outcomes, draws, moved, width, seed)
         kept = (1 << num_qubits) - 1
         return np.array([int(value) & kept for value in found], dtype=np.uint64), draws
+
+
+    def needed(self, qubits: Iterable[int]) -> list[int]:
+        """The qubits whose true values decide what is reported of some, those among them; ascending."""
+        qubit_of_bit = {bit: qubit for qubit, bit in enumerate(self.bit_of_qubit) if bit >= 0}
+        found = set(qubits)
+        for error in reversed(self.errors):
+            touched = {qubit_of_bit[bit] for bit in error.clbits if bit in qubit_of_bit}
+            if touched & found:
+                found |= touched
+        return sorted(found)
+
+    def reported_rows(
+        self, table: NDArray[np.uint8], draws: NDArray[np.int64], qubits: Sequence[int], seed: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Rows of bits as the detector reports them; any number of qubits.
+
+        Args:
+            table: shape (rows, qubits), column i the true bit of ``qubits[i]``.
+            draws: of each row.
+            qubits: all that are `needed`. Bits that nothing is measured into read 0.
+        """
+        column = (
+            {self.bit_of_qubit[qubit]: place for place, qubit in enumerate(qubits)} if self.errors else {}
+        )
+        generator = np.random.default_rng([seed, _STREAM])
+        for error in self.errors:
+            places = [(place, column[bit]) for place, bit in enumerate(error.clbits) if bit in column]
+            if not places:
+                continue
+            true = np.zeros(len(table), dtype=np.int64)
+            for place, index in places:
+                true |= table[:, index].astype(np.int64) << place
+            rows, read, draws = _shared(true, draws, error, generator)
+            table = table[rows]
+            for place, index in places:
+                table[:, index] = read >> place & 1
+        return table, draws
 
 
 FAULTLESS = Detector((), ())
@@ -97,9 +135,7 @@ def _once(
         bit = (values >> shift) & one
         true |= bit.astype(np.int64) << place
         cleared = cleared & ~(one << shift) if values.dtype != object else cleared - (bit << shift)
-    shares = error.error.assignment.T[true]
-    shared = generator.multinomial(draws, shares / shares.sum(axis=1, keepdims=True))
-    rows, read = np.nonzero(shared)
+    rows, read, draws = _shared(true, draws, error, generator)
     result = cleared[rows]
     for place, clbit in enumerate(error.clbits):
         ones = (read >> place) & 1
@@ -107,4 +143,14 @@ def _once(
             result = result + np.array([int(bit) << clbit for bit in ones], dtype=object)
         else:
             result = result | (ones.astype(np.uint64) << np.uint64(clbit))
-    return result, shared[rows, read].astype(np.int64)
+    return result, draws
+
+
+def _shared(
+    true: NDArray[np.int64], draws: NDArray[np.int64], error: Misread, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(which true value, what is read instead, how often), for all that happens at least once."""
+    shares = error.error.assignment.T[true]
+    shared = generator.multinomial(draws, shares / shares.sum(axis=1, keepdims=True))
+    rows, read = np.nonzero(shared)
+    return rows, read, shared[rows, read].astype(np.int64)

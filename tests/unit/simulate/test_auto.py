@@ -201,23 +201,6 @@ def test_accuracy_is_a_share(accuracy):
         qrealm.run(Circuit(1).h(0), accuracy=accuracy)
 
 
-@pytest.mark.parametrize("backend", ["statevector", "density_matrix"])
-def test_sampled_values_are_read_by_the_same_detector(backend):
-    """<Z> of RY(0.5) under symmetric flips of 10 %: 0.8 cos(0.5), on every backend; five standard errors."""
-    noise = NoiseModel().readout(ReadoutError.flips(0.1, 0.1))
-    found = qrealm.run(
-        Circuit(1).ry(0.5, 0),
-        shots=40_000,
-        seed=3,
-        observables="Z0",
-        sampled=True,
-        noise=noise,
-        backend=backend,
-    )
-    error = found.standard_errors["Z0"]
-    assert found.expectation_values["Z0"] == pytest.approx(0.8 * np.cos(0.5), abs=5 * error)
-
-
 def test_a_sweep_takes_noise():
     """<Z> of RY(a) after depolarizing by 0.2 is 0.8 cos a."""
     a = qrealm.Parameter("a")

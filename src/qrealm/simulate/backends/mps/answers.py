@@ -19,7 +19,8 @@ from qrealm.simulate.backends.mps.values import amplitudes, expectations, vector
 from qrealm.simulate.backends.mps.walk import ChainState, ChainWalk
 from qrealm.simulate.bits import BitLayout, Outcomes
 from qrealm.simulate.branching import Leaf, measures
-from qrealm.simulate.observables import MeasuredBasis, Named, measured_bases
+from qrealm.simulate.misread import Detector
+from qrealm.simulate.observables import MeasuredBasis, Named, Parity, estimated
 from qrealm.simulate.plan.types import Plan
 from qrealm.simulate.request import RunRequest
 
@@ -45,35 +46,24 @@ def exact_values(chain: Chain, observables: Named) -> dict[str, float]:
 
 
 def sampled_values(
-    chain: Chain, observables: Named, shots: int, seed: int, threads: int
+    chain: Chain, observables: Named, shots: int, seed: int, threads: int, detector: Detector
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """(estimate, standard error) of each observable, from `shots` samples in every basis that is needed; see
-    `simulate.observables.sampled_values`."""
-    bases, constants = measured_bases(observables)
-    means, variances = np.array(constants), np.zeros(len(observables))
-    seeds = np.random.SeedSequence(seed).generate_state(len(bases) + 1, np.uint64)[1:].tolist()
-    for basis, basis_seed in zip(bases, seeds, strict=True):
-        turned = _rotated(chain, basis)
+    """(estimate, standard error) of each observable, from `shots` samples in every basis that is needed, as
+    the detector reports them; see `simulate.observables.estimated`."""
+
+    def drawn(basis: MeasuredBasis, basis_seed: int) -> tuple[NDArray[np.int64], Parity]:
         mask = basis.x_mask | basis.z_mask
-        column = {
-            qubit: index for index, qubit in enumerate(q for q in range(mask.bit_length()) if (mask >> q) & 1)
-        }
-        drawn = draw(turned, list(column), shots, basis_seed, threads, cancel.check)
-        weights = drawn.shots / shots
-        readings = np.zeros((len(observables), len(drawn.shots)))
-        for index, term, coefficient in basis.terms:
-            columns = [place for qubit, place in column.items() if (term >> qubit) & 1]
-            parity = drawn.bits[:, columns].sum(axis=1) & 1
-            readings[index] += coefficient * (1.0 - 2.0 * parity)
-        basis_means = readings @ weights
-        means += basis_means
-        if shots > 1:
-            variances += ((readings - basis_means[:, None]) ** 2 @ weights) / (shots - 1)
-    names = [name for name, _ in observables]
-    return (
-        dict(zip(names, means.tolist(), strict=True)),
-        {name: math.sqrt(variance) for name, variance in zip(names, variances.tolist(), strict=True)},
-    )
+        qubits = detector.needed(qubit for qubit in range(mask.bit_length()) if (mask >> qubit) & 1)
+        rows = draw(_rotated(chain, basis), qubits, shots, basis_seed, threads, cancel.check)
+        table, draws = detector.reported_rows(rows.bits, rows.shots, qubits, basis_seed)
+
+        def parity(term: int) -> NDArray[np.int64]:
+            columns = [place for place, qubit in enumerate(qubits) if (term >> qubit) & 1]
+            return np.asarray(table[:, columns].sum(axis=1, dtype=np.int64) & 1)
+
+        return draws, parity
+
+    return estimated(observables, shots, seed, drawn)
 
 
 def _rotated(chain: Chain, basis: MeasuredBasis) -> Chain:

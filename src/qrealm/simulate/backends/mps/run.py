@@ -28,6 +28,7 @@ from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.branching import branch_points
 from qrealm.simulate.execute import layout_of, packed_or_none
 from qrealm.simulate.memory import refusal_told
+from qrealm.simulate.misread import detector_of
 from qrealm.simulate.request import RunRequest
 
 
@@ -68,8 +69,9 @@ def _straight(circuit: Circuit, packed: PackedCircuit, request: RunRequest, opti
         drawn = counts(chain, layout, planning.shots, request.seed, plan.threads) if planning.shots else ()
         errors: dict[str, float] = {}
         if request.sampled:
+            detector = detector_of(circuit, layout)
             values, errors = sampled_values(
-                chain, request.observables, planning.shots, request.seed, plan.threads
+                chain, request.observables, planning.shots, request.seed, plan.threads, detector
             )
         else:
             values = exact_values(chain, request.observables)

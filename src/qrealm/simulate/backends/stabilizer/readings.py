@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qrealm.circuits.types import Misread
 from qrealm.simulate.backends.stabilizer.shots import Bits, sampled_bits
 from qrealm.simulate.backends.stabilizer.translate import Program
+from qrealm.simulate.misread import Detector
 from qrealm.simulate.observables import MeasuredBasis, Named, measured_bases
 
 
@@ -56,7 +57,9 @@ def _readings(
     clbit_of_qubit: Mapping[int, int],
 ) -> NDArray[np.float64]:
     """What every shot says of every observable's part in a basis, shape (count, shots)."""
-    support = _places(basis.x_mask | basis.z_mask)
+    places = max([-1, *clbit_of_qubit]) + 1
+    detector = Detector(tuple(errors), tuple(clbit_of_qubit.get(qubit, -1) for qubit in range(places)))
+    support = detector.needed(_places(basis.x_mask | basis.z_mask))
     column = {qubit: place for place, qubit in enumerate(support)}
     lines = [*program.lines, *_turns(basis, support), f"M {' '.join(map(str, support))}"]
     first = len(program.records)
