@@ -344,8 +344,7 @@ class Circuit(GateMethods, CircuitWriters):
         """
         found = self._cache.get("packed")
         if found is None:
-            if self._parameters:
-                raise _unbound(self)
+            check_bound(self)
             found = pack(self.num_qubits, self._plain_gates("packed"), self._global_phase)
             self._cache["packed"] = found
         return found
@@ -374,8 +373,7 @@ class Circuit(GateMethods, CircuitWriters):
         """
         found = self._cache.get("segments")
         if found is None:
-            if self._parameters:
-                raise _unbound(self)
+            check_bound(self)
             found = cut(self.num_qubits, self._ops, float(self._global_phase))
             self._cache["segments"] = found
         return found
@@ -466,10 +464,12 @@ def _count(what: str, value: object, limit: int) -> int:
     return number
 
 
-def _unbound(circuit: Circuit) -> ParameterError:
-    names = ", ".join(p.name for p in circuit.parameters[:5])
-    return ParameterError(f"the circuit has parameters that are not bound yet: {names}",
-                          hint="circuit.bind({...}), or pass parameter sets to the run")
+def check_bound(circuit: Circuit) -> None:
+    """Raises ParameterError where a circuit has open parameters."""
+    if circuit.parameters:
+        names = ", ".join(p.name for p in circuit.parameters[:5])
+        raise ParameterError(f"the circuit has parameters that are not bound yet: {names}",
+                             hint="circuit.bind({...}), or pass parameter sets to the run")
 
 
 def _not_unitary(method: str) -> CircuitError:
@@ -477,4 +477,4 @@ def _not_unitary(method: str) -> CircuitError:
                            "reset or condition with something after it", hint="use circuit.segments()")
 
 
-__all__ = ["CLBITS_MAX", "QUBITS_MAX", "Circuit"]
+__all__ = ["CLBITS_MAX", "QUBITS_MAX", "Circuit", "check_bound"]

@@ -17,6 +17,7 @@ from qrealm.base.errors import (
 )
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, PauliSum
+from qrealm.circuits.circuit import check_bound
 from qrealm.circuits.operations import CHANNEL, IF, Instruction
 from qrealm.circuits.segments import split_readout
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package, steered
@@ -58,13 +59,15 @@ DEVICE_SECONDS = 5.0
 
 
 def carry_out(circuit: Circuit, request: RunRequest) -> Result:
-    """Run a bound circuit where the request says.
+    """Run a circuit where the request says.
 
     Raises:
+        ParameterError: a parameter is not bound yet.
         BackendRefusalError: the named backend cannot run it, or none can.
         TooLargeError, ResourceError: it does not fit.
         MissingExtraError: the named backend needs a package that is not installed.
     """
+    check_bound(circuit)
     name = request.backend
     if request.options is not None:
         check_options(name, request.options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qrealm.base import limits
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit, read
+from qrealm.circuits.circuit import check_bound
 from qrealm.circuits.noise.model import checked_model
 from qrealm.circuits.operations import BARRIER
 from qrealm.circuits.types import Conditional, Segment, UnitarySegment
@@ -58,12 +59,14 @@ def estimate(
     Raises:
         BackendRefusalError: the named backend cannot run it.
         QubitError: more qubits than the backend can number.
+        ParameterError: a parameter is not bound yet.
         RequestError, ReadError, CircuitError: as `run`.
     """
     if not isinstance(circuit, Circuit):
         circuit = read(circuit)
     if noise is not None:
         circuit = checked_model(noise).apply(circuit)
+    check_bound(circuit)
     number = check_shots(shots)
     request = make_request(
         circuit.num_qubits,

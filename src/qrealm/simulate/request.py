@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from qrealm.base import limits
 from qrealm.base.errors import RequestError
 from qrealm.circuits import PauliSum
@@ -77,10 +79,17 @@ class RunRequest:
         )
 
 
+def _integer(value: object) -> int:
+    """An integer; a truth value is none. Raises TypeError."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError
+    return operator.index(value)  # type: ignore[arg-type]
+
+
 def check_shots(shots: int) -> int:
     """A number of shots, 0 allowed. Raises RequestError."""
     try:
-        number = operator.index(shots)
+        number = _integer(shots)
     except TypeError:
         raise RequestError(f"shots is {shots!r:.60}; it must be an integer") from None
     if not 0 <= number <= limits.SHOTS_MAX:
@@ -91,7 +100,7 @@ def check_shots(shots: int) -> int:
 def check_seed(seed: int) -> int:
     """A seed. Raises RequestError."""
     try:
-        number = operator.index(seed)
+        number = _integer(seed)
     except TypeError:
         raise RequestError(f"seed is {seed!r:.60}; it must be an integer or None") from None
     if not 0 <= number < _SEED_LIMIT:
@@ -109,7 +118,7 @@ def check_threads(threads: int | None) -> int | None:
     if threads is None:
         return None
     try:
-        number = operator.index(threads)
+        number = _integer(threads)
     except TypeError:
         raise RequestError(f"threads is {threads!r:.60}; it must be an integer or None") from None
     if not 1 <= number <= _THREADS_MAX:

@@ -9,6 +9,8 @@ import pytest
 
 import qrealm
 from qrealm.base.errors import ParameterError, QubitError, RequestError
+from qrealm.circuits.noise import NoiseModel, depolarizing
+from qrealm.simulate.backends import BACKENDS
 
 BELL = qrealm.Circuit(2).h(0).cx(0, 1)
 A = qrealm.Parameter("a")
@@ -45,6 +47,11 @@ RV = qrealm.Circuit(1).rv(A, 0.1, 0.2, 0)
         (lambda: qrealm.run(qrealm.Circuit(0)), QubitError, "at least one qubit"),
         (lambda: qrealm.estimate(qrealm.Circuit(0)), QubitError, "at least one qubit"),
         (lambda: qrealm.gradient(qrealm.Circuit(0), "1", []), QubitError, "at least one qubit"),
+        (lambda: qrealm.run(BELL, shots=True), RequestError, "shots is True"),
+        (lambda: qrealm.run(BELL, shots=np.bool_(True)), RequestError, "shots is .*True"),
+        (lambda: qrealm.run(BELL, seed=True), RequestError, "seed is True"),
+        (lambda: qrealm.run(BELL, threads=True), RequestError, "threads is True"),
+        (lambda: qrealm.sweep(OPEN, [[0.1]], shots=1, seed=False), RequestError, "seed is False"),
         (
             lambda: qrealm.run(BELL, observables={1: "Z0", "1": "X0"}),
             RequestError,
@@ -55,6 +62,21 @@ RV = qrealm.Circuit(1).rv(A, 0.1, 0.2, 0)
 def test_a_plain_mistake_is_told_in_words(mistake, kind, words):
     with pytest.raises(kind, match=words):
         mistake()
+
+
+@pytest.mark.parametrize("backend", [None, *sorted(map(str, BACKENDS))])
+@pytest.mark.parametrize("wide", [False, True])
+def test_open_parameters_are_refused_in_the_same_words_everywhere(backend, wide):
+    for package in BACKENDS[backend].card.packages if backend else ():
+        pytest.importorskip(package)
+    circuit = qrealm.Circuit(30 if wide else 2).h(0).ry(A, 1)
+    noise = NoiseModel().after_gates(depolarizing(0.1))
+    asked = ({}, {"shots": 0, "observables": "Z0"}, {"noise": noise})
+    for each in asked:
+        with pytest.raises(ParameterError, match="not bound yet: a"):
+            qrealm.run(circuit, backend=backend, **each)
+        with pytest.raises(ParameterError, match="not bound yet: a"):
+            qrealm.estimate(circuit, backend=backend, **each)
 
 
 def test_a_gate_whose_form_depends_on_numbers_is_swept_all_the_same():
