@@ -218,7 +218,7 @@ def test_else_if() -> None:
 
 
 def test_times_are_read() -> None:
-    body = "delay[10ns] q[0]; h q[0]; delay[2.5 us] q; box { x q[1]; delay[3dt]; } box[40ns] { z q[2]; }"
+    body = "delay[10ns] q[0]; h q[0]; delay[2.5 us] q; box { x q[1]; delay[3dt]; }"
     found = qasm(body)
     waits = [(op.name, qubits, args) for op, qubits, args in found if op.name.startswith("delay")]
     times = [("delay", 2500.0)] * 3 + [("delay_dt", 3.0)] * 3

@@ -7,6 +7,7 @@ that it has seen, so that a gate costs a few microseconds. At the first statemen
 
 from __future__ import annotations
 
+import math
 import re
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from qrealm.base.errors import CircuitError, ParameterError, UnsupportedError
 from qrealm.circuits.building import capture
 from qrealm.circuits.circuit import Circuit
 from qrealm.circuits.formats import qasm_patterns as patterns
+from qrealm.circuits.formats import qasm_timing as timing
 from qrealm.circuits.formats.arithmetic import evaluate, simple
 from qrealm.circuits.formats.qasm_conditions import branches, closing, read_condition
 from qrealm.circuits.formats.qasm_gates import Call, Macro, expand, is_table_gate, modifiers, parameters
@@ -22,16 +24,7 @@ from qrealm.circuits.formats.qasm_registers import Handover, Registers
 from qrealm.circuits.formats.qasm_text import Node, split, unclosed_comment
 from qrealm.circuits.gate_rows import GPHASE
 from qrealm.circuits.gates import Gate, find_gate, unknown_gate
-from qrealm.circuits.operations import (
-    BARRIER,
-    DELAY,
-    DELAY_DT,
-    MEASURE,
-    NANOSECONDS,
-    RESET,
-    Condition,
-    Instruction,
-)
+from qrealm.circuits.operations import BARRIER, MEASURE, RESET, Condition, Instruction
 from qrealm.circuits.parameters import ANGLE_MAX, ParameterExpression
 
 NESTING_MAX = 50
@@ -78,6 +71,7 @@ class _Reader(Registers):
         self.shapes: set[tuple[Gate, int, int]] = set()
         self.opaque: set[str] = set()
         self.nested = 0
+        self.named: set[int] | None = None  # qubits that a box names without an instruction
 
     def read(self) -> Circuit:
         start = unclosed_comment(self.text)
@@ -154,8 +148,8 @@ class _Reader(Registers):
         if head == "gate" and children is not None:
             self.define(node)
             return index + 1
-        if children is not None and patterns.BOX.match(text):
-            self.block(children)  # a box sets times, which have no meaning here
+        if children is not None and head == "box":
+            self.box(node)
             return index + 1
         if children is not None:
             raise Handover
@@ -165,8 +159,11 @@ class _Reader(Registers):
             self.declare(node, head)
         elif head == "opaque" and patterns.OPAQUE.match(text):
             self.opaque.add(patterns.OPAQUE.match(text).group(1))  # type: ignore[union-attr]
-        elif head == "delay" and patterns.DELAY.match(text):
+        elif head == "delay" and timing.DELAY_OF.match(text):
             self.delay(node)
+        elif head == "nop" and self.named is not None:
+            groups = self.resolve(self.start(node) + 3, text.lstrip()[3:], self.quantum)
+            self.named.update(q for group in groups for q in group)
         elif head == "measure" or patterns.ASSIGN.match(text):
             self.measure(node)
         elif head in ("barrier", "reset"):
@@ -248,17 +245,39 @@ class _Reader(Registers):
                 self.circuit._special_op((MEASURE, (qubit,), (bit,)))
 
     def delay(self, node: Node) -> None:
-        found = patterns.DELAY.match(node[1])
+        found = timing.DELAY_OF.match(node[1])
         if found is None:
             raise Handover
         wires: tuple[int, ...] = tuple(range(self.circuit.num_qubits))
         if found.group(3):
             groups = self.resolve(node[0] + found.start(3), found.group(3), self.quantum)
             wires = tuple(dict.fromkeys(q for group in groups for q in group))
-        unit = NANOSECONDS.get(found.group(2))
-        value = float(found.group(1)) * (1.0 if unit is None else unit)
-        for qubit in wires:
-            self.circuit.append(DELAY_DT if unit is None else DELAY, (qubit,), (value,))
+        kind, time = timing.time_of(found.group(1), found.group(2))
+        if not time < math.inf:
+            raise self.fail(self.start(node), f"a delay got the time {found.group(1)[:40]} {found.group(2)}",
+                            "a finite time")
+        self.several(timing.waiting(kind, time, wires))
+
+    def box(self, node: Node) -> None:
+        """``box[40ns] { ... }``: its qubits begin and end together."""
+        found = timing.BOX.match(node[1])
+        timed = "[" in node[1]
+        if found is None or (timed and found.group(1) is None):
+            raise Handover  # a time that is an expression
+        outer, self.named = self.named, set()
+        try:
+            body = capture(self.circuit, lambda: self.block(node[2] or []))
+            limit = timing.time_of(found.group(1), found.group(2)) if timed else None
+            self.several(timing.boxed(body, self.named, limit))
+        except timing.BoxError as problem:
+            raise self.fail(self.start(node), str(problem), timing.BOX_RULE, timing.BOX_HINT,
+                            kind=UnsupportedError) from problem
+        finally:
+            self.named = outer
+
+    def several(self, instructions: list[Instruction]) -> None:
+        self.circuit._ops.extend(instructions)
+        self.circuit._special += sum(not isinstance(op, Gate) for op, _, _ in instructions)
 
     def plain(self, node: Node, head: str) -> None:
         begin = self.start(node)

@@ -23,8 +23,4 @@ LANGUAGE = frozenset(
     "else reset durationof readonly mutable void nop".split()
 )
 OPAQUE = re.compile(r"\s*opaque\s+([^\W\d]\w*)[^;]*\Z")
-DELAY = re.compile(
-    r"\s*delay\s*\[\s*(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(dt|ns|us|µs|μs|ms|s)\s*\]\s*(.*)\Z", re.DOTALL
-)
-BOX = re.compile(r"\s*box\s*(?:\[[^\]]*\])?\s*\Z")
 INITIAL = re.compile(r"""\s*(?:(["'])([01_]+)\1|([01])|(true|false))\s*\Z""")

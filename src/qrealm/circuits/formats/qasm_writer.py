@@ -147,7 +147,9 @@ class _Writer3:
                 f"OpenQASM 3 has delays of given times, and the circuit one of {duration}",
                 hint="bind it first",
             )
-        return f"delay[{duration!r}{'ns' if in_ns else 'dt'}]"
+        time = float(duration)
+        number = str(int(time)) if time.is_integer() and time < 1e15 else repr(time)
+        return f"delay[{number}{'ns' if in_ns else 'dt'}]"
 
     def matrix(self, array: Any, qubits: tuple[int, ...], size: int, indent: str) -> None:
         outer, targets = qubits[: len(qubits) - size], qubits[len(qubits) - size :]
