@@ -20,7 +20,7 @@ from qrealm.base.errors import InfeasibleError, MissingExtraError, QrealmError, 
 from qrealm.optimize.problems import Problem
 from qrealm.optimize.result import Contender, Improvement, OptimizeResult, Progress, ProgressCallback
 from qrealm.optimize.solvers import Adapted, begin
-from qrealm.optimize.solvers.protocol import Search
+from qrealm.optimize.solvers.protocol import Cancellable, Candidate, Search
 
 SLICE_SECONDS = 0.02
 PROGRESS_SECONDS = 0.1
@@ -62,6 +62,24 @@ class _Runner:
         return f"{self.entry.solver}#{self.seed}"
 
     @property
+    def found(self) -> Candidate | None:
+        """Its best answer, in the words of the problem that was asked."""
+        best = None if self.search is None else self.search.best
+        if best is None or self.adapted is None:
+            return None
+        return Candidate(self.adapted.to_answer(best.answer), best.value)
+
+    @property
+    def value(self) -> float:
+        best = None if self.search is None else self.search.best
+        return math.inf if best is None else best.value
+
+    def cancel(self) -> None:
+        """End a search that is not sliced."""
+        if isinstance(self.search, Cancellable):
+            self.search.cancel()
+
+    @property
     def ended(self) -> bool:
         return (
             self.search is None
@@ -85,6 +103,20 @@ class _Runner:
             self.slice_work = max(1, int(self.slice_work * SLICE_SECONDS / spent))
 
 
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """Start, seconds asked for, seconds that count, the value to stop at, whether it repeats another run."""
+
+    started: float
+    seconds: float
+    limit: float
+    target: float | None
+    repeating: bool
+
+    def seconds_left(self) -> float:
+        return self.limit - (perf_counter() - self.started)
+
+
 @dataclass(slots=True)
 class _Board:
     """What is known so far, shared by the threads."""
@@ -99,8 +131,8 @@ class _Board:
     history: list[Improvement] = field(default_factory=list)
     failure: BaseException | None = None
 
-    def post(self, runner: _Runner, target: float | None) -> None:
-        """Take over what a search found, and stop when the gap is closed or the target is met."""
+    def post(self, runner: _Runner, clock: _Clock) -> None:
+        """Take over what a search found, and stop at a closed gap or a met target."""
         assert runner.search is not None
         assert runner.adapted is not None
         best, bound = runner.search.best, runner.search.bound
@@ -114,8 +146,9 @@ class _Board:
             self.bound = max(self.bound, min(bound, self.value))
             now = perf_counter() - self.started
             self.history.append(Improvement(now, self.value, self.bound, runner.entry.solver))
-            close = CLOSE_ENOUGH * max(1.0, abs(self.value))
-            if self.value <= self.bound + close or (target is not None and self.value <= target + close):
+            goal = self.bound if clock.target is None else max(self.bound, clock.target)
+            # A repeated search does all the work that it did before, or another may win a tie.
+            if not clock.repeating and self.value <= goal + CLOSE_ENOUGH * max(1.0, abs(self.value)):
                 self.stop.set()
 
 
@@ -144,35 +177,29 @@ def run_portfolio(
     """
     board = _Board(perf_counter(), bound=first_bound)
     runners = [_Runner(entry, (seed + number) % 2**64) for number, entry in enumerate(entries)]
-    limit = math.inf if work is not None else seconds
-    _run_first(problem, [runner for runner in runners if runner.entry.first], board, limit, target)
-    later = [runner for runner in runners if not runner.entry.first]
     if work is not None:
-        for runner in later:
+        for runner in runners:
             runner.work_max = work.get(runner.label, 0)
-    _begin(problem, later, board)
-    teams = [
-        [runner for runner in later[number::threads] if runner.search is not None]
-        for number in range(threads)
-    ]
-    workers = [
-        threading.Thread(target=_work, args=(team, board, limit, target), daemon=True)
-        for team in teams
-        if team
-    ]
-    for worker in workers:
-        worker.start()
-    interrupted = _wait(workers, board, seconds, progress)
+    repeating = work is not None
+    clock = _Clock(board.started, seconds, math.inf if repeating else seconds, target, repeating)
+    interrupted = False
+    for stage in (True, False):
+        staged = [runner for runner in runners if runner.entry.first == stage]
+        if not board.stop.is_set():
+            interrupted = _run_stage(problem, staged, board, clock, threads, progress) or interrupted
     if board.failure is not None and not isinstance(board.failure, InfeasibleError):
         raise board.failure
-    if board.answer is None:
+    winner = _winner(runners)
+    if winner is None:
         raise _nothing_found(board, runners, perf_counter() - board.started)
+    found = winner.found
+    assert found is not None
     return OptimizeResult(
         problem=problem,
-        answer=board.answer,
-        value=board.value,
-        bound=min(board.bound, board.value),
-        solver=board.found_by,
+        answer=found.answer,
+        value=found.value,
+        bound=min(board.bound, found.value),
+        solver=winner.entry.solver,
         seconds=perf_counter() - board.started,
         seed=seed,
         threads=threads,
@@ -197,35 +224,54 @@ def _begin(problem: Problem, runners: Sequence[_Runner], board: _Board) -> None:
             runner.note = refusal.message
 
 
-def _run_first(
-    problem: Problem, runners: Sequence[_Runner], board: _Board, limit: float, target: float | None
-) -> None:
-    for runner in runners:
-        _begin(problem, [runner], board)
-        while not runner.ended and perf_counter() - board.started < limit:
-            runner.advance(limit - (perf_counter() - board.started))
-        if runner.search is not None:
-            board.post(runner, target)
+def _run_stage(
+    problem: Problem,
+    runners: Sequence[_Runner],
+    board: _Board,
+    clock: _Clock,
+    threads: int,
+    progress: ProgressCallback | None,
+) -> bool:
+    """Start these searches from the best answer so far and run them; whether Ctrl-C ended it."""
+    _begin(problem, runners, board)
+    live = [runner for runner in runners if runner.search is not None]
+    teams = [live[number::threads] for number in range(threads)]
+    workers = [
+        threading.Thread(target=_work, args=(team, board, clock), daemon=True) for team in teams if team
+    ]
+    for worker in workers:
+        worker.start()
+    return _wait(workers, live, board, clock, progress)
 
 
-def _work(team: list[_Runner], board: _Board, limit: float, target: float | None) -> None:
+def _winner(runners: Sequence[_Runner]) -> _Runner | None:
+    """Who has the best answer; of several, the first in the portfolio, whoever came first in time."""
+    found = [runner for runner in runners if runner.found is not None]
+    return min(found, key=lambda runner: runner.value) if found else None
+
+
+def _work(team: list[_Runner], board: _Board, clock: _Clock) -> None:
     """One thread: always the search that is furthest behind its share."""
     try:
         while not board.stop.is_set():
-            left = limit - (perf_counter() - board.started)
+            left = clock.seconds_left()
             open_runners = [runner for runner in team if not runner.ended]
             if left <= 0 or not open_runners:
                 return
             runner = min(open_runners, key=lambda r: r.seconds / r.entry.share)
             runner.advance(left)
-            board.post(runner, target)
+            board.post(runner, clock)
     except BaseException as failure:  # noqa: BLE001 - carried to the caller's thread, which raises it
         board.failure = failure
         board.stop.set()
 
 
 def _wait(
-    workers: Sequence[threading.Thread], board: _Board, seconds: float, progress: ProgressCallback | None
+    workers: Sequence[threading.Thread],
+    live: Sequence[_Runner],
+    board: _Board,
+    clock: _Clock,
+    progress: ProgressCallback | None,
 ) -> bool:
     """Tell progress until the workers are done; whether Ctrl-C ended it."""
     interrupted = False
@@ -234,13 +280,16 @@ def _wait(
             for worker in workers:
                 worker.join(PROGRESS_SECONDS / len(workers))
             if progress is not None:
-                now = perf_counter() - board.started
                 with board.lock:
-                    news = Progress(now, seconds, board.value, board.bound, board.found_by)
+                    now = perf_counter() - board.started
+                    news = Progress(now, clock.seconds, board.value, board.bound, board.found_by)
                 progress(news)
         except KeyboardInterrupt:
             interrupted = True
             board.stop.set()
+        if board.stop.is_set():
+            for runner in live:
+                runner.cancel()
     return interrupted
 
 
@@ -259,11 +308,10 @@ def _nothing_found(board: _Board, runners: Sequence[_Runner], seconds: float) ->
 
 def _contender(runner: _Runner) -> Contender:
     search = runner.search
-    best = None if search is None else search.best
     return Contender(
         solver=runner.entry.solver,
         seed=runner.seed,
-        value=math.inf if best is None else best.value,
+        value=runner.value,
         bound=-math.inf if search is None else search.bound,
         seconds=runner.seconds,
         work=0 if search is None else search.work,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -49,6 +49,14 @@ class Search(Protocol):
     def advance(self, work: int, seconds_left: float) -> None:
         """Do so many units of work more, or a few less. One that cannot be sliced does all, and keeps to
         the seconds."""
+
+
+@runtime_checkable
+class Cancellable(Protocol):
+    """A search that is not sliced can be ended from another thread; `advance` then returns soon."""
+
+    def cancel(self) -> None:
+        """End it; again and again does no harm."""
 
 
 def _takes_all(problem: object) -> str:
