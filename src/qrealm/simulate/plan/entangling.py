@@ -1,9 +1,9 @@
 """How far a circuit entangles what lies left and right of a cut: an estimate, made without a state. Pure.
 
 Qubits that are still by themselves are followed exactly, so a gate whose control is certain adds nothing. A
-gate of operator Schmidt rank 2 looks at one observable of each qubit (M. A. Nielsen et al., Phys. Rev. A 67 (2003)
-052301: every such gate is a controlled one up to gates on one qubit). While the gates on a qubit look at
-the same observable, all of them across a cut together choose between two branches: a fan of CX from one
+gate of operator Schmidt rank 2 looks at one observable of each qubit (M. A. Nielsen et al., Phys. Rev. A 67
+(2003) 052301: every such gate is a controlled one up to gates on one qubit). While the gates on a qubit look
+at the same observable, all of them across a cut together choose between two branches: a fan of CX from one
 control is one bit across every cut, as a stabilizer tableau's rank would say, and so is one row of a Fourier
 transform. Each bit has a weight, and what a chain keeps are the products of weights above its truncation.
 """
