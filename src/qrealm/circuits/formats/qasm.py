@@ -7,7 +7,6 @@ that it has seen, so that a gate costs a few microseconds. At the first statemen
 
 from __future__ import annotations
 
-import math
 import re
 from functools import partial
 from typing import Any
@@ -252,11 +251,14 @@ class _Reader(Registers):
         if found.group(3):
             groups = self.resolve(node[0] + found.start(3), found.group(3), self.quantum)
             wires = tuple(dict.fromkeys(q for group in groups for q in group))
+        self.several(timing.waiting(*self.time(node, found), wires))
+
+    def time(self, node: Node, found: re.Match[str]) -> tuple[Gate, float]:
         kind, time = timing.time_of(found.group(1), found.group(2))
-        if not time < math.inf:
-            raise self.fail(self.start(node), f"a delay got the time {found.group(1)[:40]} {found.group(2)}",
-                            "a finite time")
-        self.several(timing.waiting(kind, time, wires))
+        if time > ANGLE_MAX:
+            raise self.fail(self.start(node), f"a time is {found.group(1)[:40]} {found.group(2)}",
+                            f"at most {ANGLE_MAX:g} ns or dt")
+        return kind, time
 
     def box(self, node: Node) -> None:
         """``box[40ns] { ... }``: its qubits begin and end together."""
@@ -267,7 +269,7 @@ class _Reader(Registers):
         outer, self.named = self.named, set()
         try:
             body = capture(self.circuit, lambda: self.block(node[2] or []))
-            limit = timing.time_of(found.group(1), found.group(2)) if timed else None
+            limit = self.time(node, found) if timed else None
             self.several(timing.boxed(body, self.named, limit))
         except timing.BoxError as problem:
             raise self.fail(self.start(node), str(problem), timing.BOX_RULE, timing.BOX_HINT,
