@@ -189,3 +189,9 @@ def test_costs_of_density_matrices_follow_the_decisions():
         ratios[name] = min(taken) / told.seconds
     middle = median(ratios.values())
     assert all(middle / 4 < ratio < middle * 4 for ratio in ratios.values()), ratios
+
+
+def test_what_fills_the_chain_is_full_however_long_it_is():
+    """Random layers on 20 qubits: 10 bits across the middle, and no more after ten times as many gates."""
+    assert traits(layers(20, 24, "cx")).bond_log2 == pytest.approx(10, abs=0.5)
+    assert traits(layers(20, 240, "cx")).bond_log2 == 10

@@ -226,9 +226,10 @@ class Entangling:
         first, second = (self._reduced(qubit) for qubit in qubits)
         if first is not None or second is not None:
             matrix = _matrix(gate, params, 2, controls)
-            both = np.kron(_EVEN if second is None else second, _EVEN if first is None else first)
-            both = (matrix @ both @ matrix.conj().T).reshape(2, 2, 2, 2)
-            first, second = np.trace(both, axis1=0, axis2=2), np.trace(both, axis1=1, axis2=3)
+            one, two = _EVEN if first is None else first, _EVEN if second is None else second
+            joint = np.multiply.outer(two, one).transpose(0, 2, 1, 3).reshape(4, 4)
+            both = (matrix @ joint @ matrix.conj().T).reshape(2, 2, 2, 2)
+            first, second = both[0, :, 0] + both[1, :, 1], both[:, 0, :, 0] + both[:, 1, :, 1]
         for qubit, mixed in zip(qubits, (first, second), strict=True):
             self._states[qubit] = None
             even = mixed is None or np.linalg.norm(mixed - _EVEN) < EVEN_BELOW
