@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qrealm.base.errors import WriteError
 from qrealm.circuits import Circuit, read
 from qrealm.circuits.gate_rows import GATES
 from qrealm.circuits.operations import MEASURE, RESET
@@ -43,6 +44,7 @@ class Way:
         registers: whether classical registers keep their names.
         conditions: "all", "registers" (whole ones of several bits, no else, no nesting), "bits" (registers of
             one bit that are 1, no else, no measurement inside), or "" for none.
+        times: whether delays keep their time; else they are refused.
     """
 
     write: Callable[[Circuit], Any]
@@ -51,6 +53,7 @@ class Way:
     without: tuple[str, ...] = ()
     registers: bool = True
     conditions: str = "all"
+    times: bool = True
 
 
 WAYS = {
@@ -61,12 +64,13 @@ WAYS = {
         phase=False,
         without=("controls", *(name for name in GATES if name not in QASM2_GATES)),
         conditions="registers",
+        times=False,
     ),
     "Qiskit": Way(Circuit.to_qiskit, "qiskit"),
     "Cirq": Way(Circuit.to_cirq, "cirq", conditions="bits"),
-    "PennyLane": Way(Circuit.to_pennylane, "pennylane", registers=False, conditions=""),
-    "QIR": Way(Circuit.to_qir, "pyqir", phase=False),
-    "QIR bitcode": Way(lambda circuit: circuit.to_qir(bitcode=True), "pyqir", phase=False),
+    "PennyLane": Way(Circuit.to_pennylane, "pennylane", registers=False, conditions="", times=False),
+    "QIR": Way(Circuit.to_qir, "pyqir", phase=False, times=False),
+    "QIR bitcode": Way(lambda circuit: circuit.to_qir(bitcode=True), "pyqir", phase=False, times=False),
 }
 
 
@@ -121,6 +125,34 @@ def test_all_ways_one_after_the_other(seed: int) -> None:
             if way.write is not Circuit.to_qasm2 or circuit == first:
                 circuit = read(way.write(circuit))
         assert_same_unitary(first, circuit, phase=False)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_delays(way: Way, seed: int) -> None:
+    """What each qubit waits for, in order, comes back to a rounding; a format without times says so."""
+    rng = np.random.default_rng(seed)
+    circuit = Circuit(3)
+    for _ in range(12):
+        circuit.ry(float(rng.uniform(-3, 3)), int(rng.integers(3)))
+        circuit.delay(float(rng.choice([0.25, 40.0, 1234.5, 2e6])), int(rng.integers(3)))
+    circuit.cx(0, 1).delay(7.5, [0, 1, 2])
+    if not way.times:
+        with pytest.raises(WriteError, match="delay"):
+            way.write(circuit)
+        return
+    with replayable(seed):
+        again = read(way.write(circuit))
+        assert_same_unitary(circuit, again, phase=way.phase)
+        for qubit in range(3):
+            (names, values), (mine, wanted) = lane(again, qubit), lane(circuit, qubit)
+            assert names == mine
+            assert values == pytest.approx(wanted, rel=1e-12)
+
+
+def lane(circuit: Circuit, qubit: int) -> tuple[list[str], list[float]]:
+    """Rotations and delays of one qubit, in order: their names, and their angles and times."""
+    found = [(op.name, args[0]) for op, qubits, args in circuit if qubits == (qubit,) and args]
+    return [name for name, _ in found], [value for _, value in found]
 
 
 # ---- measurements, registers, conditions -------------------------------------------------------------

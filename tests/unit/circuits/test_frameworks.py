@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qrealm.base.errors import QrealmError, SourceKindError, UnsupportedError
+from qrealm.base.errors import QrealmError, SourceKindError, UnsupportedError, WriteError
 from qrealm.circuits import Circuit, Parameter, PauliSum, read
 from unit.circuits.draws import random_circuit, random_unitary
 from unit.circuits.matrix_of import assert_same_up_to_phase, matrix_of
@@ -230,6 +230,24 @@ def test_cirq_symbols(cirq) -> None:
     assert np.allclose(matrix_of(circuit.bind(s=0.2, t=0.3)), theirs)
 
 
+def test_cirq_waits(cirq) -> None:
+    a, b = cirq.LineQubit.range(2)
+    source = cirq.Circuit(cirq.H(a), cirq.wait(a, nanos=12), cirq.measure(a, key="m"))
+    source += [cirq.wait(b, micros=2).with_classical_controls("m"), cirq.Moment(cirq.wait(a, b, picos=500))]
+    found = [(op.name, qubits, args) for op, qubits, args in read(source)]
+    assert found[1] == ("delay", (0,), (12.0,))
+    assert found[3][2][2][0][2] == (2000.0,)  # cirq's condition is "not zero": the else branch
+    assert found[4:] == [("barrier", (0, 1), ()), ("delay", (0,), (0.5,)), ("delay", (1,), (0.5,))]
+    circuit = Circuit(2, 1).delay(2 * Parameter("t") + 1, 1).measure(0, 0)
+    with circuit.if_(0):
+        circuit.delay(3.0, 1)
+    again = read(circuit.to_cirq()).bind(t=4)
+    assert again.instructions[0][2] == (9.0,)
+    assert again.instructions[-1][2][2][0][2] == (3.0,)
+    with pytest.raises(WriteError, match=r"a delay of 3\.0 dt"):
+        Circuit(1).append("delay_dt", (0,), (3,)).to_cirq()
+
+
 def test_what_cirq_has_and_we_have_not(cirq) -> None:
     with pytest.raises(UnsupportedError, match="no unitary"):
         read(cirq.Circuit(cirq.depolarize(0.1)(cirq.LineQubit(0))))
@@ -302,6 +320,16 @@ def test_pennylane_states_and_measurements(qml) -> None:
     state = random_unitary(np.random.default_rng(1), 2)[:, 0]
     prepared = read(qml.tape.QuantumScript([qml.StatePrep(state, [0, 1])]))
     assert np.allclose(matrix_of(prepared)[:, 0], state.reshape(2, 2).T.ravel())
+
+
+def test_pennylane_has_no_waits(qml) -> None:
+    with pytest.raises(WriteError, match="PennyLane has no waits, and the circuit a delay on qubit 1"):
+        Circuit(2).h(0).delay(3.0, 1).to_pennylane()
+    body = Circuit(2, 1).measure(0, 0)
+    with body.if_(0):
+        body.delay(3.0, 1)
+    with pytest.raises(WriteError, match="PennyLane has no waits"):
+        body.to_pennylane()
 
 
 def test_what_pennylane_has_and_we_have_not(qml) -> None:

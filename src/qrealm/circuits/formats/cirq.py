@@ -60,12 +60,20 @@ class _Reader:
             self.conditional(op, depth)
         elif isinstance(op.gate, cirq.MeasurementGate):
             self.measure(op, wires)
+        elif isinstance(op.gate, cirq.WaitGate):
+            self.wait(op.gate, wires)
         elif isinstance(op.gate, cirq.ResetChannel):
             circuit.reset(wires)
         elif isinstance(op, cirq.ControlledOperation) and self.controlled(op):
             return
         elif not self.named(op.gate, wires, ()):
             self.general(op, wires, depth)
+
+    def wait(self, gate: Any, wires: tuple[int, ...]) -> None:
+        """A wait of several qubits begins on all of them at once."""
+        if len(wires) > 1:
+            self.circuit.barrier(wires)
+        self.circuit.delay(_real(gate.duration.total_nanos()), wires)
 
     def measure(self, op: Any, wires: tuple[int, ...]) -> None:
         key = self.cirq.measurement_key_name(op)

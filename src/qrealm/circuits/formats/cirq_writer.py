@@ -18,6 +18,8 @@ from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 from qrealm.circuits.operations import (
     BARRIER,
     CHANNEL,
+    DELAY,
+    DELAYS,
     IF,
     INITIALIZE,
     MEASURE,
@@ -36,11 +38,12 @@ def write(circuit: Circuit) -> Any:
 
     Measurements of whole registers, in order, become one key with the register's name; others get a key for
     each bit, such as ``"c[1]"``. Qubits without a gate get an identity, so that they are not lost. Barriers
-    are left out: Cirq has none.
+    are left out: Cirq has none. Delays become `cirq.WaitGate`.
 
     Raises:
         MissingExtraError: Cirq is not installed.
-        WriteError: misread bits, a measurement under a condition, or an open parameter in `rv`.
+        WriteError: misread bits, a measurement under a condition, an open parameter in `rv`, or a delay in
+            cycles of a clock.
     """
     try:
         import cirq
@@ -113,6 +116,8 @@ class _Writer:
     def gate(self, op: Gate, qubits: tuple[int, ...], args: tuple[Any, ...]) -> list[Any]:
         size = args[0].num_qubits if op is UNITARY else op.targets
         split = len(qubits) - size
+        if op in DELAYS:
+            return self.wait(op is DELAY, qubits, args[0])
         controls = [self.qubits[q] for q in qubits[:split]]
         targets = [self.qubits[q] for q in qubits[split:]]
         if op is GPHASE:
@@ -127,6 +132,16 @@ class _Writer:
             matrix = self.cirq.MatrixGate(_little(op.matrix(*args)), name=op.name)
             found = [matrix.on(*targets)]
         return [each.controlled_by(*controls) for each in found] if controls else found
+
+    def wait(self, in_ns: bool, qubits: tuple[int, ...], duration: Any) -> list[Any]:
+        """A delay on each of the qubits."""
+        if not in_ns:
+            raise WriteError(
+                f"Cirq has waits in units of time, and the circuit a delay of {duration} dt",
+                hint="write it in nanoseconds: circuit.delay(duration_ns, qubit)",
+            )
+        gate = self.cirq.WaitGate(self.cirq.Duration(nanos=self.angle(duration)))
+        return [gate.on(self.qubits[q]) for q in qubits]
 
     def named(self) -> dict[Any, Callable[..., list[Any]]]:
         """From a matrix of the gate table to Cirq's gates on the targets, in order, given the parameters."""

@@ -14,6 +14,7 @@ from qrealm.circuits.gates import Gate
 from qrealm.circuits.operations import (
     BARRIER,
     CHANNEL,
+    DELAYS,
     IF,
     INITIALIZE,
     MEASURE,
@@ -35,7 +36,8 @@ def write(circuit: Circuit) -> Any:
     Raises:
         MissingExtraError: PennyLane is not installed.
         ParameterError: a parameter is open; PennyLane has none.
-        WriteError: misread bits, a measurement under a condition, or a state on qubits that were used before.
+        WriteError: misread bits, a delay, a measurement under a condition, or a state on qubits that were
+            used before.
     """
     try:
         import pennylane as qml
@@ -103,6 +105,11 @@ class _Writer:
 
     def gate(self, op: Gate, qubits: tuple[int, ...], args: tuple[Any, ...]) -> Any:
         qml = self.qml
+        if op in DELAYS:
+            raise WriteError(
+                f"PennyLane has no waits, and the circuit a delay on qubit {qubits[-1]}",
+                hint="leave it out; NoiseModel.apply turns what happens meanwhile into channels",
+            )
         size = args[0].num_qubits if op is UNITARY else op.targets
         split = len(qubits) - size
         controls, targets = list(qubits[:split]), list(qubits[split:])
