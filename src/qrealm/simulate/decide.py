@@ -7,29 +7,39 @@ from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
-from qrealm.base import cancel, limits
+from qrealm.base import limits
 from qrealm.base.errors import (
     BackendRefusalError,
     InternalError,
     MissingExtraError,
     RequestError,
     ResourceError,
+    TooLargeError,
 )
 from qrealm.base.machine import cores_default, memory_available_bytes
-from qrealm.circuits import Circuit, PauliSum
+from qrealm.circuits import Circuit
 from qrealm.circuits.circuit import check_bound
 from qrealm.circuits.operations import CHANNEL, IF, Instruction
-from qrealm.circuits.segments import split_readout
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package, steered
 from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.gpu.device import find_gpu, may_have_gpu
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.calibrate import rates
-from qrealm.simulate.execute import execute, find_on, finish, layout_of, packed_or_none
+from qrealm.simulate.execute import execute, find_on, finish, packed_or_none
+from qrealm.simulate.part_runs import by_cones
 from qrealm.simulate.plan import auto
-from qrealm.simulate.plan.cones import Dependencies
+from qrealm.simulate.plan.choose import fits
 from qrealm.simulate.plan.traits import traits
-from qrealm.simulate.plan.types import BackendCard, Choice, Cost, DeviceFacts, Precision, Rates, Traits
+from qrealm.simulate.plan.types import (
+    BackendCard,
+    Choice,
+    Considered,
+    Cost,
+    DeviceFacts,
+    Precision,
+    Rates,
+    Traits,
+)
 from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import Result
 
@@ -54,6 +64,13 @@ SMALL_WORK = 1 << 24
 and nothing else could be much faster."""
 
 
+QUICK = Choice(
+    QuantumBackend.STATEVECTOR.value,
+    "statevector: done before another backend could be asked what it would take",
+    (),
+)
+"""How AUTO tells of a run that it begins at once."""
+
 DEVICE_SECONDS = 5.0
 """From this time on a GPU is looked for: loading PyTorch and CUDA can take as long, once per process."""
 
@@ -71,10 +88,11 @@ def carry_out(circuit: Circuit, request: RunRequest) -> Result:
     name = request.backend
     if request.options is not None:
         check_options(name, request.options)
-    if _is_plain(circuit, request) and (
-        name is QuantumBackend.STATEVECTOR or (name is QuantumBackend.AUTO and _is_quick(circuit, request))
-    ):
-        return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR))
+    if _is_plain(circuit, request):
+        if name is QuantumBackend.STATEVECTOR:
+            return execute(circuit, request, loaded(name))
+        if name is QuantumBackend.AUTO and _is_quick(circuit, request):
+            return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR), QUICK)
     started = perf_counter()
     found, choice = _resolved(circuit, request)
     return finish(circuit, request, found, started, choice)
@@ -96,7 +114,7 @@ def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | No
     name = request.backend
     if name is QuantumBackend.AUTO:
         if 0 < facts.cone_qubits < facts.num_qubits and not facts.mid_circuit:
-            return _by_cones(circuit, request), None
+            return by_cones(circuit, request, _of_cone)
         return _automatic(circuit, request, facts)
     check_named(BACKENDS[name].card, facts, request)
     return find_on(circuit, request, loaded(name)), None
@@ -104,25 +122,28 @@ def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | No
 
 def choose_backend(circuit: Circuit, facts: Traits, request: RunRequest) -> Choice | None:
     """What AUTO takes for a circuit; None when nothing can run it."""
-    if not facts.num_qubits:
-        return None  # the state vector says it best
+    return auto.chosen(_considered(circuit, facts, request))
+
+
+def _considered(circuit: Circuit, facts: Traits, request: RunRequest) -> tuple[Considered, ...]:
+    """What every backend says that AUTO may choose, a GPU's where one could win."""
     cards = [row.card for row in BACKENDS.values() if row.card.automatic]
     planned = _planned_cost(circuit, request)
     here = partial(
-        auto.pick,
+        auto.look,
         facts,
         request.wants,
         rates=machine_rates(request),
         memory_available_bytes=memory_available_bytes(),
         known={QuantumBackend.STATEVECTOR: planned} if planned is not None else {},
     )
-    choice = here([card for card in cards if not card.needs_device], missing=_missing)
+    found = here([card for card in cards if not card.needs_device], missing=_missing)
     devices = [card for card in cards if card.needs_device and not auto.refusal(card, facts, request.wants)]
-    if not devices or not _is_worth_a_look(choice):
-        return choice
-    there = {card.name: found for card in devices if (found := device_facts(card, request)) is not None}
+    if not devices or not _is_worth_a_look(auto.chosen(found)):
+        return found
+    there = {card.name: told for card in devices if (told := device_facts(card, request)) is not None}
     if not there:
-        return choice
+        return found
     return here(cards, missing=_missing, devices=there)
 
 
@@ -179,48 +200,18 @@ def _is_plain(circuit: Circuit, request: RunRequest) -> bool:
     return not request.density_matrix and (circuit.is_unitary or not has_noise(circuit.instructions))
 
 
-def _by_cones(circuit: Circuit, request: RunRequest) -> Found:
-    """Exact values alone, from the parts of the circuit that they depend on."""
-    strings = [(name, observable.strings()) for name, observable in request.observables]
-    kept, _ = split_readout(circuit.instructions)
-    cones = Dependencies(kept).group({(x, z) for _, terms in strings for x, z, _ in terms})
-    values: dict[tuple[int, int], float] = {}
-    widest: Found | None = None
-    most = 0
-    for cone in cones:
-        cancel.check()
-        asked = [(str(place), cone.moved(term)) for place, term in enumerate(cone.terms)]
-        sums = tuple((name, PauliSum.from_strings([(x, z, 1.0)])) for name, (x, z) in asked)
-        found = _of_cone(cone.circuit(), replace(request, observables=sums))
-        values.update((term, found.values[str(place)]) for place, term in enumerate(cone.terms))
-        if widest is None or len(cone.qubits) > most:
-            widest, most = found, len(cone.qubits)
-    assert widest is not None  # there is at least one term
-    sizes = sorted((len(cone.qubits) for cone in cones), reverse=True)
-    why = f"the observables depend on at most {most} qubits at a time: {len(sizes)} runs of parts"
-    return Found(
-        replace(widest.plan, reasons=(why, *widest.plan.reasons)),
-        layout_of(circuit),
-        values={name: sum(value * values[x, z] for x, z, value in terms) for name, terms in strings},
-        details={**widest.details, "light_cones": sizes},
-        warnings=widest.warnings,
-    )
-
-
-def _of_cone(circuit: Circuit, request: RunRequest) -> Found:
+def _of_cone(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | None]:
     """What one part finds, on the backend that suits it."""
     if _is_plain(circuit, request) and len(circuit) << circuit.num_qubits <= SMALL_WORK:
-        return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR))
-    return _automatic(circuit, request, traits(circuit, supports(request)))[0]
+        return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR)), QUICK
+    return _automatic(circuit, request, traits(circuit, supports(request)))
 
 
 def _automatic(circuit: Circuit, request: RunRequest, facts: Traits) -> tuple[Found, Choice | None]:
     """Run on the cheapest backend; when memory is refused there, on the next."""
     choice = choose_backend(circuit, facts, request)
     if choice is None:
-        # What the state vector only lacks the memory for, it says best itself.
-        check_named(BACKENDS[QuantumBackend.STATEVECTOR].card, facts, request)
-        return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR)), None
+        return _last_resort(circuit, facts, request), None
     able = _ways_out(choice)
     warnings: tuple[str, ...] = ()
     for name, following in zip(able, [*able[1:], ""], strict=True):
@@ -249,6 +240,62 @@ def _ways_out(choice: Choice) -> list[str]:
     ]
 
 
+def _last_resort(circuit: Circuit, facts: Traits, request: RunRequest) -> Found:
+    """The state vector in single precision, where only the memory for double is missing.
+
+    Raises:
+        TooLargeError: some backend only lacks memory; the one that lacks least.
+        BackendRefusalError: no backend can run it, and why each cannot.
+    """
+    considered = _considered(circuit, facts, request)
+    told = "; ".join(f"{each.name}: {each.refused}" for each in considered)
+    advice = _other_ways(None, facts, request)
+    short = {each.name: each.cost for each in considered if each.cost and _lacks_memory(each)}
+    if QuantumBackend.STATEVECTOR in short:
+        try:
+            return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR))
+        except TooLargeError as problem:
+            hints = [problem.hint, advice, f"what AUTO looked at: {told}"]
+            problem.hint = "; or ".join(each for each in hints[:2] if each) + f" ({hints[2]})"
+            raise
+    if short:
+        name = min(short, key=lambda each: short[each].memory_bytes)
+        raise TooLargeError(
+            f"this run of {facts.num_qubits} qubits on the {name} backend",
+            needed_bytes=short[name].memory_bytes,
+            available_bytes=int(memory_available_bytes() * limits.MEMORY_SHARE_MAX),
+            hint=f"{advice or NO_WAY} (what AUTO looked at: {told})",
+        )
+    raise BackendRefusalError(f"AUTO finds no backend for this circuit: {told}", hint=advice or NO_WAY)
+
+
+def _lacks_memory(each: Considered) -> bool:
+    """Whether memory is what one lacks, by its cost."""
+    return each.cost is not None and not fits(each.cost.memory_bytes, memory_available_bytes())
+
+
+NO_WAY = "no backend can run it here; change the circuit or the request"
+
+
+def _other_ways(card: BackendCard | None, facts: Traits, request: RunRequest) -> str:
+    """Who else could run it here, memory included; if nobody, who could with a number of shots, or with
+    fewer, or with less accuracy. Empty when nothing helps."""
+    wants, room = request.wants, memory_available_bytes()
+    others = [row.card for row in BACKENDS.values() if row.card is not card and not missing_package(row.card)]
+    able = [] if card is None else auto.able(facts, wants, others, room)
+    if able:
+        return "these can: " + ", ".join(able)
+    everyone = [row.card for row in BACKENDS.values() if not missing_package(row.card)]
+    rough = auto.able(facts, wants, everyone, room) if card is None else []
+    if rough:
+        return f"named, or with a larger accuracy=, these can: {', '.join(rough)}"
+    for shots in (limits.SHOTS_DEFAULT,) if not wants.shots else (limits.SHOTS_DEFAULT, 1):
+        able = auto.able(facts, replace(wants, shots=shots), everyone, room) if shots != wants.shots else []
+        if able and (not wants.shots or shots < wants.shots):
+            return f"with shots={shots} these can: " + ", ".join(able)
+    return ""
+
+
 def check_named(card: BackendCard, facts: Traits, request: RunRequest) -> None:
     """Refuse what the backend cannot do, naming those that can."""
     why = auto.refusal(card, facts, request.wants)
@@ -257,11 +304,9 @@ def check_named(card: BackendCard, facts: Traits, request: RunRequest) -> None:
         raise MissingExtraError(f"the {card.name} backend", package=package, extra=card.extra)
     if not why:
         return
-    others = [row.card for row in BACKENDS.values() if row.card is not card]
-    able = [other.name for other in others if not auto.refusal(other, facts, request.wants)]
     raise BackendRefusalError(
         f"the {card.name} backend cannot run this circuit: {why}",
-        hint="these can: " + ", ".join(able) if able else "no backend can; change the circuit or the request",
+        hint=_other_ways(card, facts, request) or NO_WAY,
     )
 
 

@@ -45,14 +45,16 @@ _UNCHECKED_QUBITS = (limits.MEMORY_UNCHECKED_BYTES // Precision.DOUBLE.amplitude
 _WORD_BITS = 64
 
 
-def execute(circuit: Circuit, request: RunRequest, backend: Backend) -> Result:
-    """Run one circuit whose parameters are all bound.
+def execute(
+    circuit: Circuit, request: RunRequest, backend: Backend, choice: Choice | None = None
+) -> Result:
+    """Run one circuit whose parameters are all bound; `choice` tells how AUTO came to the backend.
 
     Raises:
         TooLargeError, RequestError, QubitError, ParameterError: see `run`.
     """
     started = perf_counter()
-    return finish(circuit, request, find_on(circuit, request, backend), started)
+    return finish(circuit, request, find_on(circuit, request, backend), started, choice)
 
 
 def find_on(circuit: Circuit, request: RunRequest, backend: Backend) -> Found:
@@ -94,9 +96,10 @@ def execute_packed(
     request: RunRequest,
     backend: SteeredBackend,
     started: float,
+    choice: Choice | None = None,
 ) -> Result:
     """Run gates followed by measurements; `circuit` tells only where the measurements go."""
-    return finish(circuit, request, _found_packed(circuit, packed, request, backend), started)
+    return finish(circuit, request, _found_packed(circuit, packed, request, backend), started, choice)
 
 
 def _found_packed(

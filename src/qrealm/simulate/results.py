@@ -431,14 +431,14 @@ class Result:
             "memory_bytes": made.plan.memory_bytes,
             "seconds": made.seconds,
             "reasons": [*([made.choice.why] if made.choice else []), *made.plan.reasons],
-            "considered": _told(made.choice),
+            "considered": told_of(made.choice),
             "warnings": list(made.warnings),
             "versions": versions(),
             **made.details,
         }
 
 
-def _told(choice: Choice | None) -> list[dict[str, Any]]:
+def told_of(choice: Choice | None) -> list[dict[str, Any]]:
     """The backends that AUTO looked at, JSON-ready."""
     return [
         {

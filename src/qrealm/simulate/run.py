@@ -21,7 +21,7 @@ from qrealm.simulate.decide import SMALL_WORK, carry_out, choose_backend, suppor
 from qrealm.simulate.execute import execute_packed, finish, layout_of, to_clbits
 from qrealm.simulate.memory import refusal_told
 from qrealm.simulate.plan.traits import traits
-from qrealm.simulate.plan.types import Precision
+from qrealm.simulate.plan.types import Choice, Precision
 from qrealm.simulate.request import (
     ACCURACY_DEFAULT,
     Observables,
@@ -273,7 +273,7 @@ def _run_all(circuit: Circuit, rows: Rows, first: RunRequest, progress: Progress
             results.append(carry_out(_bound(circuit, row), request))
         else:
             packed = template.with_params(params[index])
-            results.append(execute_packed(circuit, packed, request, engine, perf_counter()))
+            results.append(execute_packed(circuit, packed, request, engine, perf_counter(), _how(first)))
         _tell(progress, index, 1, len(rows))
     return results
 
@@ -306,7 +306,8 @@ def _results(
             packed=together.template.with_params(together.params[index]),
             backend=together.backend,
         )
-        return finish(circuit, replace(first, seed=int(seeds[index])), found, perf_counter() - seconds)
+        request = replace(first, seed=int(seeds[index]))
+        return finish(circuit, request, found, perf_counter() - seconds, _how(first))
 
     if asks_counts(first):
         for begin, drawn, seconds in together.counts(first.planning.shots, seeds):
@@ -318,6 +319,16 @@ def _results(
         for place, row in enumerate(values.tolist()):
             yield result(begin + place, seconds, None, row)
         _tell(progress, begin, len(values), len(seeds))
+
+
+_PACKED_ONCE = Choice(
+    QuantumBackend.STATEVECTOR.value, "statevector: it packs the circuit once for all sets of the sweep", ()
+)
+
+
+def _how(request: RunRequest) -> Choice | None:
+    """How the backend of a packed sweep came about."""
+    return _PACKED_ONCE if request.backend is QuantumBackend.AUTO else None
 
 
 def _tell(progress: Progress | None, begin: int, count: int, total: int) -> None:

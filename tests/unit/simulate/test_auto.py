@@ -10,7 +10,7 @@ import pytest
 import qrealm
 from qrealm.base.errors import BackendRefusalError, RequestError, ResourceError, TooLargeError
 from qrealm.circuits import Circuit
-from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
+from qrealm.circuits.noise import NoiseModel, ReadoutError, amplitude_damping, depolarizing
 from qrealm.simulate import decide
 from qrealm.simulate.backends import BACKENDS, QuantumBackend
 from qrealm.simulate.backends.statevector.card import CARD
@@ -211,3 +211,64 @@ def test_a_sweep_takes_noise():
     assert values == pytest.approx([0.8 * np.cos(p) for p in points], abs=1e-6)
     with pytest.raises(RequestError):
         qrealm.sweep(Circuit(1).ry(a, 0), [[0.1]], shots=5, noise="much")
+
+
+def deciding(num_qubits: int) -> Circuit:
+    """A measurement on every qubit but the last, and a correction that depends on it."""
+    circuit = Circuit(num_qubits, num_qubits)
+    for qubit in range(num_qubits - 1):
+        circuit.h(qubit).cx(qubit, qubit + 1).measure(qubit, qubit)
+        with circuit.if_(qubit):
+            circuit.x(qubit + 1)
+    return circuit.t(num_qubits - 1).h(num_qubits - 1).measure(num_qubits - 1, num_qubits - 1)
+
+
+def test_many_shots_do_not_make_a_chain_less_accurate():
+    """What is lost is an average over the branches: however many there are, mps takes a wide circuit."""
+    for shots in (100, 100_000):
+        told = qrealm.estimate(deciding(100), shots=shots)
+        assert told.backend == "mps"
+        assert told.considered[0].cost.error < 1e-6
+
+
+def test_what_nobody_takes_is_told_with_every_reason():
+    """A rotation beside amplitude damping on 70 qubits: nobody's; each says why."""
+    noise = NoiseModel().after_gates(amplitude_damping(0.1))
+    with pytest.raises(BackendRefusalError, match="AUTO finds no backend") as caught:
+        qrealm.run(Circuit(70).rx(0.1, range(70)), shots=10, noise=noise)
+    for row in BACKENDS.values():
+        assert not row.card.automatic or row.card.needs_device or f"{row.card.name}: " in caught.value.message
+    assert caught.value.hint.startswith("no backend can run it here")
+
+
+def test_an_accuracy_that_nobody_meets_is_named():
+    with pytest.raises(BackendRefusalError, match=r"mps: its error .* is above the accuracy") as caught:
+        qrealm.run(deciding(70), shots=10, accuracy=1e-15)
+    assert "larger accuracy=, these can: mps" in caught.value.hint
+
+
+@pytest.mark.parametrize("backend", [None, "trajectories"])
+def test_shots_are_proposed_where_exact_values_do_not_fit(backend):
+    """Exact values of 20 noisy qubits need 16 TiB; averages over shots do not."""
+    circuit = Circuit(20).h(range(20))
+    for qubit in range(19):
+        circuit.cx(qubit, qubit + 1)
+    noise = NoiseModel().after_gates(amplitude_damping(0.1))
+    with pytest.raises((TooLargeError, BackendRefusalError)) as caught:
+        qrealm.run(circuit, shots=0, observables="Z0 Z19", noise=noise, backend=backend)
+    assert "with shots=1024 these can: trajectories" in caught.value.hint
+
+
+def test_a_refusal_names_those_alone_that_have_the_memory():
+    """40 qubits: a chain can, and the state vectors, which need 8 TiB, are not named."""
+    circuit = Circuit(40).rx(0.1, range(40))
+    with pytest.raises(BackendRefusalError) as caught:
+        qrealm.run(circuit, shots=10, backend="stabilizer")
+    assert "trajectories" not in caught.value.hint  # it keeps qubits together that nothing joins
+    for qubit in range(39):
+        circuit.cx(qubit, qubit + 1)
+    with pytest.raises(BackendRefusalError) as caught:
+        qrealm.run(circuit, shots=10, backend="stabilizer")
+    able = caught.value.hint.removeprefix("these can: ").split(", ")
+    assert "mps" in able
+    assert not {"statevector", "trajectories", "density_matrix", "gpu", "qiskit"} & set(able)

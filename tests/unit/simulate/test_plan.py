@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -145,4 +146,10 @@ def test_shots_take_memory_too():
     many = Request(10**9, None, None, False, False)
     with pytest.raises(TooLargeError, match=r"needs 37.3 GiB") as caught:
         choose(shape(3), many, CARD, cores=1, memory_available_bytes=24 * GIB)
-    assert "draw fewer shots at once" in caught.value.hint
+    told = re.fullmatch(r"draw at most ([\d,]+) shots at once: each takes 40 bytes", caught.value.hint)
+    assert told
+    largest = int(told[1].replace(",", ""))
+    fitting = replace(many, shots=largest)
+    assert choose(shape(3), fitting, CARD, cores=1, memory_available_bytes=24 * GIB).memory_bytes
+    with pytest.raises(TooLargeError):
+        choose(shape(3), replace(many, shots=largest + 1), CARD, cores=1, memory_available_bytes=24 * GIB)

@@ -21,6 +21,8 @@ from qrealm.simulate.plan.types import (
 
 _NO_DEVICES: dict[str, DeviceFacts] = {}
 _NOTHING_KNOWN: dict[str, Cost] = {}
+_ANY_RATES = Rates(1.0, 1.0, 1.0, 1.0, 1.0)
+"""Where only memory is asked, which does not depend on speed."""
 
 
 def pick(
@@ -34,7 +36,33 @@ def pick(
     devices: Mapping[str, DeviceFacts] = _NO_DEVICES,
     known: Mapping[str, Cost] = _NOTHING_KNOWN,
 ) -> Choice | None:
-    """The cheapest card that fits; None when none does.
+    """The cheapest card that fits; None when none does. Arguments as for `look`."""
+    return chosen(
+        look(
+            traits,
+            wants,
+            cards,
+            rates,
+            missing=missing,
+            memory_available_bytes=memory_available_bytes,
+            devices=devices,
+            known=known,
+        )
+    )
+
+
+def look(
+    traits: Traits,
+    wants: Wants,
+    cards: Iterable[BackendCard],
+    rates: Rates,
+    *,
+    missing: Callable[[BackendCard], str],
+    memory_available_bytes: int,
+    devices: Mapping[str, DeviceFacts] = _NO_DEVICES,
+    known: Mapping[str, Cost] = _NOTHING_KNOWN,
+) -> tuple[Considered, ...]:
+    """What every card says: those that can, cheapest first, then those that cannot, and why.
 
     Args:
         traits, wants: what is to be run, and what is asked of it.
@@ -60,12 +88,26 @@ def pick(
             elif cost.error > wants.accuracy:
                 why = f"its error of about {cost.error:.1g} is above the accuracy asked, {wants.accuracy:.1g}"
         (refused if why else able).append(Considered(card.name, cost, why))
-    if not able:
-        return None
     able.sort(key=lambda each: each.cost.seconds if each.cost else 0.0)
-    best = able[0]
-    assert best.cost is not None
-    return Choice(best.name, _why(best, able), (*able, *refused))
+    return (*able, *refused)
+
+
+def chosen(considered: tuple[Considered, ...]) -> Choice | None:
+    """The first of what `look` found; None when none can."""
+    able = [each for each in considered if not each.refused]
+    return Choice(able[0].name, _why(able[0], able), considered) if able else None
+
+
+def able(
+    traits: Traits, wants: Wants, cards: Iterable[BackendCard], memory_available_bytes: int
+) -> list[str]:
+    """Names of the cards that can run this in so much memory, whatever their time and error."""
+    return [
+        card.name
+        for card in cards
+        if not refusal(card, traits, wants)
+        and fits(card.cost(traits, wants, _ANY_RATES).memory_bytes, memory_available_bytes)
+    ]
 
 
 def refusal(card: BackendCard, traits: Traits, wants: Wants) -> str:

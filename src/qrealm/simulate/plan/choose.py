@@ -94,18 +94,27 @@ def too_large(
                 "ask for counts, amplitudes or observables instead of the whole state vector: "
                 f"that needs {format_gib(without)} and fits"
             )
-    if fits(plan.memory_bytes - request.shots * limits.SHOT_BYTES, memory_available_bytes):
-        advice.append(f"draw fewer shots at once: each takes {limits.SHOT_BYTES} bytes")
+    room = int(memory_available_bytes * limits.MEMORY_SHARE_MAX)
+    shots = (room - plan.memory_bytes) // limits.SHOT_BYTES + request.shots
+    if shots > 0:  # else the state alone is too large
+        advice.append(f"draw at most {shots:,} shots at once: each takes {limits.SHOT_BYTES} bytes")
+        return _too_large(shape, plan, card, room, advice)
     largest = qubits_max(Precision.SINGLE, card, memory_available_bytes)
     advice.append(
         f"use at most {largest} qubits here in single precision "
         f"({qubits_max(Precision.DOUBLE, card, memory_available_bytes)} in double)"
     )
     advice.append("use another backend or a machine with more memory")
+    return _too_large(shape, plan, card, room, advice)
+
+
+def _too_large(
+    shape: CircuitShape, plan: Plan, card: BackendCard, room: int, advice: list[str]
+) -> TooLargeError:
     return TooLargeError(
         f"a {plan.precision.value}-precision run of {shape.num_qubits} qubits on the {card.name} backend",
         needed_bytes=plan.memory_bytes,
-        available_bytes=int(memory_available_bytes * limits.MEMORY_SHARE_MAX),
+        available_bytes=room,
         hint="; or ".join(advice),
     )
 

@@ -90,7 +90,7 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     return Cost(
         seconds,
         int(min(memory, 2.0**62)) + limits.RUN_OVERHEAD_BYTES,
-        TRUNCATION_DEFAULT * splits * branches,
+        TRUNCATION_DEFAULT * splits,  # of one way through the circuit: the mean over all is no larger
     )
 
 

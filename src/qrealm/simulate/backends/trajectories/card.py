@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from qrealm.base import limits
 from qrealm.simulate.backends.statevector import card as statevector
@@ -61,7 +62,8 @@ def refusal(traits: Traits, wants: Wants) -> str | None:
 def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     """What a run would take: as many state-vector runs as there are distinct histories."""
     if not traits.channels:
-        plain = statevector.cost(traits, wants, rates)
+        # It holds the state of all qubits, those that nothing joins too.
+        plain = statevector.cost(replace(traits, largest_group=traits.num_qubits), wants, rates)
         return Cost(PLAIN_FACTOR * plain.seconds + RUN_SECONDS, plain.memory_bytes)
     precision = wants.precision or Precision.SINGLE
     amplitudes = float(1 << min(traits.num_qubits, 200))
