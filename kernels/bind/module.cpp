@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "../state/counts.h"
+#include "../state/gradient.h"
 #include "../state/random.h"
 #include "../state/state_vector.h"
 #include "../state/sweep.h"
@@ -273,15 +274,28 @@ nb::tuple gradient_of(const Plan& plan, Vector<uint64_t> x_masks, Vector<uint64_
     if (coefficients.size() != terms.size()) throw nb::value_error("one coefficient for each Pauli string");
     if (wanted.size() != plan.params.size()) throw nb::value_error("one mark for each parameter");
     const std::vector<double> c = copied(coefficients);
-    Gradient g = without_gil([&] {
-        if (plan.single) return gradient<float>(plan.ops, terms, c, wanted.data(), plan.options, plan.set, threads, signals());
-        return gradient<double>(plan.ops, terms, c, wanted.data(), plan.options, plan.set, threads, signals());
+    std::vector<double> derivatives(plan.params.size());
+    const double value = without_gil([&] {
+        auto run = [&]<class T>(T) {
+            GradientWorker<T> worker(plan.ops, wanted.data(), plan.options, plan.set, false);
+            return worker.run(plan.params.data(), terms, c, threads, signals(), derivatives.data());
+        };
+        return plan.single ? run(float()) : run(double());
     });
-    return nb::make_tuple(g.value, to_numpy(std::move(g.derivatives)));
+    return nb::make_tuple(value, to_numpy(std::move(derivatives)));
 }
 
 template <class T>
 using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// An array of that shape, to be filled.
+Array<double> new_array(std::initializer_list<size_t> shape) {
+    size_t size = 1;
+    for (size_t s : shape) size *= s;
+    auto* kept = new std::vector<double>(size);
+    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
+    return Array<double>(kept->data(), shape, owner);
+}
 
 void check_rows(const Plan& plan, const Matrix<double>& params) {
     if (params.shape(1) != plan.params.size()) throw nb::value_error("one column for each parameter");
@@ -297,14 +311,33 @@ nb::object sweep_expectations_of(const Plan& plan, Matrix<double> params, Vector
         if (end < before || end > observables.terms.size()) throw nb::value_error("ends must ascend, up to the number of Pauli strings");
         before = end;
     }
-    const size_t rows = params.shape(0), columns = ends.size();
-    auto* values = new std::vector<double>(rows * columns);
-    nb::capsule owner(values, [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
+    const size_t rows = params.shape(0);
+    Array<double> values = new_array({rows, ends.size()});
     without_gil([&] {
-        if (plan.single) sweep_expectations<float>(plan.ops, plan.options, plan.set, observables, params.data(), rows, threads, signals(), values->data());
-        else sweep_expectations<double>(plan.ops, plan.options, plan.set, observables, params.data(), rows, threads, signals(), values->data());
+        if (plan.single) sweep_expectations<float>(plan.ops, plan.options, plan.set, observables, params.data(), rows, threads, signals(), values.data());
+        else sweep_expectations<double>(plan.ops, plan.options, plan.set, observables, params.data(), rows, threads, signals(), values.data());
     });
-    return nb::cast(Array<double>(values->data(), {rows, columns}, owner));
+    return nb::cast(values);
+}
+
+// (values, one for each row; derivatives, a row for each).
+nb::tuple sweep_gradients_of(const Plan& plan, Matrix<double> params, Vector<uint64_t> x_masks, Vector<uint64_t> z_masks,
+                             Matrix<double> coefficients, Vector<uint8_t> wanted, int threads) {
+    check_rows(plan, params);
+    const std::vector<PauliString> terms = pauli_strings(x_masks, z_masks, plan.ops.num_qubits);
+    const size_t rows = params.shape(0);
+    if (coefficients.shape(0) != rows || coefficients.shape(1) != terms.size())
+        throw nb::value_error("one coefficient for each row and Pauli string");
+    if (wanted.size() != plan.params.size()) throw nb::value_error("one mark for each parameter");
+    Array<double> values = new_array({rows}), derivatives = new_array({rows, plan.params.size()});
+    without_gil([&] {
+        auto run = [&]<class T>(T) {
+            sweep_gradients<T>(plan.ops, plan.options, plan.set, terms, coefficients.data(), wanted.data(), params.data(), rows, threads,
+                               signals(), values.data(), derivatives.data());
+        };
+        plan.single ? run(float()) : run(double());
+    });
+    return nb::make_tuple(values, derivatives);
 }
 
 // One (values, counts) for each row, as run_counts returns it.
@@ -419,6 +452,10 @@ NB_MODULE(_kernels, m) {
         .def("describe", &describe)
         .def("states_at_once", [](const Plan& plan, size_t rows, int threads) {
             return plan.single ? sweep_states<float>(plan.ops.num_qubits, rows, threads) : sweep_states<double>(plan.ops.num_qubits, rows, threads);
+        }, "rows"_a, "threads"_a)
+        .def("gradients_at_once", [](const Plan& plan, size_t rows, int threads) {
+            const int n = plan.ops.num_qubits;
+            return plan.single ? sweep_gradient_states<float>(n, rows, threads) : sweep_gradient_states<double>(n, rows, threads);
         }, "rows"_a, "threads"_a);
     m.def("plan", &make_plan, "num_qubits"_a, "codes"_a, "num_controls"_a, "qubit_offsets"_a, "qubits"_a, "param_offsets"_a, "params"_a,
           "matrices"_a, nb::kw_only(), "single"_a, "passes"_a = uint32_t(pass_all), "isa"_a = "auto", "tile_qubits"_a = 0);
@@ -427,6 +464,8 @@ NB_MODULE(_kernels, m) {
           "threads"_a = 1);
     m.def("sweep_counts", &sweep_counts_of, "plan"_a, "params"_a, "shots"_a, "seeds"_a, "threads"_a = 1);
     m.def("gradient", &gradient_of, "plan"_a, "x_masks"_a, "z_masks"_a, "coefficients"_a, "wanted"_a, "threads"_a = 1);
+    m.def("sweep_gradients", &sweep_gradients_of, "plan"_a, "params"_a, "x_masks"_a, "z_masks"_a, "coefficients"_a, "wanted"_a,
+          "threads"_a = 1);
     m.def("arithmetic_rate", [](bool single, int threads, const std::string& isa) {
         const InstructionSet set = set_from(isa);
         return without_gil([&] { return single ? arithmetic_rate<float>(set, threads) : arithmetic_rate<double>(set, threads); });

@@ -321,21 +321,30 @@ bool same_structure(const Elements& a, const Elements& b) {
         const Element &x = a.list[i], &y = b.list[i];
         if (x.kind != y.kind || x.wire != y.wire || x.num_targets != y.num_targets || x.mask != y.mask || x.value != y.value) return false;
         if (x.kind == Kind::dense && a.matrices[x.data].targets != b.matrices[y.data].targets) return false;
+        const bool reads = x.kind == Kind::inner || x.kind == Kind::parity || x.kind == Kind::rotation;
+        if (reads && (x.data != y.data || (x.before < 0) != (y.before < 0))) return false;
+        if (x.before >= 0 && a.befores[x.before].parities != b.befores[y.before].parities) return false;
+    }
+    if (a.inners.size() != b.inners.size()) return false;
+    for (size_t i = 0; i < a.inners.size(); ++i) {
+        const Inner &x = a.inners[i], &y = b.inners[i];
+        if (x.x != y.x || x.z != y.z || x.slot != y.slot) return false;
     }
     return true;
 }
 
 template <class T>
-void refill(Program<T>& program, const Elements& e, const ProductState& start) {
-    Filler<T> fill(e, std::polar(1.0, e.global_phase), 0);
+void refill(Program<T>& program, const Elements& e, const ProductState& start, const Placement* before, const PlanOptions& options) {
+    Filler<T> fill(e, std::polar(1.0, e.global_phase), before ? before->log2_growth : 0);
     for (Stage<T>& stage : program.stages)
         for (MicroOp<T>& op : stage.ops) fill(op);
     program.start = start;
+    if (options.contract) program.contract = *options.contract;
     program.scale = fill.scale;
     program.placement.log2_growth = fill.log2_growth;
 }
 
-template void refill(Program<float>&, const Elements&, const ProductState&);
-template void refill(Program<double>&, const Elements&, const ProductState&);
+template void refill(Program<float>&, const Elements&, const ProductState&, const Placement*, const PlanOptions&);
+template void refill(Program<double>&, const Elements&, const ProductState&, const Placement*, const PlanOptions&);
 
 }  // namespace qrealm

@@ -56,9 +56,9 @@ private:
 // Whether two circuits differ in numbers alone: same elements on the same wires.
 bool same_structure(const Elements& a, const Elements& b);
 
-// Puts the numbers of other elements of the same structure into a program that starts from a product state and was
-// laid out to be reusable.
+// Puts the numbers of other elements of the same structure into a program that was laid out to be reusable. The rest as
+// for schedule: what differs are numbers.
 template <class T>
-void refill(Program<T>& program, const Elements& e, const ProductState& start);
+void refill(Program<T>& program, const Elements& e, const ProductState& start, const Placement* before, const PlanOptions& options);
 
 }  // namespace qrealm

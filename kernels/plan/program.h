@@ -127,6 +127,7 @@ struct Placement {
     std::vector<uint8_t> lane_wires;   // wire of each lane bit
     std::vector<uint32_t> columns;     // block address of each wire (0 for lane wires)
     double log2_growth = 0;            // bound on how much larger stored amplitudes are than true ones
+    double log2_growth_most = 0;       // the same whatever the numbers, of a program laid out to be reusable
 };
 
 struct Work {

@@ -48,7 +48,7 @@ Scheduler<T>::Scheduler(const Portion& portion, const ProductState& start, const
         nodes_.push_back(n);
     }
     place(before);
-    log2_growth_ = fill_.log2_growth;
+    log2_growth_ = options.reusable && before ? before->log2_growth_most : fill_.log2_growth;
 }
 
 // Wires in the order of their first mixing: the last ones lie idle in the lanes at first, the first ones get the
@@ -391,6 +391,7 @@ Program<T> Scheduler<T>::run() {
     program_.placement.lane_wires.assign(frame_.lane_wires.begin(), frame_.lane_wires.end());
     program_.placement.columns = frame_.columns;
     program_.placement.log2_growth = fill_.log2_growth;
+    program_.placement.log2_growth_most = log2_growth_;
     program_.scale = fill_.scale;
     return std::move(program_);
 }

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gradient.h"
+#include "counts.h"
 #include "pauli.h"
 #include "pieces.h"
-#include "state_vector.h"
 #include "tail.h"
 
 namespace qrealm {
@@ -86,14 +87,16 @@ double apply_sum(const Engine<T>& engine, const std::vector<PauliGroup>& groups,
 }  // namespace
 
 template <class T>
-Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, const std::vector<double>& coefficients,
-                  const uint8_t* wanted, const PlanOptions& options, InstructionSet set, int threads, const Poll& poll) {
-    constexpr int block = Layout<T>::block, lane_bits = Layout<T>::lane_bits;
-    StateVector<T> state(ops.num_qubits, set);
-    state.state_.memory = Memory(2 * state.bytes());
-    state.apply(ops, options, threads, poll);
+GradientWorker<T>::GradientWorker(const OpArrays& ops, const uint8_t* wanted, const PlanOptions& options, InstructionSet set, bool many)
+    : ops_(ops), wanted_(wanted), options_(many ? reusable(options) : options), set_(set), many_(many), state_(ops.num_qubits, set) {}
 
-    Amplitudes<T>& both = state.state_;
+template <class T>
+double GradientWorker<T>::run(const double* params, const std::vector<PauliString>& terms, const std::vector<double>& coefficients,
+                              int threads, const Poll& poll, double* derivatives) {
+    constexpr int block = Layout<T>::block, lane_bits = Layout<T>::lane_bits;
+    ops_.params = params;
+    go_forwards(threads, poll);
+    Amplitudes<T>& both = state_.state_;
     const size_t blocks = both.blocks();
     // Coefficients that add up to one: then no inner product can overflow.
     double weight = 0;
@@ -101,44 +104,66 @@ Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, co
     if (weight == 0) weight = 1;
     std::vector<double> shares(coefficients);
     for (double& c : shares) c /= weight;
-    Gradient out;
-    out.derivatives.assign(ops.param_offsets[ops.num_ops], 0.0);
-    const double factor = std::norm(state.scale_) * weight;
-    out.value = factor * apply_sum(engine<T>(set), group_by_move(terms, state.placement_, state.flipped_, lane_bits), shares, both.data(),
-                                   both.data() + blocks * block, blocks, threads, poll);
+    const double factor = std::norm(state_.scale_) * weight;
+    const double value = factor * apply_sum(engine<T>(set_), group_by_move(terms, state_.placement_, state_.flipped_, lane_bits), shares,
+                                            both.data(), both.data() + blocks * block, blocks, threads, poll);
+    std::fill_n(derivatives, ops_.param_offsets[ops_.num_ops], 0.0);
+    go_back(factor, weight, threads, poll, derivatives);
+    return value;
+}
 
-    Elements e = lower_adjoint(ops, state.flipped_, wanted);
-    if (options.passes & pass_merge) merge_neighbours(e);
-    if (options.passes & pass_fuse) fuse_pairs(e);
+template <class T>
+void GradientWorker<T>::go_forwards(int threads, const Poll& poll) {
+    state_.restart();
+    state_.state_.num_wires = wires_for<T>(ops_.num_qubits);
+    if (!state_.state_.memory.bytes()) state_.state_.memory = Memory(2 * state_.bytes());
+    if (many_) {
+        ProductState start(state_.state_.num_wires);
+        const Elements e = simplified(lower(ops_), options_.passes, &start);
+        if (e.list.size() <= most_elements) return state_.start_with(e, forwards_.get(e, start, options_).program, threads, poll);
+    }
+    state_.apply(ops_, options_, threads, poll);
+}
+
+// `factor`: what inner products of stored amplitudes are to be multiplied by; `weight`: of lambda.
+template <class T>
+void GradientWorker<T>::go_back(double factor, double weight, int threads, const Poll& poll, double* derivatives) {
+    Elements e = lower_adjoint(ops_, state_.flipped_, wanted_);
+    if (options_.passes & pass_merge) merge_neighbours(e);
+    if (options_.passes & pass_fuse) fuse_pairs(e);
     split_unitaries(e);
     const Tail tail(e);
     if (tail.empty()) drop_unread(e);
-    if (options.passes & pass_attach) attach_before(e);
+    if (options_.passes & pass_attach) attach_before(e);
+    Amplitudes<T>& both = state_.state_;
+    const uint32_t blocks = static_cast<uint32_t>(both.blocks());
     const int selector = both.num_wires++;
-    Placement placement = state.placement_;
-    placement.columns.push_back(uint32_t(blocks));
-    PlanOptions back = options;
+    Placement placement = state_.placement_;
+    placement.columns.push_back(blocks);
+    PlanOptions back = options_;
     back.selector = selector;
     back.keep_state = false;
     const std::vector<std::array<complex, 2>> rows = tail.rows(selector);
     if (!tail.empty()) back.contract = &rows;
-    double factor_of_portion = factor;  // inner products know the growth within their own portion
-    complex scale = state.scale_;
-    Derivatives found;
-    for_portions<T>(e, ProductState(both.num_wires), &placement, back, [&](const Program<T>& program) {
-        found.slots.assign(out.derivatives.size(), 0.0);
-        execute(program, both, engine<T>(set), threads, poll, &found);
-        for (size_t i = 0; i < found.slots.size(); ++i) out.derivatives[i] += factor_of_portion * found.slots[i];
-        factor_of_portion *= std::norm(program.scale);
+    complex scale = state_.scale_;
+    const size_t width = ops_.param_offsets[ops_.num_ops];
+    const ProductState start(both.num_wires);
+    auto run = [&](const Program<T>& program) {
+        found_.slots.assign(width, 0.0);
+        execute(program, both, engine<T>(set_), threads, poll, &found_);
+        for (size_t i = 0; i < width; ++i) derivatives[i] += factor * found_.slots[i];
+        factor *= std::norm(program.scale);  // inner products know the growth within their own portion
         scale *= program.scale;
-    });
-    if (!tail.empty()) tail.add(found.contracted, scale * weight, out.derivatives);
-    return out;
+    };
+    if (many_ && e.list.size() <= most_elements) run(back_.get(e, start, back, &placement).program);
+    else for_portions<T>(e, start, &placement, back, run);
+    if (tail.empty()) return;
+    std::vector<double> ends(width, 0.0);
+    tail.add(found_.contracted, scale * weight, ends);
+    for (size_t i = 0; i < width; ++i) derivatives[i] += ends[i];
 }
 
-template Gradient gradient<float>(const OpArrays&, const std::vector<PauliString>&, const std::vector<double>&, const uint8_t*,
-                                  const PlanOptions&, InstructionSet, int, const Poll&);
-template Gradient gradient<double>(const OpArrays&, const std::vector<PauliString>&, const std::vector<double>&, const uint8_t*,
-                                   const PlanOptions&, InstructionSet, int, const Poll&);
+template class GradientWorker<float>;
+template class GradientWorker<double>;
 
 }  // namespace qrealm

@@ -11,20 +11,8 @@ struct PauliString {
     uint64_t x, z;
 };
 
-struct Gradient {
-    double value = 0;                 // <H>
-    std::vector<double> derivatives;  // by ops.params
-};
-
-template <class T>
-class StateVector;
 template <class T>
 struct PauliReadout;
-
-// <0|U^dagger H U|0> and its derivatives by the parameters of U that `wanted` marks, in one run forwards and one back.
-template <class T>
-Gradient gradient(const OpArrays& ops, const std::vector<PauliString>& terms, const std::vector<double>& coefficients,
-                  const uint8_t* wanted, const PlanOptions& options, InstructionSet set, int threads, const Poll& poll);
 
 template <class T>
 class StateVector {
@@ -56,8 +44,8 @@ public:
     double norm(int threads, const Poll& poll) const;
     StateVector copy(int threads, const Poll& poll) const;
 
-    friend Gradient gradient<T>(const OpArrays&, const std::vector<PauliString>&, const std::vector<double>&, const uint8_t*,
-                                const PlanOptions&, InstructionSet, int, const Poll&);
+    template <class>
+    friend class GradientWorker;
 
 private:
     static constexpr int lane_bits = Layout<T>::lane_bits, lanes = Layout<T>::lanes, block = Layout<T>::block;

@@ -5,7 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "../plan/fill.h"
+#include "gradient.h"
+#include "known.h"
 #include "pauli.h"
 
 namespace qrealm {
@@ -14,40 +15,6 @@ namespace {
 // States up to this size are run one on each thread: they stay in its cache. Larger ones are run by all threads together.
 constexpr size_t largest_own_bytes = size_t(4) << 20;
 constexpr size_t least_rows = 4;        // of a thread: starting it takes as long as some rows of a small circuit
-constexpr size_t most_structures = 4;   // kept by each thread
-constexpr size_t most_elements = size_t(1) << 13;
-
-// Programs laid out for some structures, the one used last in front, and what else belongs to each.
-template <class T, class Extra>
-class Known {
-public:
-    struct Entry {
-        Elements structure;
-        Program<T> program;
-        std::optional<Extra> extra;
-    };
-
-    // The program of these elements with their numbers. It stays valid until the next call.
-    Entry& get(const Elements& e, const ProductState& start, const PlanOptions& options) {
-        for (size_t i = 0; i < entries_.size(); ++i) {
-            if (!same_structure(entries_[i]->structure, e)) continue;
-            if (i) std::swap(entries_[0], entries_[i]);
-            refill(entries_[0]->program, e, start);
-            return *entries_[0];
-        }
-        if (entries_.size() == most_structures) entries_.pop_back();
-        entries_.insert(entries_.begin(), std::make_unique<Entry>(Entry{e, schedule<T>(Portion(e), start, nullptr, options), {}}));
-        return *entries_[0];
-    }
-
-private:
-    std::vector<std::unique_ptr<Entry>> entries_;
-};
-
-PlanOptions reusable(PlanOptions options) {
-    options.reusable = true;
-    return options;
-}
 
 // body(worker, row, threads, poll) for every row; make() makes a worker, one for each of `states`.
 template <class Make, class Body>
@@ -182,7 +149,35 @@ std::vector<Counts> sweep_counts(const OpArrays& ops, const PlanOptions& options
     return out;
 }
 
+template <class T>
+int sweep_gradient_states(int num_qubits, size_t rows, int threads) { return sweep_states<T>(num_qubits + 1, rows, threads); }
+
+template <class T>
+void sweep_gradients(const OpArrays& ops, const PlanOptions& options, InstructionSet set, const std::vector<PauliString>& terms,
+                     const double* coefficients, const uint8_t* wanted, const double* params, size_t rows, int threads, const Poll& poll,
+                     double* values, double* derivatives) {
+    if (ops.num_qubits > max_state_wires<T>) throw OutOfMemory("a state of " + std::to_string(ops.num_qubits) + " qubits is more than any machine holds");
+    const size_t width = size_t(ops.param_offsets[ops.num_ops]);
+    for_rows(
+        rows, sweep_gradient_states<T>(ops.num_qubits, rows, threads), threads, poll,
+        [&] { return std::make_unique<GradientWorker<T>>(ops, wanted, options, set, rows > 1); },
+        [&](GradientWorker<T>& worker, size_t row, int own, const Poll& watch) {
+            // Each row has terms of its own: those with a coefficient.
+            std::vector<PauliString> strings;
+            std::vector<double> factors;
+            for (size_t t = 0; t < terms.size(); ++t)
+                if (const double c = coefficients[row * terms.size() + t]; c != 0) {
+                    strings.push_back(terms[t]);
+                    factors.push_back(c);
+                }
+            values[row] = worker.run(params + row * width, strings, factors, own, watch, derivatives + row * width);
+        });
+}
+
 #define INSTANTIATE(T)                                                                                                          \
+    template int sweep_gradient_states<T>(int, size_t, int);                                                                    \
+    template void sweep_gradients<T>(const OpArrays&, const PlanOptions&, InstructionSet, const std::vector<PauliString>&,      \
+                                     const double*, const uint8_t*, const double*, size_t, int, const Poll&, double*, double*); \
     template int sweep_states<T>(int, size_t, int);                                                                             \
     template void sweep_expectations<T>(const OpArrays&, const PlanOptions&, InstructionSet, const Observables&, const double*, \
                                         size_t, int, const Poll&, double*);                                                    \

@@ -23,6 +23,17 @@ template <class T>
 void sweep_expectations(const OpArrays& ops, const PlanOptions& options, InstructionSet set, const Observables& observables,
                         const double* params, size_t rows, int threads, const Poll& poll, double* values);
 
+// States that a sweep of gradients holds at a time, of twice the memory each.
+template <class T>
+int sweep_gradient_states(int num_qubits, size_t rows, int threads);
+
+// For each set the value and the derivatives of a Pauli sum: coefficients[set * terms + t] times string t. Fills values[set]
+// and derivatives[set * width + i], by the entries of `params` that `wanted` marks.
+template <class T>
+void sweep_gradients(const OpArrays& ops, const PlanOptions& options, InstructionSet set, const std::vector<PauliString>& terms,
+                     const double* coefficients, const uint8_t* wanted, const double* params, size_t rows, int threads, const Poll& poll,
+                     double* values, double* derivatives);
+
 // Samples for each set, with a seed each.
 template <class T>
 std::vector<Counts> sweep_counts(const OpArrays& ops, const PlanOptions& options, InstructionSet set, const double* params, size_t rows,

@@ -17,6 +17,7 @@ from qrealm import _kernels
 from reference.dense import unpack
 from reference.random_circuits import CircuitBuilder, ReferenceCircuit, random_circuit, replayable
 from unit.kernel.kernel_grid import TOLERANCE, instruction_sets, plan, precisions, reference
+from unit.kernel.test_gradient import layered, marks
 from unit.kernel.test_readout import pauli_value
 
 PASSES = _kernels.PLANNER_PASSES
@@ -234,3 +235,46 @@ def test_ctrl_c_stops_a_sweep() -> None:
         assert time.monotonic() - sent < 5
         assert process.returncode != 0
         assert "KeyboardInterrupt" in printed
+
+
+@precisions
+@pytest.mark.parametrize("num_qubits", [1, 4, 9, 12])
+def test_gradients_of_rows_are_those_of_single_runs(num_qubits: int, single: bool) -> None:
+    """Rows that lead to several structures (angles of 0 and pi among them), each with terms of its own."""
+    circuit = random_circuit(num_qubits, num_qubits, 60, controls_max=2, matrix_qubits_max=2)
+    rng = np.random.default_rng(num_qubits)
+    rows = rows_of(circuit, 9, seed=num_qubits)
+    x, z = random_terms(num_qubits, seed=3)
+    coefficients = rng.normal(size=(9, len(x)))
+    coefficients[2, 1:] = 0
+    coefficients[6] = 0
+    wanted = marks(circuit)
+    wanted[::5] = 0
+    found = [
+        _kernels.sweep_gradients(plan(circuit, single=single), rows, x, z, coefficients, wanted, threads)
+        for threads in (1, 2, 3)
+    ]
+    for values, derivatives in found[1:]:
+        assert np.array_equal(values, found[0][0])
+        assert np.array_equal(derivatives, found[0][1])
+    for row in range(9):
+        one = plan(with_params(circuit, rows[row]), single=single)
+        value, slopes = _kernels.gradient(one, x, z, coefficients[row].copy(), wanted, 1)
+        most = TOLERANCE[single] * max(1.0, float(np.abs(coefficients[row]).sum()))
+        assert abs(found[0][0][row] - value) < most
+        assert np.abs(found[0][1][row] - slopes).max() < most
+    assert not found[0][1][6].any()
+    assert not found[0][1][:, ::5].any()
+
+
+def test_gradients_of_rows_refuse_what_does_not_fit() -> None:
+    circuit = layered(2, 1)
+    one = plan(circuit, single=False)
+    masks = np.zeros(1, dtype=np.uint64), np.ones(1, dtype=np.uint64)
+    rows, wanted = np.tile(circuit.params, (2, 1)), marks(circuit)
+    with pytest.raises(ValueError, match="coefficient"):
+        _kernels.sweep_gradients(one, rows, *masks, np.ones((1, 1)), wanted, 1)
+    with pytest.raises(ValueError, match="column"):
+        _kernels.sweep_gradients(one, rows[:, 1:].copy(), *masks, np.ones((2, 1)), wanted, 1)
+    with pytest.raises(ValueError, match="mark"):
+        _kernels.sweep_gradients(one, rows, *masks, np.ones((2, 1)), wanted[1:].copy(), 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qrealm.base.errors import MissingExtraError, NotUnitaryError, ParameterError, RequestError
 from qrealm.circuits import Circuit, Parameter, PauliSum, read
 from qrealm.simulate.backends import backend_named
-from qrealm.simulate.gradient import gradient
+from qrealm.simulate.gradient import gradients
 from qrealm.simulate.observables import parse_observable
 from qrealm.simulate.request import check_precision, check_seed, check_threads
 from qrealm.simulate.run import expectations
@@ -144,16 +144,22 @@ class QrealmLayer(torch.nn.Module):  # type: ignore[misc]
         return expectations(self.circuit, points, list(self.observables), **self._options)
 
     def _slopes(
-        self, point: NDArray[np.float64], cotangents: NDArray[np.float64], names: Sequence[str]
+        self, points: NDArray[np.float64], cotangents: NDArray[np.float64], names: Sequence[str]
     ) -> NDArray[np.float64]:
-        """Derivatives of the weighted sum of all observables by some parameters, in one adjoint pass."""
-        weighted = PauliSum()
-        for weight, observable in zip(cotangents.tolist(), self.observables, strict=True):
-            if weight:
-                weighted = weighted + observable * weight
-        if not len(weighted):
-            return np.zeros(len(names))
-        return gradient(self.circuit, weighted, point.tolist(), names, **self._options).derivatives
+        """For each row, derivatives of the weighted sum of all observables by some parameters: one adjoint
+        pass a row, all rows that have any influence in one call."""
+        found = np.zeros((len(points), len(names)))
+        counts = cotangents.any(axis=1)
+        if counts.any():
+            found[counts] = gradients(
+                self.circuit,
+                points[counts],
+                list(self.observables),
+                names,
+                weights=cotangents[counts],
+                **self._options,
+            ).derivatives
+        return found
 
 
 class _Expectations(torch.autograd.Function):  # type: ignore[misc]
@@ -192,8 +198,7 @@ class _Slopes(torch.autograd.Function):  # type: ignore[misc]
     ) -> tuple[Any, Any]:
         names = (layer.input_names if wanted[0] else ()) + (layer.weight_names if wanted[1] else ())
         incoming = cotangents.detach().to("cpu", torch.float64).numpy()
-        rows = [layer._slopes(point, row, names) for point, row in zip(points, incoming, strict=True)]
-        slopes = np.array(rows).reshape(len(rows), len(names))
+        slopes = layer._slopes(points, incoming, names)
         split = len(layer.input_names) if wanted[0] else 0
         return (
             torch.as_tensor(slopes[:, :split]).to(inputs),

@@ -115,6 +115,22 @@ class RowProgram(Program, Protocol):
         masks, coefficients)."""
         ...
 
+    def gradients_at_once(self, rows: int, threads: int) -> int:
+        """How many pairs of states a call of `gradients_of_rows` holds at a time."""
+        ...
+
+    def gradients_of_rows(
+        self,
+        params: NDArray[np.float64],
+        masks: tuple[NDArray[np.uint64], NDArray[np.uint64]],
+        coefficients: NDArray[np.float64],
+        wanted: NDArray[np.uint8],
+        threads: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What `gradient` gives, for each row: values (R,) and derivatives (R, entries). `masks` are the x
+        and z masks of T strings, `coefficients` has shape (R, T)."""
+        ...
+
     def counts_of_rows(
         self, params: NDArray[np.float64], shots: int, seeds: NDArray[np.uint64], threads: int
     ) -> list[tuple[NDArray[np.uint64], NDArray[np.int64]]]:

@@ -63,6 +63,28 @@ class StateVectorProgram:
         """Value and derivatives by the marked parameters."""
         return _kernels.gradient(self.kernel_plan, *terms, wanted, threads)  # type: ignore[no-any-return]
 
+    def gradients_at_once(self, rows: int, threads: int) -> int:
+        """As `states_at_once`, of the pairs of states that gradients take."""
+        return int(self.kernel_plan.gradients_at_once(rows, threads))
+
+    @refusal_told
+    def gradients_of_rows(
+        self,
+        params: NDArray[np.float64],
+        masks: tuple[NDArray[np.uint64], NDArray[np.uint64]],
+        coefficients: NDArray[np.float64],
+        wanted: NDArray[np.uint8],
+        threads: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values and derivatives of a Pauli sum for each row of parameters, with coefficients of its own."""
+        return _kernels.sweep_gradients(  # type: ignore[no-any-return]
+            self.kernel_plan,
+            np.ascontiguousarray(params),
+            *masks,
+            np.ascontiguousarray(coefficients),
+            wanted,
+            threads,
+        )
 
     def states_at_once(self, rows: int, threads: int) -> int:
         """One on each thread while they are small; a large one is shared by all."""
