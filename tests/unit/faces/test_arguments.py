@@ -8,9 +8,17 @@ from types import SimpleNamespace
 
 import pytest
 
+import qrealm
 from qrealm.base.errors import SourceFileError
 from qrealm.faces.cli import terminal
-from qrealm.faces.cli.arguments import marked_path, output_marks, read_source, spread_values, title_of
+from qrealm.faces.cli.arguments import (
+    marked_path,
+    output_marks,
+    read_noise,
+    read_source,
+    spread_values,
+    title_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +61,20 @@ def test_bars(monkeypatch, encoding, bars):
     assert [terminal.bar(1, 4), terminal.bar(0.625, 4), terminal.bar(0, 4), terminal.bar(0.13, 4)][
         :3
     ] == bars[:3]
+
+
+def test_depolarizing_reaches_gates_of_every_width():
+    """A qubit that is depolarised entirely reads 1 half the time, whatever gate it was in."""
+    noise = read_noise(None, 1.0)
+    for circuit in (
+        qrealm.Circuit(1).z(0),
+        qrealm.Circuit(2).cz(0, 1),
+        qrealm.Circuit(3).ccx(0, 1, 2),
+        qrealm.Circuit(4).mcx([0, 1, 2], 3),
+    ):
+        observables = [f"Z{q}" for q in range(circuit.num_qubits)]
+        result = qrealm.run(circuit, shots=0, noise=noise, observables=observables)
+        assert list(result.expectation_values.values()) == pytest.approx([0.0] * len(observables), abs=1e-12)
+    again = type(noise).from_dict(noise.to_dict())
+    assert again == noise
+    assert "gates on 3 qubits or more" in noise.describe()

@@ -56,7 +56,12 @@ class NoiseModel:
     # ---- rules -----------------------------------------------------------------------------------
 
     def after_gates(
-        self, channel: Channel, gates: Names | None = None, qubits: Iterable[int] | None = None
+        self,
+        channel: Channel,
+        gates: Names | None = None,
+        qubits: Iterable[int] | None = None,
+        *,
+        min_qubits: int | None = None,
     ) -> Self:
         """Put a channel after gates; several rules for one gate act in the order in which they were added.
 
@@ -65,6 +70,8 @@ class NoiseModel:
                 gates that `gates` or `qubits` name.
             gates: names; every gate of the channel's size when None.
             qubits: only on these, in this order; on any when None.
+            min_qubits: only after gates on so many qubits or more; a channel on one qubit then acts on each
+                of theirs.
 
         Raises:
             UnknownGateError: a name that is not in the gate table.
@@ -81,7 +88,9 @@ class NoiseModel:
         named = _gates(gates)
         for gate in named or ():
             _check_width(channel, gate, wires)
-        return self._with_gate_rule(GateRule(channel, _names(named), wires))
+        if min_qubits is not None and (not isinstance(min_qubits, int) or min_qubits < 1):
+            raise ChannelError(f"after_gates got min_qubits={min_qubits!r:.40}; the rule is at least 1")
+        return self._with_gate_rule(GateRule(channel, _names(named), wires, size_min=min_qubits))
 
     def crosstalk(
         self,

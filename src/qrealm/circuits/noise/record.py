@@ -136,6 +136,7 @@ def _gate_record(rule: GateRule) -> dict[str, Any]:
         "virtual_free": rule.virtual_free,
         "size": rule.size,
         "positions": None if rule.positions is None else list(rule.positions),
+        "size_min": rule.size_min,
     }
 
 
@@ -150,6 +151,7 @@ def _read_gate(source: Mapping[str, Any]) -> GateRule:
         bool(source["virtual_free"]),
         None if source["size"] is None else int(source["size"]),
         _tuple(source["positions"]),
+        None if source.get("size_min") is None else int(source["size_min"]),
     )
 
 

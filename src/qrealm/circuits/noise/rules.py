@@ -37,6 +37,7 @@ class GateRule:
         excluded: qubits, in order, of gates that the rule leaves alone.
         virtual_free: whether diagonal gates on one qubit, which are changes of a clock, are left alone.
         size: only gates on so many qubits.
+        size_min: only gates on so many qubits or more; a channel on one qubit then acts on each.
         positions: which of the gate's qubits the channel acts on; None for all.
     """
 
@@ -48,6 +49,7 @@ class GateRule:
     virtual_free: bool = False
     size: int | None = None
     positions: Qubits | None = None
+    size_min: int | None = None
 
     def on(self, gate: Gate, qubits: Qubits) -> list[Qubits]:
         """Where the channel acts after a gate: nowhere, once, or on each qubit."""
@@ -56,6 +58,8 @@ class GateRule:
         if self.gates is not None and self.gates.isdisjoint(names_for(gate, len(qubits))):
             return []
         if self.size is not None and len(qubits) != self.size:
+            return []
+        if self.size_min is not None and len(qubits) < self.size_min:
             return []
         if qubits in self.excluded or (self.virtual_free and is_virtual(gate, qubits)):
             return []
@@ -66,9 +70,8 @@ class GateRule:
             return []
         if self.positions is not None:
             return [tuple(qubits[place] for place in self.positions)]
-        if self.channel.num_qubits == len(qubits) or (
-            self.channel.num_qubits == 1 and (self.gates is not None or self.qubits is not None)
-        ):
+        named = self.gates is not None or self.qubits is not None or self.size_min is not None
+        if self.channel.num_qubits == len(qubits) or (self.channel.num_qubits == 1 and named):
             return _spread(self.channel, qubits)
         return []
 
@@ -76,7 +79,10 @@ class GateRule:
         """One line for people."""
         gates = "gates" if self.gates is None else ", ".join(sorted(self.gates))
         if self.gates is None and self.spectators is None and self.qubits is None:
-            gates = f"gates on {_counted(self.size or self.channel.num_qubits)}"
+            gates = f"gates on {_counted(self.size or self.size_min or self.channel.num_qubits)}"
+            gates += " or more" if self.size_min is not None else ""
+        elif self.size_min is not None:
+            gates += f" on {_counted(self.size_min)} or more"
         where = "" if self.qubits is None else f" on {_listed(self.qubits)}"
         there = "" if self.spectators is None else f", on the spectators {_listed(self.spectators)}"
         if self.positions is not None:

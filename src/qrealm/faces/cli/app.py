@@ -14,7 +14,14 @@ from qrealm.faces.cli.estimate_command import estimate
 from qrealm.faces.cli.info_command import info
 from qrealm.faces.cli.optimize_command import optimize
 from qrealm.faces.cli.run_command import run
-from qrealm.faces.cli.terminal import EXIT_INTERRUPTED, command, message_console, speak_plainly, write_data
+from qrealm.faces.cli.terminal import (
+    EXIT_INTERRUPTED,
+    command,
+    folded,
+    message_console,
+    speak_plainly,
+    write_data,
+)
 from qrealm.faces.cli.verify_command import verify
 
 _HELP = """
@@ -41,7 +48,7 @@ Circuits are OpenQASM 2, OpenQASM 3 or JSON files, or - for stdin. Results go to
 
 app = typer.Typer(
     name="qrealm",
-    help=_HELP,
+    help=folded(_HELP),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

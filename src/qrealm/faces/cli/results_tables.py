@@ -7,10 +7,11 @@ from rich.text import Text
 
 from qrealm.base.units import format_seconds
 from qrealm.control.local import Result
-from qrealm.faces.cli.terminal import bar
+from qrealm.faces.cli.terminal import bar, data_columns
 
 ROWS_MAX = 32
-_BAR_WIDTH = 40
+_BAR_WIDTH, _BAR_WIDTH_MIN = 40, 4
+_GAP = 2  # columns between columns
 
 
 def headline(name: str, result: Result) -> str:
@@ -25,20 +26,29 @@ def headline(name: str, result: Result) -> str:
 
 
 def counts_table(result: Result) -> Table:
-    """The most frequent outcomes, a bar each, and how many others there are."""
+    """The most frequent outcomes, a bar each in what the terminal has left, and how many others there are."""
     counts, shots = result.counts, result.shots
     table = Table(box=None, pad_edge=False)
     table.add_column("outcome", no_wrap=True)
     table.add_column("count", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    for outcome, count in ranked[:ROWS_MAX]:
-        length = bar(count / ranked[0][1], _BAR_WIDTH)
-        table.add_row(outcome, f"{count:,}", f"{count / shots:.1%}", Text(length, style="blue"))
+    rows = [(outcome, f"{count:,}", f"{count / shots:.1%}") for outcome, count in ranked[:ROWS_MAX]]
     if others := ranked[ROWS_MAX:]:
         rest = sum(count for _, count in others)
-        table.add_row(f"{len(others):,} others", f"{rest:,}", f"{rest / shots:.1%}", "")
+        rows.append((f"{len(others):,} others", f"{rest:,}", f"{rest / shots:.1%}"))
+    headed = [("outcome", "count", "share"), *rows]
+    taken = sum(max(map(len, cells)) + _GAP for cells in zip(*headed, strict=True))
+    width = min(_BAR_WIDTH, data_columns() - taken)
+    if width < _BAR_WIDTH_MIN:
+        for row in rows:
+            table.add_row(*row)
+        return table
+    table.add_column("", no_wrap=True)
+    bars = [bar(count / ranked[0][1], width) for _, count in ranked[:ROWS_MAX]]
+    bars += [""] * (len(rows) - len(bars))
+    for row, length in zip(rows, bars, strict=True):
+        table.add_row(*row, Text(length, style="blue"))
     return table
 
 

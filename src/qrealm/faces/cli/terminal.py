@@ -6,6 +6,7 @@ import codecs
 import csv
 import errno
 import functools
+import inspect
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from typing import Any, ParamSpec
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +29,7 @@ EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has gone, as `head` does."""
 
 _PIPE_COLUMNS = 400
+_MEASURE_COLUMNS = 100_000
 _PLAIN = {"µ": "u", "█": "#"}
 _Arguments = ParamSpec("_Arguments")
 
@@ -84,9 +87,27 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     write_data(buffer.getvalue())
 
 
+def data_columns() -> int:
+    """Columns that tables on stdout may have."""
+    return data_console().width
+
+
 def write_table(table: Table) -> None:
-    """A table to stdout."""
-    data_console().print(table)
+    """A table to stdout. On a terminal that is too narrow for it the terminal folds its lines: no cell of a
+    column that may not wrap is cut off."""
+    console = data_console()
+    console.width = max(console.width, _least_columns(table, console))
+    console.print(table)
+
+
+def _least_columns(table: Table, console: Console) -> int:
+    """Columns below which cells would be cut off."""
+    wide = console.options.update(width=_MEASURE_COLUMNS)
+    total = 0
+    for column in table.columns:
+        sizes = [Measurement.get(console, wide, each) for each in (column.header, *column.cells)]
+        total += 2 + max(size.maximum if column.no_wrap else size.minimum for size in sizes)
+    return total
 
 
 def fact_table(rows: Iterable[tuple[str, str]]) -> Table:
@@ -138,6 +159,11 @@ def warn(text: str, source: str = "") -> None:
     message_console().print(Text.assemble(("warning: ", "bold yellow"), told), soft_wrap=True)
 
 
+def folded(text: str) -> str:
+    """A help text with each paragraph on one line, for the terminal to wrap."""
+    return "\n\n".join(" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))
+
+
 def command(body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
     """Turn what can go wrong into an exit code.
 
@@ -163,4 +189,5 @@ def command(body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None
         if code:
             raise typer.Exit(code)
 
+    guarded.__doc__ = folded(body.__doc__ or "")
     return guarded

@@ -14,9 +14,17 @@ from rich.text import Text
 from qrealm.base.units import format_seconds
 from qrealm.control import local
 from qrealm.faces.cli.arguments import OutputFormat, read_source, title_of
-from qrealm.faces.cli.terminal import message_console, write_csv, write_data, write_json, write_table
+from qrealm.faces.cli.terminal import (
+    data_columns,
+    message_console,
+    write_csv,
+    write_data,
+    write_json,
+    write_table,
+)
 
 EXIT_DEVIATES = 1
+_NOTES_COLUMNS = 110  # narrower terminals get no times and notes; JSON and CSV have them
 
 
 def verify(
@@ -95,6 +103,10 @@ def _show(report: local.VerifyReport) -> None:
     warned = dict.fromkeys((row.backend, text) for row in report.rows for text in row.warnings)
     for backend, text in warned:
         write_data(f"note: {backend}: {text}")
+    for row in report.failures:
+        found = "" if row.deviation is None else f" {row.deviation:.2g}"
+        why = f": {row.note}" if row.note else ""
+        write_data(f"DEVIATES: {row.backend}, {row.circuit}, {row.measure}{found}{why}")
     verdict = "no deviation" if report.passed else f"{len(report.failures)} DEVIATE"
     if not compared:
         verdict = "nothing was compared"
@@ -106,21 +118,21 @@ def _show(report: local.VerifyReport) -> None:
 
 def _comparisons(rows: Sequence[local.VerifyRow]) -> Table:
     table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)  # the verdict, where no terminal is too narrow for it
     for name in ("circuit", "backend", "measure"):
         table.add_column(name, no_wrap=True)
-    for name in ("deviation", "limit", "time"):
+    wide = data_columns() >= _NOTES_COLUMNS
+    for name in ("deviation", "limit", "time") if wide else ("deviation", "limit"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
+    if wide:
+        table.add_column("")
     for row in rows:
         by_counts = row.measure == "chi-squared"
-        sign = "p =" if by_counts else ""
-        deviation = "" if row.deviation is None else f"{sign} {row.deviation:.2g}".strip()
+        sign = "p=" if by_counts else ""
+        deviation = "" if row.deviation is None else f"{sign}{row.deviation:.2g}"
         limit = "" if row.limit is None else f"{'>=' if by_counts else '<='} {row.limit:.1g}"
-        verdict = "ok" if row.passed else "DEVIATES"
-        words = Text(
-            f"{verdict}: {row.note}" if row.note else verdict, style="" if row.passed else "bold red"
-        )
-        table.add_row(
-            row.circuit, row.backend, row.measure, deviation, limit, format_seconds(row.seconds), words
-        )
+        verdict = Text("ok") if row.passed else Text("DEVIATES", style="bold red")
+        told = [row.circuit, row.backend, row.measure, deviation, limit]
+        told += [format_seconds(row.seconds), row.note] if wide else []
+        table.add_row(verdict, *map(Text, told))
     return table
