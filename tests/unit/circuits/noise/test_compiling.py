@@ -170,9 +170,29 @@ def test_merging() -> None:
     assert device().compiled(kept).circuit.count_ops()["cx"] == 2
 
 
-def test_a_toffoli_takes_six_cx_where_all_are_coupled() -> None:
+@pytest.mark.parametrize("size", [3, 4, 5])
+def test_controlled_gates_take_few_cx_where_all_are_coupled(size: int) -> None:
+    """2^n - 2 for a diagonal gate on n qubits, and for X under controls."""
     used = device(coupling=None)
-    assert used.compiled(Circuit(3).ccx(0, 1, 2)).circuit.count_ops()["cx"] == 6
+    start = Circuit(size)
+    for qubit in range(size):
+        start.ry(0.3 + qubit, qubit)
+    controls = range(size - 1)
+    for circuit in (start.copy().mcz(controls, size - 1), start.copy().mcx(controls, size - 1)):
+        made = used.compiled(circuit)
+        assert made.circuit.count_ops()["cx"] == 2**size - 2
+        assert_same_state(circuit, made)
+
+
+def test_diagonal_gates_and_cx_keep_their_form() -> None:
+    """RZ alone around CX: an angle costs no pulse, so there is none."""
+    circuit = Circuit(2).cp(0.7, 0, 1).barrier().rzz(0.2, 1, 0).barrier().cu1(-6.0, 0, 1).barrier().cx(1, 0)
+    made = device().compiled(circuit)
+    counts = made.circuit.count_ops()
+    assert counts["cx"] == 7
+    assert "sx" not in counts
+    spread = Circuit(2).ry(0.4, 0).ry(1.1, 1).rz(0.3, 0).compose(circuit)
+    assert_same_state(spread, device().compiled(spread))
 
 
 def test_the_layout_saves_swaps() -> None:
