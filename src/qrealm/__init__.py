@@ -11,6 +11,7 @@ Everything here is loaded when it is first used, so that `import qrealm` takes n
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,15 @@ _HOMES = {
     "w_circuit": "qrealm.algorithms.entangled_states",
     "zero_noise_extrapolation": "qrealm.protect",
 }
+_NEEDS = {
+    "EstimatorV2": "qiskit",
+    "QrealmDevice": "pennylane",
+    "QrealmLayer": "torch",
+    "QrealmProvider": "qiskit",
+    "QrealmSampler": "cirq",
+    "QrealmSimulator": "cirq",
+    "SamplerV2": "qiskit",
+}
 _MODULES = {
     "errors": "qrealm.errors",
     "noise": "qrealm.noise",
@@ -203,8 +213,36 @@ __all__ = [
     "zero_noise_extrapolation",
 ]
 
+_EVERYTHING = tuple(__all__)
+if not TYPE_CHECKING:
+    del __all__  # __getattr__ makes it of what is there: looking for frameworks takes time
+
+
+def _names() -> list[str]:
+    """The names that this installation has the packages for."""
+    from importlib.util import find_spec
+
+    packages = {package for package in set(_NEEDS.values()) if find_spec(package) is not None}
+    return [name for name in _EVERYTHING if name not in _NEEDS or _NEEDS[name] in packages]
+
+
+def _found(name: str) -> Any:
+    """The object of this name from its home."""
+    from qrealm.base.errors import MissingExtraError, MissingNameError
+
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except MissingExtraError as problem:
+        # `from qrealm import X` forgets what an AttributeError says, and with it the pip command; it looks
+        # for the name by this function first.
+        if sys._getframe(2).f_code.co_name == "_handle_fromlist":
+            raise
+        raise MissingNameError(name, problem) from problem
+
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return _names()  # not kept: a package may be installed later
     if name == "__version__":
         from qrealm.base.version import installed_version
 
@@ -212,7 +250,7 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(_MODULES[name])
     elif name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
+        value = _found(name)
     else:
         raise AttributeError(f"module 'qrealm' has no attribute {name!r}")
     globals()[name] = value
@@ -220,4 +258,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_names()})

@@ -27,7 +27,8 @@
     │   ├── ProblemError        QR330   an optimization problem that cannot be stated (also a ValueError)
     │   │   ├── InfeasibleError     QR331   no answer keeps all demands; carries the conflict
     │   │   └── SolverRefusalError  QR332   the solver cannot take this problem
-    │   └── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
+    │   ├── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
+    │   └── MissingNameError    QR401   a name of `qrealm` that needs such a package (also an AttributeError)
     ├── RunError                QR310   a run failed for a reason outside the caller's program
     ├── CancelledRunError       QR311   whoever asked for the run cancelled it
     └── InternalError           QR900   a promise inside qrealm was broken: please report it
@@ -329,6 +330,22 @@ class MissingExtraError(UserError, ImportError):
             f"{what} needs the package {package!r}, which is not installed",
             hint=f'pip install "qrealm[{extra}]"',
         )
+
+
+class MissingNameError(UserError, AttributeError):
+    """A name of `qrealm` needs an optional package that is not installed; so it is not there, and `hasattr`
+    says so.
+
+    Attributes:
+        package, extra: as of `MissingExtraError`, which is its cause.
+    """
+
+    code = "QR401"
+
+    def __init__(self, name: str, problem: MissingExtraError) -> None:
+        self.package = problem.package
+        self.extra = problem.extra
+        super().__init__(f"qrealm.{name} is not there: {problem.message}", hint=problem.hint)
 
 
 class InternalError(QrealmError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 
@@ -130,6 +132,32 @@ def test_the_facade_names_everything_it_promises():
         assert name in dir(qrealm)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = qrealm.nothing
+
+
+def test_the_facade_leaves_out_what_needs_a_package_that_is_not_there(tmp_path):
+    """In a process of its own, where PennyLane and Cirq cannot be imported."""
+    program = (
+        "import sys\n"
+        "sys.modules['pennylane'] = sys.modules['cirq'] = None\n"
+        "from qrealm import *\n"
+        "import qrealm\n"
+        "assert run and Circuit and 'QrealmDevice' not in dir(qrealm)\n"
+        "assert [getattr(qrealm, name) for name in dir(qrealm)]\n"
+        "assert not hasattr(qrealm, 'QrealmDevice') and not hasattr(qrealm, 'QrealmSampler')\n"
+        "for text in ('qrealm.QrealmDevice', 'exec(\"from qrealm import QrealmSimulator\")'):\n"
+        "    try:\n"
+        "        eval(text)\n"
+        "    except (AttributeError, ImportError) as problem:\n"
+        "        print(type(problem).__name__, problem.hint)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        'MissingNameError pip install "qrealm[pennylane]"',
+        'MissingExtraError pip install "qrealm[cirq]"',
+    ]
 
 
 def test_cancelling_a_job_stops_its_run_within_a_second():
