@@ -3,13 +3,16 @@ adds a row to the registry and a two-line subclass here."""
 
 from __future__ import annotations
 
+import pickle
 from abc import ABC
+from typing import Any
 
 import numpy as np
 import pytest
 
-from qrealm.base.errors import BackendRefusalError, CircuitError, ResourceError
-from qrealm.circuits import Circuit, PauliSum
+from qrealm.base.errors import BackendRefusalError, CircuitError, ParameterError, RequestError, ResourceError
+from qrealm.circuits import Circuit, Parameter, PauliSum
+from qrealm.circuits.noise import NoiseModel, ReadoutError, amplitude_damping, depolarizing
 from qrealm.simulate.backends import BACKENDS, QuantumBackend
 from qrealm.simulate.backends.protocol import State, SteeredBackend, is_steered
 from qrealm.simulate.estimate import estimate
@@ -17,6 +20,7 @@ from qrealm.simulate.plan.auto import refusal
 from qrealm.simulate.plan.traits import traits
 from qrealm.simulate.plan.types import Precision
 from qrealm.simulate.request import make_request
+from qrealm.simulate.results import Result
 from qrealm.simulate.run import run
 from reference.dense import DenseSimulator
 
@@ -58,6 +62,8 @@ class BackendContract(ABC):
     """What every backend promises through `qrealm.run`; a subclass says which backend."""
 
     name: QuantumBackend
+    refuses: frozenset[str] = frozenset()
+    """What it cannot do, by the names in `_asked`; all else it must do right."""
 
     @pytest.fixture(autouse=True)
     def _needs(self) -> None:
@@ -121,6 +127,137 @@ class BackendContract(ABC):
         assert told.backend == self.name
         assert told.memory_bytes > 0
         assert 0 < told.seconds < 60
+
+    # ---- right, or refused by name -------------------------------------------------------------------
+
+    def _asked(self, what: str, circuit: Circuit, **options: Any) -> Result | None:
+        """The run; None where the backend refuses, as it says that it does."""
+        if what not in self.refuses:
+            return run(circuit, seed=11, backend=self.name, **options)
+        with pytest.raises((BackendRefusalError, RequestError), match=f"the {self.name} backend"):
+            run(circuit, seed=11, backend=self.name, **options)
+        return None
+
+    def _shares(self, what: str, circuit: Circuit, want: dict[str, float], **options: Any) -> None:
+        """Counts follow probabilities, by five standard deviations of each share, and the seed."""
+        shots = 4000
+        found = self._asked(what, circuit, shots=shots, **options)
+        if found is None:
+            return
+        assert set(found.counts) <= {key for key, share in want.items() if share}
+        for key, share in want.items():
+            spread = 5 * np.sqrt(share * (1 - share) / shots)
+            assert found.counts.get(key, 0) / shots == pytest.approx(share, abs=spread + 1e-9)
+        again = run(circuit, shots=shots, seed=11, backend=self.name, threads=2, **options)
+        assert found.counts == again.counts
+
+    def test_pauli_noise(self) -> None:
+        """Depolarizing by 0.2 takes <Z> = -1 to -0.8."""
+        noise = NoiseModel().after_gates(depolarizing(0.2), "x")
+        self._shares("noise", Circuit(1).x(0), {"1": 0.9, "0": 0.1}, noise=noise)
+        self._value("noise", Circuit(1).x(0), "Z0", -0.8, noise=noise)
+
+    def test_damping(self) -> None:
+        """1 decays with probability 0.3."""
+        noise = NoiseModel().after_gates(amplitude_damping(0.3), "x")
+        self._shares("damping", Circuit(1).x(0), {"1": 0.7, "0": 0.3}, noise=noise)
+        self._value("damping", Circuit(1).x(0), "Z0", -0.4, noise=noise)
+
+    def _value(self, what: str, circuit: Circuit, term: str, want: float, **options: Any) -> None:
+        """A value is exact, or an average over shots with its standard error: five of them."""
+        found = self._asked(what, circuit, shots=20_000, observables=term, **options)
+        if found is not None:
+            spread = 5 * found.standard_errors[term] + 1e-5
+            assert found.expectation_values[term] == pytest.approx(want, abs=spread)
+
+    def test_a_measurement_half_way(self) -> None:
+        """H, measured, H, measured: two fair bits that know nothing of each other."""
+        circuit = Circuit(1, 2).h(0).measure(0, 0).h(0).measure(0, 1)
+        self._shares("half-way", circuit, dict.fromkeys(("00", "01", "10", "11"), 0.25))
+
+    def test_a_reset_of_an_entangled_qubit(self) -> None:
+        circuit = Circuit(2, 2).h(0).cx(0, 1).reset(0).measure([0, 1], [0, 1])
+        self._shares("half-way", circuit, {"00": 0.5, "10": 0.5})
+
+    def test_a_reset_of_a_fresh_qubit_is_nothing(self) -> None:
+        circuit = Circuit(2).reset(1).h(0)
+        self._shares("fresh reset", circuit, {"00": 0.5, "01": 0.5})
+        self._value("fresh reset", circuit, "X0", 1.0)
+
+    def test_a_condition(self) -> None:
+        circuit = Circuit(2, 2).h(0).measure(0, 0)
+        with circuit.if_(0):
+            circuit.x(1)
+        self._shares("half-way", circuit.measure(1, 1), {"00": 0.5, "11": 0.5})
+
+    def test_a_value_after_a_measurement_half_way(self) -> None:
+        """<Z1> is fair, <Z0 Z1> certain."""
+        circuit = Circuit(2, 1).h(0).measure(0, 0).cx(0, 1).h(0).h(0)
+        self._value("value half-way", circuit, "Z0 Z1", 1.0)
+        self._value("value half-way", circuit, "Z1", 0.0)
+
+    def test_a_bit_misread_before_it_decides(self) -> None:
+        """1 is read as 0 with probability 0.25, and then nothing happens to the other qubit."""
+        circuit = Circuit(2, 2).x(0).measure(0, 0)
+        circuit.append(ReadoutError.flips(0.0, 0.25), [0])
+        with circuit.if_(0):
+            circuit.x(1)
+        self._shares("misread", circuit.measure(1, 1), {"11": 0.75, "00": 0.25})
+
+    def test_a_faulty_detector(self) -> None:
+        noise = NoiseModel().readout(ReadoutError.flips(0.1, 0.3))
+        want = {"01": 0.7 * 0.9, "00": 0.3 * 0.9, "11": 0.7 * 0.1, "10": 0.3 * 0.1}
+        self._shares("detector", Circuit(2).x(0), want, noise=noise)
+
+    def test_values_from_samples(self) -> None:
+        """Those of a Bell pair are certain; that of one of its qubits is fair."""
+        for term, want in (("Z0 Z1", 1.0), ("X0 X1", 1.0), ("Y0 Y1", -1.0), ("Z0", 0.0)):
+            self._value("sampled", Circuit(2).h(0).cx(0, 1), term, want, sampled=True)
+
+    def test_states_and_amplitudes(self, circuit: Circuit) -> None:
+        truth = DenseSimulator.run(circuit.packed()).state
+        card = BACKENDS[self.name].card
+        for precision, bound in (("single", 1e-5), ("double", 1e-10)):
+            options: dict[str, Any] = {"shots": 0, "precision": precision}
+            whole = self._asked("state", circuit, return_statevector=True, **options)
+            chosen = self._asked("state", circuit, amplitudes=["00011", "11111"], **options)
+            if whole is None or chosen is None:
+                continue
+            assert whole.statevector is not None
+            assert whole.metadata["precision"] == precision
+            phase = 1.0 if card.global_phase else np.vdot(whole.statevector, truth)
+            assert np.abs(phase * whole.statevector - truth).max() < bound
+            some = np.array(list(chosen.amplitudes().values()))
+            phase = 1.0 if card.global_phase else np.exp(1j * np.angle(np.vdot(some, truth[[3, 31]])))
+            assert np.abs(phase * some - truth[[3, 31]]).max() < bound
+
+    def test_a_density_matrix(self) -> None:
+        """A Bell pair's, on the corners."""
+        circuit = Circuit(2).h(0).cx(0, 1)
+        found = self._asked("density matrix", circuit, shots=0, return_density_matrix=True)
+        if found is not None:
+            want = np.zeros((4, 4))
+            want[np.ix_([0, 3], [0, 3])] = 0.5
+            assert np.abs(found.density_matrix - want).max() < 1e-6
+
+    def test_precision_is_kept(self, circuit: Circuit) -> None:
+        want = DenseSimulator.run(circuit.packed()).expectation({0: "Z", 3: "X"})
+        for precision, bound in (("single", 1e-5), ("double", 1e-10)):
+            found = run(circuit, shots=0, observables="Z0 X3", precision=precision, backend=self.name)
+            assert found.metadata["precision"] == precision
+            assert found.expectation_values["Z0 X3"] == pytest.approx(want, abs=bound)
+
+    def test_open_parameters_are_refused(self) -> None:
+        circuit = Circuit(2).h(0).rx(Parameter("angle"), 1)
+        for options in ({"shots": 10}, {"shots": 0, "observables": "Z0"}):
+            with pytest.raises(ParameterError, match="not bound yet: angle"):
+                run(circuit, backend=self.name, **options)
+
+    def test_a_result_can_be_pickled(self) -> None:
+        found = run(Circuit(2).h(0).cx(0, 1), shots=100, seed=1, observables="Z0 Z1", backend=self.name)
+        again = pickle.loads(pickle.dumps(found))
+        assert again.to_dict() == found.to_dict()
+        assert again.metadata["backend"] == self.name
 
 
 class SteeredContract(BackendContract):
@@ -236,44 +373,60 @@ class SteeredContract(BackendContract):
         assert slopes == pytest.approx([-2 * np.sin(0.7), 0], abs=1e-5)
 
 
+PURE = frozenset({"noise", "damping", "density matrix"})
+"""What pure states are not for."""
+PEER = frozenset({"sampled", "misread", "value half-way"})
+"""What other simulators are not asked for."""
+
+
 class TestStateVector(SteeredContract):
     name = QuantumBackend.STATEVECTOR
+    refuses = PURE
 
 
 class TestDensityMatrix(BackendContract):
     name = QuantumBackend.DENSITY_MATRIX
+    refuses = frozenset({"state"})
 
 
 class TestMPS(BackendContract):
     name = QuantumBackend.MPS
+    refuses = PURE
 
 
 class TestTensorNetwork(BackendContract):
     name = QuantumBackend.TENSOR_NETWORK
+    refuses = PURE | PEER | {"half-way"}
 
 
 class TestTrajectories(BackendContract):
     name = QuantumBackend.TRAJECTORIES
+    refuses = frozenset({"state", "density matrix"})
 
 
 class TestStabilizer(BackendContract):
     name = QuantumBackend.STABILIZER
+    refuses = frozenset({"damping", "density matrix"})
 
 
 class TestGPU(SteeredContract):
     name = QuantumBackend.GPU
+    refuses = PURE | {"misread"}
 
 
 class TestQiskit(BackendContract):
     name = QuantumBackend.QISKIT
+    refuses = PEER
 
 
 class TestCirq(BackendContract):
     name = QuantumBackend.CIRQ
+    refuses = PURE | PEER
 
 
 class TestPennyLane(BackendContract):
     name = QuantumBackend.PENNYLANE
+    refuses = PURE | PEER | {"half-way"}
 
 
 def test_every_row_of_the_registry_is_under_contract() -> None:

@@ -83,8 +83,9 @@ def peer_card(
     cost: Callable[[Traits, Wants, Rates], Cost],
     packages: tuple[str, ...],
     extra: str,
+    arrays: int,
 ) -> BackendCard:
-    """The card of another simulator: for comparison, so AUTO never chooses it."""
+    """The card of another simulator: for comparison, so AUTO never chooses it. `arrays`: see `PeerCosts`."""
     return BackendCard(
         name=name,
         summary=f"{summary}; for comparison",
@@ -96,4 +97,5 @@ def peer_card(
         packages=packages,
         extra=extra,
         automatic=False,
+        states=1 + arrays,
     )

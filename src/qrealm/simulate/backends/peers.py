@@ -13,7 +13,7 @@ from qrealm.base import limits
 from qrealm.base.errors import BackendRefusalError, RequestError, WriteError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit
-from qrealm.circuits.operations import BARRIER, IF, MEASURE, READOUT, Instruction
+from qrealm.circuits.operations import BARRIER, IF, MEASURE, READOUT, RESET, Instruction
 from qrealm.circuits.segments import split_readout
 from qrealm.circuits.transform import rebuilt
 from qrealm.simulate.backends.protocol import Found
@@ -55,26 +55,19 @@ def plan(
         TooLargeError, QubitError, RequestError: see `choose`.
     """
     width = circuit.num_qubits * (2 if mixed else 1)
-    shape = CircuitShape(circuit.num_qubits, 1 << width, 0, 0)
-    precision = request.planning.precision or (
-        Precision.DOUBLE if request.planning.exact else Precision.SINGLE
-    )
-    extra = arrays * precision.amplitude_bytes << width
+    shape = CircuitShape(circuit.num_qubits, (1 + arrays) << width, 0, 0)
+    card = replace(card, index_bits=2 if mixed else 1, states=1 + arrays)
 
     def plan_for(available: int | None) -> Plan:
-        room = None if available is None else available - int(extra / limits.MEMORY_SHARE_MAX)
-        made = choose(shape, request.planning, card, cores=cores_default(), memory_available_bytes=room)
-        return Plan(
-            made.backend,
-            made.precision,
-            made.threads,
-            made.state_bytes,
-            made.memory_bytes + extra,
-            0,
-            (*made.reasons, f"carried to {card.summary}"),
+        made = choose(shape, request.planning, card, cores=cores_default(), memory_available_bytes=available)
+        return replace(
+            made,
+            state_bytes=made.state_bytes // (1 + arrays),
+            reasons=(*made.reasons, f"carried to {card.summary}"),
         )
 
-    if (1 + arrays) * (precision.amplitude_bytes << width) <= limits.MEMORY_UNCHECKED_BYTES:
+    held = Precision.DOUBLE.amplitude_bytes * shape.amplitudes
+    if held + request.planning.shots * limits.SHOT_BYTES <= limits.MEMORY_UNCHECKED_BYTES:
         return plan_for(None), NOTHING_RESERVED
     return LEDGER.reserve(plan_for, memory_available_bytes)
 
@@ -100,9 +93,17 @@ def without_final_readout(circuit: Circuit) -> Circuit:
 
 
 def gates_of(circuit: Circuit) -> Circuit:
-    """The circuit without measurements, readout errors and barriers."""
+    """The circuit without measurements, readout errors and barriers, nor resets of qubits that nothing was
+    done to: not every simulator has a reset."""
     left_out = (MEASURE, READOUT, BARRIER)
-    return rebuilt(circuit, [each for each in circuit.instructions if each[0] not in left_out])
+    kept: list[Instruction] = []
+    touched: set[int] = set()
+    for op, qubits, args in circuit.instructions:
+        if op in left_out or (op is RESET and touched.isdisjoint(qubits)):
+            continue
+        touched.update(qubits)
+        kept.append((op, qubits, args))
+    return rebuilt(circuit, kept)
 
 
 def single_assignment(circuit: Circuit) -> tuple[Circuit, dict[int, int]]:

@@ -74,7 +74,7 @@ def qubits_max(precision: Precision, card: BackendCard, memory_available_bytes: 
     room = memory_available_bytes * limits.MEMORY_SHARE_MAX - card.overhead_bytes
     if not card.index_bits:
         return card.qubits_max
-    amplitudes = int(room) // precision.amplitude_bytes
+    amplitudes = int(room) // (precision.amplitude_bytes * card.states)
     return max(0, min(card.qubits_max, (amplitudes.bit_length() - 1) // card.index_bits))
 
 

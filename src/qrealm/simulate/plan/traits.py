@@ -89,6 +89,7 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         events=reader.events,
         conditions=reader.conditions,
         bond_log2=reader.bond_log2(),
+        conditioned_noise=reader.conditioned_noise,
         decided=() if terminal else reader.decided(),
     )
 
@@ -166,6 +167,7 @@ class _Reader:
         self.channels = self.channel_qubits = self.decisions = self.reach = 0
         self.events = 0.0
         self.conditions = 0
+        self.conditioned_noise = False
         self.non_clifford: str | None = None
         self.preparation: str | None = None
         self.state_dependent: str | None = None
@@ -195,8 +197,10 @@ class _Reader:
                 self._prepare(args[0], qubits)
             elif op is IF:
                 self.conditions += 1
+                channels = self.channels
                 self.read(args[1], num_qubits)
                 self.read(args[2], num_qubits)
+                self.conditioned_noise |= self.channels > channels
 
     def schmidt_log2(self) -> int:
         """See `Traits`."""

@@ -51,6 +51,7 @@ class Traits:
         conditions: branches that classical bits decide.
         bond_log2: estimate of log2 of the largest bond that a chain of tensors needs, at most `schmidt_log2`;
             that bound itself where no estimate was made (-1 is for it, too).
+        conditioned_noise: whether a channel stands inside a condition.
         decided: for measurements with something after them, those that stand together in one entry: (gates,
             channels and resets before them, outcomes that are open, outcomes that only noise can change).
     """
@@ -77,6 +78,7 @@ class Traits:
     events: float = 0.0
     conditions: int = 0
     bond_log2: float = -1.0
+    conditioned_noise: bool = False
     decided: tuple[tuple[int, int, int], ...] = ()
 
 
@@ -154,6 +156,7 @@ class BackendCard:
         global_phase: whether its states and amplitudes have the circuit's global phase; False where they are
             right up to one.
         needs_device: whether AUTO may choose it only where there is a processor with a memory of its own.
+        states: whole states that a run holds at once, beside one that is handed out.
     """
 
     name: str
@@ -171,6 +174,7 @@ class BackendCard:
     index_bits: int = 1
     needs_device: bool = False
     global_phase: bool = True
+    states: int = 1
 
 
 @dataclass(frozen=True, slots=True)

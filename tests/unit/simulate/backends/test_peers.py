@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import qrealm
 from qrealm.base.errors import BackendRefusalError, RequestError, TooLargeError
+from qrealm.base.units import GIB
 from qrealm.circuits import Circuit
-from qrealm.circuits.noise import ReadoutError, amplitude_damping, depolarizing
-from qrealm.simulate.backends import peers
+from qrealm.circuits.noise import NoiseModel, ReadoutError, amplitude_damping, depolarizing
+from qrealm.simulate.backends import BACKENDS, peers
 from reference.dense import DenseSimulator
 
 PACKAGES = {"qiskit": "qiskit_aer", "cirq": "cirq", "pennylane": "pennylane_lightning"}
@@ -164,3 +167,45 @@ def test_auto_never_takes_them():
 
     for name in PACKAGES:
         assert not backends.BACKENDS[backends.QuantumBackend(name)].card.automatic
+
+
+@pytest.mark.parametrize("name, arrays", [("qiskit", 2), ("pennylane", 1), ("cirq", 3)])
+def test_a_refusal_of_memory_counts_every_array(monkeypatch, name, arrays):
+    """With 1 GiB: so many states beside the first are in what it needs, and in how many qubits fit."""
+    for package in BACKENDS[name].card.packages:
+        pytest.importorskip(package)
+    monkeypatch.setattr("qrealm.simulate.backends.peers.memory_available_bytes", lambda: GIB)
+    with pytest.raises(TooLargeError) as caught:
+        qrealm.run(Circuit(28).h(0), shots=1, backend=name)
+    assert 0 < caught.value.available_bytes <= GIB
+    assert caught.value.needed_bytes == pytest.approx((1 + arrays) * 8 << 28, rel=0.01)
+    largest = int(re.search(r"at most (\d+) qubits", caught.value.hint)[1])
+    assert (1 + arrays) * 8 << largest <= GIB < (1 + arrays) * 8 << largest + 2
+    assert qrealm.estimate(Circuit(4).h(0), backend=name).qubits_max < 40
+
+
+def test_a_density_matrix_of_aer_counts_twice_the_bits(monkeypatch):
+    pytest.importorskip("qiskit_aer")
+    monkeypatch.setattr("qrealm.simulate.backends.peers.memory_available_bytes", lambda: GIB)
+    noise = NoiseModel().after_gates(amplitude_damping(0.1))
+    with pytest.raises(TooLargeError, match=r"needs 24,576 GiB of memory; 0\.9") as caught:
+        qrealm.run(Circuit(20).h(0), shots=1, noise=noise, backend="qiskit")
+    assert "at most 12 qubits here in single precision" in caught.value.hint
+
+
+def test_noise_inside_a_condition_is_refused_by_the_card_with_those_that_can():
+    pytest.importorskip("qiskit_aer")
+    circuit = Circuit(2, 1).h(0).measure(0, 0)
+    with circuit.if_(0):
+        circuit.append(depolarizing(0.1), [1])
+    with pytest.raises(BackendRefusalError, match="it has noise inside a condition") as caught:
+        qrealm.run(circuit, shots=5, backend="qiskit")
+    named = caught.value.hint.removeprefix("these can: ").split(", ")
+    assert "density_matrix" in named
+    assert "statevector" not in named
+    with pytest.raises(BackendRefusalError) as caught:
+        qrealm.run(circuit, shots=5, backend="statevector")
+    named = caught.value.hint.removeprefix("these can: ").split(", ")
+    assert "qiskit" not in named
+    for each in named:
+        assert sum(qrealm.run(circuit, shots=5, backend=each).counts.values()) == 5

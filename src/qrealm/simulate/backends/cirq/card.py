@@ -20,4 +20,5 @@ CARD = peer_cards.peer_card(
     cost=partial(peer_cards.cost, COSTS),
     packages=("cirq",),
     extra="cirq",
+    arrays=ARRAYS,
 )

@@ -34,4 +34,5 @@ CARD = peer_cards.peer_card(
     cost=cost,
     packages=("pennylane", "pennylane_lightning"),
     extra="pennylane",
+    arrays=ARRAYS,
 )

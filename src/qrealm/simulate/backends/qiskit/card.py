@@ -18,9 +18,11 @@ def is_mixed(traits: Traits, wants: Wants) -> bool:
 
 
 def refusal(traits: Traits, wants: Wants) -> str | None:
-    """A density matrix has neither state vector nor amplitudes."""
+    """A density matrix has neither state vector nor amplitudes; Aer's conditions take no Kraus operators."""
     if is_mixed(traits, wants) and (wants.statevector or wants.amplitudes):
         return "with noise it keeps a density matrix, which has no state vector"
+    if traits.conditioned_noise:
+        return "it has noise inside a condition"
     return peer_cards.refusal(traits, wants)
 
 
@@ -37,4 +39,5 @@ CARD = peer_cards.peer_card(
     cost=cost,
     packages=("qiskit_aer", "qiskit"),
     extra="aer",
+    arrays=ARRAYS,
 )

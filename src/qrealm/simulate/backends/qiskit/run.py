@@ -86,11 +86,6 @@ def _written(circuit: Circuit) -> Any:
     Qiskit's writer takes no noise, so a barrier stands where a channel goes.
     """
     channels = [(args[0], qubits) for op, qubits, args in circuit if op is CHANNEL]
-    if any(op is IF and _noisy(args) for op, _, args in circuit):
-        raise BackendRefusalError(
-            "the qiskit backend cannot run this circuit: it has noise inside a condition",
-            hint='use backend="density_matrix" or "statevector"',
-        )
     plain = [
         (BARRIER, qubits, ()) if op is CHANNEL else (op, qubits, args)
         for op, qubits, args in circuit
@@ -129,10 +124,6 @@ def _bit_by_bit(instructions: Iterable[Instruction]) -> list[Instruction]:
             then = ((IF, qubits, (test, then, otherwise)),)
         found += then
     return found
-
-
-def _noisy(args: tuple[Any, ...]) -> bool:
-    return any(op is CHANNEL or (op is IF and _noisy(inner)) for body in args[1:] for op, _, inner in body)
 
 
 def _executed(program: Any, request: RunRequest, made: Plan, mixed: bool) -> dict[str, Any]:
