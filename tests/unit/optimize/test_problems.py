@@ -86,6 +86,15 @@ def test_score_part_by_part():
     assert score.left_out == 2.0
 
 
+def test_an_even_spread_costs_nothing():
+    bins = tuple(Bin(f"b{k}", {"cpu": 4}, {"zone": "xy"[k % 2]}) for k in range(4))
+    items = tuple(Item(name, {"cpu": 1}) for name in "pqrs")
+    problem = Assignment(items, bins, (spread(*"pqrs", over="zone", skew=0),))
+    assert violations(problem, np.array([0, 1, 2, 3])) == []
+    assert [v.kind for v in violations(problem, np.array([0, 0, 2, 3]))] == ["spread"]
+    assert violations(problem, solve(problem, seed=1).answer) == []
+
+
 def test_violations_name_what_is_broken():
     problem = small_assignment(rules=(together("web", "db"), apart("db", "job", over="zone")))
     broken = violations(problem, problem.answer({"web": "a", "db": "c", "job": "c"}))

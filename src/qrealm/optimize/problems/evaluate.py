@@ -69,7 +69,7 @@ def amount_of(rule: RuleArrays, answer: IntArray) -> int:
         return max(0, int(np.count_nonzero(counts)) - 1)
     if rule.rule.kind == "apart":
         return int(np.sum(np.maximum(counts - 1, 0)))
-    return max(0, int(counts.max(initial=0) - counts.min(initial=0)) - rule.rule.skew)
+    return max(0, int(counts.max(initial=0) - (counts.min() if len(counts) else 0)) - rule.rule.skew)
 
 
 def check_answer(problem: Assignment, answer: object) -> IntArray:
