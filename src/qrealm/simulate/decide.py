@@ -355,6 +355,7 @@ __all__ = [
     "SMALL_WORK",
     "carry_out",
     "check_named",
+    "check_options",
     "choose_backend",
     "has_noise",
     "machine_rates",

@@ -17,7 +17,7 @@ from qrealm.circuits.noise.model import checked_model
 from qrealm.simulate.backends import QuantumBackend, backend_named, steered
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.bits import BitOrder, check_bit_order
-from qrealm.simulate.decide import SMALL_WORK, carry_out, choose_backend, supports
+from qrealm.simulate.decide import SMALL_WORK, carry_out, check_options, choose_backend, supports
 from qrealm.simulate.execute import execute_packed, finish, layout_of, to_clbits
 from qrealm.simulate.memory import refusal_told
 from qrealm.simulate.plan.traits import traits
@@ -108,8 +108,7 @@ def run(
         RequestError: an option is unknown, out of range or contradicts another.
         ReadError, CircuitError: the circuit cannot be read, or is not complete.
     """
-    if not isinstance(circuit, Circuit):
-        circuit = read(circuit)
+    circuit = _with_noise(circuit, None)
     if parameters is not None:
         circuit = _bound(circuit, parameters)
     if initial_state is not None:
@@ -151,6 +150,8 @@ def sweep(
     bit_order: str = "little",
     backend: str | QuantumBackend | None = None,
     noise: NoiseModel | None = None,
+    accuracy: float = ACCURACY_DEFAULT,
+    options: Any = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Run a circuit with open parameters once for every parameter set.
@@ -168,8 +169,8 @@ def sweep(
         threads: None for all cores when the sets are run together, else as for `run`. No result depends on
             it.
         progress: called with (done, all) for each set that is done.
-        precision, return_statevector, observables, sampled, amplitudes, bit_order, backend, noise: as for
-            `run`.
+        precision, return_statevector, observables, sampled, amplitudes, bit_order, backend, noise, accuracy,
+        options: as for `run`.
 
     Returns:
         One `Result` per parameter set, in order.
@@ -178,10 +179,7 @@ def sweep(
         ParameterError: a set is none, names other parameters than the circuit has, or is not finite.
         TooLargeError, RequestError, ReadError, CircuitError: as `run`.
     """
-    if not isinstance(circuit, Circuit):
-        circuit = read(circuit)
-    if noise is not None:
-        circuit = checked_model(noise).apply(circuit)
+    circuit = _with_noise(circuit, noise)
     rows = _rows(parameter_sets)
     root = draw_seed() if seed is None else check_seed(seed)
     first = make_request(
@@ -196,6 +194,8 @@ def sweep(
         sampled=sampled,
         bit_order=bit_order,
         backend=backend_named(backend),
+        accuracy=accuracy,
+        options=options,
     )
     return _run_all(circuit, rows, first, progress)
 
@@ -209,12 +209,16 @@ def expectations(
     precision: str | Precision = "auto",
     threads: int | None = None,
     backend: str | QuantumBackend | None = None,
+    noise: NoiseModel | None = None,
+    accuracy: float = ACCURACY_DEFAULT,
+    options: Any = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
     """Exact expectation values for many parameter sets: a `sweep` that makes no results, only numbers.
 
     Args:
-        circuit, parameter_sets, precision, threads, backend, progress: as for `sweep`.
+        circuit, parameter_sets, precision, threads, backend, noise, accuracy, options, progress: as for
+            `sweep`.
         observables: one, several, or several under names.
 
     Returns:
@@ -224,8 +228,7 @@ def expectations(
         ParameterError, TooLargeError, RequestError, ReadError, CircuitError: as `sweep`.
         ObservableError: an observable cannot be read.
     """
-    if not isinstance(circuit, Circuit):
-        circuit = read(circuit)
+    circuit = _with_noise(circuit, noise)
     if isinstance(observables, list | tuple):  # equal ones have a column each
         observables = {str(place): each for place, each in enumerate(observables)}
     rows = _rows(parameter_sets)
@@ -241,6 +244,8 @@ def expectations(
         sampled=False,
         bit_order="little",
         backend=backend_named(backend),
+        accuracy=accuracy,
+        options=options,
     )
     together = _together(circuit, rows, first)
     found = np.empty((len(rows), len(first.observables)))
@@ -252,6 +257,12 @@ def expectations(
         found[begin : begin + len(values)] = values
         _tell(progress, begin, len(values), len(rows))
     return found
+
+
+def _with_noise(source: Any, noise: NoiseModel | None) -> Circuit:
+    """The circuit of whatever was given, a model's noise in it."""
+    circuit = source if isinstance(source, Circuit) else read(source)
+    return circuit if noise is None else checked_model(noise).apply(circuit)
 
 
 def _run_all(circuit: Circuit, rows: Rows, first: RunRequest, progress: Progress | None) -> list[Result]:
@@ -280,6 +291,8 @@ def _run_all(circuit: Circuit, rows: Rows, first: RunRequest, progress: Progress
 
 def _together(circuit: Circuit, rows: Rows, request: RunRequest) -> Batch | None:
     """The sweep as one batch; None when its sets have to be run one by one."""
+    if request.options is not None:
+        check_options(request.backend, request.options)
     template = _template_or_none(circuit, rows, request)
     if template is None:
         return None

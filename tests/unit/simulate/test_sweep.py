@@ -12,7 +12,9 @@ import pytest
 import qrealm
 from qrealm.base import cancel
 from qrealm.base.errors import CancelledRunError, ParameterError, RequestError, TooLargeError
+from qrealm.circuits.noise import NoiseModel, depolarizing
 from qrealm.simulate import rows
+from qrealm.simulate.backends.mps.options import MPSOptions
 from qrealm.simulate.run import expectations
 
 SUMS = {"E": "Z0 Z1 + 0.5 X2 - 0.25 Y0 Y3", "one": "Z3", "constant": "2.5 I"}
@@ -176,3 +178,47 @@ def test_what_is_refused() -> None:
     wide = layered(40, 1)
     with pytest.raises(TooLargeError):
         expectations(wide, np.zeros((2, 80)), "Z0", backend="statevector")
+
+
+def test_a_sweep_takes_the_backends_options():
+    """A chain of bonds of 1 cannot hold a Bell pair: it says what it lost, in a sweep as in a run."""
+    a = qrealm.Parameter("a")
+    circuit = qrealm.Circuit(2).ry(a, 0).cx(0, 1)
+    points = [[0.4], [1.2]]
+    options = MPSOptions(bond_max=1)
+    found = qrealm.sweep(circuit, points, observables="Z0", backend="mps", options=options)
+    assert found[0].truncation_error == pytest.approx(np.sin(0.2) ** 2)
+    assert found[1].truncation_error == pytest.approx(np.sin(0.6) ** 2)
+    values = qrealm.expectations(circuit, points, "Z0", backend="mps", options=options)
+    assert values[:, 0] == pytest.approx([each.expectation_values["Z0"] for each in found])
+    for call in (qrealm.sweep, qrealm.expectations):
+        with pytest.raises(RequestError, match="the statevector backend has no options"):
+            call(circuit, points, observables="Z0", backend="statevector", options=options)
+        with pytest.raises(RequestError, match="leaves the choice to AUTO"):
+            call(circuit, points, observables="Z0", options=options)
+
+
+def test_expectations_take_noise():
+    """<Z> of RY(a) after depolarizing by 0.2 is 0.8 cos a."""
+    a = qrealm.Parameter("a")
+    noise = NoiseModel().after_gates(depolarizing(0.2), "ry")
+    points = np.array([[0.3], [1.1]])
+    found = qrealm.expectations(qrealm.Circuit(1).ry(a, 0), points, "Z0", noise=noise)
+    assert found[:, 0] == pytest.approx(0.8 * np.cos(points[:, 0]), abs=1e-6)
+
+
+def test_accuracy_decides_a_sweep_as_it_does_a_run():
+    """70 entangled qubits are for mps alone, which cannot be as accurate as 1e-15."""
+    a = qrealm.Parameter("a")
+    circuit = qrealm.Circuit(70).ry(a, range(70))
+    for qubit in range(69):
+        circuit.cx(qubit, qubit + 1)
+    parity = " ".join(f"X{qubit}" for qubit in range(70))
+    (found,) = qrealm.sweep(circuit, [[0.3]], shots=5, accuracy=1e-3)
+    assert found.metadata["backend"] == "mps"
+    for call in (
+        lambda: qrealm.sweep(circuit, [[0.3]], shots=5, accuracy=1e-18),
+        lambda: qrealm.expectations(circuit, [[0.3]], parity, accuracy=2.0),
+    ):
+        with pytest.raises(RequestError, match="accuracy"):
+            call()
