@@ -3,22 +3,29 @@
 The ```python blocks of a page run in order in one process, so later blocks see earlier names; `await` is
 allowed at the top. Lines of ```console blocks that start with "$ qrealm" run as commands and must succeed.
 All of it happens in a temporary folder in which `examples` and `tests` are the project's.
+
+The Python of a page that imports an optional package which is not installed is skipped, and that is told.
+Where QREALM_REQUIRE names the package, it is a fault.
 """
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SECONDS_MAX = 300
+OPTIONAL = frozenset("qiskit qiskit_aer cirq pennylane torch stim cotengra matplotlib pyqir".split())
+REQUIRED = frozenset(name.strip() for name in os.environ.get("QREALM_REQUIRE", "").split(","))
 
 # Keeps line numbers of the page in a traceback, and allows await.
 RUNNER = """
@@ -55,6 +62,18 @@ def python_of(page: str) -> str:
     return "\n".join(lines)
 
 
+def missing_of(program: str) -> list[str]:
+    """Optional packages that a program imports at its top and that are not installed."""
+    try:
+        body = ast.parse(program).body
+    except SyntaxError:
+        return []  # running it tells more
+    named = [each.name for node in body if isinstance(node, ast.Import) for each in node.names]
+    named += [node.module or "" for node in body if isinstance(node, ast.ImportFrom)]
+    wanted = {name.partition(".")[0] for name in named} & OPTIONAL
+    return sorted(name for name in wanted if importlib.util.find_spec(name) is None)
+
+
 def commands_of(page: str) -> list[str]:
     """The qrealm commands of the console blocks."""
     texts = (block.text for block in blocks_of(page) if block.language == "console")
@@ -73,8 +92,9 @@ def broken_links(path: Path) -> list[str]:
     ]
 
 
-def run_page(path: Path) -> list[str]:
-    """Run what the page shows; what went wrong, empty if nothing did."""
+def run_page(path: Path, missing: Collection[str] = ()) -> list[str]:
+    """Run what the page shows; what went wrong, empty if nothing did. With packages that are `missing`, only
+    its commands."""
     page = path.read_text()
     name = str(path.relative_to(ROOT))
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -82,7 +102,8 @@ def run_page(path: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         for shared in ("examples", "tests"):
             Path(folder, shared).symlink_to(ROOT / shared)
-        jobs = [(f"{name}: python", [sys.executable, "-c", RUNNER, name], python_of(page))]
+        program = [] if missing else [python_of(page)]
+        jobs = [(f"{name}: python", [sys.executable, "-c", RUNNER, name], text) for text in program]
         jobs += [
             (f"{name}: $ {line}", ["bash", "-euo", "pipefail", "-c", line], "") for line in commands_of(page)
         ]
@@ -106,8 +127,15 @@ def main() -> int:
     linked = [*pages, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
     faults = [fault for page in linked for fault in broken_links(page)]
     for page in pages:
-        found = run_page(page)
-        print(f"{'FAILED' if found else 'ok':7}{page.relative_to(ROOT)}")
+        missing = missing_of(python_of(page.read_text()))
+        found = run_page(page, missing)
+        found += [
+            f"{page.name}: QREALM_REQUIRE names {name}, which is not installed"
+            for name in missing
+            if name in REQUIRED
+        ]
+        told = f", Python skipped: {', '.join(missing)} is not installed" if missing else ""
+        print(f"{'FAILED' if found else 'ok':7}{page.relative_to(ROOT)}{told}")
         faults += found
     for fault in faults:
         print(f"\n{fault}", file=sys.stderr)

@@ -9,18 +9,27 @@ of the plane.
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import qrealm
-from qrealm.faces.providers.torch import QrealmLayer
+
+try:
+    import torch
+    from matplotlib.figure import Figure
+
+    from qrealm.faces.providers.torch import QrealmLayer
+except ModuleNotFoundError as problem:
+    package = (problem.name or "").partition(".")[0]
+    if package not in ("torch", "matplotlib"):
+        raise
+    sys.exit(f'examples/classifier.py needs {package}: pip install "qrealm[torch,plot]"')
 
 QUBITS = 4
 LAYERS = 2

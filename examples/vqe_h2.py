@@ -1,12 +1,15 @@
 """The bond of the hydrogen molecule: VQE energies along its length, beside the exact ones.
 
-Prints a table, and saves the convergence at the best length as vqe_h2.png in the working directory where
-matplotlib is installed.
+    python examples/vqe_h2.py --out vqe_h2.png
+
+Prints a table; with --out saves the convergence at the best length, which needs `pip install "qrealm[plot]"`.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
+from pathlib import Path
 
 from qrealm.algorithms import ground_energy, hydrogen_ansatz, hydrogen_hamiltonian, run_vqe
 
@@ -14,6 +17,11 @@ LENGTHS_ANGSTROM = (0.4, 0.5, 0.6, 0.7, 0.7414, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Energies of the hydrogen molecule along its bond.")
+    parser.add_argument("--out", type=Path, help="save the convergence: .png, .svg or .pdf")
+    options = parser.parse_args()
+    if options.out is not None and importlib.util.find_spec("matplotlib") is None:
+        parser.exit(2, 'vqe_h2.py --out needs matplotlib: pip install "qrealm[plot]"\n')
     print("length (angstrom)   VQE (hartree)    exact (hartree)   evaluations")
     results = []
     for length in LENGTHS_ANGSTROM:
@@ -25,9 +33,9 @@ def main() -> None:
     energy, length, exact = min(results)
     apart = ground_energy(hydrogen_hamiltonian(50.0))
     print(f"\nlowest energy at {length} angstrom; the bond holds with {apart - energy:.4f} hartree")
-    if importlib.util.find_spec("matplotlib") is not None:
+    if options.out is not None:
         found = run_vqe(hydrogen_hamiltonian(length), optimizer="COBYLA", seed=7)
-        print(f"saved {found.plot('vqe_h2.png', reference=exact, title=f'H2 at {length} angstrom')}")
+        print(f"saved {found.plot(options.out, reference=exact, title=f'H2 at {length} angstrom')}")
 
 
 if __name__ == "__main__":

@@ -60,3 +60,18 @@ def test_dead_links(check, tmp_path):
         "page.md: no such file: gone.md",
         "page.md: no such file: images/gone.png",
     ]
+
+
+def test_a_page_for_a_package_that_is_not_installed_is_skipped(check, tmp_path, monkeypatch, capsys):
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        (tmp_path / name).write_text("# Page\n")
+    (tmp_path / "docs" / "torch.md").write_text("```python\nimport torch.nn\nassert False\n```\n")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert check.missing_of("import torch.nn\nimport os") == ["torch"]
+    assert check.missing_of("from qrealm import run\n1 +") == []
+    assert check.main() == 0
+    assert "docs/torch.md, Python skipped: torch is not installed" in capsys.readouterr().out
+    monkeypatch.setattr(check, "REQUIRED", frozenset({"torch"}))
+    assert check.main() == 1
+    assert "QREALM_REQUIRE names torch" in capsys.readouterr().err
