@@ -2,7 +2,8 @@
 
 A hardware-efficient ansatz of four layers, RY and RZ on every qubit and a chain of CX, and the energy of an
 Ising chain, in double precision on all cores. The run computes the same observable once; the gradient
-differentiates it by every parameter. The shortest of several times counts.
+differentiates it by every parameter. The shortest of several times counts. Then many rows of parameters on
+a smaller circuit, as a batch of training data has, in one call and one by one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 import qrealm
+from qrealm.simulate.gradient import gradients
 
 LAYERS = 4
 
@@ -41,11 +43,24 @@ def shortest(call: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
+def batch(qubits: int, rows: int, repeats: int) -> None:
+    """Print what a row costs, together and alone."""
+    circuit, energy = ansatz(qubits)
+    points = np.random.default_rng(1).uniform(0, 3, (rows, len(circuit.parameters)))
+    together = shortest(lambda: gradients(circuit, points, energy), repeats)
+    alone = shortest(lambda: [qrealm.gradient(circuit, energy, each) for each in points], repeats)
+    print(
+        f"{qubits:6} {rows:5} {together / rows * 1e6:18.0f} {alone / rows * 1e6:15.0f} {alone / together:6.1f}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gradient", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--qubits", type=int, nargs="+", default=[10, 16, 20, 24])
+    parser.add_argument("--batch-qubits", type=int, nargs="+", default=[4, 8, 12])
+    parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=4)
     options = parser.parse_args()
     print("qubits  parameters     run (s)  gradient (s)  runs")
@@ -64,6 +79,9 @@ def main() -> None:
 
         once, all_of_them = shortest(run, options.repeats), shortest(gradient, options.repeats)
         print(f"{qubits:6} {len(values):11} {once:11.4f} {all_of_them:13.4f} {all_of_them / once:5.1f}")
+    print("\nqubits  rows  together (us/row)  alone (us/row)  ratio")
+    for qubits in options.batch_qubits:
+        batch(qubits, options.rows, options.repeats)
 
 
 if __name__ == "__main__":

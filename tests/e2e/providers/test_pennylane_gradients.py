@@ -99,18 +99,63 @@ def test_adjoint_is_what_the_device_chooses() -> None:
 
 
 def test_one_adjoint_pass_serves_all_measurements_of_a_vjp(monkeypatch) -> None:
-    from qrealm.faces.providers.pennylane import derivatives
-
-    calls = []
-    original = derivatives.gradient
-    monkeypatch.setattr(derivatives, "gradient", lambda *a, **k: calls.append(1) or original(*a, **k))
+    calls = counted_rows(monkeypatch)
     node = qml.QNode(three_values, QrealmDevice(3), diff_method="adjoint", device_vjp=True)
     qml.grad(lambda weights: pnp.sum(pnp.stack(node(weights, 1.0))))(WEIGHTS)
-    assert len(calls) == 1
+    assert calls == [1]
 
 
-def tape(trainable):
-    x, y, z = 0.3, -0.7, 1.2
+def counted_rows(monkeypatch) -> list[int]:
+    """Rows of each call for gradients from here on."""
+    from qrealm.faces.providers.pennylane import derivatives
+
+    calls: list[int] = []
+    original = derivatives.gradients
+
+    def counted(*args, **options):
+        calls.append(len(args[1]))
+        return original(*args, **options)
+
+    monkeypatch.setattr(derivatives, "gradients", counted)
+    return calls
+
+
+def test_tapes_of_one_structure_go_together(monkeypatch) -> None:
+    """They differ in numbers, trained or not; one with other gates and one with other trainable parameters
+    are apart."""
+    calls = counted_rows(monkeypatch)
+    device, oracle = QrealmDevice(), qml.device("default.qubit")
+    first, second, third = (tape([0, 2], shift) for shift in (0.0, 0.4, -1.1))
+    other = qml.tape.QuantumScript([qml.RY(0.3, "a")], [qml.expval(qml.X("a"))], trainable_params=[0])
+    batch = (first, other, second, tape([1], 0.2), third)
+    config = ExecutionConfig(gradient_method="adjoint")
+    ours, others = device.compute_derivatives(batch, config), oracle.compute_derivatives(batch, config)
+    for mine, wanted in zip(ours, others, strict=True):
+        assert np.allclose(mine, wanted, atol=1e-9)
+        assert np.shape(mine) == np.shape(wanted)
+    assert sorted(calls) == [1, 2, 6]
+
+
+def test_a_structure_kept_from_before_takes_new_numbers_and_observables() -> None:
+    """Beside central differences, whose error is about 1e-8."""
+    device, oracle = QrealmDevice(), qml.device("default.qubit")
+
+    def script(angles, factor):
+        gates = [qml.Rot(*angles[:3], 1), qml.IsingXX(angles[3], [1, 0]), qml.U3(*angles[4:], 0)]
+        observable = factor * qml.Y(0) @ qml.X(1) + 0.5 * qml.Z(1)
+        return qml.tape.QuantumScript(gates, [qml.expval(observable)], trainable_params=[0, 3, 5])
+
+    for number in range(3):
+        angles = np.random.default_rng(number).uniform(-2, 2, 7)
+        ours = device.compute_derivatives((script(angles, 1 + number),), ExecutionConfig())
+        for place, found in zip((0, 3, 5), ours[0], strict=True):
+            step = 1e-4 * np.eye(7)[place]
+            ends = oracle.execute((script(angles + step, 1 + number), script(angles - step, 1 + number)))
+            assert found == pytest.approx((ends[0] - ends[1]) / 2e-4, abs=1e-7)
+
+
+def tape(trainable, shift=0.0):
+    x, y, z = 0.3 + shift, -0.7 - shift, 1.2 + 2 * shift
     operations = [qml.RX(x, "a"), qml.RY(y, "b"), qml.CNOT(["a", "b"]), qml.RZ(z, "b"), qml.Hadamard("b")]
     measured = [qml.expval(qml.Z("b")), qml.expval(qml.X("a") @ qml.Y("b"))]
     return qml.tape.QuantumScript(operations, measured, trainable_params=trainable)

@@ -11,54 +11,103 @@ from numpy.typing import NDArray
 from qrealm.base.errors import InternalError
 from qrealm.circuits import PauliSum
 from qrealm.faces.providers.pennylane.results import RunOptions, pauli_sum_of
-from qrealm.faces.providers.pennylane.tapes import convert, wire_order
-from qrealm.simulate.gradient import gradient
+from qrealm.faces.providers.pennylane.structures import open_tape, pauli_sum
+from qrealm.faces.providers.pennylane.tapes import wire_order
+from qrealm.simulate.gradient import gradients
 
 
 class TapeGradient:
-    """A tape of expectation values, converted once for any number of gradients.
+    """A tape of expectation values, converted for a gradient.
 
     Trainable parameters of observables have derivative 0 here; PennyLane warns of them beforehand.
+
+    Attributes:
+        tape: its operations.
+        observables: the M of them.
+        names: those of the circuit's parameters that are trained.
     """
 
-    def __init__(self, tape: Any, options: RunOptions) -> None:
+    def __init__(self, tape: Any) -> None:
         order = wire_order(tape)
-        self._made = convert(tape, order, tape.operations, open_parameters=True)
-        self._options = options
-        self._columns = len(tape.trainable_params)
-        self._observables = [_written(process.obs, order) for process in tape.measurements]
+        self.tape = open_tape(tape, order)
+        self.observables = [_written(process.obs, order) for process in tape.measurements]
+        self.names = tuple(name for name in self.tape.trained if name is not None)
+        self._places = [place for place, name in enumerate(self.tape.trained) if name is not None]
 
-    def jacobian(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(values, shape (M,); derivatives, shape (M, P)) of M expectation values by P parameters."""
-        rows = [self._gradient(observable) for observable in self._observables]
-        return np.array([value for value, _ in rows]), np.array([row for _, row in rows])
+    def spread(self, derivatives: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Derivatives (R, names) by all trainable parameters, (R, P)."""
+        found = np.zeros((len(derivatives), len(self.tape.trained)))
+        found[:, self._places] = derivatives
+        return found
 
-    def product(self, cotangents: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum of derivatives weighted by `cotangents` (M,): one adjoint pass; shape (P,)."""
-        weighted = PauliSum()
-        for weight, observable in zip(cotangents.tolist(), self._observables, strict=True):
-            if weight:
-                weighted = weighted + observable * weight
-        if len(weighted) == 0:
-            return np.zeros(self._columns)
-        return self._gradient(weighted)[1]
 
-    def _gradient(self, observable: PauliSum) -> tuple[float, NDArray[np.float64]]:
-        made = self._made
-        precision = "double" if self._options.precision == "auto" else self._options.precision
-        values = {f"p{index}": value for index, value in enumerate(made.values)}
-        found = gradient(
-            made.circuit, observable, values, precision=precision, threads=self._options.threads,
-            backend=self._options.backend,
-        )  # fmt: skip
-        derivatives = np.zeros(self._columns)
-        for name, derivative in zip(found.parameters, found.derivatives, strict=True):
-            derivatives[int(name[1:])] = derivative
-        return found.value, derivatives
+Rows = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def jacobians(tapes: Sequence[Any], options: RunOptions) -> list[Rows]:
+    """(values, shape (M,); derivatives, shape (M, P)) of each tape's M expectation values by its P trainable
+    parameters; tapes of one structure together."""
+    made = [TapeGradient(tape) for tape in tapes]
+    return _weighted(made, [np.eye(len(each.observables)) for each in made], options)
+
+
+def products(tapes: Sequence[Any], weights: Sequence[NDArray[np.float64]], options: RunOptions) -> list[Rows]:
+    """The same of weighted sums of each tape's values: a row of (R, M) `weights` for each sum, one adjoint
+    pass each."""
+    return _weighted([TapeGradient(tape) for tape in tapes], weights, options)
+
+
+def _weighted(
+    made: Sequence[TapeGradient], weights: Sequence[NDArray[np.float64]], options: RunOptions
+) -> list[Rows]:
+    alike: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+    for place, each in enumerate(made):
+        alike.setdefault((id(each.tape.circuit), each.names), []).append(place)
+    found: dict[int, Rows] = {}
+    for places in alike.values():
+        found.update(_together(places, made, weights, options))
+    return [found[place] for place in range(len(made))]
+
+
+def _together(
+    places: Sequence[int],
+    made: Sequence[TapeGradient],
+    weights: Sequence[NDArray[np.float64]],
+    options: RunOptions,
+) -> dict[int, Rows]:
+    """Tapes of one circuit, in one call."""
+    columns: dict[tuple[tuple[int, int, float], ...], int] = {}
+    rows = [len(weights[place]) for place in places]
+    ends = np.cumsum(rows).tolist()
+    where = [
+        [columns.setdefault(each.strings(), len(columns)) for each in made[place].observables]
+        for place in places
+    ]
+    factors = np.zeros((ends[-1], len(columns)))
+    for place, own, count, end in zip(places, where, rows, ends, strict=True):
+        for column, at in enumerate(own):
+            factors[end - count : end, at] += weights[place][:, column]
+    first = made[places[0]]
+    found = gradients(
+        first.tape.circuit,
+        np.repeat([made[place].tape.values for place in places], rows, axis=0).reshape(ends[-1], -1),
+        [PauliSum.from_strings(strings) for strings in columns],
+        first.names,
+        weights=factors,
+        precision="double" if options.precision == "auto" else options.precision,
+        threads=options.threads,
+        backend=options.backend,
+    )
+    return {
+        place: (found.values[end - count : end], made[place].spread(found.derivatives[end - count : end]))
+        for place, count, end in zip(places, rows, ends, strict=True)
+    }
 
 
 def _written(observable: Any, order: Any) -> PauliSum:
-    found = pauli_sum_of(observable, order)
+    sentence = observable.pauli_rep
+    found = None if sentence is None else pauli_sum(sentence, order)
+    found = pauli_sum_of(observable, order) if found is None else found
     if found is None:
         raise InternalError(f"the observable {observable} passed preprocessing and has no Pauli sum")
     return found
@@ -80,13 +129,17 @@ def values_in_form(values: Sequence[float] | NDArray[np.float64]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def vector_jacobian(tape_gradient: TapeGradient, cotangents: Any, measurements: int) -> Any:
-    """The vector-Jacobian product of one tape: a tuple with an entry for each trainable parameter."""
-    weights = np.asarray(cotangents, dtype=np.float64).reshape((measurements, -1))
-    products = [tape_gradient.product(column) for column in weights.T]
-    if np.ndim(cotangents) <= int(measurements > 1):
-        return tuple(np.array(value) for value in products[0])
-    return tuple(np.array(row) for row in np.transpose(products))
+def vector_jacobians(tapes: Sequence[Any], cotangents: Sequence[Any], options: RunOptions) -> tuple[Any, ...]:
+    """The vector-Jacobian product of each tape: a tuple with an entry for each trainable parameter."""
+    weights = [
+        np.asarray(each, dtype=np.float64).reshape((len(tape.measurements), -1)).T
+        for tape, each in zip(tapes, cotangents, strict=True)
+    ]
+    found = []
+    for tape, each, (_, rows) in zip(tapes, cotangents, products(tapes, weights, options), strict=True):
+        single = np.ndim(each) <= int(len(tape.measurements) > 1)
+        found.append(tuple(np.array(value) for value in (rows[0] if single else rows.T)))
+    return tuple(found)
 
 
 def jacobian_vector(jacobian: NDArray[np.float64], tangents: Any) -> Any:
@@ -95,4 +148,4 @@ def jacobian_vector(jacobian: NDArray[np.float64], tangents: Any) -> Any:
     return values_in_form(product)
 
 
-__all__ = ["TapeGradient", "in_pennylane_form", "jacobian_vector", "values_in_form", "vector_jacobian"]
+__all__ = ["in_pennylane_form", "jacobian_vector", "jacobians", "values_in_form", "vector_jacobians"]

@@ -20,11 +20,11 @@ from pennylane.transforms.core import CompilePipeline, transform
 
 from qrealm.base.errors import RequestError
 from qrealm.faces.providers.pennylane.derivatives import (
-    TapeGradient,
     in_pennylane_form,
     jacobian_vector,
+    jacobians,
     values_in_form,
-    vector_jacobian,
+    vector_jacobians,
 )
 from qrealm.faces.providers.pennylane.results import (
     PAULI_WIRES_MAX,
@@ -32,6 +32,7 @@ from qrealm.faces.providers.pennylane.results import (
     analytic_results,
     sampled_results,
 )
+from qrealm.faces.providers.pennylane.structures import plainly_differentiable
 from qrealm.faces.providers.pennylane.tapes import OPEN_FORMS, is_convertible, is_open_form
 from qrealm.simulate.backends import backend_named
 from qrealm.simulate.request import check_precision, check_threads
@@ -213,6 +214,8 @@ class QrealmDevice(Device):  # type: ignore[misc]
         return {**self.__dict__, "_checked": None}  # a weak reference stays in its process
 
     def _differentiates(self, circuit: Any) -> bool:
+        if plainly_differentiable(circuit, self.wires):
+            return True
         if circuit.shots or not all(_is_expectation(process) for process in circuit.measurements):
             return False
         pipeline = CompilePipeline()
@@ -231,7 +234,7 @@ class QrealmDevice(Device):  # type: ignore[misc]
         Raises:
             QrealmError: as `qrealm.gradient`.
         """
-        return tuple(in_pennylane_form(self._gradient(tape).jacobian()[1]) for tape in circuits)
+        return tuple(in_pennylane_form(found) for _, found in jacobians(circuits, self._run_options))
 
     def execute_and_compute_derivatives(
         self,
@@ -239,7 +242,7 @@ class QrealmDevice(Device):  # type: ignore[misc]
         execution_config: Any = None,  # noqa: ARG002
     ) -> Any:
         """(results, Jacobians): the values come with the gradients, so nothing is run twice."""
-        pairs = [self._gradient(tape).jacobian() for tape in circuits]
+        pairs = jacobians(circuits, self._run_options)
         return (
             tuple(values_in_form(values) for values, _ in pairs),
             tuple(in_pennylane_form(jacobian) for _, jacobian in pairs),
@@ -261,8 +264,8 @@ class QrealmDevice(Device):  # type: ignore[misc]
     ) -> Any:
         """(results, Jacobian-vector products)."""
         results, products = [], []
-        for tape, tangent in zip(circuits, tangents, strict=True):
-            values, jacobian = self._gradient(tape).jacobian()
+        pairs = jacobians(circuits, self._run_options)
+        for (values, jacobian), tangent in zip(pairs, tangents, strict=True):
             results.append(values_in_form(values))
             products.append(jacobian_vector(jacobian, tangent))
         return tuple(results), tuple(products)
@@ -278,18 +281,12 @@ class QrealmDevice(Device):  # type: ignore[misc]
         execution_config: Any = None,  # noqa: ARG002
     ) -> Any:
         """Vector-Jacobian products, one for each tape: one adjoint pass each, however many measurements."""
-        return tuple(
-            vector_jacobian(self._gradient(tape), cotangent, len(tape.measurements))
-            for tape, cotangent in zip(circuits, cotangents, strict=True)
-        )
+        return vector_jacobians(circuits, cotangents, self._run_options)
 
     def execute_and_compute_vjp(self, circuits: Any, cotangents: Any, execution_config: Any = None) -> Any:
         """(results, vector-Jacobian products)."""
         results = tuple(analytic_results(tape, self._run_options) for tape in circuits)
         return results, self.compute_vjp(circuits, cotangents, execution_config)
-
-    def _gradient(self, tape: Any) -> TapeGradient:
-        return TapeGradient(tape, self._run_options)
 
 
 def _accepted(op: Any, native: bool) -> bool:

@@ -104,6 +104,12 @@ def convert(tape: Any, order: Any, operations: Sequence[Any], open_parameters: b
     return found
 
 
+def append_plain(circuit: Circuit, name: str, qubits: tuple[int, ...], names: Sequence[str]) -> None:
+    """Append an operation called as in `GATE_NAMES`, or ``Rot``, its parameters open under these names."""
+    values = [Parameter(each) for each in names]
+    _Walk(TapeCircuit(circuit), {}).named(name, qubits, values, ())
+
+
 class _Walk:
     def __init__(self, found: TapeCircuit, places: dict[Any, int]) -> None:
         self.found = found
@@ -114,11 +120,8 @@ class _Walk:
     def add(self, op: Any, values: Sequence[Any], controls: tuple[int, ...]) -> None:
         name = op.name
         wires = tuple(self.places[wire] for wire in op.wires)
-        if name in GATE_NAMES:
-            self.circuit.append(GATE_NAMES[name], wires, [_number(v) for v in values], controls=controls)
-        elif name == "Rot":
-            for gate, value in zip(("rz", "ry", "rz"), values, strict=True):
-                self.circuit.append(gate, wires, (_number(value),), controls=controls)
+        if name in GATE_NAMES or name == "Rot":
+            self.named(name, wires, values, controls)
         elif name == "GlobalPhase":
             self.circuit.append("gphase", (), (-1.0 * _number(values[0]),), controls=controls)
         elif name in NOTHING:
@@ -148,6 +151,16 @@ class _Walk:
                 f"PennyLane's {name} on {len(wires)} wires has no gate, small matrix or preparation here",
                 source="PennyLane",
             )
+
+    def named(
+        self, name: str, wires: tuple[int, ...], values: Sequence[Any], controls: tuple[int, ...]
+    ) -> None:
+        """A gate of the table, or a few that PennyLane has one name for."""
+        if name == "Rot":
+            for gate, value in zip(("rz", "ry", "rz"), values, strict=True):
+                self.circuit.append(gate, wires, (_number(value),), controls=controls)
+        else:
+            self.circuit.append(GATE_NAMES[name], wires, [_number(v) for v in values], controls=controls)
 
     def flipped(self, op: Any, own: tuple[int, ...], add: Callable[[], Any]) -> None:
         """What `add` adds, acting when the controls have the wanted values."""
@@ -203,6 +216,7 @@ def pauli_terms(sentence: Any, order: Any) -> list[tuple[str, complex]]:
 
 __all__ = [
     "TapeCircuit",
+    "append_plain",
     "convert",
     "is_convertible",
     "is_open_form",
