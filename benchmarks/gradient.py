@@ -49,9 +49,8 @@ def batch(qubits: int, rows: int, repeats: int) -> None:
     points = np.random.default_rng(1).uniform(0, 3, (rows, len(circuit.parameters)))
     together = shortest(lambda: gradients(circuit, points, energy), repeats)
     alone = shortest(lambda: [qrealm.gradient(circuit, energy, each) for each in points], repeats)
-    print(
-        f"{qubits:6} {rows:5} {together / rows * 1e6:18.0f} {alone / rows * 1e6:15.0f} {alone / together:6.1f}"
-    )
+    row, lone = together / rows * 1e6, alone / rows * 1e6
+    print(f"{qubits:6} {rows:5} {row:18.0f} {lone:15.0f} {lone / row:6.1f}")
 
 
 def main() -> None:
