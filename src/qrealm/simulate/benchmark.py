@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from qrealm.base.errors import RequestError
+from qrealm.base.units import format_seconds
 from qrealm.simulate.backends import QuantumBackend, backend_named
+from qrealm.simulate.estimate import estimate
 from qrealm.simulate.layered import LAYERS_DEFAULT, layered_circuit
-from qrealm.simulate.plan.types import Precision
+from qrealm.simulate.plan.types import Estimate, Precision
 from qrealm.simulate.run import run
 
 _SHOTS = 1000
@@ -49,6 +51,8 @@ def benchmark(
     threads: int | None = None,
     backend: str | QuantumBackend | None = None,
     progress: Callable[[BenchmarkRow], None] | None = None,
+    announce: Callable[[Estimate], None] | None = None,
+    run_seconds_max: float | None = None,
 ) -> list[BenchmarkRow]:
     """Time a layered circuit (RY and RZ on every qubit, then CX along a line) at each width.
 
@@ -58,11 +62,13 @@ def benchmark(
         qubits: widths, each at least 1.
         layers: layers of each circuit, at least 1.
         progress: called with each row as it is ready.
+        announce: called before each width with what a run will take.
+        run_seconds_max: refuse, before anything runs, widths where a run would take longer; None runs all.
         precision, threads, backend: as for `run`.
 
     Raises:
         TooLargeError: a width does not fit in memory.
-        RequestError: no widths, or one below 1.
+        RequestError: no widths, or one below 1, or a run that would take longer than `run_seconds_max`.
     """
     try:
         widths = [operator.index(width) for width in qubits]
@@ -75,8 +81,25 @@ def benchmark(
     if not widths or min(widths) < 1 or layers < 1:
         raise RequestError(f"benchmark got qubits={widths} and layers={layers}; each must be at least 1")
     rows: list[BenchmarkRow] = []
-    for width in widths:
-        row = _measure(width, layers, precision, threads, backend_named(backend))
+    name = backend_named(backend)
+    expected: list[Estimate | None] = [None] * len(widths)
+    if announce is not None or run_seconds_max is not None:
+        expected = [
+            estimate(layered_circuit(width, layers), precision, threads, shots=_SHOTS, backend=name)
+            for width in widths
+        ]
+    for told in expected:
+        if told is not None and run_seconds_max is not None and told.fits and told.seconds > run_seconds_max:
+            raise RequestError(
+                f"benchmark got {told.num_qubits} qubits, where a run takes about "
+                f"{format_seconds(told.seconds)} on {told.backend}; the rule here is at most "
+                f"{format_seconds(run_seconds_max)} a run",
+                hint="leave the width out, or raise the limit",
+            )
+    for width, told in zip(widths, expected, strict=True):
+        if told is not None and announce is not None:
+            announce(told)
+        row = _measure(width, layers, precision, threads, name)
         rows.append(row)
         if progress is not None:
             progress(row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import pytest
 
@@ -161,3 +162,14 @@ def test_an_empty_benchmark_is_refused(arguments):
 def test_a_benchmark_too_large_is_refused():
     with pytest.raises(TooLargeError):
         qrealm.benchmark([40], layers=2, backend="statevector")
+
+
+def test_a_benchmark_tells_what_is_to_come_and_refuses_what_takes_too_long():
+    announced = []
+    qrealm.benchmark([3, 4], layers=2, announce=announced.append, run_seconds_max=30.0)
+    assert [each.num_qubits for each in announced] == [3, 4]
+    started = time.perf_counter()
+    with pytest.raises(RequestError, match=r"40 qubits, where a run takes about .* at most 1(\.00)? s a run"):
+        qrealm.benchmark([3, 40], announce=announced.append, run_seconds_max=1.0)
+    assert time.perf_counter() - started < 10
+    assert len(announced) == 2, "nothing ran"

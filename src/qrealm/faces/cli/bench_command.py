@@ -17,6 +17,9 @@ from qrealm.faces.cli.terminal import message_console, write_csv, write_json, wr
 
 _QUBITS_DEFAULT = (5, 10, 15, 20)
 _LAYERS_DEFAULT = 10
+_RUN_SECONDS_MAX = 60.0
+_ANNOUNCED_SECONDS = 2.0
+"""A width is announced without --verbose from so long a run on: nobody waits before an empty screen."""
 
 
 def bench(
@@ -29,6 +32,9 @@ def bench(
     threads: Annotated[
         int | None, typer.Option(help="Threads of the run.", show_default="by circuit size")
     ] = None,
+    max_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Refuse widths where one run would take longer.")
+    ] = _RUN_SECONDS_MAX,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more, and as it goes.")] = False,
     plot: Annotated[
         Path | None, typer.Option(help="Save time against qubits: .png, .svg or .pdf.", show_default=False)
@@ -53,8 +59,21 @@ def bench(
         if verbose:
             console.print(f"{row.qubits} qubits, {row.gates:,} gates: {format_seconds(row.seconds)}")
 
+    def announce(expected: local.Estimate) -> None:
+        if verbose or expected.seconds > _ANNOUNCED_SECONDS:
+            console.print(
+                f"{expected.num_qubits} qubits on {expected.backend}: about "
+                f"{format_seconds(expected.seconds)} a run, two runs at least"
+            )
+
     rows = local.benchmark(
-        qubits or _QUBITS_DEFAULT, layers=layers, precision=precision.value, threads=threads, progress=tell
+        qubits or _QUBITS_DEFAULT,
+        layers=layers,
+        precision=precision.value,
+        threads=threads,
+        progress=tell,
+        announce=announce,
+        run_seconds_max=max_seconds,
     )
     if output is OutputFormat.JSON:
         write_json([asdict(row) for row in rows])
