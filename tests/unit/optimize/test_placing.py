@@ -1,0 +1,279 @@
+"""Placement of a running cluster: what decisions say about the objective is what `evaluate` says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qrealm.base.errors import ProblemError
+from qrealm.optimize import Bin, Item, Objective, apart, spread, together
+from qrealm.optimize.placing import Cluster, Placer, place, rebalance, replace
+from qrealm.optimize.problems.assignment import FEWEST_BINS
+from qrealm.optimize.problems.evaluate import evaluate, violations
+
+ALL_PARTS = Objective(bins=1.0, cost=0.3, balance=5.0, fragmentation=2.0, moves=0.7)
+
+
+def some_nodes(rng, count=12, shapes=3, first=0):
+    sizes = [{"cpu": 4 + 2 * s, "memory": 16.0 * (shapes - s), "gpu": s % 2} for s in range(shapes)]
+    return tuple(
+        Bin(
+            f"n{first + k}",
+            sizes[rng.integers(shapes)],
+            {"zone": "abc"[k % 3], "disk": ["ssd", "hdd"][int(rng.integers(2))]},
+            cost=float(rng.integers(1, 4)),
+        )
+        for k in range(count)
+    )
+
+
+def some_items(rng, count, first=0, priorities=1):
+    items = []
+    for k in range(first, first + count):
+        demand = {"cpu": round(float(rng.integers(1, 20)) / 10, 1), "memory": float(rng.integers(1, 8))}
+        if rng.random() < 0.1:
+            demand["gpu"] = 1
+        needs = {"disk": "ssd"} if rng.random() < 0.2 else {}
+        price = float(rng.integers(0, 3)) / 50
+        priority = int(rng.integers(priorities))
+        items.append(Item(f"i{k}", demand, needs=needs, move_cost=price, priority=priority))
+    return items
+
+
+def some_rules():
+    return (
+        apart(*(f"i{k}" for k in range(8))),
+        spread(*(f"i{k}" for k in range(8, 16)), over="zone", skew=1),
+        apart(*(f"i{k}" for k in range(12, 24)), over="zone", weight=0.4),
+        together(*(f"i{k}" for k in range(20, 26)), over="zone", weight=0.6),
+        spread(*(f"i{k}" for k in range(24, 34)), over="bin", skew=0, weight=0.2),
+        together("i34", "i35", over="zone"),
+    )
+
+
+def value(problem, answer):
+    """Without what leaving items out costs."""
+    score = evaluate(problem, answer)
+    return score.value - score.left_out
+
+
+def check_change(before, after, decisions):
+    """The decisions' change of the objective is that from one cluster to the next, by `evaluate`."""
+    problem = before.problem()
+    names = {node.name for node in before.nodes}
+    assert {node.name for node in after.nodes} == names
+    then = problem.answer({item.name: after.running.get(item.name) for item in before.items})
+    assert violations(problem, then) == []
+    expected = value(problem, then) - value(problem, before.answer())
+    assert decisions.change == pytest.approx(expected, abs=1e-9)
+    assert sum(decision.change for decision in decisions) == pytest.approx(expected, abs=1e-9)
+
+
+def with_waiting(cluster, items):
+    return cluster.derive(items=(*cluster.items, *items))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("objective", [FEWEST_BINS, Objective(balance=1.0), ALL_PARTS])
+def test_changes_are_those_of_evaluate(seed, objective):
+    rng = np.random.default_rng(seed)
+    cluster = Cluster(some_nodes(rng), rules=some_rules(), objective=objective, seed=seed)
+    items = some_items(rng, 40)
+    placed = place(cluster, items)
+    check_change(with_waiting(cluster, items), placed.cluster, placed.decisions)
+    moved = rebalance(placed.cluster, 20)
+    check_change(placed.cluster, moved.cluster, moved.decisions)
+    assert moved.decisions.change <= 0
+    drained = replace(moved.cluster, draining=[moved.cluster.nodes[0].name])
+    check_change(moved.cluster, drained.cluster, drained.decisions)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_candidate_costs_what_evaluate_says(seed):
+    """Each candidate's parts, and that no other node would be better: by brute force over all nodes."""
+    rng = np.random.default_rng(seed)
+    cluster = Cluster(some_nodes(rng), rules=some_rules(), objective=ALL_PARTS, seed=seed)
+    for item in some_items(rng, 40):
+        before = with_waiting(cluster, [item])
+        problem = before.problem()
+        here = before.answer()
+        now = evaluate(problem, here)
+        scores = {}
+        for number, node in enumerate(cluster.nodes):
+            there = here.copy()
+            there[-1] = number
+            if not violations(problem, there):
+                scores[node.name] = evaluate(problem, there)
+        result = place(cluster, [item], candidates=8)
+        decision = result.why(item.name)
+        assert decision.fits == len(scores)
+        assert decision.fits + sum(decision.refused.values()) == len(cluster.nodes)
+        changes = sorted(s.value - s.left_out - now.value + now.left_out for s in scores.values())
+        assert [c.change for c in decision.candidates] == pytest.approx(changes[:8], abs=1e-12)
+        for candidate in decision.candidates:
+            for part in ("bins", "cost", "balance", "fragmentation", "rules"):
+                change = getattr(scores[candidate.node], part) - getattr(now, part)
+                assert candidate.parts.get(part, 0.0) == pytest.approx(change, abs=1e-12)
+        cluster = result.cluster
+    assert len(cluster.running) > 20
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_prices_kept_up_to_date_are_prices_computed_anew(seed):
+    rng = np.random.default_rng(seed)
+    placer = Placer(Cluster(some_nodes(rng, 30), rules=some_rules(), objective=ALL_PARTS, seed=seed))
+    first, nodes = 0, 30
+    for _ in range(40):
+        event = int(rng.integers(6))
+        cluster = placer.cluster
+        names = [item.name for item in cluster.items]
+        if event <= 1:
+            placer.arrive(some_items(rng, 8, first, priorities=3))
+            first += 8
+        elif event == 2 and names:
+            placer.leave(rng.choice(names, size=min(5, len(names)), replace=False).tolist())
+        elif event == 3 and len(cluster.nodes) > 10:
+            placer.remove_nodes([cluster.nodes[int(rng.integers(len(cluster.nodes)))].name])
+        elif event == 4:
+            placer.add_nodes(some_nodes(rng, 2, first=nodes))
+            nodes += 2
+        else:
+            placer.rebalance(5)
+        assert placer._kernel.check() == 0.0
+    cluster = placer.cluster
+    problem = cluster.problem()
+    broken = {violation.kind for violation in violations(problem, cluster.answer())}
+    assert broken <= {"spread"}  # what leaves is not asked whether those that stay are still spread
+    assert cluster.running
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cluster_that_grew_decides_as_one_that_was_built(seed):
+    """Also with nodes that come and go, resources that appear, and items evicted."""
+    rng = np.random.default_rng(seed)
+    grown = Cluster(some_nodes(rng, 8), rules=some_rules(), objective=ALL_PARTS, seed=seed)
+    for step in range(10):
+        built = Cluster(**{name: getattr(grown, name) for name in grown.__dataclass_fields__})
+        change = {
+            "gone": [grown.nodes[0].name] if step % 3 == 1 else [],
+            "joining": some_nodes(rng, 1, shapes=4, first=100 + step) if step % 2 else [],
+            "leaving": [item.name for item in grown.items[:2]] if step % 4 == 2 else [],
+            "moves_max": 3,
+        }
+        items = some_items(rng, 8, 8 * step, priorities=3)
+        results = []
+        for cluster in (grown, built):
+            changed = replace(cluster, **change)
+            results.append((changed, place(changed.cluster, items)))
+        (first, then), (other, other_then) = results
+        assert [d.explain() for d in first.decisions] == [d.explain() for d in other.decisions]
+        assert [d.explain() for d in then.decisions] == [d.explain() for d in other_then.decisions]
+        assert first.moves == other.moves
+        assert then.cluster == other_then.cluster
+        grown = then.cluster
+
+
+def test_the_seed_decides_between_equals_only():
+    nodes = [Bin(f"n{k}", {"cpu": 4}) for k in range(20)]
+    items = [Item(f"i{k}", {"cpu": 1}) for k in range(30)]
+    results = [place(Cluster(nodes, seed=seed), items) for seed in (1, 1, 2)]
+    assert results[0].cluster.running == results[1].cluster.running
+    assert results[0].cluster.running != results[2].cluster.running
+    assert len({len(set(r.cluster.running.values())) for r in results}) == 1
+
+
+def test_a_full_cluster_says_what_is_missing():
+    nodes = [
+        Bin("small", {"cpu": 1, "memory": 8}),
+        Bin("large", {"cpu": 4, "memory": 8}),
+        Bin("shut", {"cpu": 4, "memory": 8}),
+        Bin("rocky", {"cpu": 4, "memory": 8}, {"disk": "hdd"}),
+    ]
+    running = Item("db", {"cpu": 3.2, "memory": 1}, current="large")
+    cluster = Cluster(nodes, [running], closed={"shut"}, rules=[apart("db", "web")])
+    decision = place(cluster, [Item("web", {"cpu": 1, "memory": 1}, needs={"disk": "hdd"})]).decisions[0]
+    assert decision.chosen == "rocky"
+    assert decision.refused == {"closed": 1, "not allowed": 2}
+    decision = place(cluster, [Item("web", {"cpu": 0.5, "memory": 9}, allowed=["large", "small"])]).decisions[
+        0
+    ]
+    assert decision.chosen is None
+    assert decision.kind == "nowhere"
+    assert decision.refused == {"closed": 1, "not allowed": 1, "lacks memory": 2}
+    assert decision.nearest == ("small", {"memory": 1.0})
+    assert "it needs 1 memory more on node small" in decision.explain()
+    result = place(cluster, [Item("job", {"cpu": 1.0, "gpu": 1})])
+    assert result.decisions[0].refused == {"closed": 1, "lacks gpu": 3}
+    assert [item.name for item in result.cluster.waiting] == ["job"]
+
+
+def test_a_higher_priority_evicts_and_the_evicted_are_placed_again():
+    nodes = [Bin(name, {"cpu": 4}) for name in ("a", "b")]
+    items = [
+        Item("low1", {"cpu": 2}, current="a", priority=1),
+        Item("low2", {"cpu": 2}, current="a", priority=2),
+        Item("mid", {"cpu": 3}, current="b", priority=3),
+    ]
+    result = place(Cluster(nodes, items), [Item("high", {"cpu": 2}, priority=9), Item("tiny", {"cpu": 1})])
+    high = result.why("high")
+    assert (high.kind, high.evicted, high.chosen) == ("placed by eviction", ("low1",), "a")
+    assert "low1" in high.explain()
+    low = result.why("low1")
+    assert (low.chosen, low.evicted_by, low.before) == (None, "high", "a")
+    assert result.why("tiny").chosen == "b"
+    assert {(m.item, m.source, m.target) for m in result.moves} == {
+        ("high", None, "a"), ("low1", "a", None), ("tiny", None, "b")
+    }  # fmt: skip
+    kept = place(Cluster(nodes, items), [Item("high", {"cpu": 2}, priority=9)], evict=False)
+    assert kept.why("high").chosen is None
+
+
+def test_a_node_fails_and_its_items_go_elsewhere():
+    nodes = [Bin(f"n{k}", {"cpu": 4}) for k in range(5)]
+    start = place(Cluster(nodes), [Item(f"i{k}", {"cpu": 1}) for k in range(14)]).cluster
+    gone = next(node for node in start.running.values())
+    lost = {name for name, node in start.running.items() if node == gone}
+    result = replace(start, gone=[gone])
+    assert {move.item for move in result.moves} == lost
+    assert all(move.source == gone and move.target not in (gone, None) for move in result.moves)
+    assert gone not in {node.name for node in result.cluster.nodes}
+    assert len(result.cluster.running) == 14
+    assert violations(result.cluster.problem(), result.cluster.answer()) == []
+
+
+def test_moves_must_pay():
+    nodes = [Bin("a", {"cpu": 4}), Bin("b", {"cpu": 4})]
+    items = [
+        Item("x", {"cpu": 1}, current="a", move_cost=0.6),
+        Item("y", {"cpu": 1}, current="b", move_cost=0.8),
+    ]
+    cluster = Cluster(nodes, items, objective=FEWEST_BINS)
+    moved = rebalance(cluster, 5)
+    assert [move.item for move in moved.moves] == ["x"]
+    assert moved.decisions[0].kind == "moved to empty a node"
+    assert moved.decisions.change == pytest.approx(-0.4)
+    assert rebalance(cluster, 5, gain_min=0.5).moves == ()
+    assert rebalance(cluster, 0).moves == ()
+    dear = Cluster(nodes, [Item(i.name, i.demand, current=i.current, move_cost=1.1) for i in items])
+    assert rebalance(dear, 5).moves == ()
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda c: place(c, [Item("x", {"cpu": 1})]), "two items are called 'x'"),
+        (lambda c: replace(c, gone=["z"]), "has no node 'z'"),
+        (lambda c: replace(c, leaving=["z"]), "has no item 'z'"),
+        (lambda c: replace(c, joining=[Bin("a", {})]), "two nodes are called 'a'"),
+        (lambda c: rebalance(c, -1), "none may be negative"),
+        (lambda c: place(c, [], candidates=9), "from 1 to 8"),
+        (lambda c: place(c, [Item("y", {}, priority=2**40)]), "priorities of a running cluster"),
+        (lambda c: Cluster(c.nodes, c.items, {"x": "nowhere"}), "no such node"),
+        (lambda c: Cluster(c.nodes, rules=[spread("x", over="zone", skew=0)]), "has skew 0"),
+        (lambda c: place(c, []).why("x"), "nothing was decided about item 'x'"),
+    ],
+)
+def test_nonsense_is_refused_by_name(call, message):
+    cluster = Cluster([Bin("a", {"cpu": 1})], [Item("x", {"cpu": 1}, current="a")])
+    with pytest.raises(ProblemError, match=message):
+        call(cluster)
