@@ -22,7 +22,7 @@ from qrealm.circuits.circuit import check_bound
 from qrealm.circuits.operations import CHANNEL, IF, Instruction
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package, steered
 from qrealm.simulate.backends.devices import is_on_device
-from qrealm.simulate.backends.gpu.device import find_gpu, may_have_gpu
+from qrealm.simulate.backends.gpu.device import find_gpu, is_forked, may_have_gpu
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.calibrate import rates
 from qrealm.simulate.execute import execute, find_on, finish, packed_or_none
@@ -175,7 +175,7 @@ def _is_worth_a_look(choice: Choice | None) -> bool:
 
 def device_facts(card: BackendCard, request: RunRequest) -> DeviceFacts | None:
     """What planning must know of the GPU that a card's backend finds; None when it finds none."""
-    if missing_package(card) or find_gpu() is None:
+    if missing_package(card) or is_forked() or find_gpu() is None:
         return None
     engine = loaded(QuantumBackend(card.name))
     if not is_on_device(engine):

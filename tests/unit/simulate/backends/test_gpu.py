@@ -6,6 +6,10 @@ Everything runs on PyTorch's processor device, and on a GPU too where PyTorch fi
 # ruff: noqa: E402 - what follows the skip needs PyTorch
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -296,3 +300,29 @@ def test_the_card_counts_all_gates_of_all_branches():
     after = CARD.cost(decide.traits(circuit), plain, rates)
     assert 1.5 * before.seconds < after.seconds
     assert after.memory_bytes > before.memory_bytes
+
+
+FORKS = """
+import os, qrealm
+from qrealm.base.errors import RunError
+circuit = qrealm.Circuit(20).h(range(20)).cx(0, 19)
+qrealm.run(circuit, shots=10, seed=1, backend="gpu")
+child = os.fork()
+if not child:
+    try:
+        qrealm.run(circuit, shots=10, seed=1, backend="gpu")
+    except RunError as problem:
+        ok = "spawn" in problem.hint and sum(qrealm.run(circuit, shots=10, seed=1).counts.values()) == 10
+        os._exit(7 if ok else 1)
+    os._exit(2)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_is_told_so_and_does_not_hang():
+    """The child of a process that has used PyTorch gets an error at once; AUTO goes on without it."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == "7"

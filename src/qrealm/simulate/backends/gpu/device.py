@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from qrealm.base import machine
-from qrealm.base.errors import RequestError, ResourceError
+from qrealm.base.errors import RequestError, ResourceError, RunError
 from qrealm.base.units import format_gib
 from qrealm.simulate.plan.types import Precision
 
@@ -62,6 +63,28 @@ def may_have_gpu() -> bool:
     if sys.platform == "darwin":
         return machine.look().architecture == "arm64"
     return sys.platform == "win32" or any(Path(path).exists() for path in _DRIVERS)
+
+
+_first_used_by: list[int] = []
+"""The process that first gave PyTorch something to do here; in a fork of it this is still the parent's."""
+
+
+def is_forked() -> bool:
+    """Whether this process was forked from one that had used PyTorch: its threads are not there any more."""
+    return bool(_first_used_by) and _first_used_by[0] != os.getpid()
+
+
+def begin_use() -> None:
+    """Note that PyTorch is used from now on. Raises RunError in a forked process, where it would wait for
+    ever."""
+    if is_forked():
+        raise RunError(
+            "the gpu backend was in use when this process was forked, and PyTorch's threads and devices do "
+            "not survive a fork",
+            hint='start processes with multiprocessing.get_context("spawn"), or use backend="statevector"',
+        )
+    if not _first_used_by:
+        _first_used_by.append(os.getpid())
 
 
 def find_gpu() -> Device | None:
@@ -153,4 +176,13 @@ def _first_sentence(problem: Any) -> str:
     return text.split(". ")[0]
 
 
-__all__ = ["Device", "choose", "find_gpu", "kinds", "may_have_gpu", "refusal_told"]
+__all__ = [
+    "Device",
+    "begin_use",
+    "choose",
+    "find_gpu",
+    "is_forked",
+    "kinds",
+    "may_have_gpu",
+    "refusal_told",
+]

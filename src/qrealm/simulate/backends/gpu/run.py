@@ -73,13 +73,15 @@ class GPUBackend:
         return ("no GPU that PyTorch can use was found: the gpu backend ran on the processor",)
 
     def compile(self, packed: PackedCircuit, precision: Precision) -> GPUProgram:
-        """Fuse the circuit; allocates no state."""
+        """Fuse the circuit; allocates no state. Raises RunError in a fork of a process that did so."""
+        devices.begin_use()
         if self._options.kernel == "tiles":
             prove(self.device, precision)
         return GPUProgram(packed, precision, self.device, self._options.kernel)
 
     def start(self, num_qubits: int, precision: Precision) -> GPUState:
         """|0...0>."""
+        devices.begin_use()
         return GPUState(num_qubits, precision, self.device)
 
     def instruction_sets(self) -> tuple[str, ...]:
