@@ -12,10 +12,10 @@ import numpy as np
 
 from qrealm.base.errors import MissingExtraError, ProblemError, SolverRefusalError
 from qrealm.optimize.problems import Assignment, Ising, MaxCut, Problem, Qubo
-from qrealm.optimize.solvers import greedy, packing
+from qrealm.optimize.solvers import annealing, greedy, packing
 from qrealm.optimize.solvers.protocol import Search, SolverCard, Start
 
-SOLVERS: dict[str, SolverCard] = {module.CARD.name: module.CARD for module in (greedy, packing)}
+SOLVERS: dict[str, SolverCard] = {module.CARD.name: module.CARD for module in (greedy, packing, annealing)}
 AUTO = "auto"
 
 

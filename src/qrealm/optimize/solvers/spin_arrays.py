@@ -1,0 +1,162 @@
+"""An Ising problem as the spin kernels read it, and the search that holds such a kernel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrealm.base.errors import ProblemError
+from qrealm.optimize.problems import Ising
+from qrealm.optimize.solvers.protocol import Candidate
+
+Int32Array = NDArray[np.int32]
+
+# What the packed kernel counts in bits: heavier weights cost it more, and its temperatures have an end.
+PACKED_WEIGHT_MAX = 63
+PACKED_TOTAL_MAX = 8000
+PACKED_SPREAD_MAX = 50.0
+# A weight that is that near to a whole number is one.
+WHOLE_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class WholeWeights:
+    """Fields and couplings times a factor that makes them whole numbers, with no divisor in common.
+
+    Attributes:
+        unit: energy that 1 stands for.
+        weights: couplings in the order of `Ising.neighbours`. fields: one for each spin.
+    """
+
+    unit: float
+    weights: Int32Array
+    fields: Int32Array
+
+    @cached_property
+    def heaviest(self) -> int:
+        """Largest |weight| or |field|."""
+        return int(max(np.abs(self.weights).max(initial=0), np.abs(self.fields).max(initial=0)))
+
+
+def whole_weights(problem: Ising, weight_max: int) -> WholeWeights | None:
+    """None where there is no factor that keeps all |weights| to `weight_max`."""
+    weights, fields = problem.neighbours[2], problem.linear
+    values = np.concatenate([weights, fields])
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0:
+        return WholeWeights(1.0, weights.astype(np.int32), fields.astype(np.int32))
+    smallest = float(np.abs(values[values != 0]).min())
+    # The smallest stands for 1, 2, 3, ...: each is tried.
+    for part in range(1, min(weight_max, 256) + 1):
+        factor = part / smallest
+        if largest * factor > weight_max * (1 + WHOLE_TOLERANCE):
+            return None
+        scaled = values * factor
+        whole = np.rint(scaled)
+        if np.all(np.abs(scaled - whole) <= WHOLE_TOLERANCE * np.maximum(1, np.abs(whole))):
+            numbers = whole.astype(np.int32)
+            return WholeWeights(smallest / part, numbers[: len(weights)], numbers[len(weights) :])
+    return None
+
+
+def packed_weights(problem: Ising) -> WholeWeights | None:
+    """Weights that the packed kernel can count; None where it cannot."""
+    whole = whole_weights(problem, PACKED_WEIGHT_MAX)
+    if whole is None or not problem.num_variables:
+        return None
+    totals = _row_sums(problem, np.abs(whole.weights)) + np.abs(whole.fields)
+    if totals.max() > PACKED_TOTAL_MAX or field_spread(problem) / whole.unit > PACKED_SPREAD_MAX:
+        return None
+    return whole
+
+
+def _row_sums(problem: Ising, values: NDArray[Any]) -> NDArray[Any]:
+    starts = problem.neighbours[0]
+    sums = np.concatenate([[0], np.cumsum(values, dtype=np.float64)])
+    return np.asarray(sums[starts[1:]] - sums[starts[:-1]])
+
+
+def field_spread(problem: Ising) -> float:
+    """How strong the field at a spin is when all others are random: the root of the mean square."""
+    squares = _row_sums(problem, problem.neighbours[2] ** 2) + problem.linear**2
+    touched = squares[squares > 0]
+    return math.sqrt(float(touched.mean())) if len(touched) else 1.0
+
+
+def weakest_and_mean(problem: Ising) -> tuple[float, float]:
+    """Smallest and mean |weight| of couplings and fields that are not 0; 1 where there is none."""
+    values = np.abs(np.concatenate([problem.couplings.values, problem.linear]))
+    values = values[values > 0]
+    return (float(values.min()), float(values.mean())) if len(values) else (1.0, 1.0)
+
+
+def check_options(solver: str, options: Any, kind: type, positive: tuple[str, ...]) -> Any:
+    """The options, or their defaults. Raises ProblemError for another class, and for a named field that is
+    set and not above 0."""
+    if options is None:
+        return kind()
+    if not isinstance(options, kind):
+        raise ProblemError(f"{solver} got options of {type(options).__name__}; it takes {kind.__name__}")
+    for field in positive:
+        value = getattr(options, field)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise ProblemError(f"{solver} got {field}={value!r}; it must be above 0 and finite")
+    return options
+
+
+class SpinKernel(Protocol):
+    """What the compiled searches have in common."""
+
+    improvements: int
+
+    def advance(self, work: int) -> None:
+        """So many units of work more."""
+
+    def best_spins(self) -> NDArray[np.int8]:
+        """The best answer so far."""
+
+
+class SpinSearch:
+    """A kernel at work on an Ising problem; its answers are measured by the problem itself."""
+
+    bound = -math.inf
+
+    def __init__(self, problem: Ising, kernel: SpinKernel | None) -> None:
+        self._problem = problem
+        self._kernel = kernel
+        self._seen = 0
+        self.best: Candidate | None = None
+        self.work = 0
+        if kernel is None:  # nothing to search
+            self._take(np.ones(problem.num_variables, dtype=np.int8))
+
+    @property
+    def done(self) -> bool:
+        """Only where there is no spin: a heuristic never knows."""
+        return self._kernel is None
+
+    @property
+    def kernel(self) -> Any:
+        """The compiled search."""
+        return self._kernel
+
+    def advance(self, work: int, seconds_left: float) -> None:
+        """So many units more."""
+        del seconds_left
+        if self._kernel is None:
+            return
+        self._kernel.advance(work)
+        self.work += work
+        if self._kernel.improvements != self._seen:
+            self._seen = self._kernel.improvements
+            self._take(self._kernel.best_spins())
+
+    def _take(self, spins: NDArray[np.int8]) -> None:
+        value = self._problem.energy(spins)
+        if self.best is None or value < self.best.value:
+            self.best = Candidate(spins, value)
