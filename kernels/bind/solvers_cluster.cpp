@@ -84,10 +84,12 @@ void bind_cluster(nb::module_& m) {
              })
         .def("take",
              [](Cluster& self, Vector<int32_t> items) {
-                 for (size_t i = 0; i < items.shape(0); ++i) self.take(items(i));
+                 for (size_t i = 0; i < items.shape(0); ++i)
+                     if (self.where(items(i)) >= 0) self.take(items(i));
              })
         .def("place", &place)
         .def("rebalance", &rebalance)
+        .def("where_of", [](const Cluster& self, int32_t item) { return self.where(item); })
         .def("where", [](const Cluster& self) { return to_numpy(std::vector<int32_t>(self.where())); })
         .def("items_of", [](const Cluster& self, int32_t bin) { return std::vector<int32_t>(self.items_of(bin)); })
         .def("check", &Cluster::check);

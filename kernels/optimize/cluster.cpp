@@ -79,7 +79,7 @@ void Rule::changes(std::vector<double>& out) const {
 }
 
 Cluster::Cluster(int resources, Weights weights, int candidates)
-    : d_(resources), k_(candidates), weights_(weights), share_sum_(resources, 0) {}
+    : d_(resources), columns_(std::max(resources, 1)), k_(candidates), weights_(weights), share_sum_(resources, 0) {}
 
 int32_t Cluster::add_set(const uint8_t* allowed) {
     sets_.emplace_back(allowed, allowed + num_bins());
@@ -292,10 +292,10 @@ double Cluster::local_price(const ItemClass& c, int32_t bin) const {
         least = std::min(least, then);
     }
     const double m = double(alive_);
-    if (weights_.balance > 0) price += weights_.balance * squares / (d_ * m);
+    if (weights_.balance > 0) price += weights_.balance * squares / (columns_ * m);
     if (weights_.fragmentation > 0)
         price += weights_.fragmentation * (most - least - (used ? stranded(load, bin) : 0.0)) / m;
-    return price + tie_ * left / d_;
+    return price + tie_ * left / columns_;
 }
 
 void Cluster::price_shapes(const ItemClass& c) {
@@ -309,7 +309,7 @@ void Cluster::price_shapes(const ItemClass& c) {
             const double more = c.demand[r] * inverse[r];
             sum += (2 * double(share_sum_[r]) * kShareUnit + more) * more;
         }
-        shape_prices_[shape] = -weights_.balance * sum / (d_ * m * m);
+        shape_prices_[shape] = -weights_.balance * sum / (columns_ * m * m);
     }
 }
 
@@ -350,24 +350,17 @@ Parts Cluster::local_parts(const ItemClass& c, int32_t bin, double sign) const {
         most = std::max(most, then);
         least = std::min(least, then);
     }
-    parts.balance = weights_.balance * change / d_;
+    parts.balance = weights_.balance * change / columns_;
     parts.fragmentation =
         weights_.fragmentation * ((used_then ? most - least : 0.0) - (used ? stranded(load, bin) : 0.0)) / m;
     return parts;
 }
 
-Parts Cluster::parts_of(int32_t item, int32_t bin) {
+Parts Cluster::parts_of(int32_t item, int32_t bin) const {
     const ItemClass& c = classes_[class_of_[item]];
     Parts parts = local_parts(c, bin, 1.0);
     parts.moves = move_part(item, bin);
-    for (const int32_t rule : c.rules) {
-        if (rules_[rule].hard) continue;
-        Rule& r = rules_[rule];
-        const int64_t now = r.amount();
-        r.count[r.domain[bin]] += 1;
-        parts.rules += r.weight * double(r.amount() - now);
-        r.count[r.domain[bin]] -= 1;
-    }
+    parts.rules = rule_price(c, bin);
     return parts;
 }
 

@@ -149,7 +149,8 @@ private:
     double rule_price(const ItemClass& c, int32_t bin) const;
     double move_part(int32_t item, int32_t bin) const;
     Parts local_parts(const ItemClass& c, int32_t bin, double sign) const;
-    Parts parts_of(int32_t item, int32_t bin);
+    // What putting it there would change; for the rules as price_rules last saw them.
+    Parts parts_of(int32_t item, int32_t bin) const;
 
     Index& index_of(int32_t c);
     void rebuild(const ItemClass& c, Index& index) const;
@@ -170,7 +171,7 @@ private:
     double gain_of(int32_t item, Found& found);
     int64_t empty_bin(int32_t bin, int64_t moves_max, double gain_min, Decisions& out);
 
-    int d_, k_;
+    int d_, columns_, k_;                // resources; the same, at least 1; candidates
     Weights weights_;
     double tie_ = 0;                     // price of room left over, so small that it decides between equals only
     // Bins.

@@ -210,6 +210,7 @@ bool Cluster::evict_for(int32_t item, Found& found, double& change) {
     for (const Option& option : options) {
         Parts parts;
         for (const int32_t victim : option.victims) parts += take(victim);
+        price_rules(classes_[class_of_[item]]);
         parts += parts_of(item, option.bin);
         for (const int32_t victim : option.victims) put(victim, option.bin);
         found.best.push_back({option.bin, parts.sum()});

@@ -11,6 +11,8 @@ import numpy as np
 # The order is that of the kernel's decisions, its reasons and the parts of a change.
 KINDS = ("placed", "placed by eviction", "nowhere", "moved", "moved to empty a node")
 REASONS = ("closed", "not allowed", "a rule forbids")
+# Smaller differences are rounding, or decided between equals.
+TIE = 1e-11
 PARTS = ("bins", "cost", "balance", "fragmentation", "moves", "rules")
 
 
@@ -95,8 +97,8 @@ class Decision:
             return f"no node had room; here the least important items go: {', '.join(self.evicted)}"
         if self.fits == 1:
             return "the only node that would take it"
-        if not self.runner_up_cost:
-            return f"no node is better; of those equally good among {self.fits} the seed decided"
+        if self.runner_up_cost is not None and self.runner_up_cost < TIE:
+            return "no node is better; between equals, the room left over decides, then the seed"
         return f"the best of {_count(self.fits, 'node')} by the objective"
 
     def explain(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -31,9 +31,11 @@ PRIORITY_MAX = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The resources of nodes and items, what amounts of each are rounded to, and 1 / the mean capacity."""
+    """The resources of nodes and items, those of nodes, what amounts of each are rounded to, and 1 / the mean
+    capacity."""
 
     resources: tuple[str, ...]
+    offered: frozenset[str]
     grid: tuple[float, ...]
     scale: np.ndarray
 
@@ -54,11 +56,11 @@ def layout_of(nodes: Sequence[Bin], extra: Iterable[str]) -> Layout:
     exponents = (math.frexp(largest.get(name, 0.0) or 1.0)[1] for name in resources)
     means = [total.get(name, 0.0) / max(1, len(nodes)) or 1.0 for name in resources]
     grid = tuple(math.ldexp(1.0, exponent - GRID_BITS) for exponent in exponents)
-    return Layout(resources, grid, 1.0 / np.array(means))
+    return Layout(resources, frozenset(largest), grid, 1.0 / np.array(means))
 
 
 class Placer:
-    """Holds what runs where and decides about what comes.
+    """Holds what runs where and decides about what comes. For one thread at a time.
 
     Args:
         cluster: what there is at the start.
@@ -93,7 +95,7 @@ class Placer:
 
     def where(self, item: str) -> str | None:
         """The node's name of an item; None when it waits."""
-        number = int(self._kernel.where()[self._item(item)])
+        number = self._kernel.where_of(self._item(item))
         return self._node_names[number] if number >= 0 else None
 
     def arrive(self, items: Iterable[Item], *, largest_first: bool = True, evict: bool = True) -> Decisions:
@@ -114,16 +116,11 @@ class Placer:
         numbers = [self._item(name) for name in leaving]
         if len(set(numbers)) != len(numbers):
             raise ProblemError("an item leaves twice in one call")
-        where = self._kernel.where()
-        placed = [number for number in numbers if where[number] >= 0]
-        self._kernel.take(np.array(placed, dtype=np.int32))
-        offered = (
-            {resource for node in self._present() for resource in node.capacity} if self._extra else set()
-        )
+        self._kernel.take(np.array(numbers, dtype=np.int32))
         extra = False
         for name, number in zip(leaving, numbers, strict=True):
             item = self._items[number]
-            extra = extra or (item is not None and not offered.issuperset(item.demand))
+            extra = extra or (item is not None and not self._layout.offered.issuperset(item.demand))
             self._items[number] = None
             del self._item_ids[name]
             self._waiting.pop(number, None)
@@ -184,6 +181,10 @@ class Placer:
         """Try again to place what waits."""
         self._kernel.begin()
         return self._decide(list(self._waiting), True, evict)
+
+    def set_rules(self, rules: Iterable[Rule]) -> None:
+        """Other rules from now on. Nothing moves by that."""
+        self._load(replace(self.cluster, rules=tuple(rules)))
 
     def rebalance(self, moves_max: int, *, gain_min: float = 0.0, seconds: float = math.inf) -> Decisions:
         """Moves that pay: of single items, and of all items of a node when that empties it.
