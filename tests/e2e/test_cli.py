@@ -124,7 +124,7 @@ def test_a_batch_goes_on_after_a_broken_file(qrealm, folder):
         (["bench", "--qubits", "0", "--plot", "x.txt"], "no picture's ending"),
         (["run", "none.json"], "QR103"),
         (["estimate", "none.json"], "QR103"),
-        (["run", "bell.qasm", "--sampled"], "needs observables"),
+        (["run", "bell.qasm", "--sampled"], "--sampled needs --observable"),
         (["run", "bell.qasm", "--plot", "x.png", "--shots", "0"], "draws none"),
         (["run", "bell.qasm", "--statevector", "x.bin"], "must be .npy"),
         (["run", "-", "-"], "only once"),
@@ -249,6 +249,42 @@ def test_verify_exits_with_1_when_a_backend_is_wrong(folder):
     assert done.returncode == 1
     assert "2 DEVIATE" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+OPEN = 'OPENQASM 3.0; include "stdgates.inc"; input float a; qubit[1] q; rx(a) q[0];'
+
+
+def test_parameters_are_bound(qrealm, folder):
+    (folder / "open.qasm").write_text(OPEN)
+    done = qrealm(
+        "run", "open.qasm", "--parameter", "a=0.3", "--shots", "0", "--observable", "Z0", "--format", "csv"
+    )
+    assert float(done.stdout.splitlines()[1].split(",")[1]) == pytest.approx(np.cos(0.3), abs=1e-12)
+    assert "0.3" in qrealm("draw", "open.qasm", "--parameter", "a=0.3").stdout
+    words = ("--parameter", "a=0.3", "--shots", "0", "--observable", "Z0", "--format", "json")
+    assert json.loads(qrealm("estimate", "open.qasm", *words).stdout)["precision"] == "double"
+    done = qrealm("run", "open.qasm", "--parameter", "b=1")
+    assert (done.returncode, "QR104" in done.stderr) == (2, True)
+
+
+def test_states_of_noisy_runs_are_refused_in_options(qrealm):
+    done = qrealm("run", "bell.qasm", "--depolarizing", "0.1", "--statevector", "s.npy")
+    assert done.returncode == 2
+    assert "--statevector needs a pure state; the noise of --depolarizing or --noise" in done.stderr
+
+
+@pytest.mark.parametrize("width", ["-5", "10", "39"])
+def test_narrow_drawings_are_refused(qrealm, width):
+    done = qrealm("draw", "bell.qasm", "--width", width)
+    assert done.returncode == 2
+    assert f"--width got {width}; the rule is at least 40" in done.stderr
+
+
+def test_the_package_is_the_command(qrealm, folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "qrealm", "--version"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("qrealm ")
 
 
 def test_the_benchmark_takes_several_widths(qrealm, folder):

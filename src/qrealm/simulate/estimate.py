@@ -30,7 +30,7 @@ from qrealm.simulate.plan.types import (
     Traits,
     Work,
 )
-from qrealm.simulate.request import Observables, RunRequest, check_shots, make_request
+from qrealm.simulate.request import ACCURACY_DEFAULT, Observables, RunRequest, check_shots, make_request
 
 if TYPE_CHECKING:
     from qrealm.circuits.noise import NoiseModel
@@ -46,6 +46,8 @@ def estimate(
     observables: Observables | None = None,
     backend: str | QuantumBackend | None = None,
     noise: NoiseModel | None = None,
+    sampled: bool = False,
+    accuracy: float = ACCURACY_DEFAULT,
 ) -> Estimate:
     """Memory and time of a run, and whether it fits; nothing of the state is allocated.
 
@@ -54,7 +56,8 @@ def estimate(
 
     Args:
         circuit: a `Circuit`, or anything that `qrealm.read` takes.
-        precision, threads, shots, return_statevector, observables, backend, noise: as for `run`.
+        precision, threads, shots, return_statevector, observables, backend, noise, sampled, accuracy: as for
+            `run`.
 
     Raises:
         BackendRefusalError: the named backend cannot run it.
@@ -77,9 +80,10 @@ def estimate(
         return_statevector=return_statevector,
         observables=observables,
         amplitudes=None,
-        sampled=False,
+        sampled=sampled,
         bit_order="little",
         backend=backend_named(backend),
+        accuracy=accuracy,
     )
     facts = traits(circuit, supports(request))
     name = request.backend

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import qrealm
-from qrealm.base.errors import SourceFileError
+from qrealm.base.errors import ChannelError, RequestError, SchemaError, SourceFileError
 from qrealm.faces.cli import terminal
 from qrealm.faces.cli.arguments import (
+    check_asked,
     marked_path,
     output_marks,
     read_noise,
+    read_parameters,
     read_source,
     spread_values,
     title_of,
@@ -78,3 +81,44 @@ def test_depolarizing_reaches_gates_of_every_width():
     again = type(noise).from_dict(noise.to_dict())
     assert again == noise
     assert "gates on 3 qubits or more" in noise.describe()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("[1, 2]", SchemaError),
+        ('{"format": 2}', SchemaError),
+        ("{", SchemaError),
+        (
+            json.dumps({"format": 1, "readout": [{"qubit": 0, "error": {"assignment": [[2, 0], [0, 1]]}}]}),
+            ChannelError,
+        ),
+    ],
+)
+def test_a_file_that_is_no_noise_model_is_named(tmp_path, text, kind):
+    path = tmp_path / "n.json"
+    path.write_text(text)
+    with pytest.raises(kind, match=r"--noise '.*n\.json'"):
+        read_noise(path, None)
+
+
+def test_parameters_on_the_command_line():
+    assert read_parameters(["a=0.3", "b = -1e-2"]) == {"a": 0.3, "b": -0.01}
+    for words in (["a"], ["=1"], ["a=x"], ["a=inf"], ["a=1", "a=2"]):
+        with pytest.raises(RequestError, match="--parameter got"):
+            read_parameters(words)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ((0, (), False, False, "--statevector"), "add --observable or --statevector"),
+        ((0, ("Z0",), True, False, "--state"), "--sampled needs --observable"),
+        ((10, (), True, False, "--state"), "--sampled needs --observable"),
+    ],
+)
+def test_requests_for_nothing_are_told_in_options(asked, words):
+    with pytest.raises(RequestError) as caught:
+        check_asked(*asked)
+    assert words in str(caught.value)
+    assert "=True" not in str(caught.value)

@@ -256,7 +256,12 @@ class NoiseModel:
 
     @classmethod
     def from_dict(cls, source: Mapping[str, Any]) -> NoiseModel:
-        """What `to_dict` made. Raises ChannelError when it is something else."""
+        """What `to_dict` made.
+
+        Raises:
+            SchemaError: it is something else.
+            ChannelError: its numbers are no physical noise.
+        """
         name, rules = record.read_rules(source)
         model = cls(name)
         model._rules = rules

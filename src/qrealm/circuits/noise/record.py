@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qrealm.base.errors import ChannelError
+from qrealm.base.errors import ChannelError, SchemaError
 from qrealm.circuits.noise.channel import Channel
 from qrealm.circuits.noise.readout import ReadoutError
 from qrealm.circuits.noise.rules import (
@@ -98,16 +98,17 @@ def read_rules(source: Mapping[str, Any]) -> tuple[str, Rules]:
     """(name, rules) of what `rules_record` made.
 
     Raises:
-        ChannelError: a field is missing, unknown or wrong.
+        SchemaError: a field is missing, unknown or wrong.
+        ChannelError: its numbers are no physical noise.
     """
     if not isinstance(source, Mapping) or source.get("format") != FORMAT:
-        raise ChannelError(
+        raise SchemaError(
             f"a noise model is written as {source!r:.60}; the rule is an object with format {FORMAT}, as "
             "to_dict() makes it"
         )
     unknown = sorted(set(source) - _FIELDS)
     if unknown:
-        raise ChannelError(f"a noise model has the field {unknown[0]!r:.40}; fields are {sorted(_FIELDS)}")
+        raise SchemaError(f"a noise model has the field {unknown[0]!r:.40}; fields are {sorted(_FIELDS)}")
     try:
         return str(source.get("name", "")), Rules(
             tuple(_read_gate(each) for each in source.get("gates", ())),
@@ -123,7 +124,7 @@ def read_rules(source: Mapping[str, Any]) -> tuple[str, Rules]:
     except (KeyError, TypeError, ValueError) as problem:
         if isinstance(problem, ChannelError):
             raise
-        raise ChannelError(f"a noise model is not written as to_dict() writes it: {problem!r:.100}") from None
+        raise SchemaError(f"a noise model is not written as to_dict() writes it: {problem!r:.100}") from None
 
 
 def _gate_record(rule: GateRule) -> dict[str, Any]:

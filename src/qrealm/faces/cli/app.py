@@ -27,7 +27,8 @@ from qrealm.faces.cli.verify_command import verify
 _HELP = """
 Run quantum circuits on your own machine.
 
-Circuits are OpenQASM 2, OpenQASM 3 or JSON files, or - for stdin. Results go to stdout, messages to stderr.
+Circuits are OpenQASM 2, OpenQASM 3, JSON or QIR files, or - for stdin.
+Results go to stdout, messages to stderr.
 
 [bold]First steps[/bold]
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from qrealm.base.errors import RequestError, SourceFileError
+from qrealm.base.errors import ChannelError, RequestError, SchemaError, SourceFileError
 from qrealm.circuits import Circuit, read
 from qrealm.circuits.noise import depolarizing
 from qrealm.circuits.noise.model import NoiseModel
 from qrealm.circuits.read import read_text
 
 STDIN = "-"
+_NOISE_HINT = "write it with json.dumps(noise_model.to_dict())"
 
 BackendOption = Annotated[
     str, typer.Option(help="Where to run; `qrealm info` lists them. auto: the fastest that fits.")
@@ -31,10 +33,31 @@ DepolarizingOption = Annotated[
     typer.Option(
         metavar="P",
         help="After every gate replace its qubits by the maximally mixed state with probability P: of a gate "
-        "on one qubit or two together, of a wider gate each qubit by itself. From 0 to 1; up to 16/15 it is "
-        "a channel still, with fewer identities than other Pauli errors.",
+        "on one qubit or two together, of a wider gate each qubit by itself. From 0 to 1; the largest "
+        "physical value is 16/15, where the identity never occurs on two qubits.",
         show_default=False,
     ),
+]
+
+SOURCES = "OpenQASM 2, OpenQASM 3, JSON or QIR; - reads stdin."
+FileArgument = Annotated[str, typer.Argument(metavar="FILE", help=SOURCES)]
+ThreadsOption = Annotated[
+    int | None, typer.Option(help="Threads of the run.", show_default="by circuit size")
+]
+ShotsOption = Annotated[int, typer.Option(help="Samples to draw; 0 for none.")]
+ObservableOption = Annotated[
+    list[str] | None,
+    typer.Option(help='Pauli sum whose exact value to print, such as "Z0 Z1 + 0.5 X2"; repeatable.'),
+]
+SampledOption = Annotated[
+    bool, typer.Option("--sampled", help="Estimate the observables from shots, with standard errors.")
+]
+AccuracyOption = Annotated[
+    float, typer.Option(help="Share of the state that an approximation may lose for auto to choose it.")
+]
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A number for an open parameter, angles in radians; repeatable."),
 ]
 
 
@@ -85,8 +108,9 @@ def read_noise(path: Path | None, depolarizing_probability: float | None) -> Noi
     """The noise of ``--noise FILE`` or ``--depolarizing P``; None where neither was given.
 
     Raises:
-        RequestError: both were given, or the file is no JSON.
+        RequestError: both were given.
         SourceFileError: the file cannot be read.
+        SchemaError: it is no JSON, or no noise model.
         ChannelError: the noise is not physical.
     """
     if path is None:
@@ -106,11 +130,60 @@ def read_noise(path: Path | None, depolarizing_probability: float | None) -> Noi
             f"--noise {str(path)!r} cannot be read: {problem.strerror}", source=str(path)
         ) from problem
     except ValueError as problem:
-        raise RequestError(
-            f"--noise {str(path)!r} is not JSON: {problem}",
-            hint="write it with json.dumps(noise_model.to_dict())",
+        raise SchemaError(
+            f"--noise {str(path)!r} is not JSON: {problem}", source=str(path), hint=_NOISE_HINT
         ) from problem
-    return NoiseModel.from_dict(source)
+    try:
+        return NoiseModel.from_dict(source)
+    except SchemaError as problem:
+        raise SchemaError(
+            f"--noise {str(path)!r}: {problem.message}", source=str(path), hint=_NOISE_HINT
+        ) from problem
+    except ChannelError as problem:
+        raise ChannelError(f"--noise {str(path)!r}: {problem.message}", hint=problem.hint) from problem
+
+
+def read_parameters(words: Sequence[str] | None) -> dict[str, float]:
+    """The numbers of ``--parameter NAME=VALUE``, by name. Raises RequestError."""
+    found: dict[str, float] = {}
+    for word in words or ():
+        name, sign, value = word.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (name.strip() and sign and math.isfinite(number)):
+            raise RequestError(
+                f"--parameter got {word!r:.60}; the rule is NAME=VALUE with a finite number",
+                hint="for example --parameter theta=0.785398",
+            )
+        if name.strip() in found:
+            raise RequestError(f"--parameter got {name.strip()!r:.40} twice")
+        found[name.strip()] = number
+    return found
+
+
+def read_bound(name: str, parameters: Mapping[str, float]) -> Circuit:
+    """The circuit of a source with these parameters bound.
+
+    Raises:
+        ReadError: it cannot be read.
+        ParameterError: it has no parameter of that name.
+    """
+    circuit = read_source(name)
+    return circuit.bind(parameters) if parameters else circuit
+
+
+def check_asked(
+    shots: int, observables: Sequence[str], sampled: bool, state: bool, state_option: str
+) -> None:
+    """Say in the command line's own words what a request lacks. Raises RequestError."""
+    if shots == 0 and not observables and not state:
+        raise RequestError(
+            "--shots 0 asks for nothing", hint=f"add --observable or {state_option}, or draw shots"
+        )
+    if sampled and not (observables and shots):
+        raise RequestError("--sampled needs --observable, and shots to estimate it from")
 
 
 def title_of(name: str) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qrealm.base.units import format_rate, format_seconds
 from qrealm.control import local
-from qrealm.faces.cli.arguments import OutputFormat, PrecisionChoice, check_folder
+from qrealm.faces.cli.arguments import OutputFormat, PrecisionChoice, ThreadsOption, check_folder
 from qrealm.faces.cli.terminal import message_console, write_csv, write_json, write_table
 
 _QUBITS_DEFAULT = (5, 10, 15, 20)
@@ -29,9 +29,7 @@ def bench(
     ] = None,
     layers: Annotated[int, typer.Option(help="Layers of the circuit.")] = _LAYERS_DEFAULT,
     precision: Annotated[PrecisionChoice, typer.Option(help="As for run.")] = PrecisionChoice.SINGLE,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of the run.", show_default="by circuit size")
-    ] = None,
+    threads: ThreadsOption = None,
     max_seconds: Annotated[
         float, typer.Option(metavar="SECONDS", help="Refuse widths where one run would take longer.")
     ] = _RUN_SECONDS_MAX,

@@ -15,31 +15,40 @@ from qrealm.base import limits
 from qrealm.base.units import format_gib, format_seconds
 from qrealm.control import local
 from qrealm.faces.cli.arguments import (
+    AccuracyOption,
     BackendOption,
     DepolarizingOption,
+    FileArgument,
     NoiseOption,
+    ObservableOption,
+    ParameterOption,
     PlainFormat,
     PrecisionChoice,
+    SampledOption,
+    ShotsOption,
+    ThreadsOption,
+    check_asked,
+    read_bound,
     read_noise,
-    read_source,
+    read_parameters,
     title_of,
 )
 from qrealm.faces.cli.terminal import fact_table, write_data, write_json, write_table
 
 
 def estimate(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="OpenQASM 2, OpenQASM 3 or JSON; - reads stdin.")
-    ],
+    file: FileArgument,
     precision: Annotated[PrecisionChoice, typer.Option(help="As for run.")] = PrecisionChoice.AUTO,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of the run.", show_default="by circuit size")
-    ] = None,
-    shots: Annotated[int, typer.Option(help="Samples to draw.")] = limits.SHOTS_DEFAULT,
+    threads: ThreadsOption = None,
+    shots: ShotsOption = limits.SHOTS_DEFAULT,
     state: Annotated[bool, typer.Option("--state", help="Count a copy of the state vector too.")] = False,
     backend: BackendOption = "auto",
     noise: NoiseOption = None,
     depolarizing: DepolarizingOption = None,
+    observable: ObservableOption = None,
+    sampled: SampledOption = False,
+    accuracy: AccuracyOption = local.ACCURACY_DEFAULT,
+    parameter: ParameterOption = None,
     output: Annotated[PlainFormat, typer.Option("--format", help="How to print.")] = PlainFormat.TABLE,
 ) -> None:
     """Tell memory, time and whether a circuit fits, without running it.
@@ -54,13 +63,19 @@ def estimate(
       qrealm estimate large.qasm --precision double --format json
 
       qrealm estimate large.qasm --backend mps
+
+      qrealm estimate large.qasm --shots 0 --observable "Z0 Z1"
     """
+    check_asked(shots, observable or (), sampled, state, "--state")
     found = local.estimate(
-        read_source(file),
+        read_bound(file, read_parameters(parameter)),
         precision=precision.value,
         threads=threads,
         shots=shots,
         return_statevector=state,
+        observables=observable or None,
+        sampled=sampled,
+        accuracy=accuracy,
         backend=backend,
         noise=read_noise(noise, depolarizing),
     )

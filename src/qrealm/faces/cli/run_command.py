@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,21 +15,32 @@ from rich.table import Table
 
 from qrealm.base import limits
 from qrealm.base.errors import QrealmError, RequestError
+from qrealm.circuits import Circuit
 from qrealm.circuits.noise.model import NoiseModel
+from qrealm.circuits.operations import CHANNEL
 from qrealm.control import local
 from qrealm.faces.cli.arguments import (
+    SOURCES,
     STDIN,
+    AccuracyOption,
     BackendOption,
     BitOrderChoice,
     DepolarizingOption,
     NoiseOption,
+    ObservableOption,
     OutputFormat,
+    ParameterOption,
     PrecisionChoice,
+    SampledOption,
+    ShotsOption,
+    ThreadsOption,
+    check_asked,
     check_folder,
     marked_path,
     output_marks,
+    read_bound,
     read_noise,
-    read_source,
+    read_parameters,
     title_of,
 )
 from qrealm.faces.cli.results_tables import counts_table, headline, values_table
@@ -61,6 +72,7 @@ class RunOptions:
     backend: str
     noise: NoiseModel | None
     accuracy: float
+    parameters: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +97,8 @@ class Done:
 
 
 def run(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="OpenQASM 2, OpenQASM 3 or JSON; - reads stdin.")
-    ],
-    shots: Annotated[int, typer.Option(help="Samples to draw; 0 for none.")] = limits.SHOTS_DEFAULT,
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help=SOURCES)],
+    shots: ShotsOption = limits.SHOTS_DEFAULT,
     seed: Annotated[
         int | None,
         typer.Option(help="Repeat a run: the same seed gives the same counts.", show_default="random"),
@@ -96,9 +106,7 @@ def run(
     precision: Annotated[
         PrecisionChoice, typer.Option(help="auto: single for counts, double for exact values.")
     ] = PrecisionChoice.AUTO,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of the run.", show_default="by circuit size")
-    ] = None,
+    threads: ThreadsOption = None,
     output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.TABLE,
     plot: Annotated[
         Path | None, typer.Option(help="Save a histogram: .png, .svg or .pdf.", show_default=False)
@@ -107,22 +115,16 @@ def run(
         Path | None,
         typer.Option(help="Save the state before the final measurements: .npy.", show_default=False),
     ] = None,
-    observable: Annotated[
-        list[str] | None,
-        typer.Option(help='Pauli sum whose exact value to print, such as "Z0 Z1 + 0.5 X2"; repeatable.'),
-    ] = None,
-    sampled: Annotated[
-        bool, typer.Option("--sampled", help="Estimate the observables from shots, with standard errors.")
-    ] = False,
+    observable: ObservableOption = None,
+    sampled: SampledOption = False,
     bit_order: Annotated[
         BitOrderChoice, typer.Option(help="little: qubit 0 rightmost in outcomes; big: leftmost.")
     ] = BitOrderChoice.LITTLE,
     backend: BackendOption = "auto",
     noise: NoiseOption = None,
     depolarizing: DepolarizingOption = None,
-    accuracy: Annotated[
-        float, typer.Option(help="Share of the state that an approximation may lose for auto to choose it.")
-    ] = local.ACCURACY_DEFAULT,
+    accuracy: AccuracyOption = local.ACCURACY_DEFAULT,
+    parameter: ParameterOption = None,
 ) -> int:
     """Run circuits and print their counts.
 
@@ -141,6 +143,8 @@ def run(
 
       qrealm run bell.qasm --depolarizing 0.01 --backend density_matrix
 
+      qrealm run rotation.qasm --parameter theta=0.5
+
       echo '{"num_qubits": 1, "gates": [{"type": "H", "qubits": [0]}]}' | qrealm run -
     """
     options = RunOptions(
@@ -156,6 +160,7 @@ def run(
         backend,
         read_noise(noise, depolarizing),
         accuracy,
+        read_parameters(parameter),
     )
     _check(files, options)
     several = len(files) > 1
@@ -178,15 +183,28 @@ def _check(files: Sequence[str], options: RunOptions) -> None:
         raise RequestError(f"--statevector got {options.statevector.name!r}; the file's ending must be .npy")
     if options.statevector is not None:
         check_folder(options.statevector, "--statevector")
+    if options.plot is not None and options.shots == 0:
+        raise RequestError("--plot shows counts, and --shots 0 draws none", hint="leave one of them out")
+    state = options.statevector is not None
+    check_asked(options.shots, options.observables, options.sampled, state, "--statevector")
     if options.plot is not None:
-        if options.shots == 0:
-            raise RequestError("--plot shows counts, and --shots 0 draws none", hint="leave one of them out")
         local.check_picture(options.plot, "--plot")
         check_folder(options.plot, "--plot")
 
 
+def _check_pure(circuit: Circuit) -> None:
+    """Refuse to save the state of a circuit with noise. Raises RequestError."""
+    if any(op is CHANNEL for op, _, _ in circuit):
+        raise RequestError(
+            "--statevector needs a pure state; the noise of --depolarizing or --noise makes it mixed",
+            hint="leave one of them out",
+        )
+
+
 def _run_one(name: str, mark: str, options: RunOptions) -> Done:
-    circuit = read_source(name)
+    circuit = read_bound(name, options.parameters)
+    if options.statevector is not None and options.noise is not None:
+        _check_pure(options.noise.apply(circuit))
     result = local.run(
         circuit,
         shots=options.shots,

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from qrealm.base.errors import ChannelError, UnknownGateError
+from qrealm.base.errors import ChannelError, SchemaError, UnknownGateError
 from qrealm.circuits import Circuit, read
 from qrealm.circuits.noise import (
     NoiseModel,
@@ -325,18 +325,18 @@ def test_records_come_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "words"),
+    ("record", "kind", "words"),
     [
-        ({}, "format 1"),
-        ({"format": 1, "speed": 2}, "'speed'"),
-        ({"format": 1, "gates": [{"gates": None}]}, "not written as to_dict"),
-        ({"format": 1, "gates": [{"channel": {"kraus": [[1]]}, "gates": None}]}, "Kraus operators"),
-        ({"format": 1, "readout": [{"qubit": 0, "error": {}}]}, "name and assignment"),
-        ({"format": 1, "points": [{"point": "x", "qubits": None, "channel": {}}]}, "the point 'x'"),
+        ({}, SchemaError, "format 1"),
+        ({"format": 1, "speed": 2}, SchemaError, "'speed'"),
+        ({"format": 1, "gates": [{"gates": None}]}, SchemaError, "not written as to_dict"),
+        ({"format": 1, "gates": [{"channel": {"kraus": [[1]]}, "gates": None}]}, ChannelError, "Kraus op"),
+        ({"format": 1, "readout": [{"qubit": 0, "error": {}}]}, ChannelError, "name and assignment"),
+        ({"format": 1, "points": [{"point": "x", "qubits": None, "channel": {}}]}, ChannelError, "point 'x'"),
     ],
 )
-def test_records_that_are_none(record: dict, words: str) -> None:
-    with pytest.raises(ChannelError, match=words):
+def test_records_that_are_none(record: dict, kind: type, words: str) -> None:
+    with pytest.raises(kind, match=words):
         NoiseModel.from_dict(record)
 
 
