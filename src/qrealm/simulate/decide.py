@@ -122,10 +122,10 @@ def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | No
 
 def choose_backend(circuit: Circuit, facts: Traits, request: RunRequest) -> Choice | None:
     """What AUTO takes for a circuit; None when nothing can run it."""
-    return auto.chosen(_considered(circuit, facts, request))
+    return auto.chosen(consider(circuit, facts, request))
 
 
-def _considered(circuit: Circuit, facts: Traits, request: RunRequest) -> tuple[Considered, ...]:
+def consider(circuit: Circuit, facts: Traits, request: RunRequest) -> tuple[Considered, ...]:
     """What every backend says that AUTO may choose, a GPU's where one could win."""
     cards = [row.card for row in BACKENDS.values() if row.card.automatic]
     planned = _planned_cost(circuit, request)
@@ -247,7 +247,7 @@ def _last_resort(circuit: Circuit, facts: Traits, request: RunRequest) -> Found:
         TooLargeError: some backend only lacks memory; the one that lacks least.
         BackendRefusalError: no backend can run it, and why each cannot.
     """
-    considered = _considered(circuit, facts, request)
+    considered = consider(circuit, facts, request)
     told = "; ".join(f"{each.name}: {each.refused}" for each in considered)
     advice = _other_ways(None, facts, request)
     short = {each.name: each.cost for each in considered if each.cost and _lacks_memory(each)}
@@ -357,6 +357,7 @@ __all__ = [
     "check_named",
     "check_options",
     "choose_backend",
+    "consider",
     "has_noise",
     "machine_rates",
     "supports",

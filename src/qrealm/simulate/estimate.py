@@ -16,8 +16,9 @@ from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named, lo
 from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.protocol import SteeredBackend, is_steered
 from qrealm.simulate.calibrate import rates
-from qrealm.simulate.decide import check_named, choose_backend, machine_rates, supports
+from qrealm.simulate.decide import check_named, consider, machine_rates, supports
 from qrealm.simulate.execute import packed_or_none, shape_of_branches
+from qrealm.simulate.plan import auto
 from qrealm.simulate.plan.choose import fits, plan_unchecked, qubits_max, threads_for
 from qrealm.simulate.plan.traits import traits
 from qrealm.simulate.plan.types import (
@@ -87,7 +88,9 @@ def estimate(
     )
     facts = traits(circuit, supports(request))
     name = request.backend
-    choice = choose_backend(circuit, facts, request) if name is QuantumBackend.AUTO else None
+    # Kept when nothing fits too: it tells why each backend cannot.
+    considered = consider(circuit, facts, request) if name is QuantumBackend.AUTO else ()
+    choice = auto.chosen(considered)
     if choice is not None:
         name = QuantumBackend(choice.name)
     elif name is QuantumBackend.AUTO:
@@ -101,7 +104,6 @@ def estimate(
     else:
         found = _of_card(circuit, request, facts, engine.card)
     told = (choice.why,) if choice is not None else ()
-    considered = choice.considered if choice is not None else ()
     return replace(found, reasons=told + found.reasons, considered=considered)
 
 

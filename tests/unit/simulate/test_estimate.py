@@ -173,3 +173,11 @@ def test_a_benchmark_tells_what_is_to_come_and_refuses_what_takes_too_long():
         qrealm.benchmark([3, 40], announce=announced.append, run_seconds_max=1.0)
     assert time.perf_counter() - started < 10
     assert len(announced) == 2, "nothing ran"
+
+
+def test_an_estimate_tells_why_nothing_fits():
+    """45 qubits, entangled by 30 layers: too wide for a state, too entangled for MPS in this accuracy."""
+    found = qrealm.estimate(layered_circuit(45, 30), accuracy=1e-9)
+    assert not found.fits
+    assert {each.name for each in found.considered} >= {"statevector", "mps"}
+    assert all(each.refused for each in found.considered)

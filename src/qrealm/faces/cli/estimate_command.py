@@ -112,7 +112,7 @@ def _considered(choices: Sequence[local.Considered]) -> Table:
     for place, each in enumerate(choices):
         cost = each.cost
         known = cost is not None and math.isfinite(cost.seconds)
-        words = each.refused or ("chosen" if place == 0 else "")
+        words = each.refused or ("chosen" if place == 0 else "")  # able ones come first
         if cost is not None and cost.error and not each.refused:
             words = f"{words + ', ' if words else ''}error about {cost.error:.1g}"
         table.add_row(
