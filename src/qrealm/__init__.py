@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qrealm import errors, noise
+    from qrealm import errors, noise, optimize
     from qrealm.algorithms.amplitude_estimation import (
         run_amplitude_estimation,
         run_iterative_amplitude_estimation,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from qrealm.algorithms.teleportation import run_teleportation, teleportation_circuit
     from qrealm.algorithms.vqe import run_vqe
     from qrealm.circuits import Circuit, Parameter, PauliSum, read
-    from qrealm.circuits.noise import Channel, Device, NoiseModel, ReadoutError
+    from qrealm.circuits.noise import Channel, CompiledCircuit, Device, NoiseModel, ReadoutError
     from qrealm.control.engine import QuantumJobResult, QuantumVirtualizationEngine
     from qrealm.faces.providers.cirq import QrealmSampler, QrealmSimulator
     from qrealm.faces.providers.pennylane import QrealmDevice
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from qrealm.simulate.backends.tensor_network.options import TensorNetworkOptions
     from qrealm.simulate.benchmark import benchmark
     from qrealm.simulate.estimate import estimate
-    from qrealm.simulate.gradient import Gradient, gradient
+    from qrealm.simulate.gradient import Gradient, Gradients, gradient, gradients
     from qrealm.simulate.results import Result
     from qrealm.simulate.run import expectations, run, sweep
     from qrealm.simulate.verify import VerifyReport, verify
@@ -67,10 +67,12 @@ _HOMES = {
     "AppleSiliconQuantumEngine": "qrealm.algorithms.apple",
     "Channel": "qrealm.circuits.noise",
     "Circuit": "qrealm.circuits",
+    "CompiledCircuit": "qrealm.circuits.noise",
     "Device": "qrealm.circuits.noise",
     "EstimatorV2": "qrealm.faces.providers.qiskit",
     "GPUOptions": "qrealm.simulate.backends.gpu.options",
     "Gradient": "qrealm.simulate.gradient",
+    "Gradients": "qrealm.simulate.gradient",
     "MPSOptions": "qrealm.simulate.backends.mps.options",
     "Mitigated": "qrealm.protect",
     "NoiseModel": "qrealm.circuits.noise",
@@ -96,6 +98,7 @@ _HOMES = {
     "fold": "qrealm.protect",
     "ghz_circuit": "qrealm.algorithms.entangled_states",
     "gradient": "qrealm.simulate.gradient",
+    "gradients": "qrealm.simulate.gradient",
     "ground_energy": "qrealm.algorithms.spectrum",
     "grover_circuit": "qrealm.algorithms.grover",
     "hardware_efficient_ansatz": "qrealm.algorithms.ansatz",
@@ -141,16 +144,19 @@ _NEEDS = {
 _MODULES = {
     "errors": "qrealm.errors",
     "noise": "qrealm.noise",
+    "optimize": "qrealm.optimize",
 }
 
 __all__ = [
     "AppleSiliconQuantumEngine",
     "Channel",
     "Circuit",
+    "CompiledCircuit",
     "Device",
     "EstimatorV2",
     "GPUOptions",
     "Gradient",
+    "Gradients",
     "MPSOptions",
     "Mitigated",
     "NoiseModel",
@@ -178,12 +184,14 @@ __all__ = [
     "fold",
     "ghz_circuit",
     "gradient",
+    "gradients",
     "ground_energy",
     "grover_circuit",
     "hardware_efficient_ansatz",
     "hydrogen_hamiltonian",
     "maxcut_hamiltonian",
     "noise",
+    "optimize",
     "phase_estimation_circuit",
     "probabilistic_error_cancellation",
     "qaoa_circuit",

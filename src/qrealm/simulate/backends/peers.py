@@ -13,7 +13,7 @@ from qrealm.base import limits
 from qrealm.base.errors import BackendRefusalError, RequestError, WriteError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit
-from qrealm.circuits.operations import BARRIER, IF, MEASURE, READOUT, RESET, Instruction
+from qrealm.circuits.operations import BARRIER, DELAYS, IF, MEASURE, READOUT, RESET, Instruction
 from qrealm.circuits.segments import split_readout
 from qrealm.circuits.transform import rebuilt
 from qrealm.simulate.backends.protocol import Found
@@ -95,7 +95,7 @@ def without_final_readout(circuit: Circuit) -> Circuit:
 def gates_of(circuit: Circuit) -> Circuit:
     """The circuit without measurements, readout errors and barriers, nor resets of qubits that nothing was
     done to: not every simulator has a reset."""
-    left_out = (MEASURE, READOUT, BARRIER)
+    left_out = (MEASURE, READOUT, BARRIER, *DELAYS)
     kept: list[Instruction] = []
     touched: set[int] = set()
     for op, qubits, args in circuit.instructions:
