@@ -95,13 +95,15 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
 
 
 def _final(instructions: Sequence[Instruction]) -> int:
-    """Measurements that nothing comes after: they decide nothing half-way."""
-    count = 0
-    for op, _, _ in reversed(instructions):
-        if op is not MEASURE and op is not BARRIER:
+    """Measurements that nothing comes after, each of another qubit: they decide nothing half-way."""
+    measured: set[int] = set()
+    for op, qubits, _ in reversed(instructions):
+        if op is BARRIER:
+            continue
+        if op is not MEASURE or not measured.isdisjoint(qubits):
             break
-        count += op is MEASURE
-    return count
+        measured.update(qubits)
+    return len(measured)
 
 
 def is_clifford(gate: Gate, params: tuple[Any, ...], num_qubits: int) -> bool:

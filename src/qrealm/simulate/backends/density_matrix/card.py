@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from qrealm.base import limits
+from qrealm.simulate.plan.branches import Branches, branches
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants
 
 PAIR_FLOPS = 32.0
@@ -31,9 +30,6 @@ PARTING_PASSES = 5.0
 """Times that a state is read or written for it: a copy, the projection, and what follows in a pass of its
 own. Measured with 6 to 10 qubits."""
 
-BRANCH_POWER = 0.75
-"""Of the shots with an error, this power is taken for the ways in which they part: syndromes repeat."""
-
 
 def refusal(traits: Traits, wants: Wants) -> str | None:
     """A mixed state has no amplitudes."""
@@ -54,35 +50,13 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     moved = 2 * precision.amplitude_bytes * (1 + passes / GATES_PER_STAGE)
     once = entries * (flops / rates.flops_per_second + moved / rates.bytes_per_second)
     once += (traits.gates + traits.channels) * STEP_SECONDS
-    share, partings, ways = _branches(traits, wants.shots) if traits.mid_circuit else (1.0, 0.0, 1.0)
+    walk = branches(traits, max(2.0, wants.shots)) if traits.mid_circuit else Branches(1.0, 0.0, 0.0, 1.0)
     parted = BRANCH_SECONDS + entries * precision.amplitude_bytes * PARTING_PASSES / rates.bytes_per_second
     states = 1 + int(wants.density_matrix) + min(traits.branch_points, 2)
     return Cost(
-        rates.run_seconds + BRANCH_SECONDS * ways + parted * partings + once * share,
+        rates.run_seconds + BRANCH_SECONDS * walk.ways + parted * walk.partings + once * walk.share,
         int(entries * precision.amplitude_bytes) * states + limits.RUN_OVERHEAD_BYTES,
     )
-
-
-def _branches(traits: Traits, shots: int) -> tuple[float, float, float]:
-    """(how many times over the circuit is run, all branches together; outcomes that are followed, at all
-    decisions; branches at the end).
-
-    What stands before a decision is run once for all ways that part there. Open outcomes part in all ways
-    that so many shots find; outcomes that only errors change part as often as there is one.
-    """
-    total = max(1, traits.gates + traits.channels)
-    drawn = float(max(2, shots))
-    share, partings, ways, last, opened, certain = 0.0, 0.0, 1.0, 0.0, 0, 0
-    for before, more_open, more_certain in traits.decided:
-        place = min(1.0, before / total)
-        share += ways * (place - last)
-        opened, certain, last = min(opened + more_open, 60), min(certain + more_certain, 60), place
-        possible = 2.0**opened
-        found = -possible * math.expm1(-drawn / possible)
-        errors = drawn * -math.expm1(-traits.events * place)
-        ways = min(drawn, found + min(2.0**certain - 1, errors**BRANCH_POWER))
-        partings += ways
-    return share + ways * (1.0 - last), partings, ways
 
 
 def _work(traits: Traits) -> tuple[float, float]:
