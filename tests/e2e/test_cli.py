@@ -235,6 +235,24 @@ def test_verify_compares_backends_and_its_exit_code_says_how_it_went(qrealm):
     assert {row["measure"] for row in rows} == {"amplitudes", "chi-squared"}
 
 
+def test_verify_of_files_of_ones_own(qrealm, folder):
+    done = qrealm("verify", "one.json", "one.json", "--backend", "mps", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert {row["circuit"] for row in rows} == {"one.json", "one.json (2)"}
+    assert {row["warnings"] for row in rows} == {""}
+    assert done.stderr == "", "no bar where nobody sees it"
+    (folder / "open.qasm").write_text(OPEN)
+    done = qrealm("verify", "open.qasm")
+    assert done.returncode == 2
+    assert "the circuit 'open.qasm' with the open parameters ['a']" in done.stderr
+    (folder / "turn.json").write_text(
+        json.dumps({"num_qubits": 1, "gates": [{"type": "RX", "qubits": [0], "params": [0.3]}]})
+    )
+    done = qrealm("verify", "turn.json", "--backend", "stabilizer")
+    assert done.returncode == 3
+    assert "nothing was compared" in done.stdout
+
+
 def test_verify_exits_with_1_when_a_backend_is_wrong(folder):
     """A state vector that loses a phase on the way: the command in a process of its own."""
     spoilt = (

@@ -128,6 +128,7 @@ def verify(
     Raises:
         UnknownBackendError: a name that is none.
         RequestError: an option out of range, or a circuit too wide to be multiplied out.
+        ParameterError: a circuit whose parameters are not bound.
         ReadError: a circuit that cannot be read.
     """
     begun = perf_counter()
@@ -177,7 +178,11 @@ def _cases(circuits: Mapping[str, Any] | Iterable[Any] | None, qubits: int) -> l
         circuits = [circuits]
     if not isinstance(circuits, Mapping):
         listed = [each if isinstance(each, Circuit) else read(each) for each in circuits]
-        circuits = {each.name or f"circuit {place}": each for place, each in enumerate(listed)}
+        names = [each.name or f"circuit {place}" for place, each in enumerate(listed)]
+        circuits = {  # one of a name that came before gets its place
+            name if names.index(name) == place else f"{name} ({place})": each
+            for place, (name, each) in enumerate(zip(names, listed, strict=True))
+        }
     return [given(name, each if isinstance(each, Circuit) else read(each)) for name, each in circuits.items()]
 
 

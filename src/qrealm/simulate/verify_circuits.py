@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import ParameterError, RequestError
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.gate_rows import GATES, GPHASE, UNITARY
 from qrealm.circuits.gates import Gate
@@ -96,7 +96,14 @@ def given(name: str, circuit: Circuit) -> Case:
 
     Raises:
         RequestError: it is too wide to be multiplied out.
+        ParameterError: its parameters are not bound.
     """
+    if circuit.parameters:
+        raise ParameterError(
+            f"verify got the circuit {name!r} with the open parameters "
+            f"{[parameter.name for parameter in circuit.parameters]}; the rule is numbers alone",
+            hint="bind them first: circuit.bind({name: value})",
+        )
     mixed = circuit.terminal_measurements is None or _has(circuit.instructions, CHANNEL)
     mixed = mixed or _has(circuit.instructions, INITIALIZE)
     limit = dense.MIXED_QUBITS_MAX if mixed else dense.QUBITS_MAX

@@ -9,6 +9,7 @@ import pytest
 
 import qrealm
 from qrealm.control.local import VerifyReport, VerifyRow
+from qrealm.faces.cli.arguments import numbered
 from qrealm.faces.cli.results_tables import counts_table
 from qrealm.faces.cli.terminal import folded, write_table
 from qrealm.faces.cli.verify_command import _show
@@ -66,3 +67,20 @@ def test_verdicts_come_first_and_failures_again_at_the_end(printed, columns):
 
 def test_help_is_one_line_for_each_paragraph():
     assert folded("One\n    and two.\n\n    Next\n    one.") == "One and two.\n\nNext one."
+
+
+def test_reasons_of_one_kind_are_told_once(printed):
+    whys = (
+        "ry(0.02066) on qubit 0 is no Clifford gate",
+        "u(0.1, 0.2, 0.3) on qubit 1 is no Clifford gate",
+        "ccx on qubits [0, 1, 2] is no Clifford gate",
+        "it keeps a pure state, and the circuit has noise",
+        "it keeps a pure state, and the circuit has noise: the channel 'damping' on qubit 1",
+    )
+    rows = [VerifyRow(f"c{n}", 3, "mps", "", None, None, None, 0.0, why) for n, why in enumerate(whys)]
+    text = printed(200, lambda: _show(VerifyReport(tuple(rows), 1, 4096, 0.2)))
+    assert [line for line in text.splitlines() if line.startswith("not compared")] == [
+        f"not compared: mps, 3 circuits: {whys[0]}, and the like",
+        f"not compared: mps, 2 circuits: {whys[3]}, and the like",
+    ]
+    assert numbered(["a", "b", "a", "a"]) == ["a", "b", "a (2)", "a (3)"]

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from qrealm.base.errors import RequestError, UnknownBackendError
-from qrealm.circuits import Circuit
+from qrealm.base.errors import ParameterError, RequestError, UnknownBackendError
+from qrealm.circuits import Circuit, Parameter
 from qrealm.circuits.gate_rows import GATES
 from qrealm.simulate import verify as module
 from qrealm.simulate.backends import BACKENDS
@@ -137,3 +137,10 @@ def test_every_backend_is_asked_when_none_is_named(monkeypatch):
     monkeypatch.setattr(module, "missing_package", lambda card: "nothing")
     report = verify(circuits=[bell()], seed=1)
     assert {row.backend for row in report.rows} == {name.value for name in BACKENDS}
+
+
+def test_circuits_of_one_name_are_kept_apart_and_open_ones_named():
+    report = verify(["statevector"], circuits=[Circuit(1, name="a").x(0), Circuit(1, name="a").h(0)], seed=1)
+    assert {row.circuit for row in report.rows} == {"a", "a (1)"}
+    with pytest.raises(ParameterError, match="circuit 'mine' with the open parameters"):
+        verify(["statevector"], circuits={"mine": Circuit(1).rx(Parameter("t"), 0)})

@@ -191,6 +191,16 @@ def title_of(name: str) -> str:
     return "<stdin>" if name == STDIN else name
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """The names, those that came before with a number: ``bell.qasm``, ``bell.qasm (2)``."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
 def output_marks(names: Sequence[str]) -> list[str]:
     """What each source adds to the names of its own outputs: nothing when it is the only one, else its stem,
     numbered where it is taken (``a/bell.qasm b/bell.qasm`` give ``-bell`` and ``-bell-2``)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from qrealm.base.units import format_seconds
 from qrealm.control import local
-from qrealm.faces.cli.arguments import OutputFormat, read_source, title_of
+from qrealm.faces.cli.arguments import OutputFormat, numbered, read_source, title_of
 from qrealm.faces.cli.terminal import (
     data_columns,
     message_console,
@@ -24,6 +25,7 @@ from qrealm.faces.cli.terminal import (
 )
 
 EXIT_DEVIATES = 1
+EXIT_NOTHING = 3  # nothing was compared
 _NOTES_COLUMNS = 110  # narrower terminals get no times and notes; JSON and CSV have them
 
 
@@ -31,7 +33,7 @@ def verify(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE...]", help="Circuits of your own; the standard set without.", show_default=False
+            metavar="FILE", help="Circuits of your own; the standard set without.", show_default=False
         ),
     ] = None,
     backend: Annotated[
@@ -51,7 +53,7 @@ def verify(
 
     Exact answers come from plain matrix products, or from closed forms where a circuit is too wide for them.
     Qiskit Aer, Cirq and PennyLane take part where they are installed. The exit code is 1 when something
-    deviates.
+    deviates, 3 when nothing could be compared.
 
     [bold]Examples[/bold]
 
@@ -61,9 +63,13 @@ def verify(
 
       qrealm verify bell.qasm --format json
     """
-    circuits = {title_of(name): read_source(name) for name in files} if files else None
+    titles = numbered([title_of(name) for name in files or ()])
+    circuits = dict(zip(titles, map(read_source, files), strict=True)) if files else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, console=message_console(), redirect_stdout=False, transient=True)
+    console = message_console()
+    progress = Progress(
+        *columns, console=console, redirect_stdout=False, transient=True, disable=not console.is_terminal
+    )
     task = progress.add_task("verifying", total=None)
 
     def tell(done: int, total: int, following: str) -> None:
@@ -81,10 +87,14 @@ def verify(
         write_json(report.to_dict())
     elif output is OutputFormat.CSV:
         records = [asdict(row) for row in report.rows]
+        for record in records:
+            record["warnings"] = "; ".join(record["warnings"])
         write_csv(list(records[0]), [list(record.values()) for record in records])
     else:
         _show(report)
-    return 0 if report.passed else EXIT_DEVIATES
+    if report.failures:
+        return EXIT_DEVIATES
+    return 0 if report.passed else EXIT_NOTHING
 
 
 def _show(report: local.VerifyReport) -> None:
@@ -93,13 +103,14 @@ def _show(report: local.VerifyReport) -> None:
     if compared:
         write_table(_comparisons(compared))
     write_data("")
-    left_out: dict[tuple[str, str], list[str]] = {}
+    left_out: dict[tuple[str, str], list[local.VerifyRow]] = {}
     for row in report.rows:
         if row.passed is None:
-            left_out.setdefault((row.backend, row.note), []).append(row.circuit)
-    for (backend, why), circuits in left_out.items():
-        what = circuits[0] if len(circuits) == 1 else f"{len(circuits)} circuits"
-        write_data(f"not compared: {backend}, {what}: {why}")
+            left_out.setdefault((row.backend, _kind(row.note)), []).append(row)
+    for (backend, _), rows in left_out.items():
+        what = rows[0].circuit if len(rows) == 1 else f"{len(rows)} circuits"
+        alike = all(row.note == rows[0].note for row in rows)
+        write_data(f"not compared: {backend}, {what}: {rows[0].note}{'' if alike else ', and the like'}")
     warned = dict.fromkeys((row.backend, text) for row in report.rows for text in row.warnings)
     for backend, text in warned:
         write_data(f"note: {backend}: {text}")
@@ -114,6 +125,12 @@ def _show(report: local.VerifyReport) -> None:
         f"{len(compared)} comparisons in {format_seconds(report.seconds)}, {report.shots:,} shots, "
         f"seed {report.seed}: {verdict}"
     )
+
+
+def _kind(why: str) -> str:
+    """A reason without what differs from circuit to circuit: gates, qubits, precisions, numbers, details."""
+    gate = re.sub(r"^\w+(\(.*?\))? on qubits? [][\d, ]+", "", why)
+    return re.sub(r"'[^']*'|single|double|[\d.,]+", "", gate.partition(": ")[0])
 
 
 def _comparisons(rows: Sequence[local.VerifyRow]) -> Table:
