@@ -48,6 +48,16 @@ int64_t Rule::amount() const {
     return std::max<int64_t>(0, most - least - skew);
 }
 
+std::pair<int64_t, int64_t> Rule::extremes() const {
+    int64_t least = std::numeric_limits<int32_t>::max(), most = 0;
+    for (size_t t = 0; t < count.size(); ++t) {
+        if (!num_bins[t]) continue;
+        most = std::max<int64_t>(most, count[t]);
+        least = std::min<int64_t>(least, count[t]);
+    }
+    return {least, most};
+}
+
 void Rule::changes(std::vector<double>& out) const {
     const size_t size = count.size();
     out.resize(size);
@@ -105,6 +115,7 @@ void Cluster::add_bins(int count, const double* capacity, const double* cost, co
 }
 
 void Cluster::remove_bins(const std::vector<int32_t>& bins) {
+    if (bins.empty()) return;
     for (const int32_t bin : bins) {
         there_[bin] = 0;
         alive_ -= 1;
@@ -250,7 +261,7 @@ Parts Cluster::take(int32_t item) {
 }
 
 double Cluster::stranded(const double* load, int32_t bin) const {
-    double most = 0.0, least = 1.0;
+    double most = 0.0, least = d_ ? 1.0 : 0.0;
     for (int r = 0; r < d_; ++r) {
         const double share = load[r] * inverse_[size_t(bin) * d_ + r];
         most = std::max(most, share);
@@ -283,7 +294,7 @@ double Cluster::local_price(const ItemClass& c, int32_t bin) const {
     const double* inverse = &inverse_[size_t(bin) * d_];
     const bool used = !held_[bin].empty();
     double price = used ? 0.0 : weights_.bins + weights_.cost * cost_[bin];
-    double squares = 0, left = 0, most = 0, least = 1;
+    double squares = 0, left = 0, most = 0, least = d_ ? 1 : 0;
     for (int r = 0; r < d_; ++r) {
         const double share = load[r] * inverse[r], more = c.demand[r] * inverse[r], then = share + more;
         squares += (share + then) * more;
@@ -342,7 +353,7 @@ Parts Cluster::local_parts(const ItemClass& c, int32_t bin, double sign) const {
     Parts parts;
     parts.bins = weights_.bins * opened;
     parts.cost = weights_.cost * cost_[bin] * opened;
-    double change = 0, most = 0, least = 1;
+    double change = 0, most = 0, least = d_ ? 1 : 0;
     for (int r = 0; r < d_; ++r) {
         const double share = load[r] * inverse[r], more = sign * c.demand[r] * inverse[r], then = share + more;
         const double sum = double(share_sum_[r]) * kShareUnit;

@@ -35,6 +35,8 @@ struct Rule {
     std::vector<int32_t> num_bins;   // bins of each domain that are there
 
     int64_t amount() const;
+    // The smallest and the largest number of items in a domain.
+    std::pair<int64_t, int64_t> extremes() const;
     // Change of the amount when one item more is in each domain.
     void changes(std::vector<double>& out) const;
 };
@@ -162,7 +164,8 @@ private:
 
     std::vector<Option> evictions(int32_t item);
     const double* lower_room(int32_t bin, int32_t priority);
-    bool choose_victims(int32_t item, int32_t bin, Option& option) const;
+    bool choose_victims(int32_t item, int32_t bin, Option& option);
+    bool may_go(int32_t item, const std::vector<int32_t>& gone);
     bool evict_for(int32_t item, Found& found, double& change);
     void decide(int32_t item, int32_t evicted_by, bool evict, Decisions& out, std::vector<int32_t>& displaced);
     void record(Decisions& out, int32_t item, int32_t from, int32_t chosen, DecisionKind kind, int32_t evicted_by,
@@ -199,6 +202,7 @@ private:
     uint64_t log_begin_ = 0, epoch_ = 1, freed_ = 1;
     int64_t num_indexes_ = 0;
     Lower lower_;
+    std::map<int32_t, std::pair<int64_t, int64_t>> extremes_;    // of spreads, during one search for evictions
     std::vector<double> shape_prices_;
     std::vector<std::vector<double>> rule_tables_;
     Found found_;

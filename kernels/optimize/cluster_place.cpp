@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <queue>
+#include <tuple>
 
 #include "cluster.h"
 
@@ -125,7 +126,25 @@ const double* Cluster::lower_room(int32_t bin, int32_t priority) {
     return room;
 }
 
-bool Cluster::choose_victims(int32_t item, int32_t bin, Option& option) const {
+// Whether an item may be evicted after others of its bin: not where a spread that is a demand would then be broken.
+bool Cluster::may_go(int32_t item, const std::vector<int32_t>& gone) {
+    for (const int32_t number : classes_[class_of_[item]].rules) {
+        const Rule& rule = rules_[number];
+        if (rule.kind != RuleKind::spread || !rule.hard) continue;
+        auto [at, is_new] = extremes_.try_emplace(number);
+        auto& [least, most] = at->second;
+        if (is_new) std::tie(least, most) = rule.extremes();
+        int64_t left = rule.count[rule.domain[where_[item]]] - 1;
+        for (const int32_t other : gone) {
+            const std::vector<int32_t>& rules = classes_[class_of_[other]].rules;
+            left -= std::find(rules.begin(), rules.end(), number) != rules.end();
+        }
+        if (left < least && most - left > rule.skew) return false;
+    }
+    return true;
+}
+
+bool Cluster::choose_victims(int32_t item, int32_t bin, Option& option) {
     const std::vector<double>& demand = classes_[class_of_[item]].demand;
     std::vector<int32_t> lower;
     for (const int32_t other : held_[bin])
@@ -147,6 +166,7 @@ bool Cluster::choose_victims(int32_t item, int32_t bin, Option& option) const {
     };
     std::vector<int32_t> gone;
     for (size_t i = 0; i < lower.size() && !fits(); ++i) {
+        if (!may_go(lower[i], gone)) continue;
         gone.push_back(lower[i]);
         change(lower[i], -1.0);
     }
@@ -176,6 +196,7 @@ std::vector<Cluster::Option> Cluster::evictions(int32_t item) {
     if (lowest == priorities_.end() || lowest->first >= priority_[item]) return best;
     if (index.no_eviction_at == freed_ && priority_[item] <= index.no_eviction_for) return best;
     price_rules(c);
+    extremes_.clear();
     int examined = 0;
     Option option;
     for (int32_t s = 0; s < int32_t(bin_of_.size()) && examined < kEvictionsMax; ++s) {

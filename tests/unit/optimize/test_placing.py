@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 from qrealm.base.errors import ProblemError
 from qrealm.optimize import Bin, Item, Objective, apart, spread, together
 from qrealm.optimize.placing import Cluster, Placer, place, rebalance, replace
+from qrealm.optimize.placing import placer as placer_module
 from qrealm.optimize.problems.assignment import FEWEST_BINS
 from qrealm.optimize.problems.evaluate import evaluate, violations
 
@@ -57,13 +61,13 @@ def value(problem, answer):
     return score.value - score.left_out
 
 
-def check_change(before, after, decisions):
+def check_change(before, after, decisions, may_break=frozenset()):
     """The decisions' change of the objective is that from one cluster to the next, by `evaluate`."""
     problem = before.problem()
     names = {node.name for node in before.nodes}
     assert {node.name for node in after.nodes} == names
     then = problem.answer({item.name: after.running.get(item.name) for item in before.items})
-    assert violations(problem, then) == []
+    assert {violation.kind for violation in violations(problem, then)} <= may_break
     expected = value(problem, then) - value(problem, before.answer())
     assert decisions.change == pytest.approx(expected, abs=1e-9)
     assert sum(decision.change for decision in decisions) == pytest.approx(expected, abs=1e-9)
@@ -86,6 +90,51 @@ def test_changes_are_those_of_evaluate(seed, objective):
     assert moved.decisions.change <= 0
     drained = replace(moved.cluster, draining=[moved.cluster.nodes[0].name])
     check_change(moved.cluster, drained.cluster, drained.decisions)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_replacement_is_one_step(seed):
+    """Nodes go, come and are emptied, items leave, are evicted and moved again: all as `evaluate` says."""
+    rng = np.random.default_rng(seed)
+    start = Cluster(some_nodes(rng, 9), rules=some_rules(), objective=ALL_PARTS, seed=seed)
+    cluster = place(start, some_items(rng, 60, priorities=3)).cluster
+    assert cluster.waiting
+    gone = cluster.nodes[1].name
+    leaving = [item.name for item in cluster.items[:5]]
+    joining = some_nodes(rng, 2, first=50)
+    result = replace(
+        cluster, gone=[gone], leaving=leaving, joining=joining, draining=[cluster.nodes[0].name], moves_max=5
+    )
+    before = Cluster(
+        tuple(node for node in (*cluster.nodes, *joining) if node.name != gone),
+        tuple(item for item in cluster.items if item.name not in leaving),
+        {n: node for n, node in cluster.running.items() if node != gone and n not in leaving},
+        rules=cluster.rules,
+        objective=cluster.objective,
+    )
+    check_change(before, result.cluster, result.decisions, may_break={"spread"})
+    assert {move.source for move in result.moves} >= {gone}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_evictions_change_what_evaluate_says(seed):
+    rng = np.random.default_rng(seed)
+    nodes = some_nodes(rng, 6)
+    low, high = some_items(rng, 40), some_items(rng, 10, 40)
+    cluster = place(Cluster(nodes, rules=some_rules(), objective=ALL_PARTS, seed=seed), low).cluster
+    high = [Item(item.name, item.demand, priority=1) for item in high]
+    result = place(cluster, high)
+    check_change(with_waiting(cluster, high), result.cluster, result.decisions)
+    evicting = [decision for decision in result.decisions if decision.evicted]
+    assert evicting
+    for decision in evicting:
+        assert decision.item in {item.name for item in high}
+        assert decision.candidates[0].evicts == len(decision.evicted)
+        for name in decision.evicted:
+            assert result.why(name).evicted_by == decision.item
+    # Nothing more could have been placed by evicting less: no item of low priority waits that fits.
+    waiting = {item.name for item in result.cluster.waiting}
+    assert all(not result.why(name).fits for name in waiting if name in {i.name for i in high})
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -256,6 +305,50 @@ def test_moves_must_pay():
     assert rebalance(cluster, 0).moves == ()
     dear = Cluster(nodes, [Item(i.name, i.demand, current=i.current, move_cost=1.1) for i in items])
     assert rebalance(dear, 5).moves == ()
+
+
+def test_nothing_to_place_or_nowhere():
+    empty = place(Cluster([]), [Item("x", {"cpu": 1})])
+    assert empty.why("x").chosen is None
+    assert empty.moves == ()
+    last = replace(Cluster([Bin("a", {"cpu": 1})], [Item("x", {"cpu": 1}, current="a")]), gone=["a"])
+    assert last.cluster.waiting[0].name == "x"
+    for objective in (FEWEST_BINS, ALL_PARTS):
+        free = place(Cluster([Bin("a", {}), Bin("b", {})], objective=objective), [Item("x", {})])
+        assert free.decisions[0].fits == 2
+        assert free.decisions.change == pytest.approx(objective.bins + objective.cost)
+    assert list(place(Cluster([]), []).decisions) == []
+
+
+def test_decisions_are_a_sequence():
+    result = place(Cluster([Bin("a", {"cpu": 9})]), [Item(f"i{k}", {"cpu": 1}) for k in range(4)])
+    assert [d.item for d in result.decisions[1:3]] == ["i1", "i2"]
+    assert result.decisions[-1].item == "i3"
+    with pytest.raises(IndexError):
+        result.decisions[4]
+
+
+def test_a_cluster_survives_being_copied_and_pickled():
+    cluster = place(Cluster([Bin("a", {"cpu": 9})]), [Item("x", {"cpu": 1})]).cluster
+    for other in (copy.copy(cluster), pickle.loads(pickle.dumps(cluster))):
+        assert other == cluster
+        assert place(other, [Item("y", {"cpu": 1})]).cluster.running["y"] == "a"
+    assert place(cluster, [Item("y", {"cpu": 1})]).cluster.running == {"x": "a", "y": "a"}
+    # The same value again: what was decided before has left it as it was.
+    assert place(cluster, [Item("y", {"cpu": 1})]).cluster.running == {"x": "a", "y": "a"}
+
+
+def test_many_that_leave_are_forgotten(monkeypatch):
+    monkeypatch.setattr(placer_module, "LEFT_MAX", 4)
+    placer = Placer(Cluster([Bin(f"n{k}", {"cpu": 4}) for k in range(3)]))
+    for k in range(40):
+        decisions = placer.arrive([Item(f"i{k}", {"cpu": 1})])
+        assert placer.where(f"i{k}") == decisions[0].chosen is not None
+        if k >= 5:
+            placer.leave([f"i{k - 5}"])
+            assert decisions[0].item == f"i{k}"
+    assert len(placer._items) < 20
+    assert len(placer.cluster.running) == 5
 
 
 @pytest.mark.parametrize(

@@ -94,11 +94,12 @@ def replace(
         candidates: how many nodes each decision remembers, the chosen one first.
     """
     placer = _placer_of(cluster, candidates)
-    placer.leave(leaving)
-    placer.add_nodes(joining)
-    decisions = [placer.remove_nodes(gone, evict=evict), placer.drain(draining, evict=evict)]
-    if moves_max:
-        decisions.append(placer.rebalance(moves_max, gain_min=gain_min))
+    with placer.one_step():
+        placer.leave(leaving)
+        placer.add_nodes(joining)
+        decisions = [placer.remove_nodes(gone, evict=evict), placer.drain(draining, evict=evict)]
+        if moves_max:
+            decisions.append(placer.rebalance(moves_max, gain_min=gain_min))
     return _finish(placer, decisions)
 
 

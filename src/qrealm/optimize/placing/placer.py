@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -73,6 +74,7 @@ class Placer:
         if not 1 <= candidates <= CANDIDATES_MAX:
             raise ProblemError(f"Placer got candidates={candidates}; it must be from 1 to {CANDIDATES_MAX}")
         self.candidates = candidates
+        self._in_step = False
         self._load(cluster)
 
     @property
@@ -107,7 +109,7 @@ class Placer:
         """
         new = list(items)
         numbers = self._add_items(new)
-        self._kernel.begin()
+        self._begin()
         return self._decide(numbers, largest_first, evict)
 
     def leave(self, names: Iterable[str]) -> None:
@@ -152,7 +154,7 @@ class Placer:
             self._load(self.cluster, layout)
         self._layout = layout
         gone = [self._node(name) for name in going]
-        self._kernel.begin()
+        self._begin()
         displaced = sorted(item for node in gone for item in self._kernel.items_of(node))
         self._kernel.take(np.array(displaced, dtype=np.int32))
         self._kernel.remove_bins(gone)
@@ -164,7 +166,7 @@ class Placer:
     def drain(self, names: Iterable[str], *, evict: bool = True) -> Decisions:
         """Nodes are closed; what runs there moves to others where it can, and stays where it cannot."""
         nodes = [self._node(name) for name in dict.fromkeys(names)]
-        self._kernel.begin()
+        self._begin()
         for node in nodes:
             self._kernel.close_bin(node, True)
             self._closed.add(self._node_names[node])
@@ -173,14 +175,25 @@ class Placer:
 
     def open(self, names: Iterable[str]) -> None:
         """Nodes that were closed take items again."""
-        for name in names:
-            self._kernel.close_bin(self._node(name), False)
+        for name, node in [(name, self._node(name)) for name in names]:
+            self._kernel.close_bin(node, False)
             self._closed.discard(name)
 
     def retry(self, *, evict: bool = True) -> Decisions:
         """Try again to place what waits."""
-        self._kernel.begin()
+        self._begin()
         return self._decide(list(self._waiting), True, evict)
+
+    @contextmanager
+    def one_step(self) -> Iterator[None]:
+        """Everything inside counts as one step: an item pays for being moved once, and not at all when its
+        node is gone."""
+        self._kernel.begin()
+        self._in_step = True
+        try:
+            yield
+        finally:
+            self._in_step = False
 
     def set_rules(self, rules: Iterable[Rule]) -> None:
         """Other rules from now on. Nothing moves by that."""
@@ -200,10 +213,14 @@ class Placer:
                 f"rebalance got moves_max={moves_max}, gain_min={gain_min}, seconds={seconds}; none may be "
                 "negative"
             )
-        self._kernel.begin()
+        self._begin()
         return Decisions([self._kernel.rebalance(moves_max, gain_min, seconds)], self._names())
 
     # The kernel's state.
+
+    def _begin(self) -> None:
+        if not self._in_step:
+            self._kernel.begin()
 
     def _load(self, cluster: Cluster, layout: Layout | None = None, extra: Iterable[str] = ()) -> None:
         from qrealm import _solvers
