@@ -454,3 +454,10 @@ def _wait_for_memory(pid: int, size: int) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the run did not begin within 30 s")
+
+
+def test_a_file_that_is_no_program_is_told_so_first(qrealm, folder):
+    (folder / "plan.py").write_text("import math\nprint(f'{math.pi:.3f}')\n")
+    done = qrealm("draw", "plan.py")
+    assert done.returncode == 2
+    assert re.search(r"plan.py, line \d+, column \d+: no OPENQASM header, no JSON and no QIR", done.stderr)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qrealm.base.errors import SchemaError, SourceFileError, SourceKindError
+from qrealm.base.errors import SchemaError, SourceFileError, SourceKindError, SyntaxReadError
 from qrealm.circuits.circuit import Circuit
 from qrealm.circuits.formats import cirq, ionq, pennylane, qir, qiskit
 from qrealm.circuits.formats.dictionary import is_dict_form, read_dict
@@ -74,7 +74,20 @@ def read_text(text: str, name: str = "<text>") -> Circuit:
         return _read_json(text, name)
     if qir.is_qir(text):
         return qir.read_qir(text, name)
-    return read_qasm(text, name)
+    try:
+        return read_qasm(text, name)
+    except SyntaxReadError as problem:
+        if "OPENQASM" in text:
+            raise
+        raise SyntaxReadError(
+            f"no OPENQASM header, no JSON and no QIR: read as OpenQASM 3 it breaks here: {problem.message}",
+            hint=problem.hint,
+            source=problem.source,
+            line=problem.line,
+            column=problem.column,
+            text=problem.text,
+            rule=problem.rule,
+        ) from problem
 
 
 def read_file(path: str | os.PathLike[str]) -> Circuit:

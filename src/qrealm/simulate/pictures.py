@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 PICTURE_ENDINGS = (".png", ".svg", ".pdf")
 _INK, _FAINT, _BAR = "#1f2430", "#d5d8de", "#3b6fb6"
 _LABEL_CHARACTERS_MAX = 6  # longer bit strings are written upwards
+_LABEL_CHARACTERS_SHOWN = 40
+_CHARACTER_INCHES = 0.076  # of a monospaced letter of 9 points
 _LEVEL_LABELS_MAX = 20
 _SHARES_SHOWN_MAX = 16
 
@@ -38,15 +41,17 @@ def save_histogram(
     shown = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:bars_max])
     heights = [counts[key] / shots for key in shown]
     width = max(4.5, min(16.0, 1.6 + 0.42 * len(shown)))
-    figure = figure_class(figsize=(width, 4.2), layout="constrained")
+    labels = _short_labels(shown)
+    longest = max(map(len, labels), default=0)
+    upright = longest > _LABEL_CHARACTERS_MAX or len(shown) > _LEVEL_LABELS_MAX
+    # Labels that are written upwards get room of their own, not that of the bars.
+    below = max(0, longest - _LABEL_CHARACTERS_MAX) * _CHARACTER_INCHES if upright else 0.0
+    figure = figure_class(figsize=(width, 4.2 + below), layout="constrained")
     axes = figure.add_subplot()
     bars = axes.bar(range(len(shown)), heights, width=0.72, color=_BAR, zorder=2)
     if len(shown) <= _SHARES_SHOWN_MAX:
-        axes.bar_label(
-            bars, labels=[f"{height:.3g}" for height in heights], fontsize=8, padding=2, color=_INK
-        )
-    upright = max(map(len, shown), default=0) > _LABEL_CHARACTERS_MAX or len(shown) > _LEVEL_LABELS_MAX
-    axes.set_xticks(range(len(shown)), shown, rotation=90 if upright else 0, fontsize=9, family="monospace")
+        axes.bar_label(bars, labels=_share_labels(heights), fontsize=8, padding=2, color=_INK)
+    axes.set_xticks(range(len(shown)), labels, rotation=90 if upright else 0, fontsize=9, family="monospace")
     axes.set_xlim(-0.6, max(len(shown) - 0.4, 0.6))
     axes.set_ylim(0, max(heights, default=1.0) * 1.12 or 1.0)
     axes.set_xlabel("outcome")
@@ -59,6 +64,22 @@ def save_histogram(
         )
     finish_axes(axes, title)
     return save_figure(figure, path)
+
+
+def _short_labels(outcomes: Sequence[str]) -> list[str]:
+    """Outcomes for an axis: long ones without their middle, as long as they can be told apart."""
+    kept = _LABEL_CHARACTERS_SHOWN // 2
+    short = [
+        each if len(each) <= _LABEL_CHARACTERS_SHOWN else f"{each[:kept]}…{each[-kept:]}" for each in outcomes
+    ]
+    return short if len(set(short)) == len(outcomes) else list(outcomes)
+
+
+def _share_labels(shares: Sequence[float]) -> list[str]:
+    """Shares with as many decimals each: three digits of the largest."""
+    most = max(shares, default=0.0)
+    decimals = 2 + max(0, math.ceil(-math.log10(most))) if most > 0 else 2
+    return [f"{share:.{decimals}f}" for share in shares]
 
 
 def save_benchmark(rows: Sequence[BenchmarkRow], path: Path, *, title: str = "") -> Path:

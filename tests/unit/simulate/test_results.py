@@ -12,7 +12,7 @@ import pytest
 
 import qrealm
 from qrealm.base.errors import MissingExtraError, RequestError
-from qrealm.simulate import bits
+from qrealm.simulate import bits, pictures
 from qrealm.simulate.bits import BitLayout
 
 
@@ -144,3 +144,30 @@ def test_outcomes_are_gathered_scattered_and_merged():
     keys, sums = bits.merge([2**80, 1, 2**80], [1, 2, 3])
     assert keys == [1, 2**80]
     assert sums.tolist() == [2, 4]
+
+
+def test_labels_of_histograms():
+    assert pictures._share_labels([0.5, 0.0977, 0.4023]) == ["0.500", "0.098", "0.402"]
+    assert pictures._share_labels([0.0123, 0.004]) == ["0.0123", "0.0040"]
+    assert pictures._share_labels([1.0]) == ["1.00"]
+    wide = ["0" * 64, "1" * 64]
+    assert pictures._short_labels(wide) == ["0" * 20 + "…" + "0" * 20, "1" * 20 + "…" + "1" * 20]
+    alike = ["0" * 64, "0" * 30 + "1" + "0" * 33]
+    assert pictures._short_labels(alike) == alike
+
+
+@pytest.mark.parametrize("qubits", [5, 34, 60])
+def test_bars_keep_their_height_above_long_labels(tmp_path, monkeypatch, qubits):
+    """The axes of every histogram are at least 2.5 inches high, whatever stands below them."""
+    pytest.importorskip("matplotlib")
+    seen = []
+
+    def measured(figure, path):
+        figure.draw_without_rendering()
+        seen.append(figure.axes[0].get_position().height * figure.get_figheight())
+        return path
+
+    monkeypatch.setattr(pictures, "save_figure", measured)
+    counts = {"0" * qubits: 500, "1" * qubits: 524}
+    pictures.save_histogram(counts, tmp_path / "h.png", shots=1024, title="ghz")
+    assert seen[0] >= 2.5
