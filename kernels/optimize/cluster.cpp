@@ -11,8 +11,6 @@ namespace qrealm::cluster {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-// Half of what `violations` forgives: the other half is for amounts rounded to the grid.
-constexpr double kRoom = 1.0 + 0.5e-9;
 // Shares are summed as whole numbers, so that their sum does not depend on the order of events.
 constexpr double kShareUnit = 0x1p-44;
 constexpr double kTie = 1e-12;
@@ -91,15 +89,19 @@ void Rule::changes(std::vector<double>& out) const {
 Cluster::Cluster(int resources, Weights weights, int candidates)
     : d_(resources), columns_(std::max(resources, 1)), k_(candidates), weights_(weights), share_sum_(resources, 0) {}
 
+void Cluster::BinSet::add(const uint8_t* begin, int count) {
+    allowed.insert(allowed.end(), begin, begin + count);
+    everywhere = everywhere && std::all_of(begin, begin + count, [](uint8_t is) { return is; });
+}
+
 int32_t Cluster::add_set(const uint8_t* allowed) {
-    sets_.emplace_back(allowed, allowed + num_bins());
+    sets_.emplace_back().add(allowed, num_bins());
     return int32_t(sets_.size()) - 1;
 }
 
 void Cluster::add_bins(int count, const double* capacity, const double* cost, const uint64_t* rank,
                        const uint8_t* allowed) {
-    for (size_t s = 0; s < sets_.size(); ++s)
-        sets_[s].insert(sets_[s].end(), allowed + s * count, allowed + (s + 1) * count);
+    for (size_t s = 0; s < sets_.size(); ++s) sets_[s].add(allowed + s * count, count);
     capacity_.insert(capacity_.end(), capacity, capacity + size_t(count) * d_);
     for (size_t i = 0; i < size_t(count) * d_; ++i) inverse_.push_back(capacity[i] > 0 ? 1.0 / capacity[i] : 0.0);
     load_.resize(capacity_.size(), 0.0);
@@ -119,12 +121,15 @@ void Cluster::remove_bins(const std::vector<int32_t>& bins) {
     for (const int32_t bin : bins) {
         there_[bin] = 0;
         alive_ -= 1;
+        num_closed_ -= closed_[bin];
+        closed_[bin] = 0;
         for (Rule& rule : rules_) rule.num_bins[rule.domain[bin]] -= 1;
     }
     lay_out();
 }
 
 void Cluster::close_bin(int32_t bin, bool closed) {
+    num_closed_ += int(closed) - int(closed_[bin]);
     closed_[bin] = closed;
     touch(bin);
     freed_ += 1;
@@ -149,6 +154,7 @@ void Cluster::set_domains(int32_t number, const int32_t* domains) {
 int32_t Cluster::add_class(const double* demand, int32_t set, std::vector<int32_t> rules) {
     classes_.push_back({{demand, demand + d_}, set, std::move(rules)});
     indexes_.emplace_back();
+    wanted_.push_back(0);
     return int32_t(classes_.size()) - 1;
 }
 
@@ -202,6 +208,7 @@ void Cluster::lay_out() {
     block_start_.push_back(int32_t(bin_of_.size()));
     // Balance tells bins apart by itself, and by so little that nothing may be added to it.
     tie_ = weights_.balance > 0 ? 0.0 : kTie * (weights_.bins + weights_.cost * cost + weights_.fragmentation);
+    fill_lanes();
     epoch_ += 1;
     freed_ += 1;
 }
@@ -229,6 +236,7 @@ void Cluster::count(int32_t item, int32_t bin, int sign) {
         share_sum_[r] += share_units(load_[at] * inverse_[at]);
     }
     for (const int32_t rule : c.rules) rules_[rule].count[rules_[rule].domain[bin]] += sign;
+    if (slot_[bin] >= 0) fill_lane(slot_[bin]);
     priorities_[priority_[item]] += sign;
     changed_.push_back(item);
     touch(bin);
@@ -268,45 +276,6 @@ double Cluster::stranded(const double* load, int32_t bin) const {
         least = std::min(least, share);
     }
     return most - least;
-}
-
-uint8_t Cluster::refusal_of(const ItemClass& c, int32_t bin) const {
-    if (closed_[bin]) return kClosed;
-    if (!sets_[c.allowed_set][bin]) return kNotAllowed;
-    const double* load = &load_[size_t(bin) * d_];
-    const double* capacity = &capacity_[size_t(bin) * d_];
-    uint8_t refusal = kFits;
-    double worst = 0;
-    for (int r = 0; r < d_; ++r) {
-        const double lack = load[r] + c.demand[r] - capacity[r] * kRoom;
-        if (c.demand[r] <= 0 || lack <= 0) continue;
-        const double share = capacity[r] > 0 ? lack / capacity[r] : kNever;
-        if (share > worst) {
-            worst = share;
-            refusal = uint8_t(kLacks + r);
-        }
-    }
-    return refusal;
-}
-
-double Cluster::local_price(const ItemClass& c, int32_t bin) const {
-    const double* load = &load_[size_t(bin) * d_];
-    const double* inverse = &inverse_[size_t(bin) * d_];
-    const bool used = !held_[bin].empty();
-    double price = used ? 0.0 : weights_.bins + weights_.cost * cost_[bin];
-    double squares = 0, left = 0, most = 0, least = d_ ? 1 : 0;
-    for (int r = 0; r < d_; ++r) {
-        const double share = load[r] * inverse[r], more = c.demand[r] * inverse[r], then = share + more;
-        squares += (share + then) * more;
-        left += 1.0 - then;
-        most = std::max(most, then);
-        least = std::min(least, then);
-    }
-    const double m = double(alive_);
-    if (weights_.balance > 0) price += weights_.balance * squares / (columns_ * m);
-    if (weights_.fragmentation > 0)
-        price += weights_.fragmentation * (most - least - (used ? stranded(load, bin) : 0.0)) / m;
-    return price + tie_ * left / columns_;
 }
 
 void Cluster::price_shapes(const ItemClass& c) {
@@ -375,46 +344,19 @@ Parts Cluster::parts_of(int32_t item, int32_t bin) const {
     return parts;
 }
 
-void Cluster::rebuild(const ItemClass& c, Index& index) const {
-    const size_t size = bin_of_.size(), blocks = block_start_.size() - 1;
-    index.price.resize(size);
-    index.refusal.resize(size);
-    index.smallest.resize(blocks);
-    index.refused.assign(num_reasons(), 0);
-    for (size_t block = 0; block < blocks; ++block) {
-        double smallest = kNever;
-        for (int32_t s = block_start_[block]; s < block_start_[block + 1]; ++s) {
-            const uint8_t refusal = refusal_of(c, bin_of_[s]);
-            index.refusal[s] = refusal;
-            index.refused[refusal] += 1;
-            index.price[s] = refusal == kFits ? local_price(c, bin_of_[s]) : kNever;
-            smallest = std::min(smallest, index.price[s]);
-        }
-        index.smallest[block] = smallest;
-    }
-}
-
-void Cluster::refresh(const ItemClass& c, Index& index, int32_t s) const {
-    const uint8_t refusal = refusal_of(c, bin_of_[s]);
-    index.refused[index.refusal[s]] -= 1;
-    index.refused[refusal] += 1;
-    index.refusal[s] = refusal;
-    const double before = index.price[s], now = refusal == kFits ? local_price(c, bin_of_[s]) : kNever;
-    index.price[s] = now;
-    double& smallest = index.smallest[block_of_[s]];
-    if (now <= smallest) {
-        smallest = now;
-    } else if (before == smallest) {
-        const double* begin = index.price.data();
-        smallest = *std::min_element(begin + block_start_[block_of_[s]], begin + block_start_[block_of_[s] + 1]);
-    }
-}
-
 Index& Cluster::index_of(int32_t number) {
     const ItemClass& c = classes_[number];
-    Index& index = indexes_[number];
     const uint64_t end = log_begin_ + log_.size();
-    if (index.epoch == 0) {
+    const bool once = !wanted_[number] || once_class_ == number;
+    if (once && once_class_ != number) {
+        wanted_[number] = 1;
+        once_class_ = number;
+        once_.epoch = 0;
+        once_.nearest_epoch = 0;
+        once_.no_eviction_at = 0;
+    }
+    Index& index = once ? once_ : indexes_[number];
+    if (index.epoch == 0 && !once) {
         const int64_t bytes = int64_t(bin_of_.size()) * 10 + 256;
         if (num_indexes_ * bytes > kIndexBytesMax) {
             for (Index& other : indexes_) other = Index{};

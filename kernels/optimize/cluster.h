@@ -19,6 +19,9 @@ struct Parts {
 };
 constexpr int kParts = 6;
 
+// Half of what `violations` forgives: the other half is for amounts rounded to the grid.
+constexpr double kRoom = 1.0 + 0.5e-9;
+
 struct Weights {
     double bins, cost, balance, fragmentation, moves;
 };
@@ -128,6 +131,15 @@ private:
         std::vector<double> room;
         std::vector<uint64_t> version;
     };
+    struct BinSet {
+        std::vector<uint8_t> allowed;    // of each bin
+        bool everywhere = true;
+        void add(const uint8_t* begin, int count);
+    };
+    struct Lanes {    // what prices are made of, by slot, each resource in a row
+        std::vector<double> load, room, inverse, scarcity;
+        std::vector<double> opening, stranded;
+    };
     struct Option {
         int32_t bin, priority;
         double weight;
@@ -144,8 +156,9 @@ private:
     void touch(int32_t bin);
     void count(int32_t item, int32_t bin, int sign);
     double stranded(const double* load, int32_t bin) const;
-    uint8_t refusal_of(const ItemClass& c, int32_t bin) const;
-    double local_price(const ItemClass& c, int32_t bin) const;
+    void price_slots(const ItemClass& c, int32_t begin, int32_t end, double* price, uint8_t* refusal) const;
+    void fill_lane(int32_t slot);
+    void fill_lanes();
     void price_shapes(const ItemClass& c);
     void price_rules(const ItemClass& c);
     double rule_price(const ItemClass& c, int32_t bin) const;
@@ -157,9 +170,11 @@ private:
     Index& index_of(int32_t c);
     void rebuild(const ItemClass& c, Index& index) const;
     void refresh(const ItemClass& c, Index& index, int32_t slot) const;
+    double smallest_in(const Index& index, int32_t block) const;
+    void price_slots_with_rules(const ItemClass& c, const Index& index, std::vector<double>& price) const;
     void find(int32_t item, Found& found, int32_t except = -1);
     void find_plain(const Index& index, std::vector<Candidate>& best, int32_t home, int32_t except) const;
-    void find_with_rules(const ItemClass& c, const Index& index, Found& found, int32_t home, int32_t except) const;
+    void find_with_rules(const ItemClass& c, const Index& index, Found& found, int32_t home, int32_t except);
     void offer(std::vector<Candidate>& best, int32_t bin, double price) const;
 
     std::vector<Option> evictions(int32_t item);
@@ -185,10 +200,11 @@ private:
     std::vector<int32_t> slot_;
     std::vector<std::vector<int32_t>> held_;
     std::vector<int64_t> share_sum_;     // over all bins, of each resource, in units of kShareUnit
-    int64_t alive_ = 0;
+    int64_t alive_ = 0, num_closed_ = 0;
     // Slots: bins that are there, by shape (their capacity) and rank; a block is of one shape.
     std::vector<int32_t> bin_of_, block_of_, block_start_, block_shape_, shape_of_slot_, first_of_shape_;
-    std::vector<std::vector<uint8_t>> sets_;
+    Lanes lanes_;
+    std::vector<BinSet> sets_;
     std::vector<Rule> rules_;
     // Items.
     std::vector<ItemClass> classes_;
@@ -198,12 +214,15 @@ private:
     std::map<int32_t, int64_t> priorities_;    // items placed, by priority
     // What the indexes have to catch up with.
     std::vector<Index> indexes_;
+    std::vector<uint8_t> wanted_;        // whether a class was asked for before
+    Index once_;                         // of a class that is asked for the first time, perhaps the last
+    int32_t once_class_ = -1;
     std::vector<int32_t> log_;
     uint64_t log_begin_ = 0, epoch_ = 1, freed_ = 1;
     int64_t num_indexes_ = 0;
     Lower lower_;
     std::map<int32_t, std::pair<int64_t, int64_t>> extremes_;    // of spreads, during one search for evictions
-    std::vector<double> shape_prices_;
+    std::vector<double> shape_prices_, slot_prices_;
     std::vector<std::vector<double>> rule_tables_;
     Found found_;
 };

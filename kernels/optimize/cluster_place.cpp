@@ -13,7 +13,6 @@ namespace qrealm::cluster {
 
 namespace {
 
-constexpr double kRoom = 1.0 + 0.5e-9;
 constexpr int kCandidatesMax = 8;
 // Of the bins where an eviction would make room, so many are looked at; which, the ranks decide.
 constexpr int kEvictionsMax = 256;
@@ -71,19 +70,18 @@ void Cluster::find_plain(const Index& index, std::vector<Candidate>& best, int32
     }
 }
 
-void Cluster::find_with_rules(const ItemClass& c, const Index& index, Found& found, int32_t home,
-                              int32_t except) const {
+void Cluster::find_with_rules(const ItemClass& c, const Index& index, Found& found, int32_t home, int32_t except) {
+    price_slots_with_rules(c, index, slot_prices_);
+    int32_t fits = 0;
     for (int32_t s = 0; s < int32_t(bin_of_.size()); ++s) {
-        if (index.refusal[s] != kFits) continue;
+        const double price = slot_prices_[s];
+        fits += price < std::numeric_limits<double>::infinity();
+        if (int(found.best.size()) == k_ && price >= found.best.back().price) continue;
         const int32_t bin = bin_of_[s];
-        const double price = index.price[s] + shape_prices_[shape_of_slot_[s]] + rule_price(c, bin);
-        if (std::isinf(price)) {
-            found.refused[kFits] -= 1;
-            found.refused[kRule] += 1;
-        } else if (bin != home && bin != except) {
-            offer(found.best, bin, price);
-        }
+        if (!std::isinf(price) && bin != home && bin != except) offer(found.best, bin, price);
     }
+    found.refused[kRule] += found.refused[kFits] - fits;
+    found.refused[kFits] = fits;
 }
 
 void Cluster::find(int32_t item, Found& found, int32_t except) {

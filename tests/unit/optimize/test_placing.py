@@ -167,6 +167,31 @@ def test_every_candidate_costs_what_evaluate_says(seed):
     assert len(cluster.running) > 20
 
 
+@pytest.mark.parametrize("objective", [FEWEST_BINS, Objective(balance=1.0), ALL_PARTS])
+def test_the_best_of_many_nodes(objective):
+    """Several blocks of equal nodes, filled unevenly: the candidates are the best of all of them."""
+    rng = np.random.default_rng(5)
+    cluster = Cluster(some_nodes(rng, 300, shapes=2), objective=objective, seed=5)
+    scattered = [Item(f"s{k}", {"cpu": 0.3, "memory": 0.5}, move_cost=0.1) for k in range(60)]
+    where = {f"s{k}": f"n{number}" for k, number in enumerate(rng.choice(300, size=60).tolist())}
+    placer = Placer(Cluster(cluster.nodes, scattered, where, objective=objective, seed=5), candidates=8)
+    placer.arrive(some_items(rng, 150))
+    for item in some_items(rng, 5, 1000):
+        before = with_waiting(placer.cluster, [item])
+        decision = placer.arrive([item])[0]
+        problem, here = before.problem(), before.answer()
+        now = value(problem, here)
+        changes = []
+        for number in range(300):
+            there = here.copy()
+            there[-1] = number
+            if not violations(problem, there):
+                changes.append(value(problem, there) - now)
+        assert decision.fits == len(changes)
+        assert [c.change for c in decision.candidates] == pytest.approx(sorted(changes)[:8], abs=1e-11)
+    assert placer._kernel.check() == 0.0
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_prices_kept_up_to_date_are_prices_computed_anew(seed):
     rng = np.random.default_rng(seed)
