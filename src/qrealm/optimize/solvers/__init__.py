@@ -12,10 +12,33 @@ import numpy as np
 
 from qrealm.base.errors import MissingExtraError, ProblemError, SolverRefusalError
 from qrealm.optimize.problems import Assignment, Ising, MaxCut, Problem, Qubo
-from qrealm.optimize.solvers import annealing, greedy, packing
+from qrealm.optimize.solvers import (
+    annealing,
+    bifurcation,
+    greedy,
+    packing,
+    qaoa,
+    quantum_annealing,
+    tabu,
+    tempering,
+    vqe,
+)
 from qrealm.optimize.solvers.protocol import Search, SolverCard, Start
 
-SOLVERS: dict[str, SolverCard] = {module.CARD.name: module.CARD for module in (greedy, packing, annealing)}
+SOLVERS: dict[str, SolverCard] = {
+    module.CARD.name: module.CARD
+    for module in (
+        greedy,
+        packing,
+        annealing,
+        tempering,
+        bifurcation,
+        tabu,
+        quantum_annealing,
+        qaoa,
+        vqe,
+    )
+}
 AUTO = "auto"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base.errors import ProblemError
+from qrealm.base.errors import ProblemError, SolverRefusalError
 from qrealm.optimize.problems import Ising
 from qrealm.optimize.solvers.protocol import Candidate
 
@@ -64,8 +64,21 @@ def whole_weights(problem: Ising, weight_max: int) -> WholeWeights | None:
     return None
 
 
-def packed_weights(problem: Ising) -> WholeWeights | None:
-    """Weights that the packed kernel can count; None where it cannot."""
+def packed_weights(problem: Ising, wanted: bool | None = None) -> WholeWeights | None:
+    """Weights that the packed kernel can count; None where it cannot, or is not wanted.
+
+    Raises SolverRefusalError where it cannot and is wanted.
+    """
+    whole = None if wanted is False else _countable(problem)
+    if whole is None and wanted:
+        raise SolverRefusalError(
+            "packed=True counts weights in bits: they must be small multiples of one number",
+            hint="leave packed out",
+        )
+    return whole
+
+
+def _countable(problem: Ising) -> WholeWeights | None:
     whole = whole_weights(problem, PACKED_WEIGHT_MAX)
     if whole is None or not problem.num_variables:
         return None
@@ -93,6 +106,16 @@ def weakest_and_mean(problem: Ising) -> tuple[float, float]:
     values = np.abs(np.concatenate([problem.couplings.values, problem.linear]))
     values = values[values > 0]
     return (float(values.min()), float(values.mean())) if len(values) else (1.0, 1.0)
+
+
+def temperature_range(problem: Ising, hot: float | None, cold: float | None) -> tuple[float, float]:
+    """Highest and lowest temperature in units of energy, where they are not given: at the highest the
+    fields at the spins are just felt, at the lowest hardly anything moves."""
+    weakest, mean = weakest_and_mean(problem)
+    return (
+        0.6 * field_spread(problem) if hot is None else hot,
+        0.1 * weakest + 0.2 * mean if cold is None else cold,
+    )
 
 
 def check_options(solver: str, options: Any, kind: type, positive: tuple[str, ...]) -> Any:
