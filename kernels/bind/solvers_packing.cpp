@@ -24,11 +24,11 @@ void bind(nb::module_& m) {
     nb::class_<PackingSearch>(m, "PackingSearch")
         .def("__init__",
              [](PackingSearch* self, Matrix<int32_t> demand, Vector<int32_t> capacity, int least_bins, uint64_t seed,
-                Vector<int32_t> hint, double hottest, double coldest, bool full_bins) {
-                 new (self) PackingSearch(begin(demand, capacity, least_bins, seed, hint, {hottest, coldest, full_bins}));
+                Vector<int32_t> hint, double hottest, double coldest, double unevenness, bool full_bins) {
+                 new (self) PackingSearch(begin(demand, capacity, least_bins, seed, hint, {hottest, coldest, unevenness, full_bins}));
              },
              nb::arg("demand"), nb::arg("capacity"), nb::arg("least_bins"), nb::arg("seed"), nb::arg("hint"),
-             nb::arg("hottest"), nb::arg("coldest"), nb::arg("full_bins"))
+             nb::arg("hottest"), nb::arg("coldest"), nb::arg("unevenness"), nb::arg("full_bins"))
         .def("advance", &PackingSearch::advance, nb::arg("units"), nb::arg("seconds_left"),
              nb::call_guard<nb::gil_scoped_release>())
         .def_prop_ro("done", &PackingSearch::done)

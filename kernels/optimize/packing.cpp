@@ -12,13 +12,20 @@ namespace qrealm {
 
 namespace {
 
-// Of 256 proposals, so many begin with an item of an overflowing bin, and so many are shifts; the others swap two items.
+// Of 256 proposals, so many begin with an item of an overflowing bin, and so many are shifts; the others swap items.
 constexpr uint32_t OVERFLOWING = 64, SHIFTS = 32;
+// Of 16, so many bring an item beside one that it fits with, where that is worth knowing.
+constexpr uint32_t GUIDED = 8;
 // Proposals of the first run at a number of bins; each further one has twice as many.
 constexpr uint64_t FIRST_RUN = 64 * PackingSearch::STEPS_PER_UNIT;
 
+// Of how many items mates are listed, and up to which share of all pairs that is of use.
+constexpr int MATES_ITEMS_MAX = 4096;
+constexpr double MATES_SHARE_MAX = 0.9;
+
 template <int STRIDE>
-[[gnu::always_inline]] inline int32_t overflow_with(const int32_t* load, const int32_t* change, const int32_t* capacity) {
+[[gnu::always_inline]] inline int32_t overflow_with(const int32_t* load, const int32_t* change,
+                                                    const int32_t* capacity) {
     int32_t total = 0;
     for (int r = 0; r < STRIDE; ++r) total += std::max(0, load[r] + change[r] - capacity[r]);
     return total;
@@ -42,9 +49,10 @@ const std::vector<float>& thresholds() {
 
 struct Proposals {
     const PackingProblem& problem;
+    const Mates& mates;
     Packing& state;
     Generator& random;
-    double temperature;
+    double temperature, unevenness;
     uint64_t steps;
 };
 
@@ -57,6 +65,13 @@ template <int STRIDE>
     const int32_t* capacity = p.problem.capacity.data();
     const float* threshold = thresholds().data();
     const float temperature = float(p.temperature);
+    const uint32_t* first = p.mates.first.data();
+    const bool guides = !p.mates.items.empty();
+    // Moving x from a bin filled f to one filled g changes the sum of squares by 2 x (x + g - f).
+    const float reward = 2 * float(p.unevenness);
+    const float* share = p.problem.share.data();
+    std::vector<float> fill(num_bins, 0.0f);
+    for (uint32_t i = 0; i < num_items; ++i) fill[size_t(s.bin_of[i])] += share[i];
     for (uint64_t step = 0; step < p.steps; ++step) {
         if (s.overflow == 0) return step;
         const uint64_t word = p.random();
@@ -70,15 +85,29 @@ template <int STRIDE>
         const size_t from = size_t(s.bin_of[item]);
         const int32_t* d = p.problem.row(int(item));
         alignas(64) int32_t out[STRIDE], in[STRIDE];
-        const bool shift = ((word >> 8) & 255) < SHIFTS;
+        bool shift = ((word >> 8) & 255) < SHIFTS;
         size_t to;
         uint32_t other = 0;
-        if (shift) {
+        const bool guided = guides && ((word >> 28) & 15) < GUIDED && first[item] < first[item + 1];
+        if (guided) {
+            const uint32_t mate = p.mates.items[first[item] + p.random.below(first[item + 1] - first[item])];
+            to = size_t(s.bin_of[mate]);
+            const auto& members = s.items[to];
+            shift |= members.size() == 1;
+            if (!shift) {
+                // Any but the mate.
+                const uint32_t at = p.random.below(uint32_t(members.size()) - 1);
+                other = uint32_t(members[at < uint32_t(s.place[mate]) ? at : at + 1]);
+            }
+        } else if (shift) {
             to = p.random.below(num_bins);
-            for (int r = 0; r < STRIDE; ++r) in[r] = d[r], out[r] = -d[r];
         } else {
             other = p.random.below(num_items);
             to = size_t(s.bin_of[other]);
+        }
+        if (shift) {
+            for (int r = 0; r < STRIDE; ++r) in[r] = d[r], out[r] = -d[r];
+        } else {
             const int32_t* e = p.problem.row(int(other));
             for (int r = 0; r < STRIDE; ++r) in[r] = d[r] - e[r], out[r] = -in[r];
         }
@@ -86,8 +115,12 @@ template <int STRIDE>
         const int32_t left = overflow_with<STRIDE>(&s.load[from * STRIDE], out, capacity);
         const int32_t joined = overflow_with<STRIDE>(&s.load[to * STRIDE], in, capacity);
         const int32_t delta = left + joined - s.bin_overflow[from] - s.bin_overflow[to];
-        if (delta > 0 && float(delta) >= temperature * threshold[(word >> 16) & 4095]) continue;
-        for (int r = 0; r < STRIDE; ++r) s.load[from * STRIDE + size_t(r)] += out[r], s.load[to * STRIDE + size_t(r)] += in[r];
+        const float moved = shift ? share[item] : share[item] - share[other];
+        const float worse = float(delta) + reward * moved * (fill[from] - fill[to] - moved);
+        if (worse > 0 && worse >= temperature * threshold[(word >> 16) & 4095]) continue;
+        fill[from] -= moved;
+        fill[to] += moved;
+        for (size_t r = 0; r < STRIDE; ++r) s.load[from * STRIDE + r] += out[r], s.load[to * STRIDE + r] += in[r];
         s.overflow += delta;
         s.bin_overflow[from] = left;
         s.bin_overflow[to] = joined;
@@ -142,6 +175,28 @@ PackingProblem::PackingProblem(const int32_t* demands, const int32_t* capacities
     for (int i = 0; i < n; ++i)
         std::copy(demands + size_t(i) * size_t(resources), demands + size_t(i + 1) * size_t(resources),
                   demand.begin() + i * stride);
+    share.assign(size_t(n), 0.0f);
+    for (int r = 0; r < resources; ++r) {
+        if (capacity[size_t(r)] == 0) continue;
+        const float whole = float(capacity[size_t(r)]) * float(resources);
+        for (int i = 0; i < n; ++i) share[size_t(i)] += float(row(i)[r]) / whole;
+    }
+}
+
+Mates::Mates(const PackingProblem& problem) {
+    const int n = problem.num_items;
+    if (n > MATES_ITEMS_MAX) return;
+    for (int a = 0; a < n; ++a) {
+        first.push_back(uint32_t(items.size()));
+        for (int b = 0; b < n; ++b) {
+            bool fits = a != b;
+            for (int r = 0; r < problem.stride && fits; ++r)
+                fits = problem.row(a)[r] + problem.row(b)[r] <= problem.capacity[size_t(r)];
+            if (fits) items.push_back(uint32_t(b));
+        }
+    }
+    first.push_back(uint32_t(items.size()));
+    if (double(items.size()) > MATES_SHARE_MAX * double(n) * double(n)) *this = Mates();
 }
 
 Packing::Packing(const PackingProblem& problem, const std::vector<int>& bins, int count)
@@ -207,7 +262,8 @@ void Packing::close_bin(const PackingProblem& problem, int bin) {
         for (int b = 0; b < num_bins; ++b) {
             if (b == bin) continue;
             for (size_t r = 0; r < stride; ++r) with[r] = load[size_t(b) * stride + r] + problem.row(item)[r];
-            const int64_t more = overflow_of(with.data(), problem.capacity.data(), problem.stride) - bin_overflow[size_t(b)];
+            const int64_t filled = overflow_of(with.data(), problem.capacity.data(), problem.stride);
+            const int64_t more = filled - bin_overflow[size_t(b)];
             if (chosen < 0 || more < least) chosen = b, least = more;
         }
         move(problem, item, chosen);
@@ -224,7 +280,7 @@ int64_t Packing::recomputed_overflow(const PackingProblem& problem) const {
 
 PackingSearch::PackingSearch(PackingProblem problem, uint64_t seed, const std::vector<int>& hint,
                              const PackingTuning& tuning)
-    : problem_(std::move(problem)), random_(seed, 0), tuning_(tuning), run_steps_(FIRST_RUN) {
+    : problem_(std::move(problem)), mates_(problem_), random_(seed, 0), tuning_(tuning), run_steps_(FIRST_RUN) {
     if (problem_.num_items == 0) return;
     for (int32_t c : problem_.capacity) scale_ = std::max(scale_, double(c));
     construct();
@@ -249,7 +305,7 @@ void PackingSearch::construct() {
     const size_t n = size_t(problem_.num_items), stride = size_t(problem_.stride);
     std::vector<double> size(n, 0.0);
     for (size_t i = 0; i < n; ++i)
-        for (size_t r = 0; r < stride; ++r) size[i] += double(problem_.row(int(i))[r]) * double(problem_.row(int(i))[r]);
+        for (size_t r = 0; r < stride; ++r) size[i] += std::pow(double(problem_.row(int(i))[r]), 2);
     std::vector<int> order(n), bins(n, 0);
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return size[size_t(a)] > size[size_t(b)]; });
@@ -310,7 +366,7 @@ uint64_t PackingSearch::advance(uint64_t units, double seconds_left) {
 void PackingSearch::anneal(uint64_t steps) {
     const double progress = double(run_done_) / double(run_steps_);
     const double temperature = scale_ * tuning_.hottest * std::pow(tuning_.coldest / tuning_.hottest, progress);
-    propose_any({problem_, state_, random_, temperature, steps});
+    propose_any({problem_, mates_, state_, random_, temperature, tuning_.unevenness * scale_, steps});
     run_done_ += steps;
     if (state_.overflow == 0) {
         take(state_.bin_of, state_.num_bins);

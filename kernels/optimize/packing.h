@@ -1,7 +1,8 @@
 // Vector bin packing: items with several demands into as few equal bins as possible.
 //
 // The search keeps a number of bins fixed and makes the overflow (what loads exceed capacities by, summed over bins and
-// resources) small by simulated annealing; at overflow 0 the packing is kept and one bin is taken away. Where the bins
+// resources) small by simulated annealing, with a small reward for unevenly filled bins, which keeps free room in one
+// piece; at overflow 0 the packing is kept and one bin is taken away. Where the bins
 // would have to be filled to the brim, exactly full bins are enumerated first and an exact cover by them is looked for.
 #pragma once
 #include <cstddef>
@@ -19,6 +20,7 @@ struct PackingProblem {
     int stride = 0;
     std::vector<int32_t> demand;    // num_items x stride
     std::vector<int32_t> capacity;  // stride
+    std::vector<float> share;       // of a bin that each item takes, mean over the resources
     int least_bins = 0;             // no packing has fewer
 
     static constexpr int RESOURCES_MAX = 64;
@@ -26,6 +28,14 @@ struct PackingProblem {
     PackingProblem() = default;
     PackingProblem(const int32_t* demands, const int32_t* capacities, int items, int resources, int least);
     const int32_t* row(int item) const { return &demand[size_t(item) * size_t(stride)]; }
+};
+
+// For each item the others that fit into one bin with it; empty when nearly all do, or when there are too many items.
+struct Mates {
+    std::vector<uint32_t> first, items;  // those of item i are items[first[i]] to items[first[i + 1]]
+
+    Mates() = default;
+    explicit Mates(const PackingProblem& problem);
 };
 
 // Items in bins, with loads and overflows kept up to date.
@@ -50,8 +60,9 @@ public:
 };
 
 struct PackingTuning {
-    double hottest = 0.01, coldest = 0.0002;  // temperatures, as shares of a bin's capacity
-    bool full_bins = true;                    // whether to look for an exact cover by full bins first
+    double hottest = 0.003, coldest = 0.00001;  // temperatures, as shares of a bin's capacity
+    double unevenness = 0.01;                   // reward for the sum of the squares of how full bins are
+    bool full_bins = true;                      // whether to look for an exact cover by full bins first
 };
 
 class PackingSearch {
@@ -81,6 +92,7 @@ private:
     void anneal(uint64_t steps);
 
     PackingProblem problem_;
+    Mates mates_;
     Generator random_;
     std::vector<int> best_;
     int best_bins_ = 0;

@@ -9,12 +9,14 @@ namespace {
 
 using Pattern = std::vector<int>;  // items of one bin
 
-// All sets of up to `size` items that fit into a bin and waste no more than the slack. Items are taken in increasing order
-// of one resource, so that the last one of a set is found by bisection.
+// All sets of up to `size` items that fit into a bin and waste no more than the slack. Items are taken in increasing
+// order of one resource, so that the last one of a set is found by bisection.
 class Listing {
 public:
-    Listing(const PackingProblem& problem, const std::vector<int64_t>& slack, int lead, int size, const FullBinLimits& limits)
-        : problem_(problem), slack_(slack), lead_(lead), size_(size), limits_(limits), order_(size_t(problem.num_items)) {
+    Listing(const PackingProblem& problem, const std::vector<int64_t>& slack, int lead, int size,
+            const FullBinLimits& limits)
+        : problem_(problem), slack_(slack), lead_(lead), size_(size), limits_(limits),
+          order_(size_t(problem.num_items)) {
         std::iota(order_.begin(), order_.end(), 0);
         std::stable_sort(order_.begin(), order_.end(), [&](int a, int b) { return leading(a) < leading(b); });
         const size_t stride = size_t(problem.stride);
@@ -95,7 +97,8 @@ private:
 
 class Cover {
 public:
-    Cover(const PackingProblem& problem, const std::vector<Pattern>& patterns, std::vector<int64_t> slack, Generator& random)
+    Cover(const PackingProblem& problem, const std::vector<Pattern>& patterns, std::vector<int64_t> slack,
+          Generator& random)
         : problem_(problem), patterns_(patterns), slack_(std::move(slack)), random_(random),
           with_(size_t(problem.num_items)), alive_(size_t(problem.num_items), 0), blocked_(patterns.size(), 0),
           covered_(size_t(problem.num_items), 0) {

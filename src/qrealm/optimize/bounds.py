@@ -1,7 +1,10 @@
 """Bounds that cost next to nothing: known before any solver starts.
 
-Packing: the items' total demand of each resource over the capacity of a bin, rounded up; and items that
-pairwise do not fit into one bin. Spins and bits: every field and coupling at its best.
+Packing: the items' total demand of each resource over the capacity of a bin, rounded up; items that
+pairwise do not fit into one bin; and, for equal bins, dual feasible functions of S. P. Fekete, J. Schepers,
+"New classes of fast lower bounds for bin packing problems" (2001): sizes are exaggerated so that no bin gets
+more than full, and the total rounded up. A mean of several resources is a size as well. Spins and bits:
+every field and coupling at its best.
 """
 
 from __future__ import annotations
@@ -12,6 +15,14 @@ import numpy as np
 
 from qrealm.optimize.problems import Assignment, Ising, MaxCut, Problem, Qubo
 from qrealm.optimize.problems.evaluate import TOLERANCE
+
+CLIQUE_ITEMS_MAX = 600
+CLIQUE_STARTS = 3
+ROUNDING_MAX = 12
+PAIRS_MAX = 64
+THRESHOLDS_MAX = 64
+# Sizes looked at, over all thresholds.
+WORK_MAX = 2_000_000
 
 
 def first_bound(problem: Problem) -> float:
@@ -60,15 +71,81 @@ def bins_needed(problem: Assignment) -> int:
         least = max(least, int(np.searchsorted(reached, total * (1 - TOLERANCE))) + 1)
     if (arrays.demand < 0).any():  # two items may share a bin thanks to a third that brings room
         return least
-    return max(least, _pairwise(arrays.demand, arrays.capacity.max(axis=0)))
+    least = max(least, _pairwise(arrays.demand, arrays.capacity.max(axis=0)))
+    if not np.all(arrays.capacity == arrays.capacity[0]):
+        return least
+    return max(least, _exaggerated(_sizes(arrays.demand, arrays.capacity[0])))
+
+
+def _sizes(demand: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """Rows of sizes of which no bin holds more than 1, (rows, items): single resources, means of two, of
+    all."""
+    scarce = room > 0
+    # A little smaller than exact, for what capacities forgive.
+    single = (demand[:, scarce] / (room[scarce] * (1 + 2 * TOLERANCE))).T
+    count = len(single)
+    if count < 2:
+        return single
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)][:PAIRS_MAX]
+    return np.concatenate(
+        [single, [(single[i] + single[j]) / 2 for i, j in pairs], single.mean(axis=0)[None]]
+    )
+
+
+def _exaggerated(sizes: np.ndarray) -> int:
+    """The best bound of a family of dual feasible functions of every row of sizes."""
+    best = 0.0
+    if not sizes.size or sizes.max() > 1:
+        return 0  # an item that no bin holds: said elsewhere
+    for k in range(1, ROUNDING_MAX + 1):
+        best = max(best, float(_rounded(sizes, k).sum(axis=1).max()))
+    count = max(1, min(sizes.shape[1], THRESHOLDS_MAX, WORK_MAX // sizes.size))
+    for row in sizes:
+        small = np.unique(row[(row > 0) & (row <= 0.5)])
+        if not len(small):
+            continue
+        # Just above a size, up to which items then count nothing, and at sizes, which then count still.
+        chosen = small[np.linspace(0, len(small) - 1, min(count, len(small))).astype(int)]
+        for threshold in np.unique(np.append(chosen, [1 / 3, 0.25, 0.2])).tolist():
+            kept = np.where(row > 1 - threshold, 1.0, np.where(row < threshold, 0.0, row))
+            best = max(best, float(kept.sum()), float(_stepped(row, threshold).sum()))
+    return math.ceil(best * (1 - TOLERANCE))
+
+
+def _rounded(sizes: np.ndarray, k: int) -> np.ndarray:
+    """Sizes down to multiples of 1/k, except those where (k + 1) times the size is whole."""
+    times = (k + 1) * sizes
+    down = np.floor(times)
+    return np.where(np.abs(times - np.rint(times)) < 1e-12, sizes, down / k)
+
+
+def _stepped(row: np.ndarray, threshold: float) -> np.ndarray:
+    """Items from the threshold to one half all count as the smallest that they can be, larger ones as what
+    is left beside them."""
+    steps = math.floor(1 / threshold + 1e-12)
+    beside = np.floor((1 - row) / threshold + 1e-12) / steps
+    return np.where(row > 0.5, 1.0 - beside, np.where(row >= threshold, 1.0 / steps, 0.0))
 
 
 def _pairwise(demand: np.ndarray, room: np.ndarray) -> int:
     """Items, greedily collected, no two of which fit together into the largest bin."""
-    order = np.argsort(-(demand / np.where(room > 0, room, 1.0)).max(axis=1))
-    chosen: list[int] = []
-    for item in order.tolist():
-        together = demand[chosen] + demand[item]
-        if np.all((together > room * (1 + TOLERANCE)).any(axis=1)):
-            chosen.append(item)
-    return len(chosen)
+    limit = room * (1 + TOLERANCE)
+    shares = demand / np.where(room > 0, room, 1.0)
+    order = np.argsort(-shares.max(axis=1))[:CLIQUE_ITEMS_MAX]
+    apart = np.zeros((len(order), len(order)), dtype=bool)
+    for resource in range(len(room)):
+        column = demand[order, resource]
+        apart |= column[:, None] + column[None, :] > limit[resource]
+    np.fill_diagonal(apart, False)
+    best = 0
+    for first in np.argsort(-apart.sum(axis=1), kind="stable")[:CLIQUE_STARTS].tolist():
+        size, still = 1, apart[first].copy()
+        choice = apart[:, still].sum(axis=1)
+        while still.any():
+            # The one that leaves the most to choose from is next.
+            chosen = int(np.argmax(np.where(still, choice, -1)))
+            size, gone = size + 1, still & ~apart[chosen]
+            still &= apart[chosen]
+            choice -= apart[:, gone].sum(axis=1)
+        best = max(best, size)
+    return best

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from qrealm.base.errors import InfeasibleError, ProblemError, SolverRefusalError
 from qrealm.optimize import Assignment, Bin, Item, Objective, apart, solve
+from qrealm.optimize.bounds import bins_needed
 from qrealm.optimize.problems.evaluate import evaluate, violations
 from qrealm.optimize.solvers import begin, refusal_of
 from qrealm.optimize.solvers.packing import CARD, PackingOptions, whole_numbers
@@ -181,3 +182,26 @@ def test_nothing_to_pack_takes_no_bin():
     search = run(Assignment((), (Bin("b", {"cpu": 1.0}),)), work=1)
     assert search.done
     assert search.best.value == 0.0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=7),
+    st.sampled_from([20, 21, 30]),
+)
+def test_bounds_never_exceed_the_fewest_bins(rows, room):
+    demand = np.array(rows)
+    assert bins_needed(Assignment.packing(demand, [room] * 3)) <= fewest_bins(demand, np.full(3, room))
+
+
+def test_bounds_see_what_volume_does_not():
+    # Sums of two resources above a third of what both hold: no three fit, and volume alone would allow 2.5.
+    two_at_most = Assignment.packing([[26, 45], [45, 26]] * 10, [100, 100])
+    assert bins_needed(two_at_most) == 10
+    # Above a half, and in different resources: no two fit together.
+    one_at_most = Assignment.packing([[51, 0, 51], [51, 51, 0], [0, 51, 51]], [100] * 3)
+    assert bins_needed(one_at_most) == 3
+    # Seven of 30 and seven of 50: 30s three to a bin, 50s two to a bin; 560 in all.
+    assert bins_needed(Assignment.packing([[50], [30]] * 7, [100])) == 6
+    # A half and a half fit, and a sum of decimal fractions that is a whole but for rounding does.
+    assert bins_needed(Assignment.packing([[0.5]] * 6, [1.0])) == 3
+    assert bins_needed(Assignment.packing([[0.1]] * 10, [1.0])) == 1

@@ -2,7 +2,8 @@
 
 The number of bins is fixed one below the best packing known. Items shift and swap between the bins so that
 the overflow (what loads exceed capacities by, as shares of the capacity, summed) gets small, by simulated
-annealing in runs that double in length; at overflow 0 the packing is kept and a bin is taken away.
+annealing in runs that double in length; at overflow 0 the packing is kept and a bin is taken away. Half of
+the moves bring an item beside one that it fits with, where that is so for few pairs.
 
 Where the proven bound leaves the bins no room to waste, that is looked at first: bins which are full to
 within what is left to waste are listed, and an exact cover of the items by them is searched for. Such
@@ -60,11 +61,14 @@ class PackingOptions:
 
     Attributes:
         hottest, coldest: first and last temperature of a run, as shares of a bin's capacity.
+        unevenness: reward for the sum over the bins of the square of how full they are: it keeps free room
+            in one piece.
         full_bins: whether to look for an exact cover by full bins first.
     """
 
-    hottest: float = 0.01
-    coldest: float = 0.0002
+    hottest: float = 0.003
+    coldest: float = 0.00001
+    unevenness: float = 0.01
     full_bins: bool = True
 
     def __post_init__(self) -> None:
@@ -72,6 +76,10 @@ class PackingOptions:
             raise ProblemError(
                 f"packing got temperatures from {self.hottest!r} to {self.coldest!r}; they must be above 0, "
                 "the hottest not below the coldest"
+            )
+        if not (0 <= self.unevenness < math.inf):
+            raise ProblemError(
+                f"packing got unevenness={self.unevenness!r}; it must be finite and at least 0"
             )
 
 
@@ -107,6 +115,7 @@ class PackingSearch:
             np.ascontiguousarray(usable),
             options.hottest,
             options.coldest,
+            options.unevenness,
             options.full_bins,
         )
         cost = float(arrays.bin_cost[0]) if len(arrays.bin_cost) else 0.0
