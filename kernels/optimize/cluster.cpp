@@ -112,7 +112,7 @@ void Cluster::add_bins(int count, const double* capacity, const double* cost, co
     closed_.resize(cost_.size(), 0);
     held_.resize(cost_.size());
     alive_ += count;
-    lower_.valid = false;
+    lower_.clear();
     lay_out();
 }
 

@@ -126,8 +126,6 @@ public:
 
 private:
     struct Lower {    // room of each bin if all items below a priority were gone
-        int32_t priority = 0;
-        bool valid = false;
         std::vector<double> room;
         std::vector<uint64_t> version;
     };
@@ -178,7 +176,8 @@ private:
     void offer(std::vector<Candidate>& best, int32_t bin, double price) const;
 
     std::vector<Option> evictions(int32_t item);
-    const double* lower_room(int32_t bin, int32_t priority);
+    const double* lower_room(Lower& lower, int32_t bin, int32_t priority) const;
+    void evictions_below(int32_t item, int32_t priority, std::vector<Option>& best);
     bool choose_victims(int32_t item, int32_t bin, Option& option);
     bool may_go(int32_t item, const std::vector<int32_t>& gone);
     bool evict_for(int32_t item, Found& found, double& change);
@@ -220,7 +219,7 @@ private:
     std::vector<int32_t> log_;
     uint64_t log_begin_ = 0, epoch_ = 1, freed_ = 1;
     int64_t num_indexes_ = 0;
-    Lower lower_;
+    std::map<int32_t, Lower> lower_;    // by priority
     std::map<int32_t, std::pair<int64_t, int64_t>> extremes_;    // of spreads, during one search for evictions
     std::vector<double> shape_prices_, slot_prices_;
     std::vector<std::vector<double>> rule_tables_;

@@ -16,6 +16,8 @@ namespace {
 constexpr int kCandidatesMax = 8;
 // Of the bins where an eviction would make room, so many are looked at; which, the ranks decide.
 constexpr int kEvictionsMax = 256;
+// Priorities for which it is remembered what room there is below them.
+constexpr int kLevelsMax = 16;
 // Gains below this share of the objective's weights are rounding.
 constexpr double kGain = 1e-12;
 
@@ -106,16 +108,10 @@ void Cluster::find(int32_t item, Found& found, int32_t except) {
     }
 }
 
-const double* Cluster::lower_room(int32_t bin, int32_t priority) {
-    if (!lower_.valid || lower_.priority != priority) {
-        lower_.valid = true;
-        lower_.priority = priority;
-        lower_.room.resize(capacity_.size());
-        lower_.version.assign(cost_.size(), 0);
-    }
-    double* room = &lower_.room[size_t(bin) * d_];
-    if (lower_.version[bin] != version_[bin]) {
-        lower_.version[bin] = version_[bin];
+const double* Cluster::lower_room(Lower& lower, int32_t bin, int32_t priority) const {
+    double* room = &lower.room[size_t(bin) * d_];
+    if (lower.version[bin] != version_[bin]) {
+        lower.version[bin] = version_[bin];
         for (int r = 0; r < d_; ++r) room[r] = capacity_[size_t(bin) * d_ + r] * kRoom - load_[size_t(bin) * d_ + r];
         for (const int32_t other : held_[bin])
             if (priority_[other] < priority)
@@ -186,33 +182,45 @@ bool Cluster::choose_victims(int32_t item, int32_t bin, Option& option) {
     return !option.victims.empty();
 }
 
-std::vector<Cluster::Option> Cluster::evictions(int32_t item) {
-    std::vector<Option> best;
+// Bins where it is enough that items below a priority go, the best first.
+void Cluster::evictions_below(int32_t item, int32_t priority, std::vector<Option>& best) {
     const ItemClass& c = classes_[class_of_[item]];
-    Index& index = index_of(class_of_[item]);
-    const auto lowest = priorities_.begin();
-    if (lowest == priorities_.end() || lowest->first >= priority_[item]) return best;
-    if (index.no_eviction_at == freed_ && priority_[item] <= index.no_eviction_for) return best;
-    price_rules(c);
-    extremes_.clear();
+    const Index& index = index_of(class_of_[item]);
+    if (int(lower_.size()) > kLevelsMax) lower_.clear();
+    Lower& lower = lower_[priority];
+    lower.room.resize(capacity_.size());
+    lower.version.resize(cost_.size(), 0);
+    const auto before = [](const Option& a, const Option& b) {
+        if (a.priority != b.priority) return a.priority < b.priority;
+        if (a.weight != b.weight) return a.weight < b.weight;
+        return a.victims.size() < b.victims.size();
+    };
     int examined = 0;
     Option option;
     for (int32_t s = 0; s < int32_t(bin_of_.size()) && examined < kEvictionsMax; ++s) {
         const int32_t bin = bin_of_[s];
         if (index.refusal[s] < kLacks || std::isinf(rule_price(c, bin))) continue;
-        const double* room = lower_room(bin, priority_[item]);
+        const double* room = lower_room(lower, bin, priority);
         bool fits = true;
         for (int r = 0; r < d_; ++r) fits &= c.demand[r] <= 0 || c.demand[r] <= room[r];
         if (!fits || !choose_victims(item, bin, option)) continue;
         examined += 1;
-        const auto before = [](const Option& a, const Option& b) {
-            if (a.priority != b.priority) return a.priority < b.priority;
-            if (a.weight != b.weight) return a.weight < b.weight;
-            return a.victims.size() < b.victims.size();
-        };
         if (int(best.size()) == k_ && !before(option, best.back())) continue;
         if (int(best.size()) == k_) best.pop_back();
         best.insert(std::upper_bound(best.begin(), best.end(), option, before), option);
+    }
+}
+
+std::vector<Cluster::Option> Cluster::evictions(int32_t item) {
+    std::vector<Option> best;
+    const ItemClass& c = classes_[class_of_[item]];
+    Index& index = index_of(class_of_[item]);
+    if (index.no_eviction_at == freed_ && priority_[item] <= index.no_eviction_for) return best;
+    price_rules(c);
+    extremes_.clear();
+    for (const auto& [priority, num_items] : priorities_) {
+        if (priority >= priority_[item] || !best.empty()) break;
+        if (num_items > 0) evictions_below(item, priority + 1, best);
     }
     if (best.empty() && c.rules.empty()) {
         index.no_eviction_at = freed_;

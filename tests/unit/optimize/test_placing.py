@@ -302,6 +302,36 @@ def test_a_higher_priority_evicts_and_the_evicted_are_placed_again():
     assert kept.why("high").chosen is None
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_least_important_items_have_to_go(seed):
+    """By brute force: on no node would it be enough that less important items go, and none goes in vain."""
+    rng = np.random.default_rng(seed)
+    nodes = some_nodes(rng, 10)
+    cluster = place(Cluster(nodes, seed=seed), some_items(rng, 70, priorities=5)).cluster
+    items = {item.name: item for item in cluster.items}
+    new = Item("new", {"cpu": 2.5, "memory": 6}, priority=9)
+    decision = place(cluster, [new]).decisions[0]
+    assert decision.kind == "placed by eviction"
+
+    def fits(node, gone):
+        held = [items[name] for name, at in cluster.running.items() if at == node.name and name not in gone]
+        load = {r: sum(item.demand.get(r, 0) for item in held) + new.demand[r] for r in new.demand}
+        return all(load[r] <= node.capacity.get(r, 0) + 1e-9 for r in load)
+
+    def needed(node):
+        """The priority below which all have to go."""
+        for level in range(6):
+            below = {n for n, at in cluster.running.items() if at == node.name and items[n].priority < level}
+            if fits(node, below):
+                return level
+        return 9
+
+    assert max(items[name].priority for name in decision.evicted) + 1 == min(map(needed, nodes))
+    chosen = next(node for node in nodes if node.name == decision.chosen)
+    assert fits(chosen, set(decision.evicted))
+    assert not any(fits(chosen, set(decision.evicted) - {name}) for name in decision.evicted)
+
+
 def test_a_node_fails_and_its_items_go_elsewhere():
     nodes = [Bin(f"n{k}", {"cpu": 4}) for k in range(5)]
     start = place(Cluster(nodes), [Item(f"i{k}", {"cpu": 1}) for k in range(14)]).cluster
@@ -343,6 +373,16 @@ def test_nothing_to_place_or_nowhere():
         assert free.decisions[0].fits == 2
         assert free.decisions.change == pytest.approx(objective.bins + objective.cost)
     assert list(place(Cluster([]), []).decisions) == []
+
+
+def test_other_rules_hold_from_then_on():
+    placer = Placer(Cluster([Bin("a", {"cpu": 9}), Bin("b", {"cpu": 9})]))
+    placer.arrive([Item("x", {"cpu": 1})])
+    placer.set_rules([apart("x", "y")])
+    decision = placer.arrive([Item("y", {"cpu": 1})])[0]
+    assert {placer.where("x"), placer.where("y")} == {"a", "b"}
+    assert decision.refused == {"a rule forbids": 1}
+    assert "1 would break a rule" in decision.explain()
 
 
 def test_decisions_are_a_sequence():
@@ -388,6 +428,8 @@ def test_many_that_leave_are_forgotten(monkeypatch):
         (lambda c: place(c, [Item("y", {}, priority=2**40)]), "priorities of a running cluster"),
         (lambda c: Cluster(c.nodes, c.items, {"x": "nowhere"}), "no such node"),
         (lambda c: Cluster(c.nodes, rules=[spread("x", over="zone", skew=0)]), "has skew 0"),
+        (lambda c: Cluster(c.nodes, rules=[together("x", "y"), apart("x", "y")]), "no placement can do both"),
+        (lambda c: Placer(c).set_rules([together("x", "y"), apart("x", "y")]), "no placement can do both"),
         (lambda c: place(c, []).why("x"), "nothing was decided about item 'x'"),
     ],
 )

@@ -56,8 +56,7 @@ class Cluster:
                 )
         if strange := sorted(self.closed - nodes):
             raise ProblemError(f"a cluster closes node {strange[0]!r}, which it does not have")
-        for rule in self.rules:
-            check_rule(rule)
+        check_rules(self.rules)
 
     @property
     def running(self) -> Mapping[str, str]:
@@ -119,10 +118,16 @@ def check_new(kind: str, things: Iterable[Item] | Iterable[Bin], known: Iterable
         seen.add(thing.name)
 
 
-def check_rule(rule: Rule) -> None:
-    """Raises ProblemError for a demand that items placed one after the other cannot keep."""
-    if rule.kind == "spread" and rule.weight is None and rule.skew < 1:
-        raise ProblemError(
-            "a spread that is a demand has skew 0 in a running cluster; the first item of all would break it",
-            hint="give it a skew of 1, or a weight, so that it is a wish",
-        )
+def check_rules(rules: tuple[Rule, ...]) -> None:
+    """Raises ProblemError for rules that contradict each other, or that items placed one after the other
+    cannot keep."""
+    names = dict.fromkeys(name for rule in rules for name in rule.items)
+    anywhere = Bin("anywhere", {}, {rule.over: "" for rule in rules})
+    # A problem made of nothing but the rules: it refuses those that no placement can keep.
+    Assignment(tuple(Item(name, {}) for name in names), (anywhere,), rules)
+    for rule in rules:
+        if rule.kind == "spread" and rule.weight is None and rule.skew < 1:
+            raise ProblemError(
+                "a spread that is a demand has skew 0 in a running cluster; its first item would break it",
+                hint="give it a skew of 1, or a weight, so that it is a wish",
+            )
