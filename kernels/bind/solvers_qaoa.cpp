@@ -1,10 +1,10 @@
 // The quantum approximate optimization algorithm for Python.
 #include <nanobind/stl/vector.h>
 
-#include <memory>
 #include <stdexcept>
 
 #include "../optimize/qaoa.h"
+#include "../optimize/qaoa_one_hot.h"
 #include "solvers.h"
 
 namespace qrealm {
@@ -25,16 +25,19 @@ Diagonal diagonal_of(Vector<double> fields, Vector<int32_t> rows, Vector<int32_t
     return Diagonal(qubits, fields.data(), rows.data(), cols.data(), weights.data(), rows.shape(0), unit);
 }
 
-template <class T>
-void bind_state(nb::module_& m, const char* name) {
-    using State = qaoa::State<T>;
-    nb::class_<State>(m, name)
-        .def("__init__", [](State* self, const Diagonal& diagonal, int threads) { new (self) State(diagonal, threads); },
-             nb::arg("diagonal"), nb::arg("threads"), nb::keep_alive<1, 2>())
+void check_angles(const Vector<double>& gammas, const Vector<double>& betas) {
+    if (gammas.shape(0) == 0 || betas.shape(0) != gammas.shape(0) || gammas.shape(0) > 10000)
+        throw std::invalid_argument("equally many gammas and betas, at least one");
+}
+
+// What all states can do.
+template <class State>
+nb::class_<State> bind_state(nb::module_& m, const char* name) {
+    return nb::class_<State>(m, name)
         .def("gradient",
              [](State& self, Vector<double> gammas, Vector<double> betas) {
+                 check_angles(gammas, betas);
                  const size_t layers = gammas.shape(0);
-                 if (layers == 0 || betas.shape(0) != layers) throw std::invalid_argument("equally many gammas and betas");
                  std::vector<double> slopes(2 * layers);
                  double value;
                  {
@@ -46,12 +49,11 @@ void bind_state(nb::module_& m, const char* name) {
              nb::arg("gammas"), nb::arg("betas"))
         .def("sample",
              [](State& self, Vector<double> gammas, Vector<double> betas, size_t shots, uint64_t seed) {
-                 const size_t layers = gammas.shape(0);
-                 if (layers == 0 || betas.shape(0) != layers) throw std::invalid_argument("equally many gammas and betas");
+                 check_angles(gammas, betas);
                  std::vector<uint64_t> found;
                  {
                      nb::gil_scoped_release release;
-                     self.prepare(int(layers), gammas.data(), betas.data());
+                     self.prepare(int(gammas.shape(0)), gammas.data(), betas.data());
                      found = self.sample(shots, seed);
                  }
                  return to_numpy(std::move(found));
@@ -59,12 +61,31 @@ void bind_state(nb::module_& m, const char* name) {
              nb::arg("gammas"), nb::arg("betas"), nb::arg("shots"), nb::arg("seed"))
         .def("amplitudes",
              [](State& self, Vector<double> gammas, Vector<double> betas) {
-                 if (gammas.shape(0) == 0 || betas.shape(0) != gammas.shape(0))
-                     throw std::invalid_argument("equally many gammas and betas");
+                 check_angles(gammas, betas);
                  self.prepare(int(gammas.shape(0)), gammas.data(), betas.data());
                  return to_numpy(self.amplitudes());
              },
              nb::arg("gammas"), nb::arg("betas"));
+}
+
+template <class T>
+void bind_qubits(nb::module_& m, const char* name) {
+    using State = qaoa::State<T>;
+    bind_state<State>(m, name).def(
+        "__init__", [](State* self, const Diagonal& diagonal, int threads) { new (self) State(diagonal, threads); },
+        nb::arg("diagonal"), nb::arg("threads"), nb::keep_alive<1, 2>());
+}
+
+void bind_one_hot(nb::module_& m) {
+    using State = qaoa::OneHotState;
+    bind_state<State>(m, "QaoaOneHotState")
+        .def("__init__",
+             [](State* self, Vector<int32_t> options, Vector<uint32_t> levels, Vector<double> costs) {
+                 new (self) State({options.data(), options.data() + options.shape(0)},
+                                  {levels.data(), levels.data() + levels.shape(0)},
+                                  {costs.data(), costs.data() + costs.shape(0)});
+             },
+             nb::arg("options"), nb::arg("levels"), nb::arg("costs"));
 }
 
 void bind(nb::module_& m) {
@@ -85,8 +106,9 @@ void bind(nb::module_& m) {
             }
             return to_numpy(std::move(out));
         });
-    bind_state<double>(m, "QaoaState");
-    bind_state<float>(m, "QaoaStateSingle");
+    bind_qubits<double>(m, "QaoaState");
+    bind_qubits<float>(m, "QaoaStateSingle");
+    bind_one_hot(m);
 }
 
 const Registration registration(bind);

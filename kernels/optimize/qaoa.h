@@ -34,7 +34,7 @@ struct Step {
     bool swapped = false;
     int slot = 0;
     double tangent = 0, weight = 1, shrink = 1, factor = 1, angle = 0;  // weight shrinks with each qubit mixed
-    std::vector<T> cosines, sines;  // by level, factor included; empty where costs have no levels
+    std::vector<T> cosines{}, sines{};  // by level, factor included; empty where costs have no levels
 };
 
 // Costs by index: levels that stand for values, or the values themselves.
