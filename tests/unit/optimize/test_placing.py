@@ -116,6 +116,22 @@ def test_one_replacement_is_one_step(seed):
     assert {move.source for move in result.moves} >= {gone}
 
 
+def test_in_one_step_a_move_is_paid_once():
+    nodes = [Bin("a", {"cpu": 4}, cost=1), Bin("b", {"cpu": 4}, cost=5)]
+    item = Item("x", {"cpu": 1}, current="a", move_cost=0.5)
+    placer = Placer(Cluster(nodes, [item], objective=Objective(cost=1.0, moves=1.0)))
+    with placer.one_step():
+        first = placer.drain(["a"])
+        placer.add_nodes([Bin("c", {"cpu": 4}, cost=2)])
+        second = placer.rebalance(5)
+    assert placer.where("x") == "c"
+    assert first.change == pytest.approx(5 - 1 + 0.5)
+    assert second.change == pytest.approx(2 - 5)
+    placer.open(["a"])
+    assert placer.rebalance(5).change == pytest.approx(1 - 2 + 0.5)
+    assert placer.where("x") == "a"
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_evictions_change_what_evaluate_says(seed):
     rng = np.random.default_rng(seed)
