@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qrealm.optimize.placing import Cluster, Decision, Placement, Placer, place, rebalance, replace
 from qrealm.optimize.problems import (
     Assignment,
     Bin,
@@ -22,16 +23,23 @@ from qrealm.optimize.solve import solve
 __all__ = [
     "Assignment",
     "Bin",
+    "Cluster",
+    "Decision",
     "Ising",
     "Item",
     "MaxCut",
     "Objective",
     "OptimizeResult",
+    "Placement",
+    "Placer",
     "Problem",
     "Progress",
     "Qubo",
     "Rule",
     "apart",
+    "place",
+    "rebalance",
+    "replace",
     "solve",
     "spread",
     "together",
