@@ -11,8 +11,8 @@ namespace qrealm {
 // What a search for full bins may cost: bins listed, steps of listing, steps of covering.
 struct FullBinLimits {
     size_t patterns = 1u << 17;
-    uint64_t listing = 1u << 26;
-    uint64_t covering = 1u << 26;
+    uint64_t listing = 1u << 25;
+    uint64_t covering = 1u << 25;
 };
 
 // A packing into `num_bins` bins, as the bin of each item, or empty when none was found. No bin of such a packing may
