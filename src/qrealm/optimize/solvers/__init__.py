@@ -17,6 +17,7 @@ from qrealm.optimize.solvers import (
     bifurcation,
     greedy,
     packing,
+    placement_annealing,
     qaoa,
     quantum_annealing,
     tabu,
@@ -30,6 +31,7 @@ SOLVERS: dict[str, SolverCard] = {
     for module in (
         greedy,
         packing,
+        placement_annealing,
         annealing,
         tempering,
         bifurcation,
