@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -27,8 +27,12 @@ from qrealm.algorithms.spectrum import (
 )
 from qrealm.base import limits
 from qrealm.base.errors import BackendRefusalError, ParameterError, RequestError, TooLargeError
+from qrealm.base.machine import cores_default
 from qrealm.circuits import Circuit, Parameter, PauliSum
-from qrealm.simulate.request import check_seed, draw_seed
+from qrealm.optimize.problems import Ising
+from qrealm.optimize.solvers.qaoa import QUBITS_MAX, IsingStates, Precision, fits_in_memory
+from qrealm.optimize.solvers.variational import interpolated
+from qrealm.simulate.request import check_precision, check_seed, check_threads, draw_seed
 
 if TYPE_CHECKING:
     from qrealm.algorithms.options import NoiseSource
@@ -121,6 +125,11 @@ class _Search:
     noise: NoiseSource | None = None
     shots: int = 0
     evaluations: int = 0
+    derived: Callable[[FloatArray], tuple[float, FloatArray]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.noise is None:
+            self.derived = _quick_gradient(self.hamiltonian, self.options)
 
     def function(self, layers: int) -> EnergyFunction:
         """The cost as a function of the angles."""
@@ -135,6 +144,7 @@ class _Search:
             progress=self.line,
             sign=self.sign,
             evaluations_before=self.evaluations,
+            derived=self.derived,
         )
 
     def descend(self, layers: int, start: FloatArray) -> tuple[float, FloatArray, list[float]]:
@@ -313,14 +323,6 @@ def run_maxcut(graph: Any, layers: int = 1, **arguments: Any) -> QaoaResult:
     return run_qaoa(maxcut_hamiltonian(graph), layers, maximize=True, **arguments)
 
 
-def interpolated(angles: FloatArray) -> FloatArray:
-    """Angles for one layer more: INTERP of arXiv:1812.01041, appendix B. Shape (p,) to (p + 1,)."""
-    layers = len(angles)
-    place = np.arange(layers + 1)
-    padded = np.concatenate(([0.0], angles, [0.0]))
-    return np.asarray(place / layers * padded[:-1] + (layers - place) / layers * padded[1:])
-
-
 def _optimized(
     search: _Search, layers: int, strategy: str, starts: int, initial: Any
 ) -> tuple[FloatArray, list[float], list[list[float]]]:
@@ -340,6 +342,40 @@ def _optimized(
         levels.append(value)
         ways.append(history)
     return angles, levels, ways
+
+
+def _quick_gradient(
+    cost: PauliSum, options: RunOptions
+) -> Callable[[FloatArray], tuple[float, FloatArray]] | None:
+    """Value and derivatives by gamma_0, beta_0, ... from a kernel that computes all costs once; None for
+    costs with products of three or more, named backends, and states that the kernel cannot hold."""
+    terms = [
+        ([int(word[1:]) for word in name.split()], value.real) for name, value in cost.terms if name != "I"
+    ]
+    asked = check_precision(options.get("precision", "double"))
+    precision: Precision = "auto" if asked is None else "single" if asked == "single" else "double"
+    if (
+        options.get("backend") not in (None, "auto")
+        or cost.num_qubits > QUBITS_MAX
+        or any(len(qubits) > 2 for qubits, _ in terms)
+        or not fits_in_memory(cost.num_qubits, precision)
+    ):
+        return None
+    fields = np.zeros(cost.num_qubits)
+    for qubits, value in terms:
+        if len(qubits) == 1:
+            fields[qubits[0]] += value
+    pairs = {(qubits[0], qubits[1]): value for qubits, value in terms if len(qubits) == 2}
+    offset = sum(value.real for name, value in cost.terms if name == "I")
+    problem = Ising.build(fields, pairs, offset=offset)
+    threads = check_threads(options.get("threads")) or (cores_default() if cost.num_qubits >= 16 else 1)
+    state = IsingStates(problem, precision=precision, threads=threads).state
+
+    def derived(point: FloatArray) -> tuple[float, FloatArray]:
+        value, slopes = state.gradient(point[0::2].copy(), point[1::2].copy())
+        return float(value) + problem.offset, np.ascontiguousarray(slopes.reshape(2, -1).T).ravel()
+
+    return derived
 
 
 def _exact_fits(search: _Search, layers: int) -> bool:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from qrealm.algorithms.cost_functions import maxcut_hamiltonian, qubo_hamiltonian
-from qrealm.algorithms.qaoa import interpolated, qaoa_circuit, run_maxcut, run_qaoa
+from qrealm.algorithms.qaoa import _quick_gradient, interpolated, qaoa_circuit, run_maxcut, run_qaoa
 from qrealm.algorithms.spectrum import diagonal_values
 from qrealm.base.errors import ObservableError, ParameterError, RequestError
 from qrealm.circuits import PauliSum
+from qrealm.simulate.gradient import gradient
 from reference.dense import DenseSimulator
 
 RING = [(v, (v + 1) % 8) for v in range(8)]
@@ -191,3 +192,16 @@ def test_plot(tmp_path):
     pytest.importorskip("matplotlib")
     path = run_maxcut(RING, 2, seed=1).plot(tmp_path / "qaoa.svg", title="ring")
     assert "<svg" in path.read_text()[:500]
+
+
+def test_kernel_of_all_costs_equals_the_circuit_gate_by_gate():
+    cost = PauliSum("0.7 Z0 Z3 - 1.2 Z1 Z2 + 0.4 Z2 Z4 + 0.3 Z1 - Z4 + 2.5 I")
+    point = np.array([0.3, -0.6, 0.9, 1.4, -0.2, 0.1])
+    quick = _quick_gradient(cost, {})
+    value, slopes = quick(point)
+    found = gradient(qaoa_circuit(cost, 3), cost, point.tolist())
+    assert value == pytest.approx(found.value, abs=1e-12)
+    np.testing.assert_allclose(slopes, found.derivatives, atol=1e-11)
+    assert _quick_gradient(PauliSum("Z0 Z1 Z2"), {}) is None
+    assert _quick_gradient(cost, {"backend": "state_vector"}) is None
+    assert _quick_gradient(PauliSum("Z0 Z26"), {}) is None

@@ -64,6 +64,11 @@ def _refusal(problem: Assignment | Ising) -> str:
     return _too_large(needed)
 
 
+def fits_in_memory(num_qubits: int, precision: Precision = "auto") -> bool:
+    """Whether `IsingStates` of so many qubits can be held now."""
+    return state_bytes(num_qubits, precision) <= memory_limits()[1]
+
+
 def _too_large(needed: int) -> str:
     available = memory_limits()[1]
     if needed <= available:
