@@ -7,6 +7,7 @@
 
 #include "../optimize/spins_annealing.h"
 #include "../optimize/spins_bifurcation.h"
+#include "../optimize/spins_mixing.h"
 #include "../optimize/spins_path.h"
 #include "../optimize/spins_tabu.h"
 #include "../optimize/spins_tempering.h"
@@ -121,6 +122,20 @@ void bind_tabu(nb::module_& m) {
         .def("change_error", &Tabu::change_error);
 }
 
+void bind_mixing(nb::module_& m) {
+    using spins::Mixing;
+    searched<Mixing>(m, "Mixing")
+        .def(
+            "__init__",
+            [](Mixing* self, const Indices& starts, const Indices& neighbours, const Reals& weights, const Reals& fields,
+               uint32_t rank, uint64_t seed) {
+                new (self) Mixing(real(starts, neighbours, weights, fields), rank, seed);
+            },
+            "starts"_a, "neighbours"_a, "weights"_a, "fields"_a, nb::kw_only(), "rank"_a, "seed"_a)
+        .def("lengths", [](const Mixing& self) { return to_numpy(self.lengths()); })
+        .def("value", &Mixing::value);
+}
+
 // The copies by themselves, so that their statistics can be checked.
 struct PackedHolder {
     std::unique_ptr<spins::PackedCopies> copies;  // aligned by itself, which Python's objects are not
@@ -215,6 +230,7 @@ void bind_spins(nb::module_& m) {
     bind_path(m);
     bind_bifurcation(m);
     bind_tabu(m);
+    bind_mixing(m);
 }
 
 const Registration registration(bind_spins);

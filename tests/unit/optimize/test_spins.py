@@ -15,6 +15,7 @@ from qrealm.optimize.solvers.bifurcation import BifurcationOptions
 from qrealm.optimize.solvers.spin_arrays import packed_weights, whole_weights
 from qrealm.optimize.solvers.tabu import TabuOptions
 from qrealm.optimize.solvers.tempering import TemperingOptions
+from qrealm.optimize.spin_bounds import cycle_bound, round_up, semidefinite_bound
 
 WORK = {"annealing": 400, "tempering": 400, "bifurcation": 1600, "tabu": 20000, "quantum_annealing": 1000}
 SOLVERS = tuple(WORK)
@@ -48,6 +49,7 @@ def searched(problem, solver, *, slices, seed=7, options=None):
         search.advance(work, 60.0)
     assert search.best is not None
     assert search.work == sum(slices)
+    assert search.best.value == problem.energy(search.best.answer)
     return search
 
 
@@ -262,6 +264,46 @@ def test_slices_follow_the_quantum_system():
     blocks = means.reshape(30, -1).mean(axis=1)
     # 30 blocks of 1,000 sweeps: 5 standard errors.
     assert abs(blocks.mean() - expected) < 5 * blocks.std() / np.sqrt(30) + 1e-3
+
+
+# Bounds.
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bounds_are_never_above_the_optimum(seed):
+    weights = [(-3, -2, -1, 1, 2, 3), (1,), (-1, 1), (0.3, -np.pi, 1e-4)][seed % 4]
+    problem = random_ising(seed, spins=11, density=0.4, weights=weights, fields=((0,), (-1, 0, 2))[seed % 2])
+    lowest = lowest_energy(problem)
+    assert cycle_bound(problem) <= lowest + 1e-9
+    rng = np.random.default_rng(seed)
+    assert semidefinite_bound(problem, rng.normal(size=12) * 3) <= lowest + 1e-9
+    search = searched(problem, "semidefinite", slices=[7, 200])
+    assert search.bound <= lowest + 1e-9
+    assert search.bound >= cycle_bound(problem)
+    assert search.best.value >= lowest - 1e-9
+    # The relaxation's own value, less what its dual misses.
+    assert search.bound >= search.kernel.value() + problem.offset - 0.05 * abs(lowest)
+
+
+def test_bounds_are_tight_where_that_is_known():
+    ring = MaxCut.build(5, [0, 1, 2, 3, 4], [1, 2, 3, 4, 0]).to_ising()
+    assert cycle_bound(ring) == -4
+    # The relaxation cuts 5 (5 + sqrt(5)) / 8 = 4.52 of a ring of five: rounded to what can be, 4.
+    lengths = searched(ring, "semidefinite", slices=[100]).kernel.lengths()
+    assert semidefinite_bound(ring, lengths) == -4
+    scaled = Ising(ring.linear, ring.couplings, offset=np.pi)
+    assert round_up(scaled, -1e9) == pytest.approx(np.pi - 2.5)
+    tree = random_ising(3, spins=2, density=1.0, fields=(0,))
+    assert cycle_bound(tree) == lowest_energy(tree)
+    whole = MaxCut.build(4, [0, 0, 0, 1, 1, 2], [1, 2, 3, 2, 3, 3], [1.1, 1.2, 1.3, 1.4, 1.5, np.e])
+    assert cycle_bound(whole.to_ising()) <= lowest_energy(whole.to_ising())
+
+
+def test_the_gap_closes_by_bound_and_answer():
+    ring = MaxCut.build(9, np.arange(9), (np.arange(9) + 1) % 9)
+    result = solve(ring, solver="semidefinite", seconds=10, seed=2, threads=1)
+    assert result.is_optimal
+    assert result.cut == 8
 
 
 def test_whole_weights_keep_every_weight():

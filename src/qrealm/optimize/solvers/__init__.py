@@ -20,6 +20,7 @@ from qrealm.optimize.solvers import (
     placement_annealing,
     qaoa,
     quantum_annealing,
+    semidefinite,
     tabu,
     tempering,
     vqe,
@@ -37,6 +38,7 @@ SOLVERS: dict[str, SolverCard] = {
         bifurcation,
         tabu,
         quantum_annealing,
+        semidefinite,
         qaoa,
         vqe,
     )
