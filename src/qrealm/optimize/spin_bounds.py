@@ -80,7 +80,7 @@ def cycle_bound(problem: Ising) -> float:
     edges = list(zip(pairs.rows.tolist(), pairs.cols.tolist(), pairs.values.tolist(), strict=True)) + fields
     total = sum(abs(weight) for _, _, weight in edges)
     if len(edges) > CYCLE_STEPS_MAX:
-        return problem.offset - total
+        return float(problem.offset - total)
     for first, second, weight in edges:
         capacity[first][second] = capacity[second][first] = abs(weight)
         wants_apart[first, second] = wants_apart[second, first] = weight > 0

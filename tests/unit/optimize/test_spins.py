@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
+
 import numpy as np
 import pytest
 from qrealm._solvers import LaneCopies, PackedCopies
 
 from qrealm.base.errors import ProblemError, SolverRefusalError, SyntaxReadError
 from qrealm.optimize import Ising, MaxCut, Qubo, solve
+from qrealm.optimize.formats.bqm import from_dimod, read_bqm
 from qrealm.optimize.formats.gset import read_gset, write_gset
 from qrealm.optimize.solvers import begin
 from qrealm.optimize.solvers.annealing import AnnealingOptions
@@ -340,3 +344,84 @@ def test_a_graph_written_is_the_graph_read():
 def test_broken_graphs_are_refused_with_their_line(text, message):
     with pytest.raises(SyntaxReadError, match=message):
         read_gset(text)
+
+
+# dimod's models, as dimod 0.12 writes them.
+
+SPIN_JSON = (
+    '{"type": "BinaryQuadraticModel", "version": {"bqm_schema": "3.0.0"}, "use_bytes": false, '
+    '"index_type": "int32", "bias_type": "float64", "num_variables": 2, "num_interactions": 1, '
+    '"variable_labels": ["a", "b"], "variable_type": "SPIN", "offset": 0.25, "info": {}, '
+    '"linear_biases": [1.0, -2.0], "quadratic_biases": [0.5], "quadratic_head": [0], "quadratic_tail": [1]}'
+)
+
+
+@dataclass
+class Model:
+    """What `from_dimod` reads of a dimod.BinaryQuadraticModel."""
+
+    vartype: object
+    linear: dict[object, float]
+    quadratic: dict[tuple[object, object], float]
+    offset: float
+
+
+class Vartype(Enum):
+    SPIN = 1
+    BINARY = 2
+
+
+def test_a_model_in_json_keeps_its_energies():
+    problem = read_bqm(SPIN_JSON, "a.bqm")
+    assert isinstance(problem, Ising)
+    for a, b in [(1, 1), (1, -1), (-1, 1), (-1, -1)]:
+        assert problem.energy([a, b]) == a - 2 * b + 0.5 * a * b + 0.25
+    bits = read_bqm(
+        SPIN_JSON.replace("SPIN", "BINARY").replace('"a", "b"', "1, 0").replace('"num_variables": 2, ', "")
+    )
+    assert isinstance(bits, Qubo)
+    assert bits.energy([1, 0]) == -2.0 + 0.25  # variable 0 is the one labelled 0, the second
+    assert bits.energy([1, 1]) == -0.5 + 0.25
+
+
+def test_a_model_in_coo_text_keeps_its_energies():
+    problem = read_bqm("# vartype=BINARY\n0 0 1.5\n0 2 -3\n\n2 2 0.5\n")
+    assert isinstance(problem, Qubo)
+    assert problem.num_variables == 3
+    assert problem.energy([1, 0, 1]) == -1.0
+
+
+@pytest.mark.parametrize("kind", list(Vartype))
+def test_a_model_object_keeps_its_energies(kind):
+    model = Model(kind, {"x": 1.0, ("y", 1): 2.0, 7: -1.0}, {("x", 7): 3.0, (7, ("y", 1)): -1.0}, 0.5)
+    problem = from_dimod(model)
+    low, high = (-1, 1) if kind is Vartype.SPIN else (0, 1)
+    for x in (low, high):
+        for y in (low, high):
+            for z in (low, high):
+                assert problem.energy([x, y, z]) == x + 2 * y - z + 3 * x * z - y * z + 0.5
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('{"type": ', "line 1"),
+        ('{"type": "Other"}', "must be BinaryQuadraticModel"),
+        (SPIN_JSON.replace("false", "true"), "biases are bytes"),
+        (SPIN_JSON.replace('"offset": 0.25, ', ""), "no BinaryQuadraticModel as dimod writes it"),
+        (SPIN_JSON.replace("[0.5]", "[0.5, 1]"), "no BinaryQuadraticModel as dimod writes it"),
+        ("0 1 2\n", "what the variables are"),
+        ("# vartype=SPIN\n0 x 2\n", "two variables and a bias"),
+        ("# vartype=SPIN\n0 1 inf\n", "two variables and a bias"),
+    ],
+)
+def test_broken_models_are_refused(text, message):
+    with pytest.raises(SyntaxReadError, match=message):
+        read_bqm(text)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(ProblemError, match="from_dimod got a list"):
+        from_dimod([1, 2])
+    with pytest.raises(ProblemError, match="SPIN and BINARY"):
+        read_bqm(SPIN_JSON.replace("SPIN", "INTEGER"))
