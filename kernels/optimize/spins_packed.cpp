@@ -84,6 +84,8 @@ void PackedCopies::build(const WholeProblem& problem) {
     state_.edges.resize(size_t(state_.weight_planes));
     const uint32_t constant = uint32_t(size), half = uint32_t(size) + 1;
     int64_t total_max = 0;
+    state_.inputs.reserve(size_t(problem.starts[size]) + 4 * size);
+    state_.edges[0].reserve(size_t(problem.starts[size]) / 2 + size);
     for (size_t i = 0; i < size; ++i) {
         const size_t old = size_t(order_[i]);
         const auto [first, last] = row_of(old);

@@ -72,9 +72,10 @@ class Couplings:
     def neighbours(self, num_variables: int) -> tuple[IndexArray, IndexArray, FloatArray]:
         """Both directions of every pair, row by row: starts (n + 1,), neighbours (2 pairs,), weights (2
         pairs,)."""
-        rows = np.concatenate([self.rows, self.cols])
-        cols = np.concatenate([self.cols, self.rows])
-        order = np.lexsort((cols, rows))
+        # Lower neighbours first: as the pairs are sorted, a stable sort by rows sorts both.
+        rows = np.concatenate([self.cols, self.rows])
+        cols = np.concatenate([self.rows, self.cols])
+        order = np.argsort(rows, kind="stable")
         starts = np.zeros(num_variables + 1, dtype=np.int32)
         np.cumsum(np.bincount(rows, minlength=num_variables), out=starts[1:])
         return starts, cols[order].astype(np.int32), np.concatenate([self.values, self.values])[order]

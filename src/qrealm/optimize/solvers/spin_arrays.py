@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,20 +36,15 @@ class WholeWeights:
     weights: Int32Array
     fields: Int32Array
 
-    @cached_property
-    def heaviest(self) -> int:
-        """Largest |weight| or |field|."""
-        return int(max(np.abs(self.weights).max(initial=0), np.abs(self.fields).max(initial=0)))
-
 
 def whole_weights(problem: Ising, weight_max: int) -> WholeWeights | None:
     """None where there is no factor that keeps all |weights| to `weight_max`."""
-    weights, fields = problem.neighbours[2], problem.linear
-    values = np.concatenate([weights, fields])
-    largest = float(np.abs(values).max(initial=0.0))
+    values = np.concatenate([problem.couplings.values, problem.linear])
+    sizes = np.abs(values)
+    largest = float(sizes.max(initial=0.0))
     if largest == 0:
-        return WholeWeights(1.0, weights.astype(np.int32), fields.astype(np.int32))
-    smallest = float(np.abs(values[values != 0]).min())
+        return _whole(problem, 1.0)
+    smallest = float(sizes.min(where=sizes > 0, initial=np.inf))
     # The smallest stands for 1, 2, 3, ...: each is tried.
     for part in range(1, min(weight_max, 256) + 1):
         factor = part / smallest
@@ -59,9 +53,16 @@ def whole_weights(problem: Ising, weight_max: int) -> WholeWeights | None:
         scaled = values * factor
         whole = np.rint(scaled)
         if np.all(np.abs(scaled - whole) <= WHOLE_TOLERANCE * np.maximum(1, np.abs(whole))):
-            numbers = whole.astype(np.int32)
-            return WholeWeights(smallest / part, numbers[: len(weights)], numbers[len(weights) :])
+            return _whole(problem, smallest / part)
     return None
+
+
+def _whole(problem: Ising, unit: float) -> WholeWeights:
+    return WholeWeights(
+        unit,
+        np.rint(problem.neighbours[2] / unit).astype(np.int32),
+        np.rint(problem.linear / unit).astype(np.int32),
+    )
 
 
 def packed_weights(problem: Ising, wanted: bool | None = None) -> WholeWeights | None:
