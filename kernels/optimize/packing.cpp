@@ -16,6 +16,8 @@ namespace {
 constexpr uint32_t OVERFLOWING = 64, SHIFTS = 32;
 // Of 16, so many bring an item beside one that it fits with, where that is worth knowing.
 constexpr uint32_t GUIDED = 8;
+// Of 16 swaps, so many are of one item with two.
+constexpr uint32_t PAIRS = 6;
 // Proposals of the first run at a number of bins; each further one has twice as many.
 constexpr uint64_t FIRST_RUN = 64 * PackingSearch::STEPS_PER_UNIT;
 
@@ -85,6 +87,7 @@ template <int STRIDE>
         const size_t from = size_t(s.bin_of[item]);
         const int32_t* d = p.problem.row(int(item));
         alignas(64) int32_t out[STRIDE], in[STRIDE];
+        int second = -1;  // goes the same way as `other`
         bool shift = ((word >> 8) & 255) < SHIFTS;
         size_t to;
         uint32_t other = 0;
@@ -108,14 +111,24 @@ template <int STRIDE>
         if (shift) {
             for (int r = 0; r < STRIDE; ++r) in[r] = d[r], out[r] = -d[r];
         } else {
+            const auto& members = s.items[to];
+            if (((word >> 12) & 15) < PAIRS && members.size() > 1) {
+                const uint32_t at = p.random.below(uint32_t(members.size()) - 1);
+                second = members[at < uint32_t(s.place[other]) ? at : at + 1];
+            }
             const int32_t* e = p.problem.row(int(other));
             for (int r = 0; r < STRIDE; ++r) in[r] = d[r] - e[r], out[r] = -in[r];
+            if (second >= 0) {
+                const int32_t* f = p.problem.row(second);
+                for (int r = 0; r < STRIDE; ++r) in[r] -= f[r], out[r] += f[r];
+            }
         }
         if (to == from) continue;
         const int32_t left = overflow_with<STRIDE>(&s.load[from * STRIDE], out, capacity);
         const int32_t joined = overflow_with<STRIDE>(&s.load[to * STRIDE], in, capacity);
         const int32_t delta = left + joined - s.bin_overflow[from] - s.bin_overflow[to];
-        const float moved = shift ? share[item] : share[item] - share[other];
+        float moved = shift ? share[item] : share[item] - share[other];
+        if (second >= 0) moved -= share[second];
         const float worse = float(delta) + reward * moved * (fill[from] - fill[to] - moved);
         if (worse > 0 && worse >= temperature * threshold[(word >> 16) & 4095]) continue;
         fill[from] -= moved;
@@ -124,24 +137,12 @@ template <int STRIDE>
         s.overflow += delta;
         s.bin_overflow[from] = left;
         s.bin_overflow[to] = joined;
-        auto &a = s.items[from], &b = s.items[to];
-        const int at = s.place[item];
         if (shift) {
-            const int last = a.back();
-            a[size_t(at)] = last;
-            s.place[size_t(last)] = at;
-            a.pop_back();
-            s.place[item] = int(b.size());
-            b.push_back(int(item));
+            s.relocate(int(item), int(to));
         } else {
-            const int there = s.place[other];
-            a[size_t(at)] = int(other);
-            b[size_t(there)] = int(item);
-            s.place[other] = at;
-            s.place[item] = there;
-            s.bin_of[other] = int(from);
+            s.exchange(int(item), int(other));
+            if (second >= 0) s.relocate(second, int(from));
         }
-        s.bin_of[item] = int(to);
         s.relist(int(from));
         s.relist(int(to));
     }
@@ -235,13 +236,7 @@ void Packing::move(const PackingProblem& problem, int item, int to) {
     const size_t stride = size_t(problem.stride);
     const int from = bin_of[size_t(item)];
     const int32_t* d = problem.row(item);
-    auto& list = items[size_t(from)];
-    list[size_t(place[size_t(item)])] = list.back();
-    place[size_t(list.back())] = place[size_t(item)];
-    list.pop_back();
-    place[size_t(item)] = int(items[size_t(to)].size());
-    items[size_t(to)].push_back(item);
-    bin_of[size_t(item)] = to;
+    relocate(item, to);
     for (int b : {from, to}) {
         int32_t* l = &load[size_t(b) * stride];
         for (size_t r = 0; r < stride; ++r) l[r] += b == to ? d[r] : -d[r];
@@ -250,6 +245,23 @@ void Packing::move(const PackingProblem& problem, int item, int to) {
         overflow += bin_overflow[size_t(b)];
         relist(b);
     }
+}
+
+void Packing::relocate(int item, int to) {
+    auto& list = items[size_t(bin_of[size_t(item)])];
+    list[size_t(place[size_t(item)])] = list.back();
+    place[size_t(list.back())] = place[size_t(item)];
+    list.pop_back();
+    place[size_t(item)] = int(items[size_t(to)].size());
+    items[size_t(to)].push_back(item);
+    bin_of[size_t(item)] = to;
+}
+
+void Packing::exchange(int a, int b) {
+    std::swap(items[size_t(bin_of[size_t(a)])][size_t(place[size_t(a)])],
+              items[size_t(bin_of[size_t(b)])][size_t(place[size_t(b)])]);
+    std::swap(place[size_t(a)], place[size_t(b)]);
+    std::swap(bin_of[size_t(a)], bin_of[size_t(b)]);
 }
 
 void Packing::close_bin(const PackingProblem& problem, int bin) {
@@ -272,10 +284,6 @@ void Packing::close_bin(const PackingProblem& problem, int bin) {
     for (int& b : bins)
         if (b == num_bins - 1) b = bin;
     *this = Packing(problem, bins, num_bins - 1);
-}
-
-int64_t Packing::recomputed_overflow(const PackingProblem& problem) const {
-    return Packing(problem, bin_of, num_bins).overflow;
 }
 
 PackingSearch::PackingSearch(PackingProblem problem, uint64_t seed, const std::vector<int>& hint,
@@ -379,7 +387,13 @@ void PackingSearch::anneal(uint64_t steps) {
 
 bool PackingSearch::consistent() const {
     const Packing again(problem_, state_.bin_of, state_.num_bins);
-    return again.overflow == state_.overflow && again.load == state_.load && again.bin_overflow == state_.bin_overflow;
+    for (size_t i = 0; i < state_.bin_of.size(); ++i)
+        if (state_.items[size_t(state_.bin_of[i])][size_t(state_.place[i])] != int(i)) return false;
+    std::vector<int> over(again.over), kept(state_.over);
+    std::sort(over.begin(), over.end());
+    std::sort(kept.begin(), kept.end());
+    return again.overflow == state_.overflow && again.load == state_.load && over == kept &&
+           again.bin_overflow == state_.bin_overflow;
 }
 
 }  // namespace qrealm

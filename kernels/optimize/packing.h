@@ -47,8 +47,6 @@ public:
     // Takes a bin away; its items go where they add the least overflow.
     void close_bin(const PackingProblem& problem, int bin);
     void move(const PackingProblem& problem, int item, int to);
-    // The overflow by full recomputation: what `overflow` must equal.
-    int64_t recomputed_overflow(const PackingProblem& problem) const;
 
     int num_bins = 0;
     int64_t overflow = 0;
@@ -56,6 +54,10 @@ public:
     std::vector<int32_t> load, bin_overflow;   // num_bins x stride; num_bins
     std::vector<std::vector<int>> items;       // of each bin
     std::vector<int> over, over_place;         // bins that overflow; where each stands there, -1 for none
+
+    // The lists alone, without loads: an item goes to a bin; two change places; a bin overflows or no longer does.
+    void relocate(int item, int to);
+    void exchange(int a, int b);
     void relist(int bin);
 };
 

@@ -1,9 +1,9 @@
 """Vector bin packing: annealing of the overflow of a fixed number of bins, and exact covers by full bins.
 
-The number of bins is fixed one below the best packing known. Items shift and swap between the bins so that
-the overflow (what loads exceed capacities by, as shares of the capacity, summed) gets small, by simulated
-annealing in runs that double in length; at overflow 0 the packing is kept and a bin is taken away. Half of
-the moves bring an item beside one that it fits with, where that is so for few pairs.
+The number of bins is fixed one below the best packing known. Items shift and swap, one for one and one for
+two, so that the overflow (what loads exceed capacities by, as shares of the capacity, summed) gets small, by
+simulated annealing in runs that double in length; at overflow 0 the packing is kept and a bin is taken away.
+Half of the moves bring an item beside one that it fits with, where that is so for few pairs.
 
 Where the proven bound leaves the bins no room to waste, that is looked at first: bins which are full to
 within what is left to waste are listed, and an exact cover of the items by them is searched for. Such
