@@ -72,8 +72,9 @@ template <class T>
 void bind_qubits(nb::module_& m, const char* name) {
     using State = qaoa::State<T>;
     bind_state<State>(m, name).def(
-        "__init__", [](State* self, const Diagonal& diagonal, int threads) { new (self) State(diagonal, threads); },
-        nb::arg("diagonal"), nb::arg("threads"), nb::keep_alive<1, 2>());
+        "__init__",
+        [](State* self, const Diagonal& diagonal, int threads, bool mirrored) { new (self) State(diagonal, threads, mirrored); },
+        nb::arg("diagonal"), nb::arg("threads"), nb::arg("mirrored"), nb::keep_alive<1, 2>());
 }
 
 void bind_one_hot(nb::module_& m) {

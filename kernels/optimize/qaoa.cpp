@@ -102,11 +102,13 @@ Diagonal::Diagonal(int given, const double* fields, const int32_t* rows, const i
 }
 
 template <class T>
-State<T>::State(const Diagonal& diagonal, int threads)
+State<T>::State(const Diagonal& diagonal, int threads, bool mirrored)
     : diagonal_(diagonal),
       threads_(std::max(1, threads)),
       qubits_(diagonal.qubits),
       block_bits_(std::min(diagonal.qubits, BLOCK_BITS)),
+      mirrored_(mirrored),
+      mixed_(diagonal.qubits + mirrored),
       pitch_((size_t(1) << block_bits_) + PAD),
       blocks_(size_t(1) << (qubits_ - block_bits_)),
       loops_(loops()) {
@@ -122,7 +124,7 @@ State<T>::State(const Diagonal& diagonal, int threads)
 
 template <class T>
 size_t State<T>::tiles(int group) const {
-    if (group == 0) return blocks_;
+    if (group == 0) return mirrored_ && blocks_ > 1 ? blocks_ / 2 : blocks_;
     const size_t rows = size_t(1) << groups_[group][1];
     const size_t block = size_t(1) << block_bits_;
     return blocks_ / rows * (block / std::clamp(HIGH_TILE / rows, HIGH_RUN_LEAST, block));
@@ -137,6 +139,10 @@ Tile<T> State<T>::tile(int group, size_t number) const {
         t.rows = 1, t.run = block, t.pitch = pitch_, t.low = true;
         t.cost_first = number * block, t.cost_pitch = block;
         place = number * pitch_;
+        if (mirrored_ && blocks_ > 1) {
+            const ptrdiff_t away = ptrdiff_t(blocks_ - 1 - 2 * number);
+            t.mirrored = true, t.mirror = away * ptrdiff_t(pitch_), t.mirror_costs = away * ptrdiff_t(block);
+        }
     } else {
         const int first = groups_[group][0] - block_bits_;
         t.rows = size_t(1) << groups_[group][1];
@@ -191,12 +197,17 @@ std::vector<typename State<T>::Pass> State<T>::forward(int layers, const double*
     const int num_groups = int(groups_.size());
     std::vector<Pass> passes(1);
     for (int layer = 0; layer < layers; ++layer) {
-        const double factor = std::pow(mixer(betas[layer]).largest, qubits_);
+        const double factor = std::pow(mixer(betas[layer]).largest, mixed_);
         const double even = layer == 0 ? std::pow(2.0, -0.5 * qubits_) : 1.0;
         passes.back().steps.push_back(phase(layer == 0 ? Do::fill : Do::phase, false, -gammas[layer], factor * even));
         for (int k = 0; k < num_groups; ++k) {
-            if (k > 0) passes.push_back({layer % 2 ? num_groups - 1 - k : k, {}});
+            const int group = layer % 2 ? num_groups - 1 - k : k;
+            if (k > 0) passes.push_back({group, {}});
             passes.back().steps.push_back(mix(betas[layer]));
+            if (group == 0 && mirrored_) {
+                passes.back().steps.push_back(mix(betas[layer]));
+                passes.back().steps.back().what = Do::mirror;
+            }
         }
     }
     return passes;
@@ -218,11 +229,16 @@ std::vector<typename State<T>::Pass> State<T>::there_and_back(int layers, const 
             step.both = true, step.slot = 2 + layers + layer, step.weight = 2 * std::pow(largest, 2 * mixed);
             passes.back().steps.push_back(step);
             mixed += groups_[group][1];
+            if (group == 0 && mirrored_) {
+                step.what = Do::mirror, step.weight = 2 * std::pow(largest, 2 * mixed);
+                passes.back().steps.push_back(step);
+                ++mixed;
+            }
         }
         Step<T> slope{Do::slope};
-        slope.slot = 2 + layer, slope.weight = 2 * std::pow(largest, 2 * qubits_);
+        slope.slot = 2 + layer, slope.weight = 2 * std::pow(largest, 2 * mixed_);
         passes.back().steps.push_back(slope);
-        if (layer) passes.back().steps.push_back(phase(Do::phase, true, gammas[layer], std::pow(largest, qubits_)));
+        if (layer) passes.back().steps.push_back(phase(Do::phase, true, gammas[layer], std::pow(largest, mixed_)));
     }
     return passes;
 }

@@ -8,6 +8,9 @@
 // tile, so the last group of one layer is the first of the next: p layers of G groups are p (G - 1) + 1 passes. Gradients
 // are adjoint: lambda = cost psi is taken back together with psi, layer by layer.
 //
+// Without fields, all spins can be turned over at no cost. Then one spin is fixed at +1, half the state is kept, and the
+// mixer of that spin turns all others over: it mixes the first string with the last and so on, tiles with their mirrors.
+//
 // Sums are taken per tile and then over the tiles in order: they do not depend on the number of threads.
 #pragma once
 #include <array>
@@ -18,15 +21,15 @@
 
 namespace qrealm::qaoa {
 
-constexpr int QUBITS_LEAST = 4;  // smaller problems get qubits that no cost depends on
+constexpr int QUBITS_LEAST = 5;  // smaller problems get qubits that no cost depends on
 constexpr int BLOCK_BITS = 13;   // qubits of the lowest group, whose tiles are contiguous
 constexpr size_t PAD = 32;       // amplitudes between blocks: rows of a tile fall into different sets of the cache
 
-enum class Do : uint8_t { fill, phase, mix, turn, slope };
+enum class Do : uint8_t { fill, phase, mix, mirror, turn, slope };
 
 // One thing to do with a tile. `fill`: an even superposition, with phases. `phase`: times factor exp(i angle cost).
 // `mix`: 1 - i tangent X on the group's qubits; with `both`, first `sums[slot] += weight Im<lambda|sum X|psi>`.
-// `turn`: sums[slot] += cost, sums[slot + 1] += norm, lambda = cost psi. `slope`: sums[slot] += weight Im<lambda|cost|psi>.
+// `mirror`: the same for the product of X on all qubits. `turn`: sums[slot] += cost, sums[slot + 1] += norm, lambda = cost psi. `slope`: sums[slot] += weight Im<lambda|cost|psi>.
 template <class T>
 struct Step {
     Do what;
@@ -51,6 +54,8 @@ struct Tile {
     bool low;                       // the group's qubits are those inside a row, else those that number rows
     size_t cost_first, cost_pitch;  // index of the first row's costs
     Costs costs;
+    bool mirrored;  // a low tile that goes together with its mirror, which is so far away
+    ptrdiff_t mirror, mirror_costs;
 };
 
 template <class T>
@@ -95,7 +100,8 @@ template <class T>
 class State {
 public:
     // `diagonal` must outlive it.
-    State(const Diagonal& diagonal, int threads);
+    // `mirrored`: the diagonal is that of a problem without fields whose last spin is fixed at +1.
+    State(const Diagonal& diagonal, int threads, bool mirrored);
 
     // Expected cost at gammas and betas, `layers` each, and its derivatives by them.
     double gradient(int layers, const double* gammas, const double* betas, double* by_gammas, double* by_betas);
@@ -125,6 +131,8 @@ private:
 
     const Diagonal& diagonal_;
     int threads_, qubits_, block_bits_;
+    bool mirrored_;
+    int mixed_;  // qubits that are mixed, the fixed one included
     size_t pitch_, blocks_, row_run_ = 0;
     std::vector<std::array<int, 2>> groups_;  // {first qubit, qubits}
     Pages psi_, lambda_;

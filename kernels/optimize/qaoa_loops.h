@@ -233,6 +233,42 @@ void mix(const Tile<T>& tile, const Step<T>& step, double* sums) {
     if constexpr (BOTH) sums[step.slot] += sum.value;
 }
 
+// Each string with its complement: a low tile with its mirror, or the lower half of the only tile with the upper one.
+template <class T, bool BOTH, bool SWAPPED>
+void mix_mirrored(const Tile<T>& tile, const Step<T>& step, double* sums) {
+    constexpr size_t W = size_t(1) << Of<T>::LOG;
+    constexpr auto LANES = std::make_index_sequence<W>{};
+    constexpr int BACKWARDS = int(W) - 1;
+    const Parts<T> p{tile.psi_re, tile.psi_im, tile.lambda_re, tile.lambda_im};
+    const ptrdiff_t last = (tile.mirrored ? tile.mirror : 0) + ptrdiff_t(tile.run - W);
+    const size_t count = tile.mirrored ? tile.run : tile.run / 2;
+    V<T> t, acc{};
+    spread<T>(T(step.tangent), t);
+    const auto put = [](T* near, T* far, const V<T>& a, const V<T>& b) __attribute__((always_inline)) {
+        exchange<BACKWARDS>(SWAPPED ? a : b, at(far), LANES);
+        at(near) = SWAPPED ? b : a;
+    };
+    for (size_t k = 0; k < count; k += W) {
+        const ptrdiff_t far = last - ptrdiff_t(k);
+        V<T> r0 = at(p.r + k), i0 = at(p.i + k), r1, i1;
+        exchange<BACKWARDS>(at(p.r + far), r1, LANES);
+        exchange<BACKWARDS>(at(p.i + far), i1, LANES);
+        if constexpr (BOTH) {
+            V<T> q0 = at(p.lr + k), j0 = at(p.li + k), q1, j1;
+            exchange<BACKWARDS>(at(p.lr + far), q1, LANES);
+            exchange<BACKWARDS>(at(p.li + far), j1, LANES);
+            acc += q0 * i1 + q1 * i0 - j0 * r1 - j1 * r0;
+            cross(q0, j0, q1, j1, t);
+            put(p.lr + k, p.lr + far, q0, q1);
+            put(p.li + k, p.li + far, j0, j1);
+        }
+        cross(r0, i0, r1, i1, t);
+        put(p.r + k, p.r + far, r0, r1);
+        put(p.i + k, p.i + far, i0, i1);
+    }
+    if constexpr (BOTH) sums[step.slot] += step.weight * total<T>(acc);
+}
+
 // Costs of one vector of amplitudes.
 template <class T>
 ALWAYS_INLINE void costs_at(const Costs& costs, size_t index, V<T>& out) {
@@ -359,22 +395,31 @@ void touch(const Tile<T>& tile, const Step<T>& step, double* sums) {
     if constexpr (WHAT == Do::turn) sums[step.slot + 1] += step.weight * norm;
 }
 
+template <class T, bool BOTH>
+void take_step(const Tile<T>& tile, const Step<T>& step, double* sums) {
+    switch (step.what) {
+        case Do::fill: touch<T, Do::fill, false>(tile, step, sums); break;
+        case Do::phase: touch<T, Do::phase, BOTH>(tile, step, sums); break;
+        case Do::mix: step.swapped ? mix<T, BOTH, true>(tile, step, sums) : mix<T, BOTH, false>(tile, step, sums); break;
+        case Do::mirror:
+            step.swapped ? mix_mirrored<T, BOTH, true>(tile, step, sums) : mix_mirrored<T, BOTH, false>(tile, step, sums);
+            break;
+        case Do::turn: touch<T, Do::turn, false>(tile, step, sums); break;
+        case Do::slope: touch<T, Do::slope, false>(tile, step, sums); break;
+    }
+}
+
 template <class T>
 void run_tile(const Tile<T>& tile, const std::vector<Step<T>>& steps, double* sums) {
-    for (const Step<T>& step : steps) switch (step.what) {
-            case Do::fill: touch<T, Do::fill, false>(tile, step, sums); break;
-            case Do::phase:
-                step.both ? touch<T, Do::phase, true>(tile, step, sums) : touch<T, Do::phase, false>(tile, step, sums);
-                break;
-            case Do::mix:
-                if (step.both)
-                    step.swapped ? mix<T, true, true>(tile, step, sums) : mix<T, true, false>(tile, step, sums);
-                else
-                    step.swapped ? mix<T, false, true>(tile, step, sums) : mix<T, false, false>(tile, step, sums);
-                break;
-            case Do::turn: touch<T, Do::turn, false>(tile, step, sums); break;
-            case Do::slope: touch<T, Do::slope, false>(tile, step, sums); break;
-        }
+    Tile<T> other = tile;
+    other.psi_re += tile.mirror, other.psi_im += tile.mirror;
+    if (tile.lambda_re) other.lambda_re += tile.mirror, other.lambda_im += tile.mirror;
+    other.cost_first += size_t(tile.mirror_costs);
+    for (const Step<T>& step : steps) {
+        const auto take = step.both ? take_step<T, true> : take_step<T, false>;
+        take(tile, step, sums);
+        if (tile.mirrored && step.what != Do::mirror) take(other, step, sums);
+    }
 }
 
 }  // namespace

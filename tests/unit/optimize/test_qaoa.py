@@ -131,6 +131,34 @@ def test_state_value_and_gradient_equal_dense_arithmetic(size, whole):
         np.testing.assert_allclose(slopes, numeric, atol=1e-5, rtol=1e-6)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 6, 8, 14, 15])
+def test_without_fields_half_the_state_is_enough(size):
+    """The last spin is fixed; its mixer turns all others over."""
+    full = random_ising(size, size + 50)
+    pairs = full.couplings
+    problem = Ising.from_parts(np.zeros(size), pairs.rows, pairs.cols, pairs.values, offset=0.25)
+    gammas, betas = np.array([0.3, -0.2, 0.5]), np.array([0.4, 1.3, -2.9])
+    costs = energies(problem)
+    want = dense_state(problem, gammas, betas)
+    states = IsingStates(problem)
+    got = complex_of(states.state.amplitudes(gammas, betas)).reshape(-1, 2 ** (size - 1))
+    kept = want[: 2 ** (size - 1)] * math.sqrt(2)
+    assert abs(np.vdot(got[0], kept)) * math.sqrt(len(got)) == pytest.approx(1, abs=1e-12)
+    value, slopes = states.state.gradient(gammas, betas)
+    assert value + problem.offset == pytest.approx(float(np.abs(want) ** 2 @ costs), abs=1e-9)
+    if size <= 8:
+        numeric = central_difference(
+            lambda x: float(np.abs(dense_state(problem, x[:3], x[3:])) ** 2 @ costs),
+            np.concatenate([gammas, betas]),
+        )
+        np.testing.assert_allclose(slopes, numeric, atol=1e-5, rtol=1e-6)
+    single, single_slopes = IsingStates(problem, precision="single", threads=2).state.gradient(gammas, betas)
+    assert single == pytest.approx(value, abs=1e-4 * np.abs(costs).max())
+    np.testing.assert_allclose(single_slopes, slopes, atol=1e-3 * np.abs(costs).max())
+    assert states.bound <= costs.min() + 1e-12
+    assert states.bound == pytest.approx(costs.min(), abs=1e-9)
+
+
 def test_single_precision_and_threads():
     problem = random_ising(15, 2)
     gammas, betas = np.array([0.1, 0.2]), np.array([-0.5, 0.9])

@@ -43,9 +43,10 @@ Precision = Literal["auto", "double", "single"]
 
 
 def state_bytes(num_qubits: int, precision: Precision = "auto") -> int:
-    """Memory of a search: the state, the one that the gradient takes back with it, and the costs."""
+    """Memory of a search: the state, the one that the gradient takes back with it, and the costs. Without
+    fields it is half."""
     single = precision == "single" or (precision == "auto" and num_qubits > QUBITS_DOUBLE_MAX)
-    return int((4 * (4 if single else 8) + 10) << max(num_qubits, 4))
+    return int((4 * (4 if single else 8) + 10) << max(num_qubits, 5))
 
 
 def _refusal(problem: Assignment | Ising) -> str:
@@ -199,7 +200,7 @@ class _Scaled:
 
 
 class IsingStates(_Scaled):
-    """States of an Ising problem's qubits.
+    """States of an Ising problem's qubits; without fields, half of them: those with the last spin +1.
 
     Args:
         precision, threads: see `QaoaOptions`.
@@ -214,16 +215,23 @@ class IsingStates(_Scaled):
 
         self._problem = problem
         pairs = problem.couplings
-        unit = level_unit(np.concatenate([2 * problem.linear, 2 * pairs.values]))
-        fields = np.ascontiguousarray(problem.linear, dtype=np.float64)
-        values = np.ascontiguousarray(pairs.values, dtype=np.float64)
-        self.diagonal = _solvers.QaoaDiagonal(fields, pairs.rows, pairs.cols, values, unit)
-        single = precision == "single" or (precision == "auto" and len(fields) > QUBITS_DOUBLE_MAX)
+        fields, mirrored = np.ascontiguousarray(problem.linear, dtype=np.float64), not problem.linear.any()
+        rows, cols, values = pairs.rows, pairs.cols, np.ascontiguousarray(pairs.values, dtype=np.float64)
+        if mirrored and len(fields):
+            # All spins can be turned over: the last one is fixed at +1, and half the states are kept.
+            to_last = cols == len(fields) - 1
+            fields = fields[:-1].copy()
+            fields[rows[to_last]] = values[to_last]
+            rows, cols, values = rows[~to_last], cols[~to_last], values[~to_last]
+        unit = level_unit(np.concatenate([2 * fields, 2 * values]))
+        self.diagonal = _solvers.QaoaDiagonal(fields, rows, cols, values, unit)
+        single = precision == "single" or (precision == "auto" and problem.num_variables > QUBITS_DOUBLE_MAX)
         kind = _solvers.QaoaStateSingle if single else _solvers.QaoaState
-        self.state = kind(self.diagonal, threads)
+        self.state = kind(self.diagonal, threads, mirrored)
         squares = float((problem.linear**2).sum() + 2 * (pairs.values**2).sum())
-        super().__init__(self.state, math.sqrt(squares / max(1, len(fields))) or 1.0)
-        rounding = 1e-12 * float(np.abs(fields).sum() + np.abs(values).sum() + abs(problem.offset))
+        super().__init__(self.state, math.sqrt(squares / max(1, problem.num_variables)) or 1.0)
+        size = np.abs(problem.linear).sum() + np.abs(pairs.values).sum() + abs(problem.offset)
+        rounding = 1e-12 * float(size)
         self.bound = float(self.diagonal.lowest) + problem.offset - rounding
 
     def gradient(self, angles: FloatArray) -> tuple[float, FloatArray]:
