@@ -15,6 +15,7 @@ from qrealm.optimize.problems import Assignment, Ising, MaxCut, Problem, Qubo
 from qrealm.optimize.solvers import (
     annealing,
     bifurcation,
+    exact,
     greedy,
     packing,
     placement_annealing,
@@ -33,6 +34,7 @@ SOLVERS: dict[str, SolverCard] = {
         greedy,
         packing,
         placement_annealing,
+        exact,
         annealing,
         tempering,
         bifurcation,

@@ -1,0 +1,46 @@
+"""The process in which HiGHS works for `exact`: models come in, answers go out, as length-prefixed pickles.
+
+It is started by its path, so that it loads scipy alone.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import sys
+from typing import Any
+
+
+def solve(request: dict[str, Any]) -> dict[str, Any]:
+    """One model. Status: 0 optimal, 1 a limit was met, 2 infeasible, 3 unbounded, 4 other."""
+    import numpy as np
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_array
+
+    shape = (len(request["row_low"]), len(request["cost"]))
+    matrix = csr_array((request["coefficients"], request["columns"], request["starts"]), shape=shape)
+    options: dict[str, Any] = {"mip_rel_gap": 0.0}
+    if np.isfinite(request["seconds"]):
+        options["time_limit"] = float(request["seconds"])
+    found = milp(
+        request["cost"],
+        integrality=request["whole"].astype(int),
+        bounds=Bounds(request["low"], request["high"]),
+        constraints=[LinearConstraint(matrix, request["row_low"], request["row_high"])] if shape[0] else [],
+        options=options,
+    )
+    bound = getattr(found, "mip_dual_bound", None)
+    return {"status": int(found.status), "values": found.x, "bound": bound, "message": found.message}
+
+
+def main() -> None:
+    """Answer until the other side closes."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while len(head := source.read(8)) == 8:
+        reply = pickle.dumps(solve(pickle.loads(source.read(struct.unpack("<Q", head)[0]))))
+        sink.write(struct.pack("<Q", len(reply)) + reply)
+        sink.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Exact solvers: the optimum of trying everything, its proof, limits and ends."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from qrealm.base.errors import InfeasibleError, SolverRefusalError
+from qrealm.optimize import Assignment, Bin, Item, MaxCut, Objective, Qubo, solve
+from qrealm.optimize.problems.evaluate import evaluate, violations
+from qrealm.optimize.solvers import begin
+from reference.assignments import best_by_trying_all, random_assignment
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_optimum_of_assignments(seed):
+    problem = random_assignment(seed, num_items=5, placement_cost=seed % 2 == 0)
+    best = best_by_trying_all(problem)
+    search, _ = begin(problem, "exact", seed=0)
+    if math.isinf(best):
+        with pytest.raises(InfeasibleError):
+            search.advance(1, 60.0)
+        return
+    search.advance(1, 60.0)
+    assert violations(problem, search.best.answer) == []
+    assert search.best.value == pytest.approx(best, abs=1e-6)
+    assert search.best.value == evaluate(problem, search.best.answer).value
+    assert search.bound == search.best.value
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_equal_bins_in_one_order(seed):
+    rng = np.random.default_rng(seed)
+    problem = Assignment.packing(rng.integers(20, 60, (6, 2)), [100, 100])
+    search, _ = begin(problem, "exact", seed=0)
+    search.advance(1, 60.0)
+    few = Assignment.packing(problem.arrays.demand, [100, 100], num_bins=int(search.best.value))
+    assert violations(few, np.unique(search.best.answer, return_inverse=True)[1]) == []
+    assert math.isinf(best_by_trying_all(Assignment(few.items, few.bins[:-1])))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_optimum_of_bits_and_cuts(seed):
+    rng = np.random.default_rng(seed)
+    qubo = Qubo.from_matrix(rng.integers(-9, 10, (9, 9)).astype(float), offset=2.0)
+    every = (np.arange(512)[:, None] >> np.arange(9)) & 1
+    result = solve(qubo, solver="exact", seconds=30)
+    assert result.value == min(qubo.energy(bits) for bits in every)
+    assert result.is_optimal
+    rows, cols = np.triu_indices(9, 1)
+    graph = MaxCut.build(9, rows, cols, rng.integers(-3, 6, len(rows)))
+    result = solve(graph, solver="exact", seconds=30)
+    assert result.cut == max(graph.cut(1 - 2 * bits) for bits in every)
+    assert result.is_optimal
+
+
+def test_the_time_limit_gives_an_answer_with_its_bound():
+    rng = np.random.default_rng(1)
+    problem = Assignment.packing(rng.integers(100, 400, (60, 3)), [1000, 1000, 1000])
+    started = time.perf_counter()
+    result = solve(problem, solver="exact", seconds=2)
+    assert time.perf_counter() - started < 12
+    assert violations(problem, result.answer) == []
+    assert result.bound <= result.value
+
+
+def test_another_thread_ends_it():
+    rng = np.random.default_rng(1)
+    problem = Assignment.packing(rng.integers(100, 400, (80, 3)), [1000, 1000, 1000])
+    search, _ = begin(problem, "exact", seed=0)
+    threading.Timer(0.7, search.cancel).start()
+    started = time.perf_counter()
+    search.advance(1, 60.0)
+    assert time.perf_counter() - started < 10
+    assert search.work == 0
+
+
+def test_fractions_that_no_tolerance_hides():
+    # Three times 0.3333334 is above 1 by 2e-7: less than HiGHS sees, more than a capacity forgives.
+    items = tuple(Item(f"i{k}", {"cpu": 0.33333340000001}) for k in range(3))
+    bins = tuple(Bin(f"b{k}", {"cpu": 1.0}) for k in range(2))
+    result = solve(Assignment(items, bins), solver="exact", seconds=20)
+    assert result.value == 2
+    assert result.is_optimal
+
+
+def test_what_is_too_large_is_refused():
+    items = tuple(Item(f"i{k}", {"cpu": 1}) for k in range(2000))
+    problem = Assignment(items, tuple(Bin(f"b{k}", {"cpu": 9}) for k in range(600)))
+    with pytest.raises(SolverRefusalError, match="1200000"):
+        begin(problem, "exact", seed=0)
+    ranks = tuple(Item(f"i{k}", {"cpu": 1}, priority=k, weight=10) for k in range(40))
+    steep = Assignment(ranks, (Bin("b", {"cpu": 9}),), objective=Objective(), may_leave_out=True)
+    with pytest.raises(SolverRefusalError, match="priorities"):
+        begin(steep, "exact", seed=0)
