@@ -96,7 +96,8 @@ def own_solvers(graph: MaxCut) -> dict[str, Peer]:
     """Every solver of qrealm that takes the graph."""
     names = [name for name, card in SOLVERS.items() if not refusal_of(graph, card) and card.sliced]
     found = {name: qrealm_attempts(name, None) for name in names}
-    found["bifurcation ballistic"] = qrealm_attempts("bifurcation", BifurcationOptions(kind="ballistic"))
+    for kind in ("ballistic", "discrete"):
+        found[f"bifurcation {kind}"] = qrealm_attempts("bifurcation", BifurcationOptions(kind=kind))
     return found
 
 

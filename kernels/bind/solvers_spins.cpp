@@ -96,12 +96,12 @@ void bind_bifurcation(nb::module_& m) {
         .def(
             "__init__",
             [](Bifurcation* self, const Indices& starts, const Indices& neighbours, const Reals& weights, const Reals& fields,
-               bool discrete, double time_step, double strength, uint64_t first_steps, double growth, uint64_t steps_max,
+               bool discrete, bool in_turn, double time_step, double strength, uint64_t first_steps, double growth, uint64_t steps_max,
                uint64_t seed) {
                 new (self) Bifurcation(real(starts, neighbours, weights, fields),
-                                       {discrete, time_step, strength, first_steps, growth, steps_max}, seed);
+                                       {discrete, in_turn, time_step, strength, first_steps, growth, steps_max}, seed);
             },
-            "starts"_a, "neighbours"_a, "weights"_a, "fields"_a, nb::kw_only(), "discrete"_a, "time_step"_a, "strength"_a,
+            "starts"_a, "neighbours"_a, "weights"_a, "fields"_a, nb::kw_only(), "discrete"_a, "in_turn"_a, "time_step"_a, "strength"_a,
             "first_steps"_a, "growth"_a, "steps_max"_a, "seed"_a);
 }
 

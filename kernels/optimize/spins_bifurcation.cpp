@@ -102,6 +102,7 @@ void Bifurcation::advance(uint64_t steps) {
         length_ = std::min(length_ * options_.growth, double(options_.steps_max));
         steps_ = std::max(uint64_t(1), uint64_t(length_));
         done_ = 0;
+        if (options_.in_turn) options_.discrete = !options_.discrete;
         scatter();
     }
 }

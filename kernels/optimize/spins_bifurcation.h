@@ -12,6 +12,7 @@ namespace qrealm::spins {
 
 struct BifurcationOptions {
     bool discrete;    // the force of the others counts their signs only
+    bool in_turn;     // every other run is of the other kind
     double time_step;
     double strength;  // of the forces between particles
     uint64_t first_steps;

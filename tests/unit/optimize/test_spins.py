@@ -111,7 +111,7 @@ def test_options_out_of_range_are_refused(field, value):
     [
         ("tempering", TemperingOptions(rungs=24), "a power of 2 from 2 to 64"),
         ("tempering", TemperingOptions(rungs=64, packed=False), "a power of 2 from 2 to 32"),
-        ("bifurcation", BifurcationOptions(kind="magic"), "'ballistic' or 'discrete'"),
+        ("bifurcation", BifurcationOptions(kind="magic"), "one of in turn, ballistic, discrete"),
         ("tabu", TabuOptions(elite=1), "elite=1"),
         ("tabu", AnnealingOptions(), "it takes TabuOptions"),
     ],

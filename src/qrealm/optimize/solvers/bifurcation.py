@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from qrealm.optimize.problems import Ising
 from qrealm.optimize.solvers.protocol import SolverCard
 from qrealm.optimize.solvers.spin_arrays import SpinSearch, check_options, field_spread
 
-Kind = Literal["ballistic", "discrete"]
+Kind = Literal["in turn", "ballistic", "discrete"]
 
 POWER_STEPS = 30
 # Of the longest step that is stable.
@@ -39,16 +39,16 @@ class BifurcationOptions:
     """How the particles move.
 
     Attributes:
-        kind: ``"discrete"`` or ``"ballistic"``.
+        kind: ``"discrete"``, ``"ballistic"``, or ``"in turn"``: a run of one, then one of the other.
         time_step: of the symplectic Euler method; as long as it is stable, at most 1, when None.
-        strength: of the forces between particles, times the spread of the fields; 0.5 is the paper's.
+        strength: of the forces between particles, over the spread of the fields; 0.5 is the paper's.
         first_steps: of the first run. growth: each run is so much longer than the one before.
         steps_max: of the longest run.
     """
 
-    kind: Kind = "discrete"
+    kind: Kind = "in turn"
     time_step: float | None = None
-    strength: float = 0.5
+    strength: float = 0.7
     first_steps: int = 100
     growth: float = 2.0
     steps_max: int = 2**15
@@ -82,8 +82,8 @@ def start(
         BifurcationOptions,
         positive=("time_step", "strength", "first_steps", "growth", "steps_max"),
     )
-    if chosen.kind not in ("ballistic", "discrete"):
-        raise ProblemError(f"bifurcation got kind={chosen.kind!r}; it is 'ballistic' or 'discrete'")
+    if chosen.kind not in get_args(Kind):
+        raise ProblemError(f"bifurcation got kind={chosen.kind!r}; it is one of {', '.join(get_args(Kind))}")
     if not problem.num_variables:
         return SpinSearch(problem, None)
     starts, neighbours, weights = problem.neighbours
@@ -93,7 +93,8 @@ def start(
         neighbours,
         weights,
         problem.linear,
-        discrete=chosen.kind == "discrete",
+        discrete=chosen.kind != "ballistic",
+        in_turn=chosen.kind == "in turn",
         time_step=stable_step(problem, strength) if chosen.time_step is None else chosen.time_step,
         strength=strength,
         first_steps=max(1, int(chosen.first_steps)),
