@@ -52,7 +52,12 @@ ALWAYS_INLINE double total(const V<T>& v) {
 // Exchanges lanes whose numbers differ in one bit.
 template <int MASK, class Vec, size_t... L>
 ALWAYS_INLINE void exchange(const Vec& in, Vec& out, std::index_sequence<L...>) {
+#if defined(__clang__) || __GNUC__ >= 12
     out = __builtin_shufflevector(in, in, int(L ^ MASK)...);
+#else
+    using Numbers = decltype(in < in);
+    out = __builtin_shuffle(in, Numbers{int(L ^ MASK)...});
+#endif
 }
 
 // (a, b) becomes (a - i t b, b - i t a).
