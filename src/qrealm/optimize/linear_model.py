@@ -106,12 +106,14 @@ class AssignmentModel:
         pair: column of each item in each bin, shape (items, bins); -1 where it cannot be.
         balance: columns of the shares (bins, resources), of their squares' bounds, of their means
             (resources,); None where balance does not count.
+        rule_rows: first and last + 1 of the rows of each rule. The first rows of all are the items'.
     """
 
     problem: Assignment
     model: LinearModel
     pair: np.ndarray
     balance: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    rule_rows: tuple[tuple[int, int], ...] = ()
 
     def answer(self, values: FloatArray) -> np.ndarray:
         """Bin of each item, int32; -1 for none."""
@@ -201,11 +203,14 @@ def assignment_model(problem: Assignment, *, break_symmetry: bool = True) -> Ass
     _add_capacities(builder, problem, pair, in_use)
     if in_use is not None:
         _add_links(builder, pair, in_use, ordered)
+    rule_rows = []
     for rule in arrays.rules:
+        first = len(builder.rows)
         _add_rule(builder, pair, rule)
+        rule_rows.append((first, len(builder.rows)))
     _add_fragmentation(builder, problem, pair)
     balance = _add_balance(builder, problem, pair)
-    return AssignmentModel(problem, builder.build(), pair, balance)
+    return AssignmentModel(problem, builder.build(), pair, balance, tuple(rule_rows))
 
 
 def whole_scale(values: FloatArray) -> float | None:

@@ -10,6 +10,7 @@ from qrealm.base.errors import InfeasibleError, ProblemError
 from qrealm.base.machine import cores_default
 from qrealm.optimize.bounds import first_bound
 from qrealm.optimize.choose import entries_for
+from qrealm.optimize.infeasible import Conflict, find_conflict
 from qrealm.optimize.portfolio import Entry, run_portfolio
 from qrealm.optimize.problems import Assignment, Ising, MaxCut, Problem, Qubo
 from qrealm.optimize.result import OptimizeResult, ProgressCallback
@@ -17,6 +18,9 @@ from qrealm.optimize.solvers import AUTO, card_of
 from qrealm.simulate.request import check_seed, check_threads, draw_seed
 
 SECONDS_MAX = 30 * 86400.0
+# For a proof that there is no answer, when none was found.
+EXPLAIN_SECONDS = 2.0
+EXPLAIN_SHARE = 0.25
 
 
 def solve(
@@ -36,7 +40,8 @@ def solve(
     Args:
         problem: an Assignment, Qubo, Ising or MaxCut.
         solver: ``"auto"`` runs a portfolio; else the name of one, on every thread with another seed.
-        seconds: wall-clock limit. Ctrl-C ends it earlier, with the best answer so far.
+        seconds: wall-clock limit. Ctrl-C ends it earlier, with the best answer so far. Where no answer was
+            found, up to a quarter of it more, or two seconds, is spent on a proof that there is none.
         seed: the same seed, threads and work give the same answer; drawn when None, and in the result.
         threads: all cores when None.
         options: of the solver's own class; only with a solver by name.
@@ -61,17 +66,25 @@ def solve(
         card_of(solver)
         # One that does not use its seed would only do the same again.
         entries = [Entry(solver, options)] * (count if card_of(solver).seeded else 1)
-    return run_portfolio(
-        problem,
-        entries,
-        seconds=seconds,
-        seed=chosen_seed,
-        threads=count,
-        target=target,
-        work=work,
-        progress=progress,
-        first_bound=bound,
-    )
+    try:
+        return run_portfolio(
+            problem,
+            entries,
+            seconds=seconds,
+            seed=chosen_seed,
+            threads=count,
+            target=target,
+            work=work,
+            progress=progress,
+            first_bound=bound,
+        )
+    except InfeasibleError as nothing:
+        if not isinstance(problem, Assignment) or nothing.conflict:
+            raise
+        conflict = find_conflict(problem, max(EXPLAIN_SECONDS, EXPLAIN_SHARE * seconds))
+        if conflict is None:
+            raise
+        raise _infeasible(conflict) from nothing
 
 
 def _check(problem: Problem, seconds: float) -> None:
@@ -81,8 +94,14 @@ def _check(problem: Problem, seconds: float) -> None:
         )
     if not (isinstance(seconds, int | float) and 0 < seconds <= SECONDS_MAX and math.isfinite(seconds)):
         raise ProblemError(f"solve got seconds={seconds!r}; it must be above 0 and at most {SECONDS_MAX:g}")
-    if isinstance(problem, Assignment) and problem.items and not problem.bins and not problem.may_leave_out:
-        raise InfeasibleError(
-            f"{len(problem.items)} items have no bin to go to: the problem has no bins",
-            conflict=(f"item {problem.items[0].name!r} must have a bin",),
-        )
+    conflict = find_conflict(problem) if isinstance(problem, Assignment) else None
+    if conflict is not None:
+        raise _infeasible(conflict)
+
+
+def _infeasible(conflict: Conflict) -> InfeasibleError:
+    return InfeasibleError(
+        f"no placement keeps all demands: {'; '.join(conflict.demands)}",
+        conflict=conflict.demands,
+        hint="loosen one of these, or let items be left out (may_leave_out=True)",
+    )
