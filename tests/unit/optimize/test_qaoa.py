@@ -420,3 +420,25 @@ def test_trivial_problems():
         result = solve(problem, solver="qaoa", seconds=5, seed=1, threads=1)
         assert result.value == 2.0
         assert result.is_optimal
+
+
+def test_assignments_without_items_without_choice_and_without_allowed_bins():
+    bins = [Bin("x", {"cpu": 5})]
+    assert solve(Assignment([], bins), solver="qaoa", seconds=5, seed=1, threads=1).value == 0.0
+    only = solve(Assignment([Item("a", {"cpu": 1})], bins), solver="qaoa", seconds=5, seed=1, threads=1)
+    assert only.placement == {"a": "x"}
+    unwanted = Assignment([Item("a", {"cpu": 1}, needs={"disk": "ssd"})], bins)
+    with pytest.raises(InfeasibleError):
+        begin(unwanted, "qaoa", seed=1)
+    left_out = Assignment([Item("a", {"cpu": 9}, weight=3.0)], bins, may_leave_out=True)
+    result = solve(left_out, solver="qaoa", seconds=5, seed=1, threads=1)
+    assert result.placement == {"a": None}
+    assert result.value == 3.0
+
+
+def test_repeats_exactly_through_the_portfolio():
+    problem = random_ising(11, 6)
+    first = solve(problem, solver="qaoa", seconds=0.3, seed=5, threads=2, options=QaoaOptions(shots=1))
+    again = solve(problem, solver="qaoa", seed=5, threads=2, options=QaoaOptions(shots=1), work=first.work)
+    assert again.value == first.value
+    assert again.answer.tolist() == first.answer.tolist()
