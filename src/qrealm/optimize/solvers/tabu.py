@@ -29,8 +29,8 @@ class TabuOptions:
     """How it remembers.
 
     Attributes:
-        tenure: flips for which a spin is forbidden, and as many as 10 more at random; a hundredth of the
-            spins when None, at most a quarter.
+        tenure: flips for which a spin is forbidden, and as many as 10 more at random; a twentieth of the
+            spins when None.
         patience: flips without a better answer until the next start; 20 for each spin when None.
         elite: good answers that are kept, at least 2.
     """
@@ -59,7 +59,7 @@ def start(problem: Ising, options: TabuOptions | None, *, seed: int, hint: np.nd
         weights,
         problem.linear,
         hint=np.zeros(0, dtype=np.int8) if hint is None else np.ascontiguousarray(hint, dtype=np.int8),
-        tenure=min(max(1, spins // 100), max(1, spins // 4)) if chosen.tenure is None else int(chosen.tenure),
+        tenure=max(1, spins // 20) if chosen.tenure is None else int(chosen.tenure),
         patience=max(1000, 20 * spins) if chosen.patience is None else int(chosen.patience),
         elite=int(chosen.elite),
         seed=seed,
