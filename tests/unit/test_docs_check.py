@@ -68,6 +68,7 @@ def test_a_page_for_a_package_that_is_not_installed_is_skipped(check, tmp_path, 
         (tmp_path / name).write_text("# Page\n")
     (tmp_path / "docs" / "torch.md").write_text("```python\nimport torch.nn\nassert False\n```\n")
     monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(check, "REQUIRED", frozenset())
     assert check.missing_of("import torch.nn\nimport os") == ["torch"]
     assert check.missing_of("from qrealm import run\n1 +") == []
     assert check.main() == 0

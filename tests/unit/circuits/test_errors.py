@@ -18,6 +18,9 @@ def example(kind: type[QrealmError]) -> QrealmError:
         return kind("a run", needed_bytes=2**34, available_bytes=2**33)  # type: ignore[call-arg]
     if kind is errors.MissingExtraError:
         return kind("reading", package="qiskit", extra="qiskit")  # type: ignore[call-arg]
+    if kind is errors.MissingNameError:
+        cause = errors.MissingExtraError("reading", package="qiskit", extra="qiskit")
+        return kind("QrealmProvider", cause)  # type: ignore[call-arg]
     return kind("what happened", hint="what to do")
 
 
