@@ -190,6 +190,28 @@ class BackendContract(ABC):
             circuit.x(1)
         self._shares("half-way", circuit.measure(1, 1), {"00": 0.5, "11": 0.5})
 
+    def test_conditions_inside_conditions(self) -> None:
+        """Bits 0 and 1 are both 1, written in the other order: the outer condition holds, the inner does
+        not, its other branch does; and the other branch of one that holds does not."""
+        circuit = Circuit(5, 5).x(0).measure(0, 1).measure(0, 0)
+        outer = Circuit(5, 5).x(1)
+        outer.if_(0, 0, Circuit(5, 5).x(2), Circuit(5, 5).x(3))
+        inner = Circuit(5, 5)
+        inner.if_(0, 1, Circuit(5, 5).x(4))
+        circuit.if_(1, 1, outer, inner)
+        circuit.measure([1, 2, 3, 4], [1, 2, 3, 4])
+        self._shares("half-way", circuit, {"01011": 1.0})
+
+    def test_a_condition_on_a_bit_that_nothing_has_measured(self) -> None:
+        """It is 0: what stands inside comes about, measurements and conditions too."""
+        circuit = Circuit(3, 3).x(0)
+        inside = Circuit(3, 3).measure(0, 1)
+        inside.if_(1, 1, Circuit(3, 3).x(1))
+        circuit.if_(2, 0, inside, Circuit(3, 3).x(2))
+        circuit.if_([1, 2], 3, Circuit(3, 3).x(2))
+        circuit.if_(1, 1, Circuit(3, 3).x(0))
+        self._shares("half-way", circuit.measure([1, 2], [0, 2]), {"011": 1.0})
+
     def test_a_value_after_a_measurement_half_way(self) -> None:
         """<Z1> is fair, <Z0 Z1> certain."""
         circuit = Circuit(2, 1).h(0).measure(0, 0).cx(0, 1).h(0).h(0)

@@ -85,6 +85,7 @@ def standard(qubits: int) -> list[Case]:
         _ising_chain(qubits),
         Case("half-way: teleportation", _teleportation()),
         Case("half-way: reset and reuse", _reuse()),
+        Case("half-way: conditions inside conditions", _nested()),
         Case("noise: pauli errors", _pauli_noise(), ("Z0", "Z0 Z1", "X0 X1 X2", "Y0 Y1 X2")),
         Case("noise: damping", _damping(), ("Z0", "X1", "Z0 Z2", "Y1 Z2")),
         Case("noise: half-way, misread", _noisy_feedback()),
@@ -204,6 +205,19 @@ def _reuse() -> Circuit:
     with circuit.if_([0, 1], 2):
         circuit.h(1)
     return circuit.measure(1, 2)
+
+
+def _nested() -> Circuit:
+    """Bits written against the order of their numbers, and a bit that is decided on before it is measured."""
+    circuit = Circuit(4, 4).ry(0.8, 0).ry(1.9, 1).measure(0, 2).measure(1, 0)
+    then, otherwise = Circuit(4, 4).ry(0.5, 2), Circuit(4, 4)
+    then.if_(0, 1, Circuit(4, 4).x(2), Circuit(4, 4).ry(1.3, 3))
+    otherwise.if_([0, 3], 1, Circuit(4, 4).x(3))
+    circuit.if_(2, 1, then, otherwise)
+    measured = Circuit(4, 4).measure(2, 3)
+    measured.if_(3, 1, Circuit(4, 4).ry(0.4, 1))
+    circuit.if_(3, 0, measured)
+    return circuit.measure([1, 3], [1, 0])
 
 
 def _pauli_noise() -> Circuit:

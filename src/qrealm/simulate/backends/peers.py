@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from qrealm.simulate.bits import BitLayout, Outcomes
 from qrealm.simulate.execute import layout_of, to_clbits
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
 from qrealm.simulate.plan.choose import choose
+from qrealm.simulate.plan.traits import certain
 from qrealm.simulate.plan.types import BackendCard, CircuitShape, Plan, Precision
 from qrealm.simulate.request import RunRequest
 
@@ -109,36 +111,42 @@ def gates_of(circuit: Circuit) -> Circuit:
 def single_assignment(circuit: Circuit) -> tuple[Circuit, dict[int, int]]:
     """The circuit with a classical bit of its own for each measurement, conditions moved along.
 
+    Conditions that only look at bits that nothing has measured yet are decided here: such bits are 0. A
+    measurement inside a condition that is not decided so has no single value; cards refuse it.
+
     Returns:
         (circuit, for each old bit the new one that has its final value).
-
-    Raises:
-        RequestError: a measurement stands inside a condition.
     """
     newest: dict[int, int] = {}
-    instructions: list[Instruction] = []
-    for op, qubits, args in circuit.instructions:
-        if op is MEASURE:
-            newest[args[0]] = count = sum(each[0] is MEASURE for each in instructions)
-            instructions.append((op, qubits, (count,)))
-        elif op is IF:
-            bits = args[0].clbits
-            known = [(place, newest[bit]) for place, bit in enumerate(bits) if bit in newest]
-            unknown = [place for place, bit in enumerate(bits) if bit not in newest]
-            if any(args[0].value >> place & 1 for place in unknown):
-                instructions += args[2]  # a bit that nobody measured is 0: the condition cannot hold
-                continue
-            if not known:
-                instructions += args[1]
-                continue
-            value = sum((args[0].value >> place & 1) << index for index, (place, _) in enumerate(known))
-            condition = replace(args[0], clbits=tuple(bit for _, bit in known), value=value)
-            instructions.append((op, qubits, (condition, *args[1:])))
-        else:
-            instructions.append((op, qubits, args))
-    measured = sum(op is MEASURE for op, _, _ in instructions)
-    twin = Circuit(circuit.num_qubits, measured, global_phase=circuit.global_phase)
+    count = itertools.count()
+    instructions = _renumbered(circuit.instructions, newest, count)
+    twin = Circuit(circuit.num_qubits, next(count), global_phase=circuit.global_phase)
     return rebuilt(twin, instructions), newest
+
+
+def _renumbered(
+    instructions: Iterable[Instruction], newest: dict[int, int], count: Iterator[int]
+) -> list[Instruction]:
+    """Instructions, the measurements numbered by `count`; `newest` is brought up to date."""
+    found: list[Instruction] = []
+    for op, qubits, args in instructions:
+        if op is MEASURE:
+            newest[args[0]] = number = next(count)
+            found.append((op, qubits, (number,)))
+        elif op is IF:
+            condition, then, otherwise = args
+            holds = certain(condition, newest)
+            if holds is not None:
+                found += _renumbered(then if holds else otherwise, newest, count)
+                continue
+            known = [(place, newest[bit]) for place, bit in enumerate(condition.clbits) if bit in newest]
+            value = sum((condition.value >> place & 1) << index for index, (place, _) in enumerate(known))
+            moved = replace(condition, clbits=tuple(bit for _, bit in known), value=value)
+            bodies = (tuple(_renumbered(body, newest, count)) for body in (then, otherwise))
+            found.append((op, qubits, (moved, *bodies)))
+        else:
+            found.append((op, qubits, args))
+    return found
 
 
 def found_at_end(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from qrealm.circuits import Circuit
 from qrealm.circuits.gate_rows import UNITARY
 from qrealm.circuits.gates import Gate
-from qrealm.circuits.noise.channel import CHANNEL_TOLERANCE, Channel, pauli_matrix
+from qrealm.circuits.noise.channel import Channel, pauli_matrix
 from qrealm.circuits.operations import (
     BARRIER,
     CHANNEL,
@@ -23,6 +23,7 @@ from qrealm.circuits.operations import (
     MEASURE,
     READOUT,
     RESET,
+    Condition,
     Instruction,
 )
 from qrealm.circuits.segments import split_readout
@@ -56,7 +57,7 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
     wide = circuit.num_qubits >= FOLLOWED_QUBITS_MIN or not terminal
     reader = _Reader(circuit.num_qubits, wide and len(circuit) <= FOLLOWED_GATES_MAX, terminal)
     instructions, _ = split_readout(circuit.instructions)
-    reader.read(instructions, circuit.num_qubits)
+    reader.read(instructions)
     cone_qubits, cone_gates = circuit.num_qubits, reader.gates
     if supports is not None:
         ways = Dependencies(instructions)
@@ -91,6 +92,8 @@ def traits(circuit: Circuit, supports: Sequence[frozenset[int]] | None = None) -
         bond_log2=reader.bond_log2(),
         conditioned_noise=reader.conditioned_noise,
         decided=() if terminal else reader.decided(),
+        conditioned_measurement=reader.conditioned_measurement,
+        preparation_qubits=reader.preparation_qubits,
     )
 
 
@@ -104,6 +107,15 @@ def _final(instructions: Sequence[Instruction]) -> int:
             break
         measured.update(qubits)
     return len(measured)
+
+
+def certain(condition: Condition, measured: Container[int]) -> bool | None:
+    """Whether a condition holds, where that does not depend on an outcome: bits that nothing has measured
+    are 0. None where it does depend."""
+    unknown = [place for place, bit in enumerate(condition.clbits) if bit not in measured]
+    if any(condition.value >> place & 1 for place in unknown):
+        return False
+    return True if len(unknown) == len(condition.clbits) else None
 
 
 def is_clifford(gate: Gate, params: tuple[Any, ...], num_qubits: int) -> bool:
@@ -169,9 +181,11 @@ class _Reader:
         self.channels = self.channel_qubits = self.decisions = self.reach = 0
         self.events = 0.0
         self.conditions = 0
-        self.conditioned_noise = False
+        self.conditioned_noise = self.conditioned_measurement = False
+        self._measured: set[int] = set()
         self.non_clifford: str | None = None
         self.preparation: str | None = None
+        self.preparation_qubits = 0
         self.state_dependent: str | None = None
         self.non_pauli: str | None = None
         self._num_qubits = num_qubits
@@ -184,7 +198,7 @@ class _Reader:
         self._decided: list[tuple[int, int, int]] = []
         self._resets = 0
 
-    def read(self, instructions: Iterable[Instruction], num_qubits: int) -> None:
+    def read(self, instructions: Iterable[Instruction], conditioned: bool = False) -> None:
         for op, qubits, args in instructions:
             if isinstance(op, Gate):
                 self._gate(op, qubits, args)
@@ -192,6 +206,9 @@ class _Reader:
                 self._channel(args[0], qubits)
             elif op is MEASURE or op is RESET:
                 self.decisions += len(qubits)
+                if op is MEASURE:
+                    self._measured.add(args[0])
+                    self.conditioned_measurement |= conditioned
                 for qubit in qubits:
                     self._decide(qubit, op is MEASURE)
                 self._resets += op is RESET
@@ -200,8 +217,9 @@ class _Reader:
             elif op is IF:
                 self.conditions += 1
                 channels = self.channels
-                self.read(args[1], num_qubits)
-                self.read(args[2], num_qubits)
+                holds = certain(args[0], self._measured)
+                self.read(args[1], conditioned or holds is None)
+                self.read(args[2], conditioned or holds is None)
                 self.conditioned_noise |= self.channels > channels
 
     def schmidt_log2(self) -> int:
@@ -290,6 +308,7 @@ class _Reader:
             self._entangling.prepare(qubits, state.amplitudes)
         if state.amplitudes is None:
             return
+        self.preparation_qubits = max(self.preparation_qubits, len(qubits))
         if self.preparation is None:
             self.preparation = f"a state by amplitudes on {_named(qubits)}"
         self.non_clifford = self.non_clifford or self.preparation
@@ -306,4 +325,4 @@ def _named(qubits: Sequence[int]) -> str:
     return f"qubit {qubits[0]}" if len(qubits) == 1 else f"qubits {list(qubits)}"
 
 
-__all__ = ["CHANNEL_TOLERANCE", "CLIFFORD_TOLERANCE", "is_clifford", "traits"]
+__all__ = ["CLIFFORD_TOLERANCE", "certain", "is_clifford", "traits"]

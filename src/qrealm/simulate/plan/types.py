@@ -54,6 +54,8 @@ class Traits:
         conditioned_noise: whether a channel stands inside a condition.
         decided: for measurements with something after them, those that stand together in one entry: (gates,
             channels and resets before them, outcomes that are open, outcomes that only noise can change).
+        conditioned_measurement: whether a measurement stands inside a condition that an outcome decides.
+        preparation_qubits: most qubits that are prepared by amplitudes together.
     """
 
     num_qubits: int
@@ -80,6 +82,8 @@ class Traits:
     bond_log2: float = -1.0
     conditioned_noise: bool = False
     decided: tuple[tuple[int, int, int], ...] = ()
+    conditioned_measurement: bool = False
+    preparation_qubits: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -114,6 +115,17 @@ def test_conditions_on_bits_that_were_never_measured():
     assert [op.name for op, _, _ in twin] == ["x", "measure", "if", "h"]
 
 
+def test_thousands_of_measurements_are_renumbered_at_once():
+    circuit = Circuit(1, 6000)
+    for bit in range(6000):
+        circuit.measure(0, 5999 - bit)
+    started = time.perf_counter()
+    twin, newest = peers.single_assignment(circuit)
+    assert time.perf_counter() - started < 1.0
+    assert [args[0] for _, _, args in twin] == list(range(6000))
+    assert newest == {5999 - bit: bit for bit in range(6000)}
+
+
 def test_aer_keeps_a_density_matrix_where_there_is_noise():
     pytest.importorskip("qiskit_aer")
     circuit = Circuit(2).x(0).h(1)
@@ -158,8 +170,9 @@ def test_measurements_under_conditions_are_refused_by_cirq():
     circuit = Circuit(2, 2).h(0).measure(0, 0)
     with circuit.if_(0):
         circuit.measure(1, 1)
-    with pytest.raises(BackendRefusalError, match="cirq backend cannot run"):
+    with pytest.raises(BackendRefusalError, match="it measures inside a condition") as caught:
         qrealm.run(circuit, 10, backend="cirq")
+    assert "these can: statevector" in caught.value.hint
 
 
 def test_auto_never_takes_them():
