@@ -12,6 +12,7 @@ namespace qrealm::qaoa {
 
 namespace {
 
+constexpr size_t BLOCK = 1 << 14;  // states, at most
 constexpr size_t COLUMNS = 256;  // states that differ in one item's option, times these, are mixed at a time
 
 // Rows of one item's options, for `count` settings of the other items from the setting `first`.
@@ -104,26 +105,38 @@ void OneHotState::phase(Parts& state, double angle) {
 }
 
 void OneHotState::mix(Parts& state, double beta) const {
-    std::vector<double> u_re, u_im;
-    size_t stride = 1;
+    struct Item {
+        size_t options, stride;
+        std::vector<double> u_re, u_im;
+    };
+    std::vector<Item> items;
+    size_t stride = 1, most = 1, block = 1, inside = 0;  // items inside a block that fits the cache
     for (const int count : options_) {
-        const size_t options = size_t(count), others = levels_.size() / options;
-        if (options > 1) {
-            ring(options, beta, u_re, u_im);
-            std::vector<double> rows(4 * options * COLUMNS, 0.0);
-            double *in_re = rows.data(), *in_im = in_re + options * COLUMNS, *out_re = in_im + options * COLUMNS,
-                   *out_im = out_re + options * COLUMNS;
-            for (size_t first = 0; first < others; first += COLUMNS) {
-                const Columns columns{stride, options, first, std::min(COLUMNS, others - first)};
-                columns.gather(state.re.data(), in_re);
-                columns.gather(state.im.data(), in_im);
-                multiply(options, u_re.data(), u_im.data(), in_re, in_im, out_re, out_im);
-                columns.scatter(out_re, state.re.data());
-                columns.scatter(out_im, state.im.data());
-            }
-        }
-        stride *= options;
+        const size_t options = size_t(count);
+        Item item{options, stride, {}, {}};
+        ring(options, beta, item.u_re, item.u_im);
+        items.push_back(std::move(item));
+        stride *= options, most = std::max(most, options);
+        if (stride <= BLOCK) block = stride, inside = items.size();
     }
+    std::vector<double> rows(4 * most * COLUMNS, 0.0);
+    const auto mix_item = [&](const Item& item, size_t start, size_t size) {
+        if (item.options == 1) return;
+        double *in_re = rows.data(), *in_im = in_re + most * COLUMNS, *out_re = in_im + most * COLUMNS,
+               *out_im = out_re + most * COLUMNS, *re = state.re.data() + start, *im = state.im.data() + start;
+        const size_t others = size / item.options;
+        for (size_t first = 0; first < others; first += COLUMNS) {
+            const Columns columns{item.stride, item.options, first, std::min(COLUMNS, others - first)};
+            columns.gather(re, in_re);
+            columns.gather(im, in_im);
+            multiply(item.options, item.u_re.data(), item.u_im.data(), in_re, in_im, out_re, out_im);
+            columns.scatter(out_re, re);
+            columns.scatter(out_im, im);
+        }
+    };
+    for (size_t start = 0; start < levels_.size(); start += block)
+        for (size_t k = 0; k < inside; ++k) mix_item(items[k], start, block);
+    for (size_t k = inside; k < items.size(); ++k) mix_item(items[k], 0, levels_.size());
 }
 
 // Im<lambda|sum H|psi>.
