@@ -348,6 +348,10 @@ class MissingNameError(UserError, AttributeError):
         super().__init__(f"qrealm.{name} is not there: {problem.message}", hint=problem.hint)
 
 
+class QrealmWarning(UserWarning):
+    """An answer came, and there is something to know about it that its numbers do not show."""
+
+
 class InternalError(QrealmError):
     """A promise inside qrealm was broken. This is a bug in qrealm, not in the caller's program."""
 

@@ -45,9 +45,7 @@ _UNCHECKED_QUBITS = (limits.MEMORY_UNCHECKED_BYTES // Precision.DOUBLE.amplitude
 _WORD_BITS = 64
 
 
-def execute(
-    circuit: Circuit, request: RunRequest, backend: Backend, choice: Choice | None = None
-) -> Result:
+def execute(circuit: Circuit, request: RunRequest, backend: Backend, choice: Choice | None = None) -> Result:
     """Run one circuit whose parameters are all bound; `choice` tells how AUTO came to the backend.
 
     Raises:
@@ -147,9 +145,20 @@ def finish(
             found.backend,
             found.branches,
             found.details,
-            found.warnings,
+            found.warnings + _inaccurate(found, request.accuracy),
             choice,
         ),
+    )
+
+
+def _inaccurate(found: Found, accuracy: float) -> tuple[str, ...]:
+    """A warning where an approximation threw away more than was to be borne."""
+    lost = found.details.get("truncation_error")
+    if not isinstance(lost, float) or lost <= accuracy:
+        return ()
+    return (
+        f"the {found.plan.backend} backend threw away {lost:.2g} of the state's weight, and accuracy= allows "
+        f"{accuracy:.2g}: allow larger bonds, or take another backend",
     )
 
 

@@ -259,6 +259,16 @@ class Result:
         found = self.metadata.get("truncation_error")
         return None if found is None else float(found)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the run that its numbers do not show, such as an approximation that threw away
+        more than ``accuracy`` allows."""
+        made = self._provenance
+        if made is not None:
+            return made.warnings
+        assert self._metadata is not None  # one of the two is there
+        return tuple(self._metadata["warnings"])
+
     def amplitudes(self, bitstrings: Iterable[str] | None = None) -> dict[str, complex]:
         """Amplitudes of chosen basis states of all qubits; those that the run was asked for when None.
 
@@ -363,6 +373,7 @@ class Result:
             parts.append("state vector")
         if self._values:
             parts.append(f"{len(self._values)} expectation values")
+        parts += [f"warning: {line}" for line in self.warnings]
         return f"<Result: {', '.join(parts)}>"
 
     def __getstate__(self) -> dict[str, Any]:

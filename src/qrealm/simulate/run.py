@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base import cancel, limits
-from qrealm.base.errors import NotUnitaryError, ParameterError, RequestError
+from qrealm.base.errors import NotUnitaryError, ParameterError, QrealmWarning, RequestError
 from qrealm.circuits import Circuit, PackedTemplate, read
 from qrealm.circuits.noise.model import checked_model
 from qrealm.simulate.backends import QuantumBackend, backend_named, steered
@@ -227,6 +228,10 @@ def expectations(
     Raises:
         ParameterError, TooLargeError, RequestError, ReadError, CircuitError: as `sweep`.
         ObservableError: an observable cannot be read.
+
+    Warns:
+        QrealmWarning: an approximate backend threw away more of a state's weight than `accuracy` allows, or
+            something else that a `Result` would tell under ``warnings``.
     """
     circuit = _with_noise(circuit, noise)
     if isinstance(observables, list | tuple):  # equal ones have a column each
@@ -250,13 +255,24 @@ def expectations(
     together = _together(circuit, rows, first)
     found = np.empty((len(rows), len(first.observables)))
     if together is None:
+        told: dict[str, None] = {}
         for place, result in enumerate(_run_all(circuit, rows, first, progress)):
             found[place] = list(result.expectation_values.values())
+            told.update(dict.fromkeys(result.warnings))
+        _warn(told)
         return found
     for begin, values, _ in together.expectations(first.observables):
         found[begin : begin + len(values)] = values
         _tell(progress, begin, len(values), len(rows))
     return found
+
+
+def _warn(told: Iterable[str]) -> None:
+    """Say what an array of numbers cannot tell, each line once."""
+    lines = list(told)
+    if lines:
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        warnings.warn(QrealmWarning(f"expectations: {lines[0]}{more}"), stacklevel=4)
 
 
 def _with_noise(source: Any, noise: NoiseModel | None) -> Circuit:

@@ -11,9 +11,44 @@ import numpy as np
 import pytest
 
 import qrealm
-from qrealm.base.errors import MissingExtraError, RequestError
+from qrealm.base.errors import MissingExtraError, QrealmWarning, RequestError
 from qrealm.simulate import bits, pictures
 from qrealm.simulate.bits import BitLayout
+
+
+def rough(angle: object = 0.1) -> qrealm.Circuit:
+    """Far more entangled than bonds of 2 can hold."""
+    circuit = qrealm.Circuit(10).rx(angle, 0)
+    for layer in range(8):
+        for qubit in range(10):
+            circuit.rx(0.3 + layer + 0.7 * qubit, qubit)
+        for qubit in range(layer % 2, 9, 2):
+            circuit.cx(qubit, qubit + 1)
+    return circuit
+
+
+def test_an_approximation_beyond_the_accuracy_is_told():
+    options = {"shots": 10, "seed": 1, "backend": "mps", "options": qrealm.MPSOptions(bond_max=2)}
+    result = qrealm.run(rough(), **options)
+    (line,) = result.metadata["warnings"]
+    assert result.truncation_error > 0.01
+    assert f"threw away {result.truncation_error:.2g} of the state's weight" in line
+    assert result.warnings == pickle.loads(pickle.dumps(result)).warnings == (line,)
+    assert f"warning: {line}" in repr(result)
+    assert not qrealm.run(rough(), accuracy=0.999999, **options).warnings
+    assert not qrealm.run(rough(), shots=10, seed=1, backend="mps").warnings
+
+
+def test_rough_expectations_warn():
+    """An array cannot tell that it is wrong by 0.1 and more; the warning can."""
+    a = qrealm.Parameter("a")
+    exact = qrealm.expectations(rough(a), [[0.1], [0.2]], "Z0 Z7", backend="mps")
+    with pytest.warns(QrealmWarning, match="expectations: the mps backend threw away") as told:
+        found = qrealm.expectations(
+            rough(a), [[0.1], [0.2]], "Z0 Z7", backend="mps", options=qrealm.MPSOptions(bond_max=2)
+        )
+    assert told[0].filename == __file__
+    assert np.abs(found - exact).max() > 1e-3
 
 
 def skewed(shots: int = 4000) -> qrealm.Result:
