@@ -69,9 +69,10 @@ def measured(circuit: Circuit) -> Circuit:
     """The circuit; where it measures nothing, with all qubits measured last into bits of their numbers."""
     if measures(circuit.instructions):
         return circuit
-    if not circuit.num_clbits:
+    if not circuit.num_clbits and circuit._grows:
         return circuit.copy().measure_all()
-    # Bits that nothing is measured into are 0: conditions on them are settled, and the bits go.
+    # Bits that nothing is measured into are 0: conditions on them are settled, and the bits go. So does the
+    # limit of a circuit that was made with no bits at all.
     bare = Circuit(circuit.num_qubits, name=circuit.name, global_phase=circuit.global_phase)
     bare._parameters.update(circuit._parameters)
     return on_qubits(bare, bare.num_qubits, _settled(circuit.instructions)).measure_all()

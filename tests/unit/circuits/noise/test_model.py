@@ -195,6 +195,11 @@ def test_readout_of_a_circuit_that_measures_nothing() -> None:
     assert run(never, 100, noise=NoiseModel().readout(ReadoutError.flips(0, 0))).counts == {"10": 100}
 
 
+def test_readout_of_a_circuit_that_was_made_without_bits() -> None:
+    model = NoiseModel().readout(ReadoutError.flips(1.0, 1.0))
+    assert run(Circuit(2, 0).x(0), 10, seed=1, noise=model).counts == {"10": 10}
+
+
 def test_readout_of_a_group() -> None:
     """Two detectors that swap their readings half of the time."""
     swap = np.eye(4)[[0, 2, 1, 3]]

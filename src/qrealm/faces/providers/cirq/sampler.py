@@ -15,6 +15,7 @@ from qrealm.faces.providers.cirq.programs import run_all
 from qrealm.faces.providers.cirq.translate import Record, Translation, measures, unrolled
 from qrealm.faces.providers.shots import bits_of_shots
 from qrealm.simulate.backends import backend_named
+from qrealm.simulate.decide import check_options
 from qrealm.simulate.request import check_precision, check_seed, check_threads
 from qrealm.simulate.results import Result
 
@@ -32,10 +33,11 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
         backend: ``"auto"`` or a name of `qrealm.QuantumBackend`.
         noise: a `cirq.NoiseModel`, or a channel that follows every moment on all qubits; None for none. As in
             ``circuit.with_noise(noise)``, noise after a measurement changes nothing that it recorded.
+        options: the named backend's own, such as ``MPSOptions(bond_max=64)``.
 
     Raises:
         UnknownBackendError: there is no backend of this name.
-        RequestError: an option is unknown or out of range.
+        RequestError: an option is unknown or out of range, or `options` is for another backend.
         ValueError, TypeError: (Cirq's) `noise` is none.
     """
 
@@ -47,13 +49,18 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
         threads: int | None = None,
         backend: str | None = None,
         noise: Any = None,
+        options: Any = None,
     ) -> None:
         check_precision(precision)
         check_threads(threads)
         self._generator = np.random.default_rng(None if seed is None else check_seed(seed))
         self._precision = precision
         self._threads = threads
-        self._backend = backend_named(backend).value
+        name = backend_named(backend)
+        if options is not None:
+            check_options(name, options)
+        self._backend = name.value
+        self._backend_options = options
         self._noise = cirq.NoiseModel.from_noise_model_like(noise)
 
     def run_sweep(self, program: Any, params: Any, repetitions: int = 1) -> Sequence[Any]:
@@ -97,7 +104,12 @@ class QrealmSampler(cirq.Sampler):  # type: ignore[misc]
 
     def _options(self) -> dict[str, Any]:
         """What every run gets."""
-        return {"precision": self._precision, "threads": self._threads, "backend": self._backend}
+        return {
+            "precision": self._precision,
+            "threads": self._threads,
+            "backend": self._backend,
+            "options": self._backend_options,
+        }
 
     def _next_seed(self) -> int:
         return int(self._generator.integers(1 << 63))

@@ -13,6 +13,7 @@ from qrealm.circuits import PauliSum
 from qrealm.faces.providers.pennylane.results import RunOptions, pauli_sum_of
 from qrealm.faces.providers.pennylane.structures import open_tape, pauli_sum
 from qrealm.faces.providers.pennylane.tapes import wire_order
+from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named
 from qrealm.simulate.gradient import gradients
 
 
@@ -42,6 +43,12 @@ class TapeGradient:
 
 
 Rows = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def keeps_amplitudes(backend: str | None) -> bool:
+    """Whether a backend has the amplitudes that the adjoint method goes back through; AUTO finds one."""
+    name = backend_named(backend)
+    return name is QuantumBackend.AUTO or BACKENDS[name].card.seconds is not None
 
 
 def jacobians(tapes: Sequence[Any], options: RunOptions) -> list[Rows]:

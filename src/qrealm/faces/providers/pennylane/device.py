@@ -19,10 +19,12 @@ from pennylane.transforms import broadcast_expand, defer_measurements, split_non
 from pennylane.transforms.core import CompilePipeline, transform
 
 from qrealm.base.errors import RequestError
+from qrealm.circuits.noise.model import NoiseModel, checked_model
 from qrealm.faces.providers.pennylane.derivatives import (
     in_pennylane_form,
     jacobian_vector,
     jacobians,
+    keeps_amplitudes,
     values_in_form,
     vector_jacobians,
 )
@@ -35,6 +37,7 @@ from qrealm.faces.providers.pennylane.results import (
 from qrealm.faces.providers.pennylane.structures import plainly_differentiable
 from qrealm.faces.providers.pennylane.tapes import OPEN_FORMS, is_convertible, is_open_form
 from qrealm.simulate.backends import backend_named
+from qrealm.simulate.decide import check_options
 from qrealm.simulate.request import check_precision, check_threads
 
 _ADJOINT = frozenset({"adjoint", "best", "device"})
@@ -71,10 +74,13 @@ class QrealmDevice(Device):  # type: ignore[misc]
         precision: ``"auto"``, ``"single"`` or ``"double"``, as `qrealm.run` takes it.
         threads: None for one on small circuits and all cores on large ones.
         backend: ``"auto"`` or a name of `qrealm.QuantumBackend`.
+        noise: a `qrealm.circuits.noise.NoiseModel`, whose noise is put into every circuit before it runs;
+            None for none. Wires are its qubits from the last one on: the last wire is qubit 0.
+        options: the named backend's own, such as ``MPSOptions(bond_max=64)``.
 
     Raises:
         UnknownBackendError: there is no backend of this name.
-        RequestError: an option is unknown or out of range.
+        RequestError: an option is unknown or out of range, or `options` is for another backend.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class QrealmDevice(Device):  # type: ignore[misc]
         precision: str = "auto",
         threads: int | None = None,
         backend: str | None = None,
+        noise: NoiseModel | None = None,
+        options: Any = None,
     ) -> None:
         super().__init__(wires=wires, shots=shots)
         check_precision(precision)
@@ -95,7 +103,11 @@ class QrealmDevice(Device):  # type: ignore[misc]
                 raise RequestError(f"seed is {seed!r}; it must be an integer, None or 'global'")
             seed = np.random.randint(1 << 31)  # noqa: NPY002  (that is what "global" means)
         self._generator = np.random.default_rng(seed)
-        self._run_options = RunOptions(precision, threads, backend_named(backend).value)
+        chosen = backend_named(backend)
+        if options is not None:
+            check_options(chosen, options)
+        model = None if noise is None else checked_model(noise)
+        self._run_options = RunOptions(precision, threads, chosen.value, model, options)
         self._checked: tuple[Any, bool] | None = None
 
     @property
@@ -198,6 +210,10 @@ class QrealmDevice(Device):  # type: ignore[misc]
         """Whether the device differentiates a tape itself: exact expectation values of Pauli sums."""
         if execution_config is None:
             return True
+        # A gradient is of a state vector that nothing disturbs, by the state vector's own settings.
+        given = self._run_options
+        if given.noise is not None or given.options is not None or not keeps_amplitudes(given.backend):
+            return False
         if execution_config.gradient_method not in _ADJOINT:
             return False
         # An adjoint pass returns numbers: PennyLane would differentiate them again as constants.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pennylane import measurements as mps
 
 from qrealm.circuits import Circuit, PauliSum
+from qrealm.circuits.noise.model import NoiseModel
 from qrealm.faces.providers.pennylane.tapes import TapeCircuit, convert, pauli_terms, wire_order
 from qrealm.faces.providers.shots import bits_of_shots
 from qrealm.simulate.results import Result
@@ -34,6 +35,17 @@ class RunOptions:
     precision: str
     threads: int | None
     backend: str | None
+    noise: NoiseModel | None = None
+    options: Any = None
+
+    def given(self) -> dict[str, Any]:
+        """What every run gets as it is."""
+        return {
+            "threads": self.threads,
+            "backend": self.backend,
+            "noise": self.noise,
+            "options": self.options,
+        }
 
 
 def pauli_sum_of(observable: Any, order: Any) -> PauliSum | None:
@@ -74,7 +86,9 @@ class _Exact:
         self.order = order
         self.options = options
         self.start, self.operations = after_projectors(tape, order, options)
-        self.mixed = any(isinstance(op, qml.operation.Channel) for op in self.operations)
+        self.mixed = options.noise is not None or any(
+            isinstance(op, qml.operation.Channel) for op in self.operations
+        )
 
     def plan(self, index: int, process: Any, named: dict[str, PauliSum]) -> tuple[str, ...] | None:
         """Names of the expectation values that tell a measurement, added to `named`; None for the state."""
@@ -98,9 +112,9 @@ class _Exact:
         made = convert(self.tape, self.order, [*self.operations, *after])
         precision = "double" if self.options.precision == "auto" else self.options.precision
         return run(
-            _started(made.circuit, self.start), 0, precision=precision, threads=self.options.threads,
-            backend=self.options.backend, observables=named or None,
+            _started(made.circuit, self.start), 0, precision=precision, observables=named or None,
             return_statevector=state and not self.mixed, return_density_matrix=state and self.mixed,
+            **self.options.given(),
         )  # fmt: skip
 
     def value(self, process: Any, plan: tuple[str, ...] | None, result: Result | None) -> Any:
@@ -164,8 +178,7 @@ def _projected(state: NDArray[np.complex128], projector: Any, order: Any) -> NDA
 def _state_of(circuit: Circuit, options: RunOptions) -> NDArray[np.complex128]:
     """The final state, writable, in double precision."""
     result = run(
-        circuit, 0, precision="double", threads=options.threads, backend=options.backend,
-        return_statevector=True,
+        circuit, 0, precision="double", return_statevector=True, **options.given()
     )  # fmt: skip
     assert result.statevector is not None  # asked for
     return np.array(result.statevector)
@@ -221,7 +234,7 @@ def _samples(
     circuit = _with_readout(made, width)
     result = run(
         _started(circuit, state), tape.shots.total_shots, int(generator.integers(1 << 63)),
-        precision=options.precision, threads=options.threads, backend=options.backend,
+        precision=options.precision, **options.given(),
     )  # fmt: skip
     total = width + len(made.measured)
     bits = bits_of_shots(result, total, generator)

@@ -1,0 +1,97 @@
+"""What Cirq's and PennyLane's faces hand on to a run: the named backend's own options, and noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qrealm.base.errors import RequestError
+from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
+from qrealm.simulate.backends.mps.options import MPSOptions
+
+SHOTS = 20_000
+NARROW = MPSOptions(bond_max=1)
+"""A chain without entanglement: half of a Bell pair is thrown away, so its correlations cannot come out."""
+
+
+def test_cirq_hands_the_options_on() -> None:
+    cirq = pytest.importorskip("cirq")
+    from qrealm.faces.providers.cirq import QrealmSampler, QrealmSimulator
+
+    a, b = cirq.LineQubit.range(2)
+    bell = cirq.Circuit(cirq.H(a), cirq.CNOT(a, b))
+    wide = QrealmSimulator(backend="mps", options=MPSOptions(bond_max=2))
+    assert wide.simulate_expectation_values(bell, [cirq.X(a) * cirq.X(b)])[0] == pytest.approx(1, abs=1e-9)
+    narrow = QrealmSimulator(backend="mps", options=NARROW)
+    assert abs(narrow.simulate_expectation_values(bell, [cirq.X(a) * cirq.X(b)])[0]) < 0.1
+    measured = bell + cirq.measure(a, b, key="m")
+    shares = QrealmSampler(backend="mps", options=NARROW, seed=1).run(measured, repetitions=100)
+    assert len(shares.histogram(key="m")) == 1
+    for backend in (None, "statevector"):
+        with pytest.raises(RequestError, match="MPSOptions"):
+            QrealmSampler(backend=backend, options=NARROW)
+
+
+def test_pennylane_hands_the_options_on() -> None:
+    qml = pytest.importorskip("pennylane")
+    from qrealm.faces.providers.pennylane import QrealmDevice
+
+    def bell() -> object:
+        qml.Hadamard(0)
+        qml.CNOT([0, 1])
+        return qml.expval(qml.X(0) @ qml.X(1))
+
+    def value(**options: object) -> float:
+        return float(qml.QNode(bell, QrealmDevice(2, **options))())
+
+    assert value(backend="mps", options=MPSOptions(bond_max=2)) == pytest.approx(1, abs=1e-9)
+    assert abs(value(backend="mps", options=NARROW)) < 0.1
+    with pytest.raises(RequestError, match="MPSOptions"):
+        QrealmDevice(2, options=NARROW)
+
+
+def test_pennylane_puts_noise_into_every_circuit() -> None:
+    """Depolarizing noise of strength p shrinks a Pauli's value by 1 - p (Nielsen and Chuang, 8.3.4)."""
+    qml = pytest.importorskip("pennylane")
+    from qrealm.faces.providers.pennylane import QrealmDevice
+
+    noise = NoiseModel().after_gates(depolarizing(0.2), "rx")
+    shrunk = qml.QNode(_turned, QrealmDevice(1, noise=noise))
+    assert shrunk(0.4) == pytest.approx(0.8 * np.cos(0.4), abs=1e-9)
+    sampled = qml.set_shots(qml.QNode(_turned, QrealmDevice(1, noise=noise, seed=2)), SHOTS)(0.4)
+    assert abs(sampled - shrunk(0.4)) < 5 / np.sqrt(SHOTS)
+    read = NoiseModel().readout(ReadoutError.flips(0.1, 0.1))
+    misread = qml.set_shots(qml.QNode(_turned, QrealmDevice(1, noise=read, seed=2)), SHOTS)(0.4)
+    assert abs(misread - 0.8 * np.cos(0.4)) < 5 / np.sqrt(SHOTS)
+    state = qml.QNode(lambda: (qml.RX(0.4, 0), qml.state())[1], QrealmDevice(1, noise=noise))()
+    assert np.trace(state @ state).real < 0.95
+    with pytest.raises(RequestError, match="NoiseModel"):
+        QrealmDevice(1, noise=0.1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"noise": True}, {"backend": "mps"}, {"backend": "mps", "options": True}]
+)
+def test_pennylane_takes_parameter_shifts_where_the_adjoint_method_cannot_go(
+    options: dict[str, object],
+) -> None:
+    qml = pytest.importorskip("pennylane")
+    from pennylane import numpy as pnp
+
+    from qrealm.faces.providers.pennylane import QrealmDevice
+
+    noise = NoiseModel().after_gates(depolarizing(0.2), "rx")
+    given = dict(options)
+    if "noise" in given:
+        given["noise"] = noise
+    if "options" in given:
+        given["options"] = MPSOptions(bond_max=2)
+    slope = qml.grad(qml.QNode(_turned, QrealmDevice(1, **given)))(pnp.array(0.4, requires_grad=True))
+    assert slope == pytest.approx(-(0.8 if "noise" in given else 1) * np.sin(0.4), abs=1e-9)
+
+
+def _turned(angle: float) -> object:
+    import pennylane as qml
+
+    qml.RX(angle, 0)
+    return qml.expval(qml.Z(0))
