@@ -156,10 +156,8 @@ def _inaccurate(found: Found, accuracy: float) -> tuple[str, ...]:
     lost = found.details.get("truncation_error")
     if not isinstance(lost, float) or lost <= accuracy:
         return ()
-    return (
-        f"the {found.plan.backend} backend threw away {lost:.2g} of the state's weight, and accuracy= allows "
-        f"{accuracy:.2g}: allow larger bonds, or take another backend",
-    )
+    share = f"{lost:.2g} of the state's weight, and accuracy= allows {accuracy:.2g}"
+    return (f"the {found.plan.backend} backend threw away {share}: allow larger bonds, or name another",)
 
 
 def _from_counts(

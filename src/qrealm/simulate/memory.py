@@ -60,6 +60,16 @@ class MemoryLedger:
         self._held: weakref.WeakSet[Reservation] = weakref.WeakSet()
         self._alone_bytes = 0
 
+    def alone_bytes(self, available: Callable[[], int]) -> int:
+        """Bytes that a run could have if it were alone in this process: what runs are planned with."""
+        with self._lock:
+            return self._alone(available(), sum(each.size_bytes for each in self._held))
+
+    def _alone(self, now_bytes: int, held_bytes: int) -> int:
+        if not held_bytes:
+            self._alone_bytes = now_bytes
+        return min(self._alone_bytes, now_bytes + held_bytes)
+
     def reserve(
         self, plan_for: Callable[[int], Plan], available: Callable[[], int]
     ) -> tuple[Plan, Reservation]:
@@ -76,10 +86,7 @@ class MemoryLedger:
         while True:
             with self._lock:
                 held_bytes = sum(each.size_bytes for each in self._held)
-                now_bytes = available()
-                if not held_bytes:
-                    self._alone_bytes = now_bytes
-                alone_bytes = min(self._alone_bytes, now_bytes + held_bytes)
+                alone_bytes = self._alone(available(), held_bytes)
                 plan = plan_for(alone_bytes)
                 if not held_bytes or fits(held_bytes + plan.memory_bytes, alone_bytes):
                     reservation = Reservation(plan.memory_bytes)

@@ -4,6 +4,7 @@ slices, and what it refuses."""
 from __future__ import annotations
 
 import math
+import threading
 import time
 
 import numpy as np
@@ -17,9 +18,13 @@ from qrealm.circuits.kernel_ops import OpCode
 from qrealm.circuits.noise import channels
 from qrealm.simulate.backends.mps.program import prepare
 from qrealm.simulate.backends.tensor_network import paths
+from qrealm.simulate.backends.tensor_network import run as tensor_network_run
 from qrealm.simulate.backends.tensor_network.network import Network
 from qrealm.simulate.backends.tensor_network.options import TensorNetworkOptions
 from qrealm.simulate.backends.tensor_network.paths import Path
+from qrealm.simulate.estimate import estimate
+from qrealm.simulate.memory import MemoryLedger
+from qrealm.simulate.plan.types import Plan, Precision
 from qrealm.simulate.run import run
 from reference.dense import DenseSimulator
 from reference.ops import OP_BY_CODE
@@ -239,11 +244,38 @@ def test_what_it_cannot_do_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendRefusalError, match="sampled"):
         run(Circuit(2).h(0), shots=9, observables="Z0", sampled=True, backend="tensor_network")
     state = np.ones(256) / 16
-    with pytest.raises(BackendRefusalError, match="more than 6 qubits"):
+    with pytest.raises(BackendRefusalError, match="up to 6 qubits together") as caught:
         run(Circuit(8).x(0), shots=0, amplitudes=["0" * 8], initial_state=state, backend="tensor_network")
+    assert "these can: statevector" in caught.value.hint
+    wide = Circuit(70).initialize(state, range(8)).cx(7, 69)
+    with pytest.raises(BackendRefusalError, match="prepares 8"):
+        estimate(wide, shots=0, observables="Z0", backend="tensor_network")
     monkeypatch.setattr(paths, "SECONDS_MAX", 1e-6)
     with pytest.raises(ResourceError, match="operations on the best of"):
         run(brickwork(16, 8), shots=0, amplitudes=["0" * 16], backend="tensor_network")
+
+
+def test_a_run_waits_for_anothers_memory_and_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """3.5 of 4 GiB are held and touched: the system has 30 MiB left, and alone there would be 4 GiB."""
+    left = [4 << 30]
+    monkeypatch.setattr(tensor_network_run, "memory_available_bytes", lambda: left[0])
+    monkeypatch.setattr(tensor_network_run, "LEDGER", ledger := MemoryLedger())
+    other = Plan("other", Precision.SINGLE, 1, 0, 3584 << 20, 0, ())
+    _, held = ledger.reserve(lambda available: other, lambda: left[0])
+    left[0] = 30 << 20
+
+    def end() -> None:
+        left[0] = 4 << 30
+        with held:
+            pass
+
+    timer = threading.Timer(0.5, end)
+    timer.start()
+    started = time.perf_counter()
+    found = run(Circuit(3).ry(0.3, 0), shots=0, observables="Z0", backend="tensor_network")
+    assert time.perf_counter() - started > 0.4
+    assert found.expectation_values["Z0"] == pytest.approx(math.cos(0.3), abs=1e-9)
+    timer.join()
 
 
 def test_too_many_shots_are_refused_before_anything_is_made() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qrealm.base import limits
 from qrealm.circuits.circuit import QUBITS_MAX
+from qrealm.circuits.kernel_ops import MATRIX_QUBITS_MAX
 from qrealm.simulate.backends.tensor_network.options import TensorNetworkOptions
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants
 
@@ -28,6 +29,11 @@ def refusal(traits: Traits, wants: Wants) -> str | None:
         return "it contracts pure states, and a density matrix is asked for"
     if traits.mid_circuit:
         return "it contracts gates alone, and the circuit measures, resets or decides something half-way"
+    if traits.preparation_qubits > MATRIX_QUBITS_MAX:
+        return (
+            f"it prepares up to {MATRIX_QUBITS_MAX} qubits together by amplitudes, and the circuit prepares "
+            f"{traits.preparation_qubits}"
+        )
     if wants.sampled:
         return "it computes observables exactly, and sampled=True asks for samples"
     if wants.shots and traits.largest_group > OPEN_QUBITS_MAX:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base import cancel, limits
-from qrealm.base.errors import BackendRefusalError, QubitError, TooLargeError
+from qrealm.base.errors import QubitError, TooLargeError
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit
 from qrealm.circuits.segments import split_readout
@@ -45,7 +45,6 @@ class TensorNetworkBackend:
         """Run a bound circuit of gates and final measurements.
 
         Raises:
-            BackendRefusalError: a preparation too wide to be a gate.
             TooLargeError: the amplitudes to sample from do not fit.
             ResourceError: the best contraction found would take longer than a month.
             QubitError: there is no qubit.
@@ -53,12 +52,7 @@ class TensorNetworkBackend:
         if not circuit.num_qubits:
             raise QubitError("a run needs at least one qubit; the circuit has none")
         packed = packed_or_none(circuit)
-        if packed is None:
-            raise BackendRefusalError(
-                "the tensor_network backend cannot run this circuit: it prepares a state by amplitudes on "
-                "more than 6 qubits",
-                hint="these can: statevector, mps",
-            )
+        assert packed is not None  # the card refuses what is not gates alone
         with one_thread():
             return _Run(circuit, prepare(packed), request).found()
 
@@ -73,7 +67,7 @@ class _Run:
         planning = request.planning
         self._precision = planning.precision or (Precision.DOUBLE if planning.exact else Precision.SINGLE)
         self._dtype = np.dtype(np.complex64 if self._precision is Precision.SINGLE else np.complex128)
-        share = int(min(SLICE_BYTES_MAX, SLICE_SHARE * memory_available_bytes()))
+        share = int(min(SLICE_BYTES_MAX, SLICE_SHARE * LEDGER.alone_bytes(memory_available_bytes)))
         self._slice_bytes = self._options.memory_bytes or share
         self._paths = Paths(self._dtype.itemsize, self._options.trials, request.seed)
 
@@ -83,7 +77,6 @@ class _Run:
         layout = layout_of(self._circuit)
         groups = self._groups() if planning.shots else []
         fixed = self._fixed_bytes(groups)
-        self._check_memory(fixed)
         network = Network(self._program)
         strings = {(x, z) for _, each in request.observables for x, z, _ in each.strings()}
         everything = list(range(self._circuit.num_qubits))
@@ -204,8 +197,7 @@ class _Run:
         whole = 2 * self._dtype.itemsize << count if planning.state_copy else 0
         return limits.RUN_OVERHEAD_BYTES + states + whole + planning.shots * (limits.SHOT_BYTES + 4 * count)
 
-    def _check_memory(self, needed: int) -> None:
-        available = memory_available_bytes()
+    def _check_memory(self, needed: int, available: int) -> None:
         if not fits(needed, available):
             raise TooLargeError(
                 f"a run of {self._circuit.num_qubits} qubits on the tensor_network backend",
@@ -215,7 +207,7 @@ class _Run:
             )
 
     def _plan(self, fixed: int, peak: int, tasks: int, available: int) -> Plan:
-        self._check_memory(fixed + peak)
+        self._check_memory(fixed + peak, available)
         threads = self._request.planning.threads or cores_default()
         room = int(available * limits.MEMORY_SHARE_MAX) - fixed
         workers = max(1, min(threads, tasks, room // max(1, peak)))
