@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,6 +143,14 @@ class State:
 def qubits_of(instructions: Sequence[Instruction]) -> tuple[int, ...]:
     """Every qubit that the instructions touch, ascending."""
     return tuple(sorted({qubit for _, qubits, _ in instructions for qubit in qubits}))
+
+
+def contains(instructions: Iterable[Instruction], op: Operation) -> bool:
+    """Whether an operation stands among the instructions, or inside a condition."""
+    return any(
+        each is op or (each is IF and (contains(args[1], op) or contains(args[2], op)))
+        for each, _, args in instructions
+    )
 
 
 def clbits_of(op: Gate | Operation, args: tuple[Any, ...]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from qrealm.base.errors import (
 from qrealm.base.machine import cores_default, memory_available_bytes
 from qrealm.circuits import Circuit
 from qrealm.circuits.circuit import check_bound
-from qrealm.circuits.operations import CHANNEL, IF, Instruction
+from qrealm.circuits.operations import CHANNEL, contains
 from qrealm.simulate.backends import BACKENDS, QuantumBackend, loaded, missing_package, steered
 from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.gpu.device import find_gpu, is_forked, may_have_gpu
@@ -187,17 +187,9 @@ def device_facts(card: BackendCard, request: RunRequest) -> DeviceFacts | None:
     return DeviceFacts(rates(engine, precision, 1), engine.memory_available_bytes())
 
 
-def has_noise(instructions: tuple[Instruction, ...]) -> bool:
-    """Whether a channel stands in the instructions, or inside a condition."""
-    return any(
-        op is CHANNEL or (op is IF and (has_noise(args[1]) or has_noise(args[2])))
-        for op, _, args in instructions
-    )
-
-
 def _is_plain(circuit: Circuit, request: RunRequest) -> bool:
     """Whether the state vector can run it whatever else there is to know."""
-    return not request.density_matrix and (circuit.is_unitary or not has_noise(circuit.instructions))
+    return not request.density_matrix and (circuit.is_unitary or not contains(circuit.instructions, CHANNEL))
 
 
 def _of_cone(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | None]:
@@ -358,7 +350,6 @@ __all__ = [
     "check_options",
     "choose_backend",
     "consider",
-    "has_noise",
     "machine_rates",
     "supports",
 ]

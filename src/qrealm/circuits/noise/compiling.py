@@ -11,7 +11,7 @@ from qrealm.circuits.circuit import Circuit
 from qrealm.circuits.noise.native import Native, expanded
 from qrealm.circuits.noise.routing import Coupling, routed
 from qrealm.circuits.noise.rules import Wiring
-from qrealm.circuits.operations import BARRIER, IF, MEASURE, Instruction, qubits_of
+from qrealm.circuits.operations import BARRIER, IF, MEASURE, Instruction, contains, qubits_of
 from qrealm.circuits.transform import rebuilt
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def compiled(circuit: Circuit, wiring: Wiring) -> CompiledCircuit:
 
 def measured(circuit: Circuit) -> Circuit:
     """The circuit; where it measures nothing, with all qubits measured last into bits of their numbers."""
-    if measures(circuit.instructions):
+    if contains(circuit.instructions, MEASURE):
         return circuit
     if not circuit.num_clbits and circuit._grows:
         return circuit.copy().measure_all()
@@ -76,14 +76,6 @@ def measured(circuit: Circuit) -> Circuit:
     bare = Circuit(circuit.num_qubits, name=circuit.name, global_phase=circuit.global_phase)
     bare._parameters.update(circuit._parameters)
     return on_qubits(bare, bare.num_qubits, _settled(circuit.instructions)).measure_all()
-
-
-def measures(instructions: Iterable[Instruction]) -> bool:
-    """Whether anything is measured, also under a condition."""
-    return any(
-        op is MEASURE or (op is IF and (measures(args[1]) or measures(args[2])))
-        for op, _, args in instructions
-    )
 
 
 def _settled(instructions: Iterable[Instruction]) -> Iterable[Instruction]:
@@ -112,4 +104,4 @@ def _renumbered(instructions: Sequence[Instruction], place: dict[int, int]) -> l
     return found
 
 
-__all__ = ["CompiledCircuit", "compiled", "measured", "measures"]
+__all__ = ["CompiledCircuit", "compiled", "measured"]

@@ -18,9 +18,10 @@ from qrealm.base.errors import RequestError
 from qrealm.base.version import installed_version
 from qrealm.circuits import Circuit
 from qrealm.circuits.noise.model import NoiseModel
+from qrealm.circuits.operations import MEASURE, contains
 from qrealm.faces.providers.qiskit.narrow import read_narrow
 from qrealm.faces.providers.qiskit.options import Seed, seeds_from
-from qrealm.faces.providers.qiskit.readout import Readout, measures
+from qrealm.faces.providers.qiskit.readout import Readout
 from qrealm.faces.providers.qiskit.rows import run_rows
 from qrealm.simulate.results import Result
 
@@ -116,7 +117,7 @@ def header_of(source: Any) -> dict[str, Any]:
 def _results(experiment: Experiment, options: RunOptions, backend: str, seed: int) -> Sequence[Result | None]:
     """What each run of an experiment gave; None where there is nothing to run for."""
     circuit, rows = experiment.circuit, experiment.rows
-    measured = measures(circuit.instructions)
+    measured = contains(circuit.instructions, MEASURE)
     if not (measured or options.return_statevector):
         return [None] * len(rows)
     arguments: dict[str, Any] = {

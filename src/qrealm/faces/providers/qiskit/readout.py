@@ -8,19 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.circuits.operations import IF, MEASURE, Instruction
-
 _WORD_BYTES = 8
 _ORDER_STREAM = 1
 """Sets the random order of a run's shots apart from the draws of the run itself, which has the same seed."""
-
-
-def measures(instructions: Sequence[Instruction]) -> bool:
-    """Whether any measurement stands among the instructions or inside a condition."""
-    return any(
-        op is MEASURE or (op is IF and (measures(args[1]) or measures(args[2])))
-        for op, _, args in instructions
-    )
 
 
 @dataclass(frozen=True, slots=True)

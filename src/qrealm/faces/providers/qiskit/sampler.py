@@ -14,12 +14,13 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from qrealm.circuits import Circuit
 from qrealm.circuits.noise.model import NoiseModel
+from qrealm.circuits.operations import MEASURE, contains
 from qrealm.faces.providers.qiskit.backend import QrealmBackend
 from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
 from qrealm.faces.providers.qiskit.narrow import read_narrow
 from qrealm.faces.providers.qiskit.options import SamplerOptions, Seed, check_noise, seeds_from
 from qrealm.faces.providers.qiskit.primitive import Primitive
-from qrealm.faces.providers.qiskit.readout import Readout, measures, packed
+from qrealm.faces.providers.qiskit.readout import Readout, packed
 from qrealm.faces.providers.qiskit.rows import rows_of, run_rows
 from qrealm.simulate.request import check_shots
 
@@ -120,7 +121,7 @@ def _sample_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
         name: np.zeros((len(work.rows), shots, -(-len(positions) // 8)), dtype=np.uint8)
         for name, positions in places.items()
     }
-    if measures(circuit.instructions):  # else all bits stay 0
+    if contains(circuit.instructions, MEASURE):  # else all bits stay 0
         found = run_rows(circuit, work.rows, seed=seed, shots=shots, **arguments)
         order_seeds = seeds_from(seed, len(found))
         for index, result in enumerate(found):

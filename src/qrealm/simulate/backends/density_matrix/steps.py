@@ -26,6 +26,7 @@ from qrealm.circuits.operations import (
     RESET,
     Instruction,
     State,
+    contains,
 )
 from qrealm.circuits.pack import PackedCircuit
 from qrealm.circuits.segments import final_measurements, split_readout
@@ -143,7 +144,7 @@ def course(circuit: Circuit, sampled: bool) -> Course:
         sampled: whether every outcome is recorded; otherwise only those that a condition looks at matter.
     """
     instructions, _ = split_readout(circuit.instructions)
-    measured = any(_measures(each) for each in instructions)
+    measured = contains(instructions, MEASURE)
     final = final_measurements(instructions)
     if final is not None:
         kept: Sequence[Instruction] = [each for each in instructions if each[0] is not MEASURE]
@@ -291,11 +292,6 @@ def _start_live(instructions: Sequence[Instruction], live: int) -> int:
 
 def _mask(clbits: Sequence[object]) -> int:
     return sum(1 << int(bit) for bit in clbits)  # type: ignore[call-overload]
-
-
-def _measures(instruction: Instruction) -> bool:
-    op, _, args = instruction
-    return op is MEASURE or (op is IF and any(_measures(each) for each in (*args[1], *args[2])))
 
 
 def _decisions(steps: Sequence[Step]) -> int:

@@ -15,7 +15,7 @@ from qiskit_aer import AerSimulator
 
 from qrealm.base.errors import BackendRefusalError, RunError, WriteError
 from qrealm.circuits import Circuit
-from qrealm.circuits.operations import BARRIER, CHANNEL, IF, MEASURE, Condition, Instruction
+from qrealm.circuits.operations import BARRIER, CHANNEL, IF, MEASURE, Condition, Instruction, contains
 from qrealm.circuits.transform import rebuilt
 from qrealm.simulate.backends import peers
 from qrealm.simulate.backends.peers import Answer
@@ -57,7 +57,7 @@ class QiskitBackend:
         peers.only_counts(request, CARD.name)
         program = _written(circuit)
         shift = 0
-        if not _measures(circuit.instructions):
+        if not contains(circuit.instructions, MEASURE):
             program.measure_all()
             shift = circuit.num_clbits
         data = _executed(program, request, made, mixed)
@@ -71,13 +71,6 @@ def _method(mixed: bool) -> str:
 
 def _details(mixed: bool) -> dict[str, object]:
     return {"method": _method(mixed), "qiskit": qiskit.__version__, "qiskit_aer": qiskit_aer.__version__}
-
-
-def _measures(instructions: tuple[Instruction, ...]) -> bool:
-    return any(
-        op is MEASURE or (op is IF and (_measures(args[1]) or _measures(args[2])))
-        for op, _, args in instructions
-    )
 
 
 def _written(circuit: Circuit) -> Any:

@@ -13,7 +13,7 @@ from qrealm.base import limits
 from qrealm.base.errors import QubitError, TooLargeError
 from qrealm.base.machine import memory_available_bytes
 from qrealm.circuits import Circuit
-from qrealm.circuits.operations import IF, MEASURE, READOUT, Instruction
+from qrealm.circuits.operations import IF, MEASURE, READOUT, Instruction, contains
 from qrealm.circuits.segments import split_readout
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.backends.stabilizer.amplitudes import Amplitudes
@@ -143,7 +143,7 @@ class _Run:
 
     def _measured(self, instructions: Sequence[Instruction]) -> list[Instruction]:
         """With measurements of all qubits where there are none."""
-        if _measures(self._kept):
+        if contains(self._kept, MEASURE):
             return list(instructions)
         kept = [each for each in instructions if each[0] is not READOUT]
         return [*kept, *((MEASURE, (qubit,), (qubit,)) for qubit in range(self._circuit.num_qubits))]
@@ -152,7 +152,7 @@ class _Run:
         """Shot by shot; observables are averaged over the shots."""
         self._walked = True
         final = self._final
-        if not _measures(self._kept):
+        if not contains(self._kept, MEASURE):
             final = [(qubit, qubit) for qubit in range(self._circuit.num_qubits)]
         strings = _strings(self._request, self._circuit.num_qubits) if values else {}
         readings: dict[str, list[float]] = {name: [] for name in strings}
@@ -206,14 +206,6 @@ class _Run:
             return None, amplitudes
         vector = reader.vector(count)
         return (vector.astype(np.complex64) if precision is Precision.SINGLE else vector), amplitudes
-
-
-def _measures(instructions: Sequence[Instruction]) -> bool:
-    """Whether a measurement stands in the instructions, or inside a condition."""
-    return any(
-        op is MEASURE or (op is IF and (_measures(args[1]) or _measures(args[2])))
-        for op, _, args in instructions
-    )
 
 
 def _strings(request: RunRequest, num_qubits: int) -> dict[str, list[tuple[stim.PauliString, float]]]:
