@@ -256,7 +256,10 @@ class Result:
     @property
     def truncation_error(self) -> float | None:
         """What an approximation threw away, as a share of the state's weight; None for exact backends."""
-        found = self.metadata.get("truncation_error")
+        made = self._provenance  # read first: another thread may be making the metadata
+        told = self._metadata if made is None else made.details
+        assert told is not None  # only a result that has its metadata has no provenance
+        found: Any = told.get("truncation_error")
         return None if found is None else float(found)
 
     @property

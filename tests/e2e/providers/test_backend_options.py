@@ -95,3 +95,31 @@ def _turned(angle: float) -> object:
 
     qml.RX(angle, 0)
     return qml.expval(qml.Z(0))
+
+
+def test_qiskit_primitives_tell_what_an_approximation_threw_away() -> None:
+    """Half of a Bell pair's weight goes where the bonds are cut to 1; none where they are 2."""
+    qiskit = pytest.importorskip("qiskit")
+    from qiskit.circuit import Parameter
+
+    from qrealm.faces.providers.qiskit import EstimatorV2, SamplerV2
+
+    theta = Parameter("theta")
+    pair = qiskit.QuantumCircuit(2)
+    pair.ry(theta, 0)
+    pair.cx(0, 1)
+    values = [[np.pi / 2], [0.0]]
+    for bond_max, lost in ((1, 0.5), (2, 0.0)):
+        options = {"backend_options": MPSOptions(bond_max=bond_max)}
+        estimator = EstimatorV2("mps", seed=1, options=options)
+        exact, sampled = estimator.run([(pair, "XX", values), (pair, "XX", values, 0.1)]).result()
+        counted = SamplerV2("mps", seed=1, options=options)
+        measured = pair.measure_all(inplace=False)
+        drawn = counted.run([(measured, values)]).result()[0]
+        for found in (exact, sampled, drawn):
+            assert found.metadata["truncation_error"] == pytest.approx(lost, abs=1e-9)
+            assert len(found.metadata["warnings"]) == int(lost > 0)
+        assert abs(exact.data.evs[0] - (1 - 2 * lost)) < 1e-9
+    plain = EstimatorV2().run([(pair, "XX", values)]).result()[0]
+    assert plain.metadata["warnings"] == []
+    assert "truncation_error" not in plain.metadata

@@ -26,8 +26,9 @@ from qrealm.faces.providers.qiskit.jobs import QrealmPrimitiveJob
 from qrealm.faces.providers.qiskit.narrow import Terms, on_used, read_narrow
 from qrealm.faces.providers.qiskit.options import EstimatorOptions, Seed, check_noise, seeds_from
 from qrealm.faces.providers.qiskit.primitive import Primitive
-from qrealm.faces.providers.qiskit.rows import exact_rows, rows_of, run_rows
+from qrealm.faces.providers.qiskit.rows import rows_of, run_rows, told_of
 from qrealm.simulate.observables import measured_bases
+from qrealm.simulate.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +154,15 @@ def _estimate_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
     }
     parts = list(work.parts())
     straight = work.precision > 0 and _only_gates(work.circuit)
+    every: list[Result] = []
     for (rows, columns), part_seed in zip(parts, seeds_from(seed, len(parts)), strict=True):
         observables = [work.observables[column] for column in columns]
         place = np.ix_(rows, columns)
-        if work.precision == 0:
-            values[place] = exact_rows(work.circuit, work.rows[rows], observables, **arguments)
-            continue
         named = {str(column): each for column, each in zip(columns, observables, strict=True)}
-        shots = _shots_needed(named, work.precision, straight)
-        metadata["shots"] = max(shots, metadata.get("shots", 0))
+        shots = 0
+        if work.precision > 0:
+            shots = _shots_needed(named, work.precision, straight)
+            metadata["shots"] = max(shots, metadata.get("shots", 0))
         found = run_rows(
             work.circuit,
             work.rows[rows],
@@ -173,9 +174,10 @@ def _estimate_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
         )
         values[place] = [list(each.expectation_values.values()) for each in found]
         errors[place] = [list(each.standard_errors.values()) for each in found]
+        every += found
     evs = values[work.row_of, work.observable_of].reshape(work.shape)
     stds = errors[work.row_of, work.observable_of].reshape(work.shape)
-    return PubResult(DataBin(evs=evs, stds=stds, shape=work.shape), metadata=metadata)
+    return PubResult(DataBin(evs=evs, stds=stds, shape=work.shape), metadata=metadata | told_of(every))
 
 
 def _distinct(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.circuits import Circuit, PauliSum
+from qrealm.circuits import Circuit
 from qrealm.faces.providers.qiskit.options import seeds_from
 from qrealm.simulate.results import Result
-from qrealm.simulate.run import expectations, run, sweep
+from qrealm.simulate.run import run, sweep
 
 
 def rows_of(pub: Any, circuit: Circuit) -> NDArray[np.float64]:
@@ -35,37 +36,25 @@ def run_rows(
         circuit: with as many open parameters as `rows` has columns.
         rows: shape (R, P); P may be 0.
         seed: of all runs; a single run of a circuit without parameters has this very one.
-        backend_options: `options` of `run`, which a sweep does not have.
+        backend_options: `options` of `run`.
         arguments: what `run` and `sweep` both take.
     """
-    if rows.shape[1] and backend_options is None:
-        return sweep(circuit, rows, seed=seed, **arguments)
+    if rows.shape[1]:
+        return sweep(circuit, rows, seed=seed, options=backend_options, **arguments)
     seeds = seeds_from(seed, len(rows))
-    return [
-        run(circuit, seed=each, parameters=row, options=backend_options, **arguments)
-        for each, row in zip(seeds, rows, strict=True)
-    ]
+    return [run(circuit, seed=each, options=backend_options, **arguments) for each in seeds]
 
 
-def exact_rows(
-    circuit: Circuit,
-    rows: NDArray[np.float64],
-    observables: list[PauliSum],
-    *,
-    backend_options: Any = None,
-    **arguments: Any,
-) -> NDArray[np.float64]:
-    """Exact values for each row and observable, shape (R, K).
+def told_of(found: Iterable[Result]) -> dict[str, Any]:
+    """What a pub's metadata has of its runs.
 
-    Args:
-        circuit, rows, backend_options: as for `run_rows`.
-        observables: K different ones.
-        arguments: what `run` and `expectations` both take.
+    Returns:
+        ``warnings``, none twice; ``truncation_error``, the largest, where a backend threw any away.
     """
-    if rows.shape[1] and backend_options is None:
-        return expectations(circuit, rows, observables, **arguments)
-    named = {str(place): observable for place, observable in enumerate(observables)}
-    found = run_rows(
-        circuit, rows, seed=0, backend_options=backend_options, shots=0, observables=named, **arguments
-    )
-    return np.array([list(each.expectation_values.values()) for each in found]).reshape(len(rows), len(named))
+    lines: dict[str, None] = {}
+    errors: list[float] = []
+    for each in found:
+        lines.update(dict.fromkeys(each.warnings))
+        if (error := each.truncation_error) is not None:
+            errors.append(error)
+    return {"warnings": list(lines)} | ({"truncation_error": max(errors)} if errors else {})

@@ -21,8 +21,9 @@ from qrealm.faces.providers.qiskit.narrow import read_narrow
 from qrealm.faces.providers.qiskit.options import SamplerOptions, Seed, check_noise, seeds_from
 from qrealm.faces.providers.qiskit.primitive import Primitive
 from qrealm.faces.providers.qiskit.readout import Readout, packed
-from qrealm.faces.providers.qiskit.rows import rows_of, run_rows
+from qrealm.faces.providers.qiskit.rows import rows_of, run_rows, told_of
 from qrealm.simulate.request import check_shots
+from qrealm.simulate.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def _sample_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
         name: np.zeros((len(work.rows), shots, -(-len(positions) // 8)), dtype=np.uint8)
         for name, positions in places.items()
     }
+    found: list[Result] = []
     if contains(circuit.instructions, MEASURE):  # else all bits stay 0
         found = run_rows(circuit, work.rows, seed=seed, shots=shots, **arguments)
         order_seeds = seeds_from(seed, len(found))
@@ -140,5 +142,6 @@ def _sample_pub(work: _Work, seed: int, arguments: Mapping[str, Any]) -> Any:
             "seed": seed,
             "backend": arguments["backend"],
             "circuit_metadata": work.metadata,
-        },
+        }
+        | told_of(found),
     )
