@@ -8,16 +8,26 @@ import threading
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from qrealm.base import cancel
 from qrealm.base.errors import ResourceError
 from qrealm.simulate.plan.choose import fits
-from qrealm.simulate.plan.types import Plan
 
 _LOOK_AGAIN_SECONDS = 0.05
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
+
+
+class Planned(Protocol):
+    """What a run is carried out by: a plan, or more that comes with one."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Peak memory of the run."""
+
+
+_Planned = TypeVar("_Planned", bound=Planned)
 
 
 class Reservation:
@@ -71,8 +81,8 @@ class MemoryLedger:
         return min(self._alone_bytes, now_bytes + held_bytes)
 
     def reserve(
-        self, plan_for: Callable[[int], Plan], available: Callable[[], int]
-    ) -> tuple[Plan, Reservation]:
+        self, plan_for: Callable[[int], _Planned], available: Callable[[], int]
+    ) -> tuple[_Planned, Reservation]:
         """Plan a run and reserve its memory, waiting while others hold too much.
 
         Args:

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 import weakref
+from dataclasses import dataclass
 
 import pytest
 
@@ -206,3 +207,20 @@ def test_memory_that_the_system_refuses_is_an_error_of_qrealm(step):
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
     )
     assert done.stdout == "QR200\n", done.stderr
+
+
+def test_what_is_planned_may_be_more_than_a_plan():
+    @dataclass(frozen=True)
+    class Shared:
+        plan: Plan
+        workers: int
+
+        @property
+        def memory_bytes(self) -> int:
+            return self.plan.memory_bytes
+
+    ledger = MemoryLedger()
+    shared, held = ledger.reserve(lambda free: Shared(plan_of(6 * GIB)(free), free // GIB), lambda: 8 * GIB)
+    assert (shared.workers, held.size_bytes) == (8, 6 * GIB)
+    with held:
+        assert ledger.alone_bytes(lambda: 2 * GIB) == 8 * GIB

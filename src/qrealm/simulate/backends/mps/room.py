@@ -35,6 +35,11 @@ class Room:
     plan: Plan
     chain_bytes: int
 
+    @property
+    def memory_bytes(self) -> int:
+        """Peak memory of the run."""
+        return self.plan.memory_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Bonds:
@@ -105,16 +110,13 @@ def make_room(
     if need.whole(need.copies) <= limits.MEMORY_UNCHECKED_BYTES:
         plan = Plan(CARD.name, precision, threads, need.chain, need.whole(need.copies), need.copies, ())
         return Room(plan, limits.MEMORY_UNCHECKED_BYTES), NOTHING_RESERVED
-    rooms: dict[int, Room] = {}
 
-    def plan_for(available: int) -> Plan:
+    def room_for(available: int) -> Room:
         copies, chain, total, reasons = _shared_out(need, num_qubits, available)
         plan = Plan(CARD.name, precision, threads, min(chain, need.chain), total, copies, reasons)
-        rooms[id(plan)] = Room(plan, max(chain, limits.MEMORY_UNCHECKED_BYTES))
-        return plan
+        return Room(plan, max(chain, limits.MEMORY_UNCHECKED_BYTES))
 
-    plan, reserved = LEDGER.reserve(plan_for, memory_available_bytes)
-    return rooms[id(plan)], reserved
+    return LEDGER.reserve(room_for, memory_available_bytes)
 
 
 def _shared_out(need: _Need, num_qubits: int, available: int) -> tuple[int, int, int, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,19 @@ class TensorNetworkBackend:
             return _Run(circuit, prepare(packed), request).found()
 
 
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """A plan, and how many networks are contracted side by side."""
+
+    plan: Plan
+    workers: int
+
+    @property
+    def memory_bytes(self) -> int:
+        """Peak memory of the run."""
+        return self.plan.memory_bytes
+
+
 class _Run:
     """One run."""
 
@@ -90,17 +104,16 @@ class _Run:
             open_bytes = 8 * self._dtype.itemsize << len(problem.output) if problem.output else 0
             paths[name] = self._paths.find(problem, max(self._slice_bytes, open_bytes))
         peak = max((path.peak_bytes for path in self._paths.all), default=0)
-        plan, reserved = LEDGER.reserve(
-            lambda available: self._plan(fixed, peak, len(tasks), available), memory_available_bytes
+        crew, reserved = LEDGER.reserve(
+            lambda available: self._crew(fixed, peak, len(tasks), available), memory_available_bytes
         )
-        workers = max(1, min(plan.threads, (plan.memory_bytes - fixed) // max(1, peak)))
         with reserved:
-            answers = self._contract(tasks, paths, workers)
+            answers = self._contract(tasks, paths, crew.workers)
             drawn = self._sample(layout, groups, answers) if planning.shots else Drawn(_NO_BITS, _NO_SHOTS)
         places = [bit for bit in layout.bit_of_qubit if bit >= 0]
         outcomes, draws = outcomes_of(drawn, places if planning.shots else [], layout.num_bits)
         return Found(
-            plan,
+            crew.plan,
             layout,
             outcomes,
             draws,
@@ -206,14 +219,15 @@ class _Run:
                 hint="ask for amplitudes or observables, or draw fewer shots",
             )
 
-    def _plan(self, fixed: int, peak: int, tasks: int, available: int) -> Plan:
+    def _crew(self, fixed: int, peak: int, tasks: int, available: int) -> _Crew:
         self._check_memory(fixed + peak, available)
         threads = self._request.planning.threads or cores_default()
         room = int(available * limits.MEMORY_SHARE_MAX) - fixed
         workers = max(1, min(threads, tasks, room // max(1, peak)))
         slices = max((path.slices for path in self._paths.all), default=1)
         reasons = (f"the largest network is contracted in {slices} slices, to fit",) if slices > 1 else ()
-        return Plan(CARD.name, self._precision, threads, peak, fixed + workers * peak, 0, reasons)
+        plan = Plan(CARD.name, self._precision, threads, peak, fixed + workers * peak, 0, reasons)
+        return _Crew(plan, workers)
 
     def _told(self, tensors: int) -> dict[str, object]:
         """What was contracted, for the metadata."""

@@ -38,9 +38,22 @@ class Division:
     batch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """A plan, and the division of the work that it is for."""
+
+    plan: Plan
+    division: Division
+
+    @property
+    def memory_bytes(self) -> int:
+        """Peak memory of the run."""
+        return self.plan.memory_bytes
+
+
 def plan_run(
     script: Script, planning: Request, precision: Precision, num_qubits: int, readings: int = 0
-) -> tuple[Plan, Division, Reservation]:
+) -> tuple[Divided, Reservation]:
     """Plan a run and reserve its memory.
 
     Args:
@@ -65,20 +78,17 @@ def plan_run(
     divisions += [Division(1, threads, batch) for batch in _halves(most)[1:]]
     best = _plan(script, planning, precision, divisions[0], readings)
     if best.memory_bytes - CARD.overhead_bytes <= limits.MEMORY_UNCHECKED_BYTES:
-        return best, divisions[0], NOTHING_RESERVED
-    found: list[Division] = []
+        return Divided(best, divisions[0]), NOTHING_RESERVED
 
-    def plan_for(available: int) -> Plan:
+    def divided_for(available: int) -> Divided:
         for division in divisions:
             plan = _plan(script, planning, precision, division, readings)
             if fits(plan.memory_bytes, available):
-                found.append(division)
-                return plan
+                return Divided(plan, division)
         shape = CircuitShape(num_qubits, 1 << num_qubits, 0, 0)
         raise too_large(shape, plan, replace(planning, exact=False), CARD, available)
 
-    plan, reserved = LEDGER.reserve(plan_for, memory_available_bytes)
-    return plan, found[-1], reserved
+    return LEDGER.reserve(divided_for, memory_available_bytes)
 
 
 def _plan(script: Script, planning: Request, precision: Precision, division: Division, readings: int) -> Plan:

@@ -35,7 +35,8 @@ class TrajectoriesBackend:
         random = steps.splits or steps.events > 0
         precision = planning.precision or _precision(request, random)
         readings = len(request.observables) if request.sampled else 0
-        plan, division, reserved = plan_run(steps, planning, precision, circuit.num_qubits, readings)
+        divided, reserved = plan_run(steps, planning, precision, circuit.num_qubits, readings)
+        plan, division = divided.plan, divided.division
         shots = max(1, planning.shots)
         layout = layout_of(circuit)
         _, errors = split_readout(circuit.instructions)
