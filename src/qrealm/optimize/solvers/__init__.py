@@ -15,6 +15,7 @@ from qrealm.optimize.problems import Assignment, Ising, MaxCut, Problem, Qubo
 from qrealm.optimize.solvers import (
     annealing,
     bifurcation,
+    cp_sat,
     exact,
     greedy,
     packing,
@@ -35,6 +36,7 @@ SOLVERS: dict[str, SolverCard] = {
         packing,
         placement_annealing,
         exact,
+        cp_sat,
         annealing,
         tempering,
         bifurcation,

@@ -1,0 +1,226 @@
+"""Exact answers by constraint programming: CP-SAT of OR-Tools, with one thread so that runs repeat.
+
+It reads the same linear model as `exact`, in whole numbers: prices are rounded to a grid so fine that the
+bound, less what rounding can amount to, holds for the problem as it is. Answers come while it searches.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from qrealm.base.errors import InfeasibleError, RunError
+from qrealm.optimize.linear_model import (
+    AssignmentModel,
+    LinearModel,
+    Row,
+    assignment_model,
+    qubo_model,
+    whole_scale,
+)
+from qrealm.optimize.problems import Assignment, Qubo
+from qrealm.optimize.problems.evaluate import evaluate, violations
+from qrealm.optimize.solvers.exact import refusal_of_size
+from qrealm.optimize.solvers.protocol import Candidate, Search, SolverCard
+
+# Prices in whole numbers sum up to less than this; so do the coefficients of a row.
+COST_TOTAL = 2.0**44
+ROW_TOTAL = 2.0**44
+
+
+def _refusal(problem: Assignment | Qubo) -> str:
+    if isinstance(problem, Assignment) and (problem.objective.balance or problem.objective.fragmentation):
+        return "cp_sat counts in whole numbers: it takes no balance and no fragmentation"
+    return refusal_of_size(problem, "cp_sat")
+
+
+CARD = SolverCard(
+    name="cp_sat",
+    takes=("Assignment", "Qubo"),
+    word="classical",
+    help="constraint programming with OR-Tools' CP-SAT: an optimum and its proof, for small problems",
+    unit="whole runs, counted when they end in a proof",
+    sliced=False,
+    exact=True,
+    refusal=_refusal,
+    package="ortools",
+    extra="exact",
+)
+
+
+def start(problem: Assignment | Qubo, options: None, *, seed: int, hint: np.ndarray | None) -> Search:
+    """Begin, from the hint where there is one."""
+    del options
+    return CpSatSearch(problem, seed, hint)
+
+
+class CpSatSearch:
+    """One run of CP-SAT."""
+
+    def __init__(self, problem: Assignment | Qubo, seed: int, hint: np.ndarray | None) -> None:
+        self._problem = problem
+        self._seed = seed % 2**31
+        self._hint = hint
+        self._assignment: AssignmentModel | None = None
+        self._lock = threading.Lock()
+        self._solver: Any = None
+        self._cancelled = False
+        self.best: Candidate | None = None
+        self.bound = -math.inf
+        self.work = 0
+        self.done = False
+        if hint is not None:
+            self._offer(np.asarray(hint))
+
+    def cancel(self) -> None:
+        """End it; from any thread."""
+        with self._lock:
+            self._cancelled = True
+            if self._solver is not None:
+                self._solver.stop_search()
+
+    def advance(self, work: int, seconds_left: float) -> None:
+        """All of it."""
+        del work
+        end = perf_counter() + seconds_left
+        model = self._build()
+        cuts: list[Row] = []
+        while not self.done and not self._cancelled:
+            left = end - perf_counter()
+            covers = self._run(model.with_rows(cuts), left) if left > 0 else []
+            if not covers:
+                break
+            cuts += covers
+        self.work = int(self.done)
+        self.done = True
+
+    def _build(self) -> LinearModel:
+        if isinstance(self._problem, Qubo):
+            model = qubo_model(self._problem)
+            return LinearModel(
+                model.cost, model.low, model.high, np.ones_like(model.whole), model.rows, model.offset
+            )
+        self._assignment = assignment_model(self._problem)
+        return self._assignment.model
+
+    def _offer(self, answer: np.ndarray) -> None:
+        """Keep an answer if it is the best and keeps all demands."""
+        if isinstance(self._problem, Qubo):
+            own = answer.astype(np.int8)
+            value = self._problem.energy(own)
+        else:
+            own = answer.astype(np.int32)
+            if violations(self._problem, own):
+                return
+            value = evaluate(self._problem, own).value
+        if self.best is None or value < self.best.value:
+            self.best = Candidate(own, value)
+
+    def _answer(self, values: np.ndarray) -> np.ndarray:
+        if self._assignment is not None:
+            return self._assignment.answer(values)
+        assert isinstance(self._problem, Qubo)
+        return np.asarray(values[: self._problem.num_variables])
+
+    def _run(self, model: LinearModel, seconds: float) -> list[Row]:
+        """Solve once. Returns rows against bins that are too full by less than whole numbers can see."""
+        from ortools.sat.python import cp_model
+
+        cp, columns, scale, rounding = whole_model(model)
+        found: list[np.ndarray] = []
+
+        class Listener(cp_model.CpSolverSolutionCallback):
+            def on_solution_callback(inner) -> None:  # noqa: N805
+                values = np.array([inner.value(column) for column in columns])
+                found.append(values)
+                self._offer(self._answer(values))
+
+        if self._hint is not None and self._assignment is None:
+            for column, value in zip(columns, np.asarray(self._hint).tolist(), strict=False):
+                cp.add_hint(column, int(value))
+        if self._hint is not None and self._assignment is not None:
+            for item, place in enumerate(np.asarray(self._hint).tolist()):
+                if place >= 0 and self._assignment.pair[item, place] >= 0:
+                    cp.add_hint(columns[self._assignment.pair[item, place]], 1)
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = self._seed
+        if math.isfinite(seconds):
+            solver.parameters.max_time_in_seconds = seconds
+        with self._lock:
+            if self._cancelled:
+                return []
+            self._solver = solver
+        status = solver.solve(cp, Listener())
+        with self._lock:
+            self._solver = None
+        return self._conclude(solver, status, found, scale, rounding, model.offset)
+
+    def _conclude(
+        self, solver: Any, status: Any, found: list[np.ndarray], scale: float, rounding: float, offset: float
+    ) -> list[Row]:
+        from ortools.sat.python import cp_model
+
+        if status == cp_model.INFEASIBLE:
+            raise InfeasibleError("no placement keeps all demands: proven by constraint programming")
+        if status == cp_model.MODEL_INVALID:
+            raise RunError("CP-SAT does not take the model: its numbers are too large")
+        bound = (solver.best_objective_bound - rounding) / scale + offset
+        self.bound = max(self.bound, bound)
+        if status == cp_model.OPTIMAL and found:
+            covers = [] if self._assignment is None else self._assignment.covers(self._answer(found[-1]))
+            if covers:
+                return covers
+            # What rounding leaves open is closed only where prices are whole on their grid.
+            if rounding == 0 and self.best is not None:
+                self.bound = self.best.value
+            self.done = True
+        if self.best is not None:
+            self.bound = min(self.bound, self.best.value)
+        return []
+
+
+def whole_model(model: LinearModel) -> tuple[Any, list[Any], float, float]:
+    """The model in whole numbers, its columns, the scale of prices, and what rounding them may amount to.
+
+    Rows that cannot be written in whole numbers are loosened by less than the last digit.
+    """
+    from ortools.sat.python import cp_model
+
+    cp = cp_model.CpModel()
+    columns = [
+        cp.new_int_var(int(low), int(high), "")
+        for low, high in zip(model.low.tolist(), model.high.tolist(), strict=True)
+    ]
+    for row in model.rows:
+        weights, low, high = _whole_row(model, row)
+        chosen = [columns[at] for at in row.columns.tolist()]
+        total = sum(weight * column for weight, column in zip(weights, chosen, strict=True))
+        cp.add_linear_constraint(total, low, high)
+    span = model.high - model.low
+    scale = whole_scale(model.cost)
+    rounding = 0.0
+    if scale is None or float(np.abs(model.cost * span).sum()) * scale > COST_TOTAL:
+        scale = COST_TOTAL / max(1e-300, float(np.abs(model.cost * np.maximum(span, 1)).sum()))
+        rounding = float(np.abs(np.rint(model.cost * scale) - model.cost * scale) @ span) + 1.0
+    prices = np.rint(model.cost * scale).astype(np.int64).tolist()
+    cp.minimize(sum(price * column for price, column in zip(prices, columns, strict=True) if price))
+    return cp, columns, scale, rounding
+
+
+def _whole_row(model: LinearModel, row: Row) -> tuple[list[int], int, int]:
+    most = 2**62
+    low, high = row.low, row.high
+    weights = row.coefficients
+    if not np.all(weights == np.rint(weights)):
+        size = float(np.abs(weights) @ np.maximum(np.abs(model.high), np.abs(model.low))[row.columns])
+        times = ROW_TOTAL / max(size, 1e-300)
+        slack = float(np.maximum(np.abs(model.high), np.abs(model.low))[row.columns].sum())
+        weights, low, high = np.rint(weights * times), low * times - slack, high * times + slack
+    bottom = math.ceil(low - 1e-9) if math.isfinite(low) else -most
+    top = math.floor(high + 1e-9) if math.isfinite(high) else most
+    return weights.astype(np.int64).tolist(), bottom, top

@@ -1,0 +1,76 @@
+"""CP-SAT: the optimum of trying everything, bounds, the same answer for the same seed, ends from outside."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from qrealm.base.errors import InfeasibleError, SolverRefusalError
+from qrealm.optimize import Assignment, Bin, Item, Objective, Qubo, solve
+from qrealm.optimize.problems.evaluate import violations
+from qrealm.optimize.solvers import begin
+from reference.assignments import best_by_trying_all, random_assignment
+
+pytest.importorskip("ortools")
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_optimum_of_assignments(seed):
+    problem = random_assignment(seed, num_items=5)
+    problem = replace(problem, objective=replace(problem.objective, balance=0.0, fragmentation=0.0))
+    best = best_by_trying_all(problem)
+    search, _ = begin(problem, "cp_sat", seed=seed)
+    if math.isinf(best):
+        with pytest.raises(InfeasibleError):
+            search.advance(1, 60.0)
+        return
+    search.advance(1, 60.0)
+    assert violations(problem, search.best.answer) == []
+    assert search.best.value == pytest.approx(best)
+    assert search.bound <= search.best.value
+    assert search.bound == pytest.approx(best, abs=1e-6)
+
+
+def test_the_optimum_of_bits():
+    rng = np.random.default_rng(1)
+    for matrix in (rng.integers(-9, 10, (9, 9)).astype(float), rng.normal(size=(9, 9))):
+        qubo = Qubo.from_matrix(matrix)
+        every = (np.arange(512)[:, None] >> np.arange(9)) & 1
+        result = solve(qubo, solver="cp_sat", seconds=30, threads=1)
+        assert result.value == pytest.approx(min(qubo.energy(bits) for bits in every))
+        assert result.bound == pytest.approx(result.value, abs=1e-6)
+
+
+def test_limits_give_an_answer_and_a_bound():
+    rng = np.random.default_rng(1)
+    problem = Assignment.packing(rng.integers(100, 400, (60, 3)), [1000, 1000, 1000])
+    search, _ = begin(problem, "cp_sat", seed=0)
+    threading.Timer(1.5, search.cancel).start()
+    started = time.perf_counter()
+    search.advance(1, 60.0)
+    assert time.perf_counter() - started < 20
+    if search.best is not None:
+        assert violations(problem, search.best.answer) == []
+        assert search.bound <= search.best.value
+
+
+def test_fractions_that_no_rounding_hides():
+    items = tuple(Item(f"i{k}", {"cpu": 0.33333340000001}) for k in range(3))
+    result = solve(
+        Assignment(items, tuple(Bin(f"b{k}", {"cpu": 1.0}) for k in range(2))),
+        solver="cp_sat",
+        seconds=20,
+        threads=1,
+    )
+    assert result.value == 2
+    assert result.is_optimal
+
+
+def test_shares_are_refused():
+    with pytest.raises(SolverRefusalError, match="balance"):
+        begin(Assignment((), (), objective=Objective(balance=1.0)), "cp_sat", seed=0)
