@@ -172,7 +172,8 @@ def test_what_does_not_fit_is_refused_with_advice(qrealm, folder):
     assert done.returncode == 2
     assert "QR201" in done.stderr
     assert "needs 8,192 GiB of memory" in done.stderr
-    assert "hint: use at most" in done.stderr
+    assert "these can: mps" in done.stderr
+    assert "; or use at most" in done.stderr
     estimate = qrealm("estimate", "huge.json", "--backend", "statevector", "--format", "json")
     assert estimate.returncode == 0
     assert json.loads(estimate.stdout)["fits"] is False

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from time import perf_counter
 
 from qrealm.base import limits
-from qrealm.base.errors import (
-    BackendRefusalError,
-    InternalError,
-    MissingExtraError,
-    RequestError,
-    ResourceError,
-    TooLargeError,
-)
-from qrealm.base.machine import cores_default, memory_available_bytes
+from qrealm.base.errors import InternalError, QubitError, ResourceError, TooLargeError
+from qrealm.base.machine import cores_default
 from qrealm.circuits import Circuit
 from qrealm.circuits.circuit import check_bound
 from qrealm.circuits.operations import CHANNEL, contains
@@ -28,7 +23,6 @@ from qrealm.simulate.calibrate import rates
 from qrealm.simulate.execute import execute, find_on, finish, packed_or_none
 from qrealm.simulate.part_runs import by_cones
 from qrealm.simulate.plan import auto
-from qrealm.simulate.plan.choose import fits
 from qrealm.simulate.plan.traits import traits
 from qrealm.simulate.plan.types import (
     BackendCard,
@@ -39,6 +33,14 @@ from qrealm.simulate.plan.types import (
     Precision,
     Rates,
     Traits,
+)
+from qrealm.simulate.refusals import (
+    check_named,
+    check_options,
+    last_resort,
+    missing,
+    name_others,
+    room_bytes,
 )
 from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import Result
@@ -63,6 +65,8 @@ SMALL_WORK = 1 << 24
 """Gates times amplitudes up to which the state vector is taken unasked: it needs less than 10 ms for them,
 and nothing else could be much faster."""
 
+Planner = Callable[[], Cost | None]
+"""What the state vector would take, by its compiled program; None where that is not worth while."""
 
 QUICK = Choice(
     QuantumBackend.STATEVECTOR.value,
@@ -88,63 +92,86 @@ def carry_out(circuit: Circuit, request: RunRequest) -> Result:
     name = request.backend
     if request.options is not None:
         check_options(name, request.options)
-    if _is_plain(circuit, request):
-        if name is QuantumBackend.STATEVECTOR:
+    if name is QuantumBackend.AUTO:
+        return _unnamed(circuit, request)
+    with others_named(lambda: circuit, request):
+        if name is QuantumBackend.STATEVECTOR and _is_plain(circuit, request):
             return execute(circuit, request, loaded(name))
-        if name is QuantumBackend.AUTO and _is_quick(circuit, request):
-            return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR), QUICK)
+        started = perf_counter()
+        check_named(BACKENDS[name].card, traits(circuit, supports(request)), request)
+        return finish(circuit, request, find_on(circuit, request, loaded(name)), started)
+
+
+@contextmanager
+def others_named(circuit: Callable[[], Circuit], request: RunRequest) -> Iterator[None]:
+    """What the named backend is too small for in the block says who else can run the circuit."""
+    try:
+        yield
+    except (TooLargeError, QubitError) as problem:
+        if request.backend is not QuantumBackend.AUTO and (whole := circuit()).num_qubits:
+            name_others(problem, BACKENDS[request.backend].card, traits(whole, supports(request)), request)
+        raise
+
+
+def _unnamed(circuit: Circuit, request: RunRequest) -> Result:
+    """AUTO: begun at once, by parts, or on what the cards say."""
+    planned = planner(circuit, request)
+    if is_unasked(circuit, request, planned):
+        return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR), QUICK)
     started = perf_counter()
-    found, choice = _resolved(circuit, request)
+    facts = traits(circuit, supports(request))
+    if 0 < facts.cone_qubits < facts.num_qubits and not facts.mid_circuit:
+        found, choice = by_cones(circuit, request, _of_cone)
+    else:
+        found, choice = _automatic(circuit, request, facts, planned)
     return finish(circuit, request, found, started, choice)
 
 
-def _is_quick(circuit: Circuit, request: RunRequest) -> bool:
-    """Whether the state vector is done before anybody could have asked the cards."""
+def planner(circuit: Circuit, request: RunRequest) -> Planner:
+    """The state vector's cost by a compiled program, found out when it is first asked for."""
+    return cache(partial(_planned_cost, circuit, request))
+
+
+def is_unasked(circuit: Circuit, request: RunRequest, planned: Planner) -> bool:
+    """Whether AUTO begins on the state vector at once: it can run the circuit, and is done before anybody
+    could have asked the cards."""
+    return _is_plain(circuit, request) and _is_quick(circuit, planned)
+
+
+def _is_quick(circuit: Circuit, planned: Planner) -> bool:
     if circuit.terminal_measurements is None and len(circuit) > UNASKED_DECIDING:
         return False
     if len(circuit) << circuit.num_qubits <= SMALL_WORK:
         return True
-    cost = _planned_cost(circuit, request)
+    cost = planned()
     return cost is not None and cost.seconds < QUICK_SECONDS
-
-
-def _resolved(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | None]:
-    """What was found, and how AUTO chose."""
-    facts = traits(circuit, supports(request))
-    name = request.backend
-    if name is QuantumBackend.AUTO:
-        if 0 < facts.cone_qubits < facts.num_qubits and not facts.mid_circuit:
-            return by_cones(circuit, request, _of_cone)
-        return _automatic(circuit, request, facts)
-    check_named(BACKENDS[name].card, facts, request)
-    return find_on(circuit, request, loaded(name)), None
 
 
 def choose_backend(circuit: Circuit, facts: Traits, request: RunRequest) -> Choice | None:
     """What AUTO takes for a circuit; None when nothing can run it."""
-    return auto.chosen(consider(circuit, facts, request))
+    return auto.chosen(consider(facts, request, planner(circuit, request)))
 
 
-def consider(circuit: Circuit, facts: Traits, request: RunRequest) -> tuple[Considered, ...]:
+def consider(facts: Traits, request: RunRequest, planned: Planner) -> tuple[Considered, ...]:
     """What every backend says that AUTO may choose, a GPU's where one could win."""
     cards = [row.card for row in BACKENDS.values() if row.card.automatic]
-    planned = _planned_cost(circuit, request)
+    cost = planned()
     here = partial(
         auto.look,
         facts,
         request.wants,
         rates=machine_rates(request),
-        memory_available_bytes=memory_available_bytes(),
-        known={QuantumBackend.STATEVECTOR: planned} if planned is not None else {},
+        memory_available_bytes=room_bytes(),
+        known={QuantumBackend.STATEVECTOR: cost} if cost is not None else {},
     )
-    found = here([card for card in cards if not card.needs_device], missing=_missing)
+    found = here([card for card in cards if not card.needs_device], missing=missing)
     devices = [card for card in cards if card.needs_device and not auto.refusal(card, facts, request.wants)]
     if not devices or not _is_worth_a_look(auto.chosen(found)):
         return found
     there = {card.name: told for card in devices if (told := device_facts(card, request)) is not None}
     if not there:
         return found
-    return here(cards, missing=_missing, devices=there)
+    return here(cards, missing=missing, devices=there)
 
 
 def _planned_cost(circuit: Circuit, request: RunRequest) -> Cost | None:
@@ -184,7 +211,8 @@ def device_facts(card: BackendCard, request: RunRequest) -> DeviceFacts | None:
     precision = request.wants.precision or exact
     if precision not in engine.card.precisions:
         precision = engine.card.precisions[0]
-    return DeviceFacts(rates(engine, precision, 1), engine.memory_available_bytes())
+    room = engine.ledger.alone_bytes(engine.memory_available_bytes)
+    return DeviceFacts(rates(engine, precision, 1), room)
 
 
 def _is_plain(circuit: Circuit, request: RunRequest) -> bool:
@@ -196,14 +224,17 @@ def _of_cone(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | Non
     """What one part finds, on the backend that suits it."""
     if _is_plain(circuit, request) and len(circuit) << circuit.num_qubits <= SMALL_WORK:
         return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR)), QUICK
-    return _automatic(circuit, request, traits(circuit, supports(request)))
+    return _automatic(circuit, request, traits(circuit, supports(request)), planner(circuit, request))
 
 
-def _automatic(circuit: Circuit, request: RunRequest, facts: Traits) -> tuple[Found, Choice | None]:
+def _automatic(
+    circuit: Circuit, request: RunRequest, facts: Traits, planned: Planner
+) -> tuple[Found, Choice]:
     """Run on the cheapest backend; when memory is refused there, on the next."""
-    choice = choose_backend(circuit, facts, request)
+    considered = consider(facts, request, planned)
+    choice = auto.chosen(considered)
     if choice is None:
-        return _last_resort(circuit, facts, request), None
+        return last_resort(circuit, facts, request, considered)
     able = _ways_out(choice)
     warnings: tuple[str, ...] = ()
     for name, following in zip(able, [*able[1:], ""], strict=True):
@@ -232,100 +263,6 @@ def _ways_out(choice: Choice) -> list[str]:
     ]
 
 
-def _last_resort(circuit: Circuit, facts: Traits, request: RunRequest) -> Found:
-    """The state vector in single precision, where only the memory for double is missing.
-
-    Raises:
-        TooLargeError: some backend only lacks memory; the one that lacks least.
-        BackendRefusalError: no backend can run it, and why each cannot.
-    """
-    considered = consider(circuit, facts, request)
-    told = "; ".join(f"{each.name}: {each.refused}" for each in considered)
-    advice = _other_ways(None, facts, request)
-    short = {each.name: each.cost for each in considered if each.cost and _lacks_memory(each)}
-    if QuantumBackend.STATEVECTOR in short:
-        try:
-            return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR))
-        except TooLargeError as problem:
-            hints = [problem.hint, advice, f"what AUTO looked at: {told}"]
-            problem.hint = "; or ".join(each for each in hints[:2] if each) + f" ({hints[2]})"
-            raise
-    if short:
-        name = min(short, key=lambda each: short[each].memory_bytes)
-        raise TooLargeError(
-            f"this run of {facts.num_qubits} qubits on the {name} backend",
-            needed_bytes=short[name].memory_bytes,
-            available_bytes=int(memory_available_bytes() * limits.MEMORY_SHARE_MAX),
-            hint=f"{advice or NO_WAY} (what AUTO looked at: {told})",
-        )
-    raise BackendRefusalError(f"AUTO finds no backend for this circuit: {told}", hint=advice or NO_WAY)
-
-
-def _lacks_memory(each: Considered) -> bool:
-    """Whether memory is what one lacks, by its cost."""
-    return each.cost is not None and not fits(each.cost.memory_bytes, memory_available_bytes())
-
-
-NO_WAY = "no backend can run it here; change the circuit or the request"
-
-
-def _other_ways(card: BackendCard | None, facts: Traits, request: RunRequest) -> str:
-    """Who else could run it here, memory included; if nobody, who could with a number of shots, or with
-    fewer, or with less accuracy. Empty when nothing helps."""
-    wants, room = request.wants, memory_available_bytes()
-    others = [row.card for row in BACKENDS.values() if row.card is not card and not missing_package(row.card)]
-    able = [] if card is None else auto.able(facts, wants, others, room)
-    if able:
-        return "these can: " + ", ".join(able)
-    everyone = [row.card for row in BACKENDS.values() if not missing_package(row.card)]
-    rough = auto.able(facts, wants, everyone, room) if card is None else []
-    if rough:
-        return f"named, or with a larger accuracy=, these can: {', '.join(rough)}"
-    for shots in (limits.SHOTS_DEFAULT,) if not wants.shots else (limits.SHOTS_DEFAULT, 1):
-        able = auto.able(facts, replace(wants, shots=shots), everyone, room) if shots != wants.shots else []
-        if able and (not wants.shots or shots < wants.shots):
-            return f"with shots={shots} these can: " + ", ".join(able)
-    return ""
-
-
-def check_named(card: BackendCard, facts: Traits, request: RunRequest) -> None:
-    """Refuse what the backend cannot do, naming those that can."""
-    why = auto.refusal(card, facts, request.wants)
-    package = missing_package(card)
-    if not why and package:
-        raise MissingExtraError(f"the {card.name} backend", package=package, extra=card.extra)
-    if not why:
-        return
-    raise BackendRefusalError(
-        f"the {card.name} backend cannot run this circuit: {why}",
-        hint=_other_ways(card, facts, request) or NO_WAY,
-    )
-
-
-def check_options(name: QuantumBackend, options: object) -> None:
-    """Refuse options of another backend than the one that was named."""
-    given = type(options).__name__
-    takers = {row.card.options: row.card.name for row in BACKENDS.values() if row.card.options is not None}
-    own = next((taker for kind, taker in takers.items() if isinstance(options, kind)), None)
-    if name is QuantumBackend.AUTO:
-        raise RequestError(
-            f"options={given}(...) needs the backend that it is for; this run leaves the choice to AUTO",
-            hint=f"add backend={own!r}" if own else "name the backend, or leave options out",
-        )
-    wanted = BACKENDS[name].card.options
-    if wanted is None or not isinstance(options, wanted):
-        takes = f"takes {wanted.__name__}" if wanted is not None else "has no options of its own"
-        raise RequestError(
-            f"options is of type {given}; the {name} backend {takes}",
-            hint=f"these options are for backend={own!r}" if own else "leave options out",
-        )
-
-
-def _missing(card: BackendCard) -> str:
-    package = missing_package(card)
-    return f'it needs {package}: pip install "qrealm[{card.extra}]"' if package else ""
-
-
 def machine_rates(request: RunRequest) -> Rates:
     """What this machine was measured to do in the state-vector kernel: the scale of every cost."""
     threads = request.planning.threads or cores_default()
@@ -344,12 +281,15 @@ def supports(request: RunRequest) -> list[frozenset[int]] | None:
 
 
 __all__ = [
+    "QUICK",
     "SMALL_WORK",
+    "Planner",
     "carry_out",
-    "check_named",
-    "check_options",
     "choose_backend",
     "consider",
+    "is_unasked",
     "machine_rates",
+    "others_named",
+    "planner",
     "supports",
 ]

@@ -16,14 +16,16 @@ from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named, lo
 from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.protocol import SteeredBackend, is_steered
 from qrealm.simulate.calibrate import rates
-from qrealm.simulate.decide import check_named, consider, machine_rates, supports
+from qrealm.simulate.decide import QUICK, consider, is_unasked, machine_rates, planner, supports
 from qrealm.simulate.execute import packed_or_none, shape_of_branches
 from qrealm.simulate.plan import auto
 from qrealm.simulate.plan.choose import fits, plan_unchecked, qubits_max, threads_for
 from qrealm.simulate.plan.traits import traits
 from qrealm.simulate.plan.types import (
     BackendCard,
+    Choice,
     CircuitShape,
+    Considered,
     Estimate,
     Plan,
     Precision,
@@ -31,6 +33,7 @@ from qrealm.simulate.plan.types import (
     Traits,
     Work,
 )
+from qrealm.simulate.refusals import check_named
 from qrealm.simulate.request import ACCURACY_DEFAULT, Observables, RunRequest, check_shots, make_request
 
 if TYPE_CHECKING:
@@ -89,8 +92,7 @@ def estimate(
     facts = traits(circuit, supports(request))
     name = request.backend
     # Kept when nothing fits too: it tells why each backend cannot.
-    considered = consider(circuit, facts, request) if name is QuantumBackend.AUTO else ()
-    choice = auto.chosen(considered)
+    considered, choice = _chosen(circuit, facts, request) if name is QuantumBackend.AUTO else ((), None)
     if choice is not None:
         name = QuantumBackend(choice.name)
     elif name is QuantumBackend.AUTO:
@@ -105,6 +107,17 @@ def estimate(
         found = _of_card(circuit, request, facts, engine.card)
     told = (choice.why,) if choice is not None else ()
     return replace(found, reasons=told + found.reasons, considered=considered)
+
+
+def _chosen(
+    circuit: Circuit, facts: Traits, request: RunRequest
+) -> tuple[tuple[Considered, ...], Choice | None]:
+    """(what every backend would take, the one that a run takes first; what a run would begin on)."""
+    planned = planner(circuit, request)
+    considered = consider(facts, request, planned)
+    if not is_unasked(circuit, request, planned):
+        return considered, auto.chosen(considered)
+    return tuple(sorted(considered, key=lambda each: each.name != QUICK.name)), QUICK
 
 
 def _of_card(circuit: Circuit, request: RunRequest, facts: Traits, card: BackendCard) -> Estimate:

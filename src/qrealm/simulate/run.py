@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,12 @@ from qrealm.circuits.noise.model import checked_model
 from qrealm.simulate.backends import QuantumBackend, backend_named, steered
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.bits import BitOrder, check_bit_order
-from qrealm.simulate.decide import SMALL_WORK, carry_out, check_options, choose_backend, supports
+from qrealm.simulate.decide import SMALL_WORK, carry_out, choose_backend, others_named, supports
 from qrealm.simulate.execute import execute_packed, finish, layout_of, to_clbits
 from qrealm.simulate.memory import refusal_told
 from qrealm.simulate.plan.traits import traits
 from qrealm.simulate.plan.types import Choice, Precision
+from qrealm.simulate.refusals import check_options
 from qrealm.simulate.request import (
     ACCURACY_DEFAULT,
     Observables,
@@ -95,7 +97,8 @@ def run(
             leftmost.
         backend: ``"auto"`` or a name of `QuantumBackend`. Automatic asks every backend what the run would
             take and picks the fastest that fits; `Result.metadata` says which, why, and what others would
-            have taken.
+            have taken. Runs that are done sooner than asking, and sweeps that are packed once, go to the
+            state vector unasked: then ``metadata["considered"]`` is empty, and ``"reasons"`` says why.
         noise: rules that put noise into the circuit before it runs.
         return_density_matrix: keep the mixed state before the final measurements.
         accuracy: largest share of the state's weight that an approximate backend (MPS) may throw away for
@@ -300,7 +303,8 @@ def _run_all(circuit: Circuit, rows: Rows, first: RunRequest, progress: Progress
             results.append(carry_out(_bound(circuit, row), request))
         else:
             packed = template.with_params(params[index])
-            results.append(execute_packed(circuit, packed, request, engine, perf_counter(), _how(first)))
+            with others_named(partial(_bound, circuit, row), request):
+                results.append(execute_packed(circuit, packed, request, engine, perf_counter(), _how(first)))
         _tell(progress, index, 1, len(rows))
     return results
 
@@ -312,7 +316,9 @@ def _together(circuit: Circuit, rows: Rows, request: RunRequest) -> Batch | None
     template = _template_or_none(circuit, rows, request)
     if template is None:
         return None
-    return batch(template, _evaluated(template, rows), request, steered(request.backend, "sweep"))
+    params, engine = _evaluated(template, rows), steered(request.backend, "sweep")
+    with others_named(lambda: _bound(circuit, rows[0]), request):
+        return batch(template, params, request, engine)
 
 
 def _results(

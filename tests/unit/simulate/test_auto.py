@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 import qrealm
-from qrealm.base.errors import BackendRefusalError, RequestError, ResourceError, TooLargeError
+from qrealm.base.errors import BackendRefusalError, QubitError, RequestError, TooLargeError
 from qrealm.circuits import Circuit
 from qrealm.circuits.noise import NoiseModel, ReadoutError, amplitude_damping, depolarizing
-from qrealm.simulate import decide
-from qrealm.simulate.backends import BACKENDS, QuantumBackend
+from qrealm.simulate import decide, execute, refusals
+from qrealm.simulate.backends import BACKENDS
+from qrealm.simulate.backends.density_matrix import planning as density_planning
 from qrealm.simulate.backends.statevector.card import CARD
-from qrealm.simulate.plan.auto import pick
+from qrealm.simulate.memory import MemoryLedger
+from qrealm.simulate.plan.auto import chosen, look
 from qrealm.simulate.plan.cones import Dependencies
 from qrealm.simulate.plan.traits import traits
-from qrealm.simulate.plan.types import Cost, Rates, Wants
+from qrealm.simulate.plan.types import Cost, Plan, Precision, Rates, Wants
 
 RATES = Rates(1e-5, 1e-7, 1e10, 1e10, 1e-8)
 WANTS = Wants(1000, None, False, False, 0, 0, False, 1e-6)
@@ -30,7 +32,8 @@ def card(name, seconds, memory_bytes=1000, error=0.0, why=None):
 
 
 def choice(*cards, memory=1 << 30, missing=lambda card: ""):
-    return pick(traits(Circuit(3).h(0)), WANTS, cards, RATES, missing=missing, memory_available_bytes=memory)
+    facts = traits(Circuit(3).h(0))
+    return chosen(look(facts, WANTS, cards, RATES, missing=missing, memory_available_bytes=memory))
 
 
 def test_the_cheapest_that_can_is_taken():
@@ -148,44 +151,9 @@ def test_correlated_faults_and_wide_registers():
     assert counts[f"{1:070b}"] == pytest.approx(500, abs=5 * 250**0.5)
 
 
-def test_memory_refused_on_the_way_falls_back(monkeypatch):
-    """The first choice is out of memory: the next one runs, and the result says so."""
-    row = BACKENDS[QuantumBackend.STATEVECTOR]
-
-    class Exhausted:
-        card = replace(CARD, name="greedy", cost=lambda t, w, r: Cost(1e-9, 1 << 20))
-
-        def run(self, circuit, request):
-            raise ResourceError("the device has 1 GiB, and 2 GiB are needed")
-
-    monkeypatch.setattr(
-        decide,
-        "choose_backend",
-        lambda circuit, facts, request: choice(Exhausted.card, card("statevector", 1)),
-    )
-    monkeypatch.setattr(decide, "_is_quick", lambda circuit, request: False)
-    monkeypatch.setattr(decide, "QuantumBackend", _Names)
-    monkeypatch.setattr(decide, "loaded", lambda name: Exhausted() if name == "greedy" else row.load())
-    circuit = Circuit(20).h(range(20))
-    for _ in range(30):
-        circuit.t(0)
-    result = qrealm.run(circuit, shots=10, seed=1)
-    assert result.metadata["backend"] == "statevector"
-    assert result.metadata["warnings"] == [
-        "greedy ran out of memory: the device has 1 GiB, and 2 GiB are needed; fell back to statevector"
-    ]
-
-
-class _Names(str):
-    """Any name is a backend's."""
-
-    AUTO = QuantumBackend.AUTO
-    STATEVECTOR = QuantumBackend.STATEVECTOR
-
-
 def test_what_fits_nowhere_says_how_much_it_needs(monkeypatch):
     monkeypatch.setattr("qrealm.simulate.execute.memory_available_bytes", lambda: 1 << 28)
-    monkeypatch.setattr(decide, "memory_available_bytes", lambda: 1 << 28)
+    monkeypatch.setattr(refusals, "memory_available_bytes", lambda: 1 << 28)
     circuit = Circuit(30)
     generator = np.random.default_rng(3)
     for _ in range(400):
@@ -272,3 +240,95 @@ def test_a_refusal_names_those_alone_that_have_the_memory():
     able = caught.value.hint.removeprefix("these can: ").split(", ")
     assert "mps" in able
     assert not {"statevector", "trajectories", "density_matrix", "gpu", "qiskit"} & set(able)
+
+
+def entangled(num_qubits: int, layers: int) -> Circuit:
+    """Layers of turns and CX that no chain of small bonds holds."""
+    generator = np.random.default_rng(0)
+    circuit = Circuit(num_qubits)
+    for layer in range(layers):
+        for qubit in range(num_qubits):
+            circuit.rx(float(generator.uniform(0, 6)), qubit)
+        for qubit in range(layer % 2, num_qubits - 1, 2):
+            circuit.cx(qubit, qubit + 1)
+    return circuit
+
+
+def test_another_runs_memory_takes_no_choice_away(monkeypatch):
+    """3.5 of 4 GiB are held and touched by a run that will end: AUTO chooses as if it were alone."""
+    left = [4 << 30]
+    monkeypatch.setattr(refusals, "LEDGER", ledger := MemoryLedger())
+    monkeypatch.setattr(refusals, "memory_available_bytes", lambda: left[0])
+    other = Plan("other", Precision.SINGLE, 1, 0, 3584 << 20, 0, ())
+    _, held = ledger.reserve(lambda available: other, lambda: left[0])
+    left[0] = 30 << 20
+    told = {each.name: each for each in qrealm.estimate(entangled(22, 6)).considered}
+    assert not told["statevector"].refused
+    with held:
+        pass
+    told = {each.name: each for each in qrealm.estimate(entangled(22, 6)).considered}
+    assert "it needs" in told["statevector"].refused
+
+
+def test_the_last_resort_tells_what_was_looked_at(monkeypatch):
+    """22 qubits in double precision are 64 MiB, in single 32, twice each; there are 120 in all."""
+    for module in (refusals, execute):
+        monkeypatch.setattr(module, "memory_available_bytes", lambda: 120 << 20)
+    told = qrealm.run(entangled(22, 14), shots=0, return_statevector=True, seed=1).metadata
+    assert (told["backend"], told["precision"]) == ("statevector", "single")
+    assert told["reasons"][0] == refusals.LAST_RESORT
+    assert {each["backend"] for each in told["considered"]} >= {"statevector", "mps"}
+    assert all(each["refused"] for each in told["considered"])
+
+
+def test_a_named_backend_that_is_too_small_says_who_is_not(monkeypatch):
+    with pytest.raises(QubitError, match="takes up to 62 qubits") as caught:
+        qrealm.run(Circuit(70).rx(0.1, range(70)), shots=10, backend="statevector")
+    assert caught.value.hint.startswith("these can: mps")
+    assert "drop idle qubits" in caught.value.hint
+    for module in (refusals, execute, density_planning):
+        monkeypatch.setattr(module, "memory_available_bytes", lambda: 1 << 30)
+    wide = Circuit(30).rx(0.1, range(30))
+    for qubit in range(29):
+        wide.cx(qubit, qubit + 1)
+    with pytest.raises(TooLargeError) as caught:
+        qrealm.run(wide, shots=10, return_statevector=False, amplitudes=["0" * 30], backend="statevector")
+    able = caught.value.hint.split("; or ")[0].removeprefix("these can: ").split(", ")
+    assert "mps" in able
+    assert "gpu" not in able
+    ghz = Circuit(17).h(0)
+    for qubit in range(16):
+        ghz.cx(qubit, qubit + 1)
+    noise = NoiseModel().after_gates(amplitude_damping(0.01))
+    for model, first in ((None, "statevector"), (noise, "trajectories")):
+        with pytest.raises(TooLargeError) as caught:
+            qrealm.run(ghz, shots=10, noise=model, backend="density_matrix")
+        assert caught.value.hint.startswith(f"these can: {first}")
+    with pytest.raises(TooLargeError) as caught:
+        qrealm.run(ghz, shots=0, observables="Z0", noise=noise, backend="density_matrix")
+    assert caught.value.hint.startswith("with shots=1024 these can: trajectories")
+
+
+def test_auto_does_not_send_to_another_backend_when_there_is_none():
+    vast = entangled(45, 30)
+    with pytest.raises((TooLargeError, BackendRefusalError)) as caught:
+        qrealm.run(vast, shots=10)
+    assert "use another backend" not in str(caught.value)
+    with pytest.raises(QubitError, match="at least one qubit"):
+        qrealm.run(Circuit(0), shots=1, backend="statevector")
+
+
+@pytest.mark.parametrize(
+    "circuit, options",
+    [
+        (Circuit(22).h(0), {}),
+        (Circuit(8).h(0).cx(0, 1), {"shots": 0, "observables": "Z0"}),
+        (entangled(20, 20), {"shots": 0, "observables": "Z0"}),
+        (entangled(20, 4), {}),
+        (deciding(30), {}),
+    ],
+)
+def test_an_estimate_names_the_backend_that_runs(circuit, options):
+    told = qrealm.estimate(circuit, **options)
+    assert told.backend == qrealm.run(circuit, seed=1, **options).metadata["backend"]
+    assert told.considered[0].name == told.backend

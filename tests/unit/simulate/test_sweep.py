@@ -11,7 +11,7 @@ import pytest
 
 import qrealm
 from qrealm.base import cancel
-from qrealm.base.errors import CancelledRunError, ParameterError, RequestError, TooLargeError
+from qrealm.base.errors import CancelledRunError, ParameterError, QrealmWarning, RequestError, TooLargeError
 from qrealm.circuits.noise import NoiseModel, depolarizing
 from qrealm.simulate import rows
 from qrealm.simulate.backends.mps.options import MPSOptions
@@ -189,13 +189,25 @@ def test_a_sweep_takes_the_backends_options():
     found = qrealm.sweep(circuit, points, observables="Z0", backend="mps", options=options)
     assert found[0].truncation_error == pytest.approx(np.sin(0.2) ** 2)
     assert found[1].truncation_error == pytest.approx(np.sin(0.6) ** 2)
-    values = qrealm.expectations(circuit, points, "Z0", backend="mps", options=options)
+    with pytest.warns(QrealmWarning, match=r"threw away 0\.039 .*\(and 1 more\)"):
+        values = qrealm.expectations(circuit, points, "Z0", backend="mps", options=options)
     assert values[:, 0] == pytest.approx([each.expectation_values["Z0"] for each in found])
     for call in (qrealm.sweep, qrealm.expectations):
         with pytest.raises(RequestError, match="the statevector backend has no options"):
             call(circuit, points, observables="Z0", backend="statevector", options=options)
         with pytest.raises(RequestError, match="leaves the choice to AUTO"):
             call(circuit, points, observables="Z0", options=options)
+
+
+@pytest.mark.parametrize("asked", [{"observables": "Z0"}, {"amplitudes": ["0" * 45]}])
+def test_a_sweep_on_a_backend_that_is_too_small_says_who_is_not(asked):
+    a = qrealm.Parameter("a")
+    circuit = qrealm.Circuit(45).ry(a, 0)
+    for qubit in range(44):
+        circuit.cx(qubit, qubit + 1)
+    with pytest.raises(TooLargeError) as caught:
+        qrealm.sweep(circuit, [[0.1], [0.2]], backend="statevector", **asked)
+    assert caught.value.hint.startswith("these can: mps")
 
 
 def test_expectations_take_noise():

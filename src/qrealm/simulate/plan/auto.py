@@ -25,32 +25,6 @@ _ANY_RATES = Rates(1.0, 1.0, 1.0, 1.0, 1.0)
 """Where only memory is asked, which does not depend on speed."""
 
 
-def pick(
-    traits: Traits,
-    wants: Wants,
-    cards: Iterable[BackendCard],
-    rates: Rates,
-    *,
-    missing: Callable[[BackendCard], str],
-    memory_available_bytes: int,
-    devices: Mapping[str, DeviceFacts] = _NO_DEVICES,
-    known: Mapping[str, Cost] = _NOTHING_KNOWN,
-) -> Choice | None:
-    """The cheapest card that fits; None when none does. Arguments as for `look`."""
-    return chosen(
-        look(
-            traits,
-            wants,
-            cards,
-            rates,
-            missing=missing,
-            memory_available_bytes=memory_available_bytes,
-            devices=devices,
-            known=known,
-        )
-    )
-
-
 def look(
     traits: Traits,
     wants: Wants,

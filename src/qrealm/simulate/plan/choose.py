@@ -104,7 +104,7 @@ def too_large(
         f"use at most {largest} qubits here in single precision "
         f"({qubits_max(Precision.DOUBLE, card, memory_available_bytes)} in double)"
     )
-    advice.append("use another backend or a machine with more memory")
+    advice.append("use a machine with more memory")
     return _too_large(shape, plan, card, room, advice)
 
 

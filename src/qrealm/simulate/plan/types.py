@@ -341,7 +341,8 @@ class Estimate:
         seconds: time of one run on this machine, from the measured cost model.
         qubits_max: the largest state of this precision that fits here.
         reasons: what was decided and why, one sentence each.
-        considered: what AUTO looked at, cheapest first; empty when the backend was named.
+        considered: what every backend would take, the chosen one first, then cheapest first; empty when the
+            backend was named.
     """
 
     backend: str

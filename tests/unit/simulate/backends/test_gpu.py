@@ -245,6 +245,39 @@ def test_auto_takes_a_gpu_that_is_there(monkeypatch):
     assert "needs 1.75 GiB of 1 GiB" in refused["gpu"]
 
 
+def test_memory_refused_on_the_way_falls_back(monkeypatch):
+    """AUTO takes the GPU, PyTorch runs out of memory there: the state vector runs, and the result says so."""
+    fast = Rates(1e-6, 1e-9, 4e12, 3e13, 1e-9)
+    monkeypatch.setattr(decide, "may_have_gpu", lambda: True)
+    monkeypatch.setattr(decide, "device_facts", lambda card, request: DeviceFacts(fast, 100 * 1024**3))
+
+    def exhausted(*args, **kwargs):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 16.00 MiB. GPU 0 has less")
+
+    circuit = Circuit(20)
+    for layer in range(30):
+        for q in range(20):
+            circuit.ry(0.1 + layer + q, q)
+        for q in range(19):
+            circuit.cx(q, q + 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "zeros", exhausted)
+        result = qrealm.run(circuit, shots=50, seed=1, precision="single", return_statevector=True)
+    told = result.metadata
+    assert told["considered"][0]["backend"] == "gpu"
+    assert told["backend"] == "statevector"
+    (line,) = told["warnings"]
+    assert line.startswith("gpu ran out of memory: the gpu backend ran out of memory: CUDA out of memory")
+    assert line.endswith("fell back to statevector")
+    want = qrealm.run(
+        circuit, shots=50, seed=1, precision="single", return_statevector=True, backend="statevector"
+    )
+    assert result.counts == want.counts
+    monkeypatch.setattr(torch, "zeros", exhausted)
+    with pytest.raises(ResourceError, match="CUDA out of memory"):
+        qrealm.run(circuit, shots=50, seed=1, precision="single", return_statevector=True, backend="gpu")
+
+
 def test_auto_does_not_load_pytorch_for_what_is_quick(monkeypatch):
     monkeypatch.setattr(decide, "may_have_gpu", lambda: True)
     monkeypatch.delitem(decide.sys.modules, "torch")

@@ -101,7 +101,6 @@ def _too_large(num_qubits: int, plan: Plan, available: int, advice: str) -> TooL
     hints = [
         *([advice] if advice else []),
         f"use at most {largest} qubits here in single precision ({in_double} in double)",
-        "sample trajectories instead, which hold a state vector each",
         "use a machine with more memory",
     ]
     return TooLargeError(
