@@ -19,7 +19,7 @@ import numpy as np
 from qrealm.base.errors import InfeasibleError, MissingExtraError, QrealmError, SolverRefusalError
 from qrealm.optimize.problems import Problem
 from qrealm.optimize.result import Contender, Improvement, OptimizeResult, Progress, ProgressCallback
-from qrealm.optimize.solvers import Adapted, begin
+from qrealm.optimize.solvers import Adapted, begin, card_of
 from qrealm.optimize.solvers.protocol import Cancellable, Candidate, Search
 
 SLICE_SECONDS = 0.02
@@ -167,7 +167,8 @@ def run_portfolio(
     """Run solvers side by side until the time is over, the gap is closed, the target met or all are done.
 
     Args:
-        seconds: wall-clock limit. threads: workers.
+        seconds: wall-clock limit.
+        threads: workers; a solver that cannot be sliced has one of its own beside them.
         work: units for each contender, as `OptimizeResult.work` has them: repeats a result exactly, without
             a clock.
         first_bound: a bound that is known already.
@@ -235,7 +236,10 @@ def _run_stage(
     """Start these searches from the best answer so far and run them; whether Ctrl-C ended it."""
     _begin(problem, runners, board)
     live = [runner for runner in runners if runner.search is not None]
-    teams = [live[number::threads] for number in range(threads)]
+    sliced = [runner for runner in live if card_of(runner.entry.solver).sliced]
+    # What cannot be sliced would keep its thread from the others: it has one of its own.
+    whole = [[runner] for runner in live if not card_of(runner.entry.solver).sliced]
+    teams = [sliced[number::threads] for number in range(threads)] + whole
     workers = [
         threading.Thread(target=_work, args=(team, board, clock), daemon=True) for team in teams if team
     ]

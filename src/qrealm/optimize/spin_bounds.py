@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from qrealm.optimize.problems import Ising
 from qrealm.optimize.solvers.spin_arrays import whole_weights
@@ -29,6 +31,12 @@ WHOLE_MAX = 2**20
 CYCLE_LENGTH_MAX = 12
 # Couplings that the search for cycles looks at, in all: about half a second.
 CYCLE_STEPS_MAX = 1_000_000
+
+
+@cache
+def _lapack() -> ThreadpoolController:
+    """The libraries of this process that have threads of their own, looked for once."""
+    return ThreadpoolController()
 
 
 def semidefinite_bound(problem: Ising, lengths: FloatArray) -> float:
@@ -50,7 +58,10 @@ def semidefinite_bound(problem: Ising, lengths: FloatArray) -> float:
     if not len(kept):
         return problem.offset
     norm = float(np.abs(kept).sum(axis=1).max())
-    smallest = float(np.linalg.eigvalsh(kept)[0]) - EIGENVALUE_MARGIN * len(kept) * norm
+    # One thread: those of LAPACK wait for each other where solvers keep the cores busy.
+    with _lapack().limit(limits=1):
+        values = np.linalg.eigvalsh(kept)
+    smallest = float(values[0]) - EIGENVALUE_MARGIN * len(kept) * norm
     total = float(shift.sum())
     rounding = 1e-13 * (abs(total) + abs(problem.offset))
     return round_up(problem, -total + len(kept) * min(0.0, smallest) - rounding + problem.offset)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -74,3 +76,16 @@ def test_fractions_that_no_rounding_hides():
 def test_shares_are_refused():
     with pytest.raises(SolverRefusalError, match="balance"):
         begin(Assignment((), (), objective=Objective(balance=1.0)), "cp_sat", seed=0)
+
+
+def test_ctrl_c_returns_the_best_so_far():
+    rng = np.random.default_rng(1)
+    problem = Assignment.packing(rng.integers(100, 400, (60, 3)), [1000, 1000, 1000])
+    # The signal comes from outside, while the solver is at work.
+    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.perf_counter()
+    result = solve(problem, solver="cp_sat", seconds=60, seed=1, threads=1)
+    assert time.perf_counter() - started < 30
+    assert result.interrupted
+    assert violations(problem, result.answer) == []
+    assert result.bound <= result.value

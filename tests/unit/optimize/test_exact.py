@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import threading
 import time
 
@@ -97,3 +99,13 @@ def test_what_is_too_large_is_refused():
     steep = Assignment(ranks, (Bin("b", {"cpu": 9}),), objective=Objective(), may_leave_out=True)
     with pytest.raises(SolverRefusalError, match="priorities"):
         begin(steep, "exact", seed=0)
+
+
+def test_ctrl_c_returns_the_best_so_far():
+    rng = np.random.default_rng(1)
+    problem = Assignment.packing(rng.integers(100, 400, (80, 3)), [1000, 1000, 1000])
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    result = solve(problem, solver="exact", seconds=60, seed=1, threads=1)
+    assert result.interrupted
+    assert violations(problem, result.answer) == []
+    assert result.seconds < 30

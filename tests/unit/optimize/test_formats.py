@@ -106,7 +106,7 @@ def test_files_that_cannot_be_read(tmp_path):
         ("x.json", SourceFileError),
         ("x.vbp.gz", SourceFileError),
         ("none.json", SourceFileError),
-        (".", SourceKindError),
+        (".", SourceFileError),
         ("x.txt", SourceKindError),
         ("y.json", SyntaxReadError),
     ):

@@ -18,6 +18,8 @@ from qrealm.optimize.problems import Ising, Qubo
 from qrealm.optimize.problems.binary import VARIABLES_MAX
 
 SUFFIXES = (".bqm", ".coo")
+# What dimod writes into each of its JSON files, and nobody else into theirs.
+IS_MODEL = '"BinaryQuadraticModel"'
 VARTYPE = re.compile(r"#\s*vartype\s*=\s*(SPIN|BINARY)\s*$")
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qrealm.base.errors import SourceFileError, SourceKindError
-from qrealm.optimize.formats import problem_json, vbp
+from qrealm.optimize.formats import bqm, gset, problem_json, vbp
 from qrealm.optimize.problems import Problem
 
 # A problem of a million items is some 100 MB of JSON.
 BYTES_MAX = 2**31
+# The G-set's files are called G1, G2 and so on.
+NO_SUFFIX = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,16 @@ class ProblemFormat:
     help: str
 
 
+def _read_json(text: str, name: str) -> Problem:
+    """Ours, or a binary quadratic model as dimod writes it."""
+    return (bqm.read_bqm if bqm.IS_MODEL in text else problem_json.read_problem_json)(text, name)
+
+
 FORMATS: dict[str, ProblemFormat] = {
-    "json": ProblemFormat(problem_json.SUFFIXES, problem_json.read_problem_json, "any problem"),
+    "json": ProblemFormat(problem_json.SUFFIXES, _read_json, "any problem; dimod's binary quadratic models"),
     "vbp": ProblemFormat(vbp.SUFFIXES, vbp.read_vbp, "vector bin packing"),
+    "gset": ProblemFormat((*gset.SUFFIXES, NO_SUFFIX), gset.read_gset, "graphs to be cut, as the G-set"),
+    "bqm": ProblemFormat(bqm.SUFFIXES, bqm.read_bqm, "binary quadratic models: JSON or COO"),
 }
 
 
@@ -49,11 +58,11 @@ def read_problem(path: str | Path) -> Problem:
 
 def format_of(path: Path) -> ProblemFormat:
     """The format of a file by its suffix; a trailing ``.gz`` does not count."""
-    stem = path.name.removesuffix(".gz")
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     for kind in FORMATS.values():
-        if stem.lower().endswith(kind.suffixes):
+        if suffix in kind.suffixes:
             return kind
-    known = ", ".join(suffix for kind in FORMATS.values() for suffix in kind.suffixes)
+    known = ", ".join(suffix for kind in FORMATS.values() for suffix in kind.suffixes if suffix)
     raise SourceKindError(
         f"nothing is known of {path.name!r} by its suffix; problems are read from {known}, also with .gz",
         source=path.name,

@@ -133,7 +133,7 @@ class CpSatSearch:
         cp, columns, scale, rounding = whole_model(model)
         found: list[np.ndarray] = []
 
-        class Listener(cp_model.CpSolverSolutionCallback):
+        class Listener(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped
             def on_solution_callback(inner) -> None:  # noqa: N805
                 values = np.array([inner.value(column) for column in columns])
                 found.append(values)
@@ -148,6 +148,8 @@ class CpSatSearch:
                     cp.add_hint(columns[self._assignment.pair[item, place]], 1)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        # Ctrl-C is the caller's: it comes back as `cancel`.
+        solver.parameters.catch_sigint_signal = False
         solver.parameters.random_seed = self._seed
         if math.isfinite(seconds):
             solver.parameters.max_time_in_seconds = seconds
