@@ -314,8 +314,8 @@ class Result:
 
         Keys: ``backend``, ``precision``, ``threads``, ``seed`` (repeats the run), ``seed_was_given``,
             ``shots``,
-        ``bit_order``, ``num_qubits``, ``circuit_digest``, ``plan`` (the backend's account),
-        ``plan_digest``, ``branches``, ``state_bytes``, ``memory_bytes``, ``seconds``, ``reasons``,
+        ``bit_order``, ``num_qubits``, ``circuit_digest``, ``plan`` (the account of a backend that compiles
+        or doubles the circuit; absent elsewhere), ``plan_digest``, ``branches``, ``state_bytes``, ``memory_bytes``, ``seconds``, ``reasons``,
         ``considered`` (the backends that AUTO asked, with what they would have cost), ``warnings``,
         ``versions``, and what the backend adds, such as ``truncation_error``.
         """
@@ -438,7 +438,7 @@ class Result:
             "bit_order": self._bit_order,
             "num_qubits": self._num_qubits,
             "circuit_digest": digest,
-            "plan": described,
+            **({"plan": described} if described else {}),
             "plan_digest": _plan_digest(made.plan, digest),
             "branches": made.branches,
             "state_bytes": made.plan.state_bytes,

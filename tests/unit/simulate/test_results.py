@@ -51,6 +51,15 @@ def test_rough_expectations_warn():
     assert np.abs(found - exact).max() > 1e-3
 
 
+def test_an_account_of_the_plan_is_there_or_absent_never_empty():
+    circuit = qrealm.Circuit(2).h(0).cx(0, 1)
+    for backend, told in (("statevector", True), ("density_matrix", True), ("mps", False)):
+        made = qrealm.run(circuit, shots=5, seed=1, backend=backend).metadata
+        assert bool(made.get("plan")) == ("plan" in made) == told
+    halfway = qrealm.Circuit(1, 1).h(0).measure(0, 0).h(0)
+    assert "plan" not in qrealm.run(halfway, shots=5, seed=1, backend="statevector").metadata
+
+
 def skewed(shots: int = 4000) -> qrealm.Result:
     return qrealm.run(qrealm.Circuit(2).ry(1.0, 0).x(1), shots=shots, seed=2)
 
