@@ -33,6 +33,8 @@
     ├── CancelledRunError       QR311   whoever asked for the run cancelled it
     └── InternalError           QR900   a promise inside qrealm was broken: please report it
 
+`QrealmWarning` is no error: an answer came, and its numbers do not show all that there is to know.
+
 A message says what was called, what came and the rule; the hint says the fix. `str(error)` is
 ``"QR103: message"`` and, where there is a hint, a second line ``"hint: ..."``.
 """

@@ -313,11 +313,11 @@ class Result:
         """How the result came about: backend, precision, threads, seed, versions, plan, memory, times.
 
         Keys: ``backend``, ``precision``, ``threads``, ``seed`` (repeats the run), ``seed_was_given``,
-            ``shots``,
-        ``bit_order``, ``num_qubits``, ``circuit_digest``, ``plan`` (the account of a backend that compiles
-        or doubles the circuit; absent elsewhere), ``plan_digest``, ``branches``, ``state_bytes``, ``memory_bytes``, ``seconds``, ``reasons``,
-        ``considered`` (the backends that AUTO asked, with what they would have cost), ``warnings``,
-        ``versions``, and what the backend adds, such as ``truncation_error``.
+        ``shots``, ``bit_order``, ``num_qubits``, ``circuit_digest``, ``plan`` (the account of a backend that
+        compiles or doubles the circuit; absent elsewhere), ``plan_digest``, ``branches``, ``state_bytes``,
+        ``memory_bytes``, ``seconds``, ``reasons``, ``considered`` (the backends that AUTO asked, with what
+        they would have cost; empty where it asked none), ``warnings``, ``versions``, and what the backend
+        adds, such as ``truncation_error``.
         """
         made = self._provenance  # read first: another thread may be making the metadata
         if self._metadata is None:
