@@ -24,6 +24,7 @@ from qrealm.optimize.linear_model import (
 )
 from qrealm.optimize.problems import Assignment, Qubo
 from qrealm.optimize.problems.evaluate import evaluate, violations
+from qrealm.optimize.solvers.greedy import CHOICES, GreedyOptions, GreedySearch
 from qrealm.optimize.solvers.highs import INFEASIBLE, LIMIT, OPTIMAL, HighsProcess
 from qrealm.optimize.solvers.protocol import Candidate, Search, SolverCard
 
@@ -71,7 +72,8 @@ CARD = SolverCard(
 
 
 def start(problem: Assignment | Qubo, options: None, *, seed: int, hint: np.ndarray | None) -> Search:
-    """Begin; nothing here is random. The hint is what there is until something better is found."""
+    """Begin; nothing here is random. The hint, or a greedy answer, is what there is until a better one is
+    found."""
     del options, seed
     return AssignmentExact(problem, hint) if isinstance(problem, Assignment) else QuboExact(problem, hint)
 
@@ -148,6 +150,11 @@ class AssignmentExact(_Exact):
         self._problem = problem
         self._model: AssignmentModel | None = None
         self._cuts: list[Row] = []
+        if hint is None:
+            # So that there is an answer whatever ends the search.
+            greedy = GreedySearch(problem, GreedyOptions(size="l2"))
+            greedy.advance(len(CHOICES), math.inf)
+            hint = None if greedy.best is None else greedy.best.answer
         if hint is not None and not violations(problem, hint):
             self.offer(np.asarray(hint, dtype=np.int32), evaluate(problem, hint).value)
 
