@@ -240,9 +240,7 @@ def _run_stage(
     # What cannot be sliced would keep its thread from the others: it has one of its own.
     whole = [[runner] for runner in live if not card_of(runner.entry.solver).sliced]
     teams = [sliced[number::threads] for number in range(threads)] + whole
-    workers = [
-        threading.Thread(target=_work, args=(team, board, clock), daemon=True) for team in teams if team
-    ]
+    workers = [_Worker(team, board, clock) for team in teams if team]
     for worker in workers:
         worker.start()
     return _wait(workers, live, board, clock, progress)
@@ -252,6 +250,23 @@ def _winner(runners: Sequence[_Runner]) -> _Runner | None:
     """Who has the best answer; of several, the first in the portfolio, whoever came first in time."""
     found = [runner for runner in runners if runner.found is not None]
     return min(found, key=lambda runner: runner.value) if found else None
+
+
+class _Worker(threading.Thread):
+    """A thread that says itself when it has ended: Ctrl-C in `join` makes Python 3.11 take one for dead that
+    still runs."""
+
+    def __init__(self, team: list[_Runner], board: _Board, clock: _Clock) -> None:
+        super().__init__(daemon=True)
+        self._team, self._board, self._clock = team, board, clock
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Work until there is nothing more to do."""
+        try:
+            _work(self._team, self._board, self._clock)
+        finally:
+            self.ended.set()
 
 
 def _work(team: list[_Runner], board: _Board, clock: _Clock) -> None:
@@ -271,7 +286,7 @@ def _work(team: list[_Runner], board: _Board, clock: _Clock) -> None:
 
 
 def _wait(
-    workers: Sequence[threading.Thread],
+    workers: Sequence[_Worker],
     live: Sequence[_Runner],
     board: _Board,
     clock: _Clock,
@@ -279,10 +294,10 @@ def _wait(
 ) -> bool:
     """Tell progress until the workers are done; whether Ctrl-C ended it."""
     interrupted = False
-    while any(worker.is_alive() for worker in workers):
+    while not all(worker.ended.is_set() for worker in workers):
         try:
             for worker in workers:
-                worker.join(PROGRESS_SECONDS / len(workers))
+                worker.ended.wait(PROGRESS_SECONDS / len(workers))
             if progress is not None:
                 with board.lock:
                     now = perf_counter() - board.started
