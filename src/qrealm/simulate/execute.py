@@ -31,6 +31,7 @@ from qrealm.simulate.backends.protocol import (
 )
 from qrealm.simulate.bits import BitLayout, Outcomes
 from qrealm.simulate.branching import BranchWalk, Leaf, branch_points, measures, prepares
+from qrealm.simulate.leaves import LeafAverages, check_single_state
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
 from qrealm.simulate.misread import FAULTLESS, Detector, detector_of, misread
 from qrealm.simulate.observables import exact_values, sampled_values
@@ -371,7 +372,7 @@ def _execute_branches(circuit: Circuit, request: RunRequest, backend: SteeredBac
     with reserved:
         walk.walk(gathered.visit)
     outcomes, draws = bits.merge(gathered.outcomes, gathered.draws)
-    values, errors = gathered.averages()
+    values, errors = gathered.averages.found()
     return Found(
         plan,
         layout,
@@ -397,26 +398,20 @@ class _Gathered:
         self.draws: list[int] = []
         self.amplitudes: dict[int, complex] = {}
         self.array: NDArray[np.complex128] | NDArray[np.complex64] | None = None
-        self._sums = {name: 0.0 for name, _ in request.observables}
-        self._squares = dict(self._sums)
+        self.averages = LeafAverages(request.observables, request.planning.shots)
 
     def visit(self, leaf: Leaf) -> None:
         """Add one leaf."""
         planning = self._request.planning
         if planning.state_copy or self._request.amplitudes:
             self._keep_state(leaf)
-        for name, value in exact_values(leaf.state, self._request.observables, self._threads).items():
-            self._sums[name] += leaf.share * value
-            self._squares[name] += leaf.share * value * value
+        values = exact_values(leaf.state, self._request.observables, self._threads)
+        self.averages.add(leaf.share, values)
         if leaf.shots:
             self._sample(leaf)
 
     def _keep_state(self, leaf: Leaf) -> None:
-        if self._walk.leaves > 1:
-            raise RequestError(
-                "the circuit measures half-way with more than one outcome, so it has no single final state",
-                hint="take one run's state with shots=1, or ask for counts or observables",
-            )
+        check_single_state(self._walk.leaves)
         self.amplitudes = _chosen_amplitudes(leaf.state, self._request.amplitudes)
         if self._request.planning.state_copy:
             self.array = leaf.state.to_array(self._threads)
@@ -436,12 +431,3 @@ class _Gathered:
         else:
             self.outcomes += drawn.tolist()
         self.draws += how_often.tolist()
-
-    def averages(self) -> tuple[dict[str, float], dict[str, float]]:
-        """(mean of each observable over the leaves, its standard error over the shots)."""
-        shots = self._request.planning.shots
-        errors: dict[str, float] = {}
-        for name, mean in self._sums.items():
-            variance = max(0.0, self._squares[name] - mean * mean)
-            errors[name] = (variance / (shots - 1)) ** 0.5 if shots > 1 else 0.0
-        return dict(self._sums), errors

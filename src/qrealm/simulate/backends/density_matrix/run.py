@@ -19,6 +19,7 @@ from qrealm.simulate.backends.density_matrix.steps import Course, course, told
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.backends.statevector.run import BACKEND as ENGINE
 from qrealm.simulate.execute import layout_of, to_clbits
+from qrealm.simulate.leaves import LeafAverages
 from qrealm.simulate.misread import detector_of
 from qrealm.simulate.plan.types import Plan
 from qrealm.simulate.request import RunRequest
@@ -132,25 +133,20 @@ class _Run:
         outcomes: list[int] = []
         draws: list[int] = []
         estimates = request.observables if self._exact is None and not request.sampled else ()
-        sums = {name: 0.0 for name, _ in estimates}
-        squares = dict(sums)
+        averages = LeafAverages(estimates, shots)
 
         def visit(state: MixedState, clbits: int, taken: int) -> None:
             found, times = _leaf_outcomes(state, course_, clbits, taken, generator)
             outcomes.extend(found)
             draws.extend(times)
-            for name, value in state.values(estimates).items():
-                sums[name] += taken / shots * value
-                squares[name] += taken / shots * value * value
+            averages.add(taken / shots, state.values(estimates))
 
         walk = ShotWalk(machine, course_.steps, shots, generator, plan.branch_copies)
         walk.walk(visit)
         self._branches = walk.leaves
         self._outcomes, self._draws = bits.merge(outcomes, draws)
         if estimates:
-            self._values = sums
-            spread = {name: max(0.0, squares[name] - mean * mean) for name, mean in sums.items()}
-            self._errors = {name: (each / max(1, shots - 1)) ** 0.5 for name, each in spread.items()}
+            self._values, self._errors = averages.found()
 
 
 def _courses(circuit: Circuit, request: RunRequest) -> tuple[Course | None, Course | None]:

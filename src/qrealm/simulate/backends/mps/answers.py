@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base import cancel
-from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit
 from qrealm.simulate import bits
 from qrealm.simulate.backends.mps.chain import Chain
@@ -19,6 +18,7 @@ from qrealm.simulate.backends.mps.values import amplitudes, expectations, vector
 from qrealm.simulate.backends.mps.walk import ChainState, ChainWalk
 from qrealm.simulate.bits import BitLayout, Outcomes
 from qrealm.simulate.branching import Leaf, measures
+from qrealm.simulate.leaves import LeafAverages, check_single_state
 from qrealm.simulate.misread import Detector
 from qrealm.simulate.observables import MeasuredBasis, Named, Parity, estimated
 from qrealm.simulate.plan.types import Plan
@@ -113,8 +113,7 @@ class Leaves:
         self.draws: list[int] = []
         self.amplitudes: dict[int, complex] = {}
         self.array: Tensor | None = None
-        self._sums = {name: 0.0 for name, _ in request.observables}
-        self._squares = dict(self._sums)
+        self.averages = LeafAverages(request.observables, request.planning.shots)
         self._error = self._discarded = 0.0
         self._splits = 0
         self._bond = 1
@@ -129,17 +128,10 @@ class Leaves:
         self._splits += chain.tally.splits
         self._bond = max(self._bond, chain.tally.bond_max_reached)
         if planning.state_copy or self._request.amplitudes:
-            if self._walk.leaves > 1:
-                raise RequestError(
-                    "the circuit measures half-way with more than one outcome, so it has no single final "
-                    "state",
-                    hint="take one run's state with shots=1, or ask for counts or observables",
-                )
+            check_single_state(self._walk.leaves)
             self.amplitudes = chosen_amplitudes(chain, self._request.amplitudes)
             self.array = vector(chain) if planning.state_copy else None
-        for name, value in exact_values(chain, self._request.observables).items():
-            self._sums[name] += leaf.share * value
-            self._squares[name] += leaf.share * value * value
+        self.averages.add(leaf.share, exact_values(chain, self._request.observables))
         if leaf.shots:
             self._sample(leaf, chain)
 
@@ -161,15 +153,6 @@ class Leaves:
     def counts(self) -> tuple[list[int], NDArray[np.int64]]:
         """Distinct outcomes, ascending, and how often each was drawn."""
         return bits.merge(self.outcomes, self.draws)
-
-    def averages(self) -> tuple[dict[str, float], dict[str, float]]:
-        """(mean of each observable over the leaves, its standard error over the shots)."""
-        shots = self._request.planning.shots
-        errors: dict[str, float] = {}
-        for name, mean in self._sums.items():
-            variance = max(0.0, self._squares[name] - mean * mean)
-            errors[name] = math.sqrt(variance / (shots - 1)) if shots > 1 else 0.0
-        return dict(self._sums), errors
 
     def told(self) -> dict[str, object]:
         """What truncation did, averaged over the leaves."""

@@ -98,7 +98,7 @@ def _branching(circuit: Circuit, request: RunRequest, options: MPSOptions) -> Fo
         leaves = Leaves(circuit, request, room.plan, walk)
         walk.walk(leaves.visit)
         outcomes, draws = leaves.counts()
-    values, errors = leaves.averages()
+    values, errors = leaves.averages.found()
     return Found(
         room.plan,
         layout,
