@@ -120,11 +120,16 @@ def _unnamed(circuit: Circuit, request: RunRequest) -> Result:
         return execute(circuit, request, loaded(QuantumBackend.STATEVECTOR), QUICK)
     started = perf_counter()
     facts = traits(circuit, supports(request))
-    if 0 < facts.cone_qubits < facts.num_qubits and not facts.mid_circuit:
+    if comes_apart(facts):
         found, choice = by_cones(circuit, request, _of_cone)
     else:
         found, choice = _automatic(circuit, request, facts, planned)
     return finish(circuit, request, found, started, choice)
+
+
+def comes_apart(facts: Traits) -> bool:
+    """Whether AUTO runs the parts that the observables depend on, instead of the whole."""
+    return 0 < facts.cone_qubits < facts.num_qubits and not facts.mid_circuit
 
 
 def planner(circuit: Circuit, request: RunRequest) -> Planner:
@@ -207,8 +212,7 @@ def device_facts(card: BackendCard, request: RunRequest) -> DeviceFacts | None:
     engine = loaded(QuantumBackend(card.name))
     if not is_on_device(engine):
         raise InternalError(f"the card of {card.name} says that it needs a device, and its backend has none")
-    exact = Precision.DOUBLE if request.wants.exact else Precision.SINGLE
-    precision = request.wants.precision or exact
+    precision = request.wants.precision_or_default
     if precision not in engine.card.precisions:
         precision = engine.card.precisions[0]
     room = engine.ledger.alone_bytes(engine.memory_available_bytes)
@@ -222,9 +226,10 @@ def _is_plain(circuit: Circuit, request: RunRequest) -> bool:
 
 def _of_cone(circuit: Circuit, request: RunRequest) -> tuple[Found, Choice | None]:
     """What one part finds, on the backend that suits it."""
-    if _is_plain(circuit, request) and len(circuit) << circuit.num_qubits <= SMALL_WORK:
+    planned = planner(circuit, request)
+    if is_unasked(circuit, request, planned):
         return find_on(circuit, request, loaded(QuantumBackend.STATEVECTOR)), QUICK
-    return _automatic(circuit, request, traits(circuit, supports(request)), planner(circuit, request))
+    return _automatic(circuit, request, traits(circuit, supports(request)), planned)
 
 
 def _automatic(
@@ -266,9 +271,8 @@ def _ways_out(choice: Choice) -> list[str]:
 def machine_rates(request: RunRequest) -> Rates:
     """What this machine was measured to do in the state-vector kernel: the scale of every cost."""
     threads = request.planning.threads or cores_default()
-    exact = Precision.DOUBLE if request.wants.exact else Precision.SINGLE
     engine = steered(QuantumBackend.STATEVECTOR, "AUTO")
-    return rates(engine, request.wants.precision or exact, threads)
+    return rates(engine, request.wants.precision_or_default, threads)
 
 
 def supports(request: RunRequest) -> list[frozenset[int]] | None:
@@ -286,6 +290,7 @@ __all__ = [
     "Planner",
     "carry_out",
     "choose_backend",
+    "comes_apart",
     "consider",
     "is_unasked",
     "machine_rates",

@@ -16,8 +16,17 @@ from qrealm.simulate.backends import BACKENDS, QuantumBackend, backend_named, lo
 from qrealm.simulate.backends.devices import is_on_device
 from qrealm.simulate.backends.protocol import SteeredBackend, is_steered
 from qrealm.simulate.calibrate import rates
-from qrealm.simulate.decide import QUICK, consider, is_unasked, machine_rates, planner, supports
+from qrealm.simulate.decide import (
+    QUICK,
+    comes_apart,
+    consider,
+    is_unasked,
+    machine_rates,
+    planner,
+    supports,
+)
 from qrealm.simulate.execute import packed_or_none, shape_of_branches
+from qrealm.simulate.part_runs import parts_of
 from qrealm.simulate.plan import auto
 from qrealm.simulate.plan.choose import fits, plan_unchecked, qubits_max, threads_for
 from qrealm.simulate.plan.traits import traits
@@ -90,6 +99,38 @@ def estimate(
         accuracy=accuracy,
     )
     facts = traits(circuit, supports(request))
+    if request.backend is QuantumBackend.AUTO and comes_apart(facts):
+        if not is_unasked(circuit, request, planner(circuit, request)):
+            return _of_parts(circuit, request)
+    return _of_whole(circuit, request, facts)
+
+
+def _of_parts(circuit: Circuit, request: RunRequest) -> Estimate:
+    """The parts that the observables depend on, one after the other: the account of the widest, the time of
+    all."""
+    found: list[Estimate] = []
+    for cone, asked in parts_of(circuit, request):
+        part = cone.circuit()
+        found.append(_of_whole(part, asked, traits(part, supports(asked))))
+    widest = max(found, key=lambda each: each.num_qubits)
+    largest = max(found, key=lambda each: each.memory_bytes)
+    told = (
+        f"the observables depend on at most {widest.num_qubits} qubits at a time: {len(found)} runs of parts"
+    )
+    return replace(
+        widest,
+        num_qubits=circuit.num_qubits,
+        gates=_gates(circuit),
+        depth=circuit.depth(),
+        memory_bytes=largest.memory_bytes,
+        fits=all(each.fits for each in found),
+        seconds=sum(each.seconds for each in found),
+        reasons=(told, *widest.reasons),
+    )
+
+
+def _of_whole(circuit: Circuit, request: RunRequest, facts: Traits) -> Estimate:
+    """The circuit in one run."""
     name = request.backend
     # Kept when nothing fits too: it tells why each backend cannot.
     considered, choice = _chosen(circuit, facts, request) if name is QuantumBackend.AUTO else ((), None)

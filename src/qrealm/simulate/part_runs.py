@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -12,7 +12,7 @@ from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.segments import split_readout
 from qrealm.simulate.backends.protocol import Found
 from qrealm.simulate.execute import layout_of
-from qrealm.simulate.plan.cones import Dependencies
+from qrealm.simulate.plan.cones import Cone, Dependencies
 from qrealm.simulate.plan.types import Choice
 from qrealm.simulate.request import RunRequest
 from qrealm.simulate.results import told_of
@@ -44,6 +44,17 @@ class _Part:
         }
 
 
+def parts_of(circuit: Circuit, request: RunRequest) -> Iterator[tuple[Cone, RunRequest]]:
+    """Each part of a circuit that terms of the observables depend on, and what is asked of it: its terms
+    under their places in the part's list."""
+    kept, _ = split_readout(circuit.instructions)
+    terms = {(x, z) for _, observable in request.observables for x, z, _ in observable.strings()}
+    for cone in Dependencies(kept).group(terms):
+        asked = [(str(place), cone.moved(term)) for place, term in enumerate(cone.terms)]
+        sums = tuple((name, PauliSum.from_strings([(x, z, 1.0)])) for name, (x, z) in asked)
+        yield cone, replace(request, observables=sums)
+
+
 def by_cones(circuit: Circuit, request: RunRequest, run_part: RunPart) -> tuple[Found, Choice | None]:
     """Exact values alone, from the parts of the circuit that they depend on.
 
@@ -52,16 +63,12 @@ def by_cones(circuit: Circuit, request: RunRequest, run_part: RunPart) -> tuple[
         tell of each part under ``parts``.
     """
     strings = [(name, observable.strings()) for name, observable in request.observables]
-    kept, _ = split_readout(circuit.instructions)
-    cones = Dependencies(kept).group({(x, z) for _, terms in strings for x, z, _ in terms})
     values: dict[tuple[int, int], float] = {}
     parts: list[_Part] = []
-    for cone in cones:
+    for cone, asked in parts_of(circuit, request):
         cancel.check()
         started = perf_counter()
-        asked = [(str(place), cone.moved(term)) for place, term in enumerate(cone.terms)]
-        sums = tuple((name, PauliSum.from_strings([(x, z, 1.0)])) for name, (x, z) in asked)
-        found, choice = run_part(cone.circuit(), replace(request, observables=sums))
+        found, choice = run_part(cone.circuit(), asked)
         values.update((term, found.values[str(place)]) for place, term in enumerate(cone.terms))
         parts.append(_Part(len(cone.qubits), len(cone.terms), found, choice, perf_counter() - started))
     widest = max(parts, key=lambda part: part.qubits)  # there is at least one term

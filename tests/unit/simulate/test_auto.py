@@ -325,6 +325,8 @@ def test_auto_does_not_send_to_another_backend_when_there_is_none():
         (Circuit(8).h(0).cx(0, 1), {"shots": 0, "observables": "Z0"}),
         (entangled(20, 20), {"shots": 0, "observables": "Z0"}),
         (entangled(20, 4), {}),
+        (entangled(20, 4), {"shots": 0, "observables": "Z0"}),
+        (entangled(40, 3), {"shots": 0, "observables": {"a": "Z0 Z1 + X30", "b": "Y5"}}),
         (deciding(30), {}),
     ],
 )
@@ -332,3 +334,5 @@ def test_an_estimate_names_the_backend_that_runs(circuit, options):
     told = qrealm.estimate(circuit, **options)
     assert told.backend == qrealm.run(circuit, seed=1, **options).metadata["backend"]
     assert told.considered[0].name == told.backend
+    assert told.num_qubits == circuit.num_qubits
+    assert told.fits
