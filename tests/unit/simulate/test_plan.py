@@ -25,6 +25,8 @@ from qrealm.simulate.plan import (
     threads_for,
 )
 from qrealm.simulate.plan.choose import plan_unchecked
+from qrealm.simulate.plan.clock import seconds
+from qrealm.simulate.plan.types import Wants
 
 SHOTS = 1000
 BESIDE = limits.RUN_OVERHEAD_BYTES + SHOTS * limits.SHOT_BYTES
@@ -153,3 +155,21 @@ def test_shots_take_memory_too():
     assert choose(shape(3), fitting, CARD, cores=1, memory_available_bytes=24 * GIB).memory_bytes
     with pytest.raises(TooLargeError):
         choose(shape(3), replace(many, shots=largest + 1), CARD, cores=1, memory_available_bytes=24 * GIB)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_precision_where_none_is_asked(exact: bool) -> None:
+    """Requests and what cards know of them agree: what was asked for, else what suits."""
+    for asked in (None, Precision.SINGLE, Precision.DOUBLE):
+        expected = asked or (Precision.DOUBLE if exact else Precision.SINGLE)
+        made = Request(10, asked, None, exact, state_copy=False)
+        wants = Wants(10, asked, exact, False, 0, 0, False, 1e-6)
+        assert made.precision_or_default is wants.precision_or_default is expected
+
+
+def test_seconds_are_the_sum_of_all_parts() -> None:
+    work = Work(state_bytes=16, stages=2, moved_bytes=3000, flops=50_000, gates=7, shots=11)
+    rates = Rates(
+        run_seconds=0.5, gate_seconds=0.01, bytes_per_second=1e4, flops_per_second=1e5, shot_seconds=0.002
+    )
+    assert seconds(work, rates) == pytest.approx(0.5 + 0.07 + 0.3 + 0.5 + 0.022)

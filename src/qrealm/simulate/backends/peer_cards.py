@@ -57,7 +57,7 @@ def pure_refusal(traits: Traits, wants: Wants) -> str | None:
 
 def cost(costs: PeerCosts, traits: Traits, wants: Wants, rates: Rates, *, mixed: bool = False) -> Cost:
     """What a run would take."""
-    precision = wants.precision or (Precision.DOUBLE if wants.exact else Precision.SINGLE)
+    precision = wants.precision_or_default
     width = traits.num_qubits * (2 if mixed else 1)
     amplitudes = float(1 << min(width, 400))
     operations = traits.gates + traits.channels

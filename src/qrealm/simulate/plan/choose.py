@@ -147,9 +147,7 @@ def _check_card(shape: CircuitShape, request: Request, card: BackendCard) -> Non
 
 
 def _wanted_precision(request: Request, card: BackendCard) -> Precision:
-    if request.precision is not None:
-        return request.precision
-    wanted = Precision.DOUBLE if request.exact else Precision.SINGLE
+    wanted = request.precision_or_default
     return wanted if wanted in card.precisions else card.precisions[0]
 
 

@@ -14,6 +14,11 @@ class Precision(StrEnum):
     SINGLE = "single"
     DOUBLE = "double"
 
+    @classmethod
+    def suiting(cls, *, exact: bool) -> Precision:
+        """What is taken where none is asked: double for amplitudes and exact values, single for counts."""
+        return cls.DOUBLE if exact else cls.SINGLE
+
     @property
     def amplitude_bytes(self) -> int:
         """Bytes of one complex amplitude: 8 (complex64) or 16 (complex128)."""
@@ -120,6 +125,11 @@ class Wants:
     def exact(self) -> bool:
         """Whether more than samples is wanted."""
         return self.values or self.statevector or self.density_matrix or self.amplitudes > 0
+
+    @property
+    def precision_or_default(self) -> Precision:
+        """The precision asked for, else the one that suits what is wanted."""
+        return self.precision or Precision.suiting(exact=self.exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +251,11 @@ class Request:
     threads: int | None
     exact: bool
     state_copy: bool
+
+    @property
+    def precision_or_default(self) -> Precision:
+        """The precision asked for, else the one that suits what is wanted."""
+        return self.precision or Precision.suiting(exact=self.exact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def refusal(traits: Traits, wants: Wants) -> str | None:
 
 def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     """What a run would take, from the circuit's size alone."""
-    precision = wants.precision or (Precision.DOUBLE if wants.exact else Precision.SINGLE)
+    precision = wants.precision_or_default
     entries = 4.0 ** min(traits.num_qubits, 100)
     flops, passes = _work(traits)
     moved = 2 * precision.amplitude_bytes * (1 + passes / GATES_PER_STAGE)

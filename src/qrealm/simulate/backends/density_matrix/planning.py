@@ -73,7 +73,7 @@ def _checked(num_qubits: int, request: RunRequest, needs: Needs, cores: int, ava
 
 def _plan(num_qubits: int, request: RunRequest, needs: Needs, cores: int, available: int | None) -> Plan:
     planning = request.planning
-    precision = planning.precision or (Precision.DOUBLE if planning.exact else Precision.SINGLE)
+    precision = planning.precision_or_default
     state_bytes = precision.amplitude_bytes << 2 * num_qubits
     base_bytes = state_bytes * (needs.states + needs.arrays) + CARD.overhead_bytes
     copies = min(needs.copies, limits.BRANCH_COPIES_MAX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qrealm.base import limits
 from qrealm.simulate.backends.gpu.options import GPUOptions
+from qrealm.simulate.plan.clock import seconds
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants, Work
 
 OVERHEAD_BYTES = 768 * 1024**2
@@ -20,17 +21,6 @@ FLOPS_PER_PASS = 8 * 2**5
 """Floating-point operations for each amplitude: a dense matrix on five qubits."""
 
 
-def seconds(work: Work, rates: Rates) -> float:
-    """Time of one run: fixed cost, gates, memory traffic, arithmetic, samples."""
-    return (
-        rates.run_seconds
-        + work.gates * rates.gate_seconds
-        + work.moved_bytes / rates.bytes_per_second
-        + work.flops / rates.flops_per_second
-        + work.shots * rates.shot_seconds
-    )
-
-
 def refusal(traits: Traits, wants: Wants) -> str | None:
     """A pure state has no noise in it."""
     if traits.channels:
@@ -44,7 +34,7 @@ def refusal(traits: Traits, wants: Wants) -> str | None:
 
 def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     """What a run would take on the device that `rates` were measured on; the bytes are the device's."""
-    precision = wants.precision or (Precision.DOUBLE if wants.exact else Precision.SINGLE)
+    precision = wants.precision_or_default
     amplitudes = float(1 << min(traits.num_qubits, 200))
     passes = 1 + traits.gates / GATES_PER_PASS
     branches = min(max(1, wants.shots), 2 ** min(traits.branch_points, 40))

@@ -50,7 +50,7 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     """What a run would take by the estimate of bonds in `Traits.bond_log2`. That is too large where gates
     between far qubits, each of them in few, let the chain put its qubits in a better order."""
     del rates  # decompositions have their own speed, which memory traffic does not tell
-    precision = wants.precision or (Precision.DOUBLE if wants.exact else Precision.SINGLE)
+    precision = wants.precision_or_default
     count = max(1, traits.num_qubits)
     cuts = max(1, count - 1)
     log_bond = min(traits.bond_log2 if traits.bond_log2 >= 0 else float(traits.schmidt_log2), _EXPONENT_MAX)

@@ -15,7 +15,7 @@ from qrealm.simulate.backends.mps.program import ChainProgram
 from qrealm.simulate.backends.mps.schedule import carry_out
 from qrealm.simulate.memory import LEDGER, NOTHING_RESERVED, Reservation
 from qrealm.simulate.plan.choose import fits
-from qrealm.simulate.plan.types import Plan, Precision
+from qrealm.simulate.plan.types import Plan
 from qrealm.simulate.request import RunRequest
 
 UNBOUNDED_SHARE = 0.5
@@ -95,7 +95,7 @@ def make_room(
         TooLargeError: a state vector is asked for that does not fit, or the samples do not.
     """
     planning = request.planning
-    precision = planning.precision or (Precision.DOUBLE if planning.exact else Precision.SINGLE)
+    precision = planning.precision_or_default
     width = precision.amplitude_bytes
     tensors, workspace = _bytes(bonds.largest, width)
     arrays = 2 * width << num_qubits if planning.state_copy else 0

@@ -4,23 +4,8 @@ from __future__ import annotations
 
 from qrealm.base import limits
 from qrealm.simulate.plan.branches import Branches, branches, found
+from qrealm.simulate.plan.clock import seconds
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants, Work
-
-
-def seconds(work: Work, rates: Rates) -> float:
-    """Time of one run: fixed cost, planning, memory traffic, arithmetic, samples.
-
-    Traffic and arithmetic are added, not overlapped: a stage loads its tile, then works on it. The rates are
-    measured with the same sum, so whatever overlap there is sits in them.
-    """
-    return (
-        rates.run_seconds
-        + work.gates * rates.gate_seconds
-        + work.moved_bytes / rates.bytes_per_second
-        + work.flops / rates.flops_per_second
-        + work.shots * rates.shot_seconds
-    )
-
 
 GATES_PER_STAGE = 40
 """Gates that one pass over a state larger than the caches carries out, typically."""
@@ -52,7 +37,7 @@ def refusal(traits: Traits, wants: Wants) -> str | None:
 
 def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
     """What a run would take, from the circuit's size alone; a compiled program tells it exactly."""
-    precision = wants.precision or (Precision.DOUBLE if wants.exact else Precision.SINGLE)
+    precision = wants.precision_or_default
     amplitudes = float(1 << min(traits.num_qubits if wants.exact else traits.largest_group, 200))
     stages = 1 + traits.gates / GATES_PER_STAGE
     walk = _walk(traits, wants.shots)

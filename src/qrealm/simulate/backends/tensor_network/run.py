@@ -79,7 +79,7 @@ class _Run:
         self._options = given if isinstance(given, TensorNetworkOptions) else TensorNetworkOptions()
         self._circuit, self._program, self._request = circuit, program, request
         planning = request.planning
-        self._precision = planning.precision or (Precision.DOUBLE if planning.exact else Precision.SINGLE)
+        self._precision = planning.precision_or_default
         self._dtype = np.dtype(np.complex64 if self._precision is Precision.SINGLE else np.complex128)
         share = int(min(SLICE_BYTES_MAX, SLICE_SHARE * LEDGER.alone_bytes(memory_available_bytes)))
         self._slice_bytes = self._options.memory_bytes or share

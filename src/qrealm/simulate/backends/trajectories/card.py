@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from qrealm.base import limits
 from qrealm.simulate.backends.statevector import card as statevector
+from qrealm.simulate.plan import clock
 from qrealm.simulate.plan.types import BackendCard, Cost, Precision, Rates, Traits, Wants, Work
 
 RUN_SECONDS = 1.5e-4
@@ -85,7 +86,7 @@ def cost(traits: Traits, wants: Wants, rates: Rates) -> Cost:
         gates=0,
         shots=1,
     )
-    kernel = statevector.seconds(work, rates) - rates.run_seconds
+    kernel = clock.seconds(work, rates) - rates.run_seconds
     decisions = traits.branch_points + (traits.events if traits.state_dependent is not None else 0.0)
     python = RUN_SECONDS + OPERATION_SECONDS * operations * factor + DECISION_SECONDS * decisions
     passes = DEPENDENT_PASSES * (1.0 + away) if traits.state_dependent is not None else 0.0
