@@ -157,7 +157,7 @@ def _inaccurate(found: Found, accuracy: float) -> tuple[str, ...]:
     lost = found.details.get("truncation_error")
     if not isinstance(lost, float) or lost <= accuracy:
         return ()
-    share = f"{lost:.2g} of the state's weight, and accuracy= allows {accuracy:.2g}"
+    share = f"{lost:.4g} of the state's weight, and accuracy= allows {accuracy:.2g}"
     return (f"the {found.plan.backend} backend threw away {share}: allow larger bonds, or name another",)
 
 

@@ -32,7 +32,7 @@ def test_an_approximation_beyond_the_accuracy_is_told():
     result = qrealm.run(rough(), **options)
     (line,) = result.metadata["warnings"]
     assert result.truncation_error > 0.01
-    assert f"threw away {result.truncation_error:.2g} of the state's weight" in line
+    assert f"threw away {result.truncation_error:.4g} of the state's weight" in line
     assert result.warnings == pickle.loads(pickle.dumps(result)).warnings == (line,)
     assert f"warning: {line}" in repr(result)
     assert not qrealm.run(rough(), accuracy=0.999999, **options).warnings

@@ -189,7 +189,7 @@ def test_a_sweep_takes_the_backends_options():
     found = qrealm.sweep(circuit, points, observables="Z0", backend="mps", options=options)
     assert found[0].truncation_error == pytest.approx(np.sin(0.2) ** 2)
     assert found[1].truncation_error == pytest.approx(np.sin(0.6) ** 2)
-    with pytest.warns(QrealmWarning, match=r"threw away 0\.039 .*\(and 1 more\)"):
+    with pytest.warns(QrealmWarning, match=r"threw away 0\.03947 .*\(and 1 more\)"):
         values = qrealm.expectations(circuit, points, "Z0", backend="mps", options=options)
     assert values[:, 0] == pytest.approx([each.expectation_values["Z0"] for each in found])
     for call in (qrealm.sweep, qrealm.expectations):
