@@ -15,7 +15,7 @@ from qrealm.faces.providers.cirq.programs import run_all
 from qrealm.faces.providers.cirq.translate import Record, Translation, measures, unrolled
 from qrealm.faces.providers.shots import bits_of_shots
 from qrealm.simulate.backends import backend_named
-from qrealm.simulate.decide import check_options
+from qrealm.simulate.refusals import check_options
 from qrealm.simulate.request import check_precision, check_seed, check_threads
 from qrealm.simulate.results import Result
 

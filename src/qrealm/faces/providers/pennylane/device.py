@@ -37,7 +37,7 @@ from qrealm.faces.providers.pennylane.results import (
 from qrealm.faces.providers.pennylane.structures import plainly_differentiable
 from qrealm.faces.providers.pennylane.tapes import OPEN_FORMS, is_convertible, is_open_form
 from qrealm.simulate.backends import backend_named
-from qrealm.simulate.decide import check_options
+from qrealm.simulate.refusals import check_options
 from qrealm.simulate.request import check_precision, check_threads
 
 _ADJOINT = frozenset({"adjoint", "best", "device"})
