@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import QrealmWarning, RequestError
 from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
 from qrealm.simulate.backends.mps.options import MPSOptions
 
@@ -23,9 +23,11 @@ def test_cirq_hands_the_options_on() -> None:
     wide = QrealmSimulator(backend="mps", options=MPSOptions(bond_max=2))
     assert wide.simulate_expectation_values(bell, [cirq.X(a) * cirq.X(b)])[0] == pytest.approx(1, abs=1e-9)
     narrow = QrealmSimulator(backend="mps", options=NARROW)
-    assert abs(narrow.simulate_expectation_values(bell, [cirq.X(a) * cirq.X(b)])[0]) < 0.1
+    with pytest.warns(QrealmWarning, match=r"threw away 0\.5 of the state's weight"):
+        assert abs(narrow.simulate_expectation_values(bell, [cirq.X(a) * cirq.X(b)])[0]) < 0.1
     measured = bell + cirq.measure(a, b, key="m")
-    shares = QrealmSampler(backend="mps", options=NARROW, seed=1).run(measured, repetitions=100)
+    with pytest.warns(QrealmWarning, match=r"threw away 0\.5"):
+        shares = QrealmSampler(backend="mps", options=NARROW, seed=1).run(measured, repetitions=100)
     assert len(shares.histogram(key="m")) == 1
     for backend in (None, "statevector"):
         with pytest.raises(RequestError, match="MPSOptions"):
@@ -45,7 +47,8 @@ def test_pennylane_hands_the_options_on() -> None:
         return float(qml.QNode(bell, QrealmDevice(2, **options))())
 
     assert value(backend="mps", options=MPSOptions(bond_max=2)) == pytest.approx(1, abs=1e-9)
-    assert abs(value(backend="mps", options=NARROW)) < 0.1
+    with pytest.warns(QrealmWarning, match=r"threw away 0\.5"):
+        assert abs(value(backend="mps", options=NARROW)) < 0.1
     with pytest.raises(RequestError, match="MPSOptions"):
         QrealmDevice(2, options=NARROW)
 
@@ -67,6 +70,26 @@ def test_pennylane_puts_noise_into_every_circuit() -> None:
     assert np.trace(state @ state).real < 0.95
     with pytest.raises(RequestError, match="NoiseModel"):
         QrealmDevice(1, noise=0.1)
+
+
+def test_pennylane_refuses_noise_where_a_pure_state_is_needed() -> None:
+    qml = pytest.importorskip("pennylane")
+    from qrealm.faces.providers.pennylane import QrealmDevice
+
+    noise = NoiseModel().readout(ReadoutError.flips(0.1, 0.1))
+
+    def postselected() -> object:
+        qml.RX(0.4, 0)
+        qml.measure(0, postselect=0)
+        return qml.expval(qml.Z(1))
+
+    with pytest.raises(RequestError, match="postselection without shots"):
+        qml.QNode(postselected, QrealmDevice(3, noise=noise))()
+    shadow = qml.QNode(lambda: qml.classical_shadow([0]), QrealmDevice(1, noise=noise))
+    with pytest.raises(RequestError, match="shadows"):
+        qml.set_shots(shadow, 10)()
+    with_shots = qml.set_shots(qml.QNode(postselected, QrealmDevice(3, noise=noise, seed=1)), 1000)
+    assert abs(with_shots() - 0.8) < 5 / np.sqrt(500)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 from qrealm.base.errors import ParameterError, QrealmError
 from qrealm.circuits import Circuit
 from qrealm.faces.providers.cirq.translate import Translation, translate
+from qrealm.faces.providers.warned import warned
 from qrealm.simulate.results import Result
 from qrealm.simulate.run import run, sweep
 
@@ -40,12 +41,12 @@ def run_all(
         rows = [_values(resolver, names) for resolver in resolvers]
         results = sweep(prepare(opened.circuit), rows, seed=seed, **options) if rows else []
         for resolver, result in zip(resolvers, results, strict=True):
-            yield resolver, opened, result
+            yield resolver, opened, warned(result)
         return
     seeds = np.random.SeedSequence(seed).generate_state(max(1, len(resolvers)), np.uint64).tolist()
     for resolver, own_seed in zip(resolvers, seeds, strict=False):
         found = opened or _resolved(program, qubits, resolver, names)
-        yield resolver, found, run(prepare(found.circuit), seed=own_seed, **options)
+        yield resolver, found, warned(run(prepare(found.circuit), seed=own_seed, **options))
 
 
 def _open_translation(program: Any, qubits: Sequence[Any], names: Sequence[str]) -> Translation | None:

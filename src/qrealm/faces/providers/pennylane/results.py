@@ -12,10 +12,12 @@ import pennylane as qml
 from numpy.typing import NDArray
 from pennylane import measurements as mps
 
+from qrealm.base.errors import RequestError
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.noise.model import NoiseModel
 from qrealm.faces.providers.pennylane.tapes import TapeCircuit, convert, pauli_terms, wire_order
 from qrealm.faces.providers.shots import bits_of_shots
+from qrealm.faces.providers.warned import warned
 from qrealm.simulate.results import Result
 from qrealm.simulate.run import run
 
@@ -111,11 +113,11 @@ class _Exact:
             return None
         made = convert(self.tape, self.order, [*self.operations, *after])
         precision = "double" if self.options.precision == "auto" else self.options.precision
-        return run(
+        return warned(run(
             _started(made.circuit, self.start), 0, precision=precision, observables=named or None,
             return_statevector=state and not self.mixed, return_density_matrix=state and self.mixed,
             **self.options.given(),
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def value(self, process: Any, plan: tuple[str, ...] | None, result: Result | None) -> Any:
         """One measurement's result."""
@@ -176,10 +178,14 @@ def _projected(state: NDArray[np.complex128], projector: Any, order: Any) -> NDA
 
 
 def _state_of(circuit: Circuit, options: RunOptions) -> NDArray[np.complex128]:
-    """The final state, writable, in double precision."""
-    result = run(
-        circuit, 0, precision="double", return_statevector=True, **options.given()
-    )  # fmt: skip
+    """The final state, writable, in double precision. Raises RequestError where there is noise."""
+    if options.noise is not None:
+        raise RequestError(
+            "classical shadows, and postselection without shots, are taken from a pure state, and the device has "
+            "noise=, which leaves none",
+            hint="postselect with shots; estimate observables by expval instead of shadows",
+        )
+    result = warned(run(circuit, 0, precision="double", return_statevector=True, **options.given()))
     assert result.statevector is not None  # asked for
     return np.array(result.statevector)
 
@@ -232,10 +238,10 @@ def _samples(
     made = convert(tape, order, [*operations, *_turns(tape)])
     width = len(order)
     circuit = _with_readout(made, width)
-    result = run(
+    result = warned(run(
         _started(circuit, state), tape.shots.total_shots, int(generator.integers(1 << 63)),
         precision=options.precision, **options.given(),
-    )  # fmt: skip
+    ))  # fmt: skip
     total = width + len(made.measured)
     bits = bits_of_shots(result, total, generator)
     # Bit 0 is the last wire; half-way measurements come after the wires.
