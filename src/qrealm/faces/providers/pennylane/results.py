@@ -181,8 +181,8 @@ def _state_of(circuit: Circuit, options: RunOptions) -> NDArray[np.complex128]:
     """The final state, writable, in double precision. Raises RequestError where there is noise."""
     if options.noise is not None:
         raise RequestError(
-            "classical shadows, and postselection without shots, are taken from a pure state, and the noise= of "
-            "the device leaves none",
+            "classical shadows, and postselection without shots, are taken from a pure state, and the "
+            "noise= of the device leaves none",
             hint="postselect with shots; estimate observables by expval instead of shadows",
         )
     result = warned(run(circuit, 0, precision="double", return_statevector=True, **options.given()))
