@@ -1,84 +1,71 @@
-"""The solvers of other projects that `python -m benchmarks.spins --peers` runs: one generator each.
+"""The spin solvers of other projects, beside which ours are measured: one generator each.
 
-A generator yields the cut after each of its calls until it is told to stop; the caller keeps the clock.
-Building a peer's own model of the graph is not counted.
+A generator yields the energy of the best answer of each of its calls until it is told to stop; the caller
+keeps the clock. Building a peer's own model of the problem comes before its first yield, of inf, and is not
+counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from qrealm.optimize import MaxCut
+from qrealm.optimize import Ising
 
 Attempts = Iterator[float]
-Peer = Callable[[MaxCut, int], Attempts]
+Peer = Callable[[Ising, int], Attempts]
 
 SWEEPS = (30, 100, 300, 1000, 3000, 10000)
 READS = (1, 10)
+SEEDS = 2**31
 
 
-def _terms(graph: MaxCut) -> dict[tuple[int, int], float]:
-    ising = graph.to_ising()
+def _terms(ising: Ising) -> tuple[dict[int, float], dict[tuple[int, int], float]]:
     pairs = ising.couplings
     ends = zip(pairs.rows.tolist(), pairs.cols.tolist(), strict=True)
-    return dict(zip(ends, pairs.values.tolist(), strict=True))
+    return dict(enumerate(ising.linear.tolist())), dict(zip(ends, pairs.values.tolist(), strict=True))
+
+
+def _dwave(name: str, **settings: Any) -> Peer:
+    def attempts(ising: Ising, seed: int) -> Attempts:
+        import dimod
+        from dwave import samplers
+
+        model = dimod.BinaryQuadraticModel.from_ising(*_terms(ising), ising.offset)
+        sampler = getattr(samplers, name)()
+        yield np.inf
+        while True:
+            seed += 1
+            yield float(sampler.sample(model, seed=seed % SEEDS, **settings).record.energy.min())
+
+    return attempts
 
 
 def dwave_annealing(sweeps: int, reads: int) -> Peer:
     """dwave-samplers' simulated annealing, its own range of temperatures."""
-
-    def attempts(graph: MaxCut, seed: int) -> Attempts:
-        import dimod
-        from dwave.samplers import SimulatedAnnealingSampler
-
-        model = dimod.BinaryQuadraticModel.from_ising(
-            dict.fromkeys(range(graph.num_nodes), 0.0), _terms(graph), graph.to_ising().offset
-        )
-        sampler = SimulatedAnnealingSampler()
-        yield 0.0
-        while True:
-            seed += 1
-            found = sampler.sample(model, num_sweeps=sweeps, num_reads=reads, seed=seed)
-            yield -float(found.record.energy.min())
-
-    return attempts
+    return _dwave("SimulatedAnnealingSampler", num_sweeps=sweeps, num_reads=reads)
 
 
 def dwave_tabu(milliseconds: int) -> Peer:
     """dwave-samplers' tabu search, in calls of so many milliseconds."""
-
-    def attempts(graph: MaxCut, seed: int) -> Attempts:
-        import dimod
-        from dwave.samplers import TabuSampler
-
-        model = dimod.BinaryQuadraticModel.from_ising(
-            dict.fromkeys(range(graph.num_nodes), 0.0), _terms(graph), graph.to_ising().offset
-        )
-        sampler = TabuSampler()
-        yield 0.0
-        while True:
-            seed += 1
-            found = sampler.sample(model, timeout=milliseconds, num_reads=1, seed=seed)
-            yield -float(found.record.energy.min())
-
-    return attempts
+    return _dwave("TabuSampler", timeout=milliseconds, num_reads=1)
 
 
 def openjij_sampler(kind: str, sweeps: int) -> Peer:
     """OpenJij's simulated annealing (SASampler) or simulated quantum annealing (SQASampler)."""
 
-    def attempts(graph: MaxCut, seed: int) -> Attempts:
+    def attempts(ising: Ising, seed: int) -> Attempts:
         import openjij
 
         sampler = getattr(openjij, kind)()
-        terms, offset = _terms(graph), graph.to_ising().offset
-        yield 0.0
+        terms = _terms(ising)
+        yield np.inf
         while True:
             seed += 1
-            found = sampler.sample_ising({}, terms, num_sweeps=sweeps, num_reads=1, seed=seed)
-            yield -(float(np.min(found.energies)) + offset)
+            found = sampler.sample_ising(*terms, num_sweeps=sweeps, num_reads=1, seed=seed % SEEDS)
+            yield float(np.min(found.energies)) + ising.offset
 
     return attempts
 
@@ -86,23 +73,22 @@ def openjij_sampler(kind: str, sweeps: int) -> Peer:
 def simulated_bifurcation(mode: str, steps: int) -> Peer:
     """The package simulated-bifurcation, 128 agents, dense matrices in torch on one thread."""
 
-    def attempts(graph: MaxCut, seed: int) -> Attempts:
+    def attempts(ising: Ising, seed: int) -> Attempts:
         import simulated_bifurcation as package
         import torch
 
         torch.set_num_threads(1)
-        pairs = graph.to_ising().couplings
-        matrix = torch.zeros(graph.num_nodes, graph.num_nodes)
-        matrix[
-            torch.from_numpy(pairs.rows.astype(np.int64)), torch.from_numpy(pairs.cols.astype(np.int64))
-        ] = torch.from_numpy(pairs.values.astype(np.float32))
+        size, pairs = ising.num_variables, ising.couplings
+        matrix = np.zeros((size, size), dtype=np.float32)
+        matrix[pairs.rows, pairs.cols] = pairs.values
+        quadratic, linear = torch.from_numpy(matrix), torch.from_numpy(ising.linear.astype(np.float32))
         torch.manual_seed(seed)
-        yield 0.0
+        yield np.inf
         while True:
             spins, _ = package.minimize(
-                matrix, domain="spin", agents=128, max_steps=steps, mode=mode, verbose=False
+                quadratic, linear, domain="spin", agents=128, max_steps=steps, mode=mode, verbose=False
             )
-            yield graph.cut(spins.numpy().astype(np.int8))
+            yield ising.energy(spins.numpy().round().astype(np.int8))
 
     return attempts
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.spin_peers import Peer, peers
-from qrealm.optimize import MaxCut
+from qrealm.optimize import Ising, MaxCut
 from qrealm.optimize.formats.gset import read_gset
 from qrealm.optimize.solvers import SOLVERS, begin, refusal_of
 from qrealm.optimize.solvers.bifurcation import BifurcationOptions
@@ -76,16 +76,16 @@ def read_graph(where: str, data: Path) -> MaxCut:
 def qrealm_attempts(solver: str, options: object) -> Peer:
     """Slices of one of our solvers; setting it up counts."""
 
-    def attempts(graph: MaxCut, seed: int) -> Iterator[float]:
-        yield 0.0
-        search, _ = begin(graph, solver, seed=seed, options=options)
+    def attempts(ising: Ising, seed: int) -> Iterator[float]:
+        yield math.inf
+        search, _ = begin(ising, solver, seed=seed, options=options)
         work = 1
         while True:
             started = time.perf_counter()
             search.advance(work, 60.0)
             spent = time.perf_counter() - started
             work = work * 2 if spent < SLICE_SECONDS / 2 else max(1, int(work * SLICE_SECONDS / spent))
-            yield 0.0 if search.best is None else -search.best.value
+            yield math.inf if search.best is None else search.best.value
             if search.done:
                 return
 
@@ -106,11 +106,11 @@ def measure(name: str, attempts: Peer, graph: MaxCut, seed: int, seconds: float,
     best_known = BEST_KNOWN.get(graph.name, math.inf)
     near = math.ceil(NEAR * best_known - 1e-9) if math.isfinite(best_known) else math.inf
     cut, to_near, to_best = -math.inf, math.inf, math.inf
-    source = attempts(graph, 1000 * seed)
+    source = attempts(graph.to_ising(), 1000 * seed)
     next(source)
     started = clock()
-    for found in source:
-        spent = clock() - started
+    for energy in source:
+        spent, found = clock() - started, -energy
         # What came too late does not count.
         if spent <= seconds and found > cut:
             cut = found
