@@ -12,6 +12,7 @@ import json
 import math
 import multiprocessing
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,15 +62,13 @@ def ours(instance: Instance, solver: str, seconds: float, seed: int, threads: in
     return Score(instance.family, instance.name, solver, value, result.bound, result.seconds, seed)
 
 
-def _rival(rival: Rival, instance: Instance, seconds: float, seed: int) -> float:
-    return rival.run(instance.problem, seconds, seed)
-
-
 def theirs(rival: Rival, instance: Instance, seconds: float, seed: int, threads: int) -> Score:
     """A rival in as many processes as ours have threads; starting them and loading is not timed."""
-    with multiprocessing.get_context("spawn").Pool(threads) as pool:
-        tasks = [(rival, instance, seconds, seed + number) for number in range(threads)]
-        value = min(pool.starmap(_rival, tasks))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
+        tasks = [(instance.problem, seconds, seed + number) for number in range(threads)]
+        running = [pool.submit(rival.run, *task) for task in tasks]
+        value = min(task.result() for task in running)
     return Score(instance.family, instance.name, rival.name, value, -math.inf, seconds, seed)
 
 
