@@ -122,7 +122,7 @@ def measure(instance: Instance, solver: str, seconds: float, seed: int) -> Measu
 
 def _greedy(problem: Assignment, options: GreedyOptions) -> int:
     search, _ = begin(problem, "greedy", seed=0, options=options)
-    search.advance(1, 60.0)
+    search.advance(len(problem.items) + 1, 60.0)
     # First fit may fail where items bring room: every item in a bin of its own is what is left then.
     return len(problem.items) if search.best is None else round(search.best.value)
 

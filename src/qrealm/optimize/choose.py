@@ -8,8 +8,8 @@ from qrealm.optimize.problems import Assignment, Ising, Problem
 from qrealm.optimize.solvers import SOLVERS, adapt, refusal_of
 from qrealm.optimize.solvers.packing import PackingOptions
 
-# One pass of greedy descent looks at all spins for each of them.
-GREEDY_SPINS_MAX = 10_000
+# Greedy descent decides about 100,000 spins a second: beyond this its share of the clock is too short.
+GREEDY_SPINS_MAX = 20_000
 # Up to here an exact solver has a chance to prove something in seconds.
 EXACT_PLACES_MAX = 20_000
 EXACT_COUPLINGS_MAX = 400

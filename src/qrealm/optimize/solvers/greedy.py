@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Literal, cast
 
 import numpy as np
 
-from qrealm.optimize.problems import Assignment, Ising
+from qrealm.optimize.problems import Assignment, Ising, Qubo
 from qrealm.optimize.problems.arrays import AssignmentArrays, FloatArray, IntArray
 from qrealm.optimize.problems.evaluate import TOLERANCE, evaluate, violations
 from qrealm.optimize.solvers.protocol import Candidate, Search, SolverCard
@@ -24,13 +25,14 @@ Choice = Literal["first", "best", "worst", "dot", "norm"]
 Size = Literal["l1", "l2", "max"]
 CHOICES: tuple[Choice, ...] = ("first", "best", "worst", "dot", "norm")
 SIZES: tuple[Size, ...] = ("l2", "l1", "max")
+_ALL = 2**62
 
 CARD = SolverCard(
     name="greedy",
     takes=("Assignment", "Ising"),
     word="classical",
     help="largest item first, each where it fits best; spins by steepest descent",
-    unit="passes over the items",
+    unit="items or spins looked at, and one for each pass's value",
     seeded=False,
 )
 
@@ -54,13 +56,41 @@ def start(
     return GreedySearch(problem, options or GreedyOptions())
 
 
+def first_answer(problem: Assignment | Qubo, seconds: float) -> np.ndarray | None:
+    """An answer to begin with, found by one pass and, in a tenth of the time, by further ones. None where
+    the passes place too little or the time is too short."""
+    end = perf_counter() + seconds
+    if isinstance(problem, Qubo):
+        spins = DescentSearch(problem.to_ising())
+        spins.advance(_ALL, seconds)
+        return None if spins.best is None else ((1 - spins.best.answer) // 2).astype(np.int8)
+    greedy = GreedySearch(problem, GreedyOptions(size="l2"))
+    while greedy.best is None and not greedy.done and perf_counter() < end:
+        greedy.advance(greedy.pass_work, end - perf_counter())
+    greedy.advance(_ALL, end - 0.9 * seconds - perf_counter())
+    return None if greedy.best is None else greedy.best.answer
+
+
 class DescentSearch:
-    """Spins set one by one, the one with the strongest field first, each against its field."""
+    """Spins set one by one, the one with the strongest field first, each against its field.
+
+    The strengths lie in blocks of about the square root of their number, each with its largest one known: so
+    a step looks at the blocks that it touched, and not at all spins.
+    """
 
     bound = -math.inf
 
     def __init__(self, problem: Ising) -> None:
         self._problem = problem
+        self._fields = problem.linear.copy()
+        count = problem.num_variables
+        self._spins = np.zeros(count, dtype=np.int8)
+        width = max(1, math.isqrt(count))
+        # What is decided, and what only fills the last block, is weaker than any field.
+        self._strength = np.full((-(-count // width), width), -1.0)
+        self._flat = self._strength.reshape(-1)
+        self._flat[:count] = np.abs(self._fields)
+        self._strongest = self._strength.max(axis=1, initial=-1.0)
         self.best: Candidate | None = None
         self.work = 0
 
@@ -70,23 +100,36 @@ class DescentSearch:
         return self.best is not None
 
     def advance(self, work: int, seconds_left: float) -> None:
-        """The one pass."""
-        del work, seconds_left
+        """So many spins more."""
+        end = perf_counter() + seconds_left
+        for _ in range(min(work, len(self._spins) + 1 - self.work)):
+            if perf_counter() >= end:
+                return
+            if self.work < len(self._spins):
+                self._decide()
+            else:
+                self.best = Candidate(self._spins, self._problem.energy(self._spins))
+            self.work += 1
+
+    def _decide(self) -> None:
+        """Set the spin with the strongest field."""
         starts, neighbours, weights = self._problem.neighbours
-        fields = self._problem.linear.copy()
-        spins = np.zeros(self._problem.num_variables, dtype=np.int8)
-        strength = np.abs(fields)
-        for _ in range(len(spins)):
-            chosen = int(np.argmax(strength))
-            spins[chosen] = -1 if fields[chosen] > 0 else 1
-            strength[chosen] = -1.0
-            edges = slice(starts[chosen], starts[chosen + 1])
-            touched = neighbours[edges]
-            fields[touched] += weights[edges] * float(spins[chosen])
-            undecided = touched[spins[touched] == 0]
-            strength[undecided] = np.abs(fields[undecided])
-        self.best = Candidate(spins, self._problem.energy(spins))
-        self.work += 1
+        fields, spins, width = self._fields, self._spins, self._strength.shape[1]
+        block = int(self._strongest.argmax())
+        chosen = block * width + int(self._strength[block].argmax())
+        spins[chosen] = -1 if fields[chosen] > 0 else 1
+        self._flat[chosen] = -1.0
+        self._strongest[block] = self._strength[block].max()
+        edges = slice(starts[chosen], starts[chosen + 1])
+        touched = neighbours[edges]
+        fields[touched] += weights[edges] * float(spins[chosen])
+        undecided = touched[spins[touched] == 0]
+        self._flat[undecided] = np.abs(fields[undecided])
+        if len(undecided) > len(self._strongest):
+            self._strength.max(axis=1, out=self._strongest)
+        else:
+            blocks = undecided // width
+            self._strongest[blocks] = self._strength[blocks].max(axis=1)
 
 
 class GreedySearch:
@@ -97,28 +140,46 @@ class GreedySearch:
     def __init__(self, problem: Assignment, options: GreedyOptions) -> None:
         self._problem = problem
         self._decreasing = options.decreasing
+        even = problem.objective.balance > 0 and not (problem.objective.bins or problem.objective.cost)
+        # The rule that suits the objective first: the clock may leave time for no other.
         self._passes = [
             (size, choice)
-            for choice in CHOICES
+            for choice in sorted(CHOICES, key=lambda choice: even and choice != "worst")
             for size in SIZES
             if options.choice in (None, choice) and options.size in (None, size)
         ]
+        self._packer: _Packer | None = None
         self.best: Candidate | None = None
         self.work = 0
 
     @property
+    def pass_work(self) -> int:
+        """Units of work in one pass."""
+        return len(self._problem.items) + 1
+
+    @property
     def done(self) -> bool:
         """After every pair had its pass."""
-        return self.work >= len(self._passes)
+        return self.work >= len(self._passes) * self.pass_work
 
     def advance(self, work: int, seconds_left: float) -> None:
-        """So many passes more."""
-        del seconds_left
-        for size, choice in self._passes[self.work : self.work + work]:
-            answer = _Packer(self._problem, size, choice, self._decreasing).pack()
+        """So many items more."""
+        end = perf_counter() + seconds_left
+        for _ in range(min(work, len(self._passes) * self.pass_work - self.work)):
+            if perf_counter() >= end:
+                return
+            self._step()
             self.work += 1
-            if violations(self._problem, answer):
-                continue
+
+    def _step(self) -> None:
+        """Place one item, or value the pass when all are placed."""
+        if self._packer is None:
+            size, choice = self._passes[self.work // self.pass_work]
+            self._packer = _Packer(self._problem, size, choice, self._decreasing)
+        if self._packer.place_next():
+            return
+        answer, self._packer = self._packer.answer, None
+        if not violations(self._problem, answer):
             value = evaluate(self._problem, answer).value
             if self.best is None or value < self.best.value:
                 self.best = Candidate(answer, value)
@@ -135,6 +196,9 @@ class _Packer:
         mean = arrays.capacity.mean(axis=0) if len(arrays.capacity) else np.ones(len(arrays.resources))
         self._scale = 1.0 / np.where(mean > 0, mean, 1.0)
         self._order = _order(arrays, self._scale, size, decreasing)
+        self._next = 0
+        # Items that found no bin have -1.
+        self.answer: IntArray = np.full(len(self._order), -1, dtype=np.int32)
         self._free = arrays.capacity * (1 + TOLERANCE)
         self._used = np.zeros(len(arrays.capacity), dtype=bool)
         self._counts = [np.zeros(rule.num_domains, dtype=np.int64) for rule in arrays.rules]
@@ -145,20 +209,22 @@ class _Packer:
         # Many demands in few bins: a resource that is scarce weighs more (Panigrahy's "average sum" weights).
         self._weights = arrays.demand.sum(axis=0) * self._scale
 
-    def pack(self) -> IntArray:
-        """The placement; items that found no bin have -1."""
-        answer = np.full(len(self._order), -1, dtype=np.int32)
-        for item in self._order.tolist():
-            bins = self._bins_for(item)
-            if not len(bins):
-                continue
-            chosen = int(bins[np.argmin(self._scores(item, bins))])
-            answer[item] = chosen
-            self._free[chosen] -= self._arrays.demand[item]
-            self._used[chosen] = True
-            for number in self._rules_of.get(item, ()):
-                self._counts[number][self._arrays.rules[number].domains[chosen]] += 1
-        return answer
+    def place_next(self) -> bool:
+        """Place one item more, or find no bin for it; False when there is none left."""
+        if self._next == len(self._order):
+            return False
+        item = int(self._order[self._next])
+        self._next += 1
+        bins = self._bins_for(item)
+        if not len(bins):
+            return True
+        chosen = int(bins[np.argmin(self._scores(item, bins))])
+        self.answer[item] = chosen
+        self._free[chosen] -= self._arrays.demand[item]
+        self._used[chosen] = True
+        for number in self._rules_of.get(item, ()):
+            self._counts[number][self._arrays.rules[number].domains[chosen]] += 1
+        return True
 
     def _bins_for(self, item: int) -> np.ndarray:
         """Bins that it may go to; those in use first where that is the aim, the others only if none has
