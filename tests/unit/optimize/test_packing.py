@@ -145,6 +145,19 @@ def test_fractions_are_exact_and_other_numbers_are_rounded_safely():
     assert decimal[:, 0].tolist() == [room[0] // 15, room[0] // 15 * 6]
 
 
+def test_rounding_does_not_add_up_beyond_the_tolerance():
+    near = Assignment.packing([[1 + 0.9e-9]] * 3, [3 - 2.9e-9], num_bins=3)
+    found = run(near, work=20).best
+    assert violations(near, found.answer) == []
+    assert found.value == 2
+    # Noise of floating point is no reason for another bin.
+    tenths = Assignment.packing([[0.1 + 0.2], [0.7]] * 4, [1.0])
+    assert run(tenths, work=20).best.value == 4
+    # As many small items as a bin has units, each a little larger than one.
+    numbers, capacity = whole_numbers(np.full((1000, 1), (1 + 9e-9) / 2**20), np.array([1.0]))
+    assert numbers.min() / capacity[0] >= (1 + 9e-9) / 2**20
+
+
 def test_costs_of_equal_bins_and_too_few_bins():
     items = tuple(Item(f"i{k}", {"cpu": 2.0}) for k in range(6))
     bins = tuple(Bin(f"b{k}", {"cpu": 4.0}, cost=2.5) for k in range(4))
@@ -153,7 +166,7 @@ def test_costs_of_equal_bins_and_too_few_bins():
     assert (result.value, result.bound) == (7.5, 7.5)
     with pytest.raises(InfeasibleError, match="take 10 cpu in all"):
         solve(Assignment(items, bins[:2]), solver="packing", seconds=1, seed=1)
-    with pytest.raises(InfeasibleError, match="'i0' must have a bin .takes 5 cpu") as caught:
+    with pytest.raises(InfeasibleError, match=r"'i0' must have a bin .takes 5 cpu") as caught:
         solve(Assignment((Item("i0", {"cpu": 5.0}),), bins), solver="packing", seconds=1, seed=1)
     assert caught.value.proven
 
