@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -25,6 +25,11 @@ from qrealm.optimize.solvers.protocol import Cancellable, Candidate, Search
 SLICE_SECONDS = 0.02
 PROGRESS_SECONDS = 0.1
 CLOSE_ENOUGH = 1e-9
+# What is for a start only must leave the clock to those that improve on it.
+FIRST_SHARE = 0.1
+# What is not sliced keeps the time itself; after so much more of it, it is ended.
+GRACE_SHARE = 0.05
+GRACE_SECONDS_MIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Entry:
         solver: its name.
         options: of its own class, its defaults when None.
         share: of the time of its thread, relative to the others there.
-        first: whether it runs to its end before the others begin, which then start from its answer.
+        first: whether it runs before the others begin, to its end or for FIRST_SHARE of the time; they then
+            start from its answer.
     """
 
     solver: str
@@ -187,7 +193,8 @@ def run_portfolio(
     for stage in (True, False):
         staged = [runner for runner in runners if runner.entry.first == stage]
         if not board.stop.is_set():
-            interrupted = _run_stage(problem, staged, board, clock, threads, progress) or interrupted
+            own = replace(clock, limit=FIRST_SHARE * clock.limit) if stage else clock
+            interrupted = _run_stage(problem, staged, board, own, threads, progress) or interrupted
     if board.failure is not None and not isinstance(board.failure, InfeasibleError):
         raise board.failure
     winner = _winner(runners)
@@ -294,6 +301,7 @@ def _wait(
 ) -> bool:
     """Tell progress until the workers are done; whether Ctrl-C ended it."""
     interrupted = False
+    grace = max(GRACE_SECONDS_MIN, GRACE_SHARE * clock.seconds)
     while not all(worker.ended.is_set() for worker in workers):
         try:
             for worker in workers:
@@ -306,7 +314,7 @@ def _wait(
         except KeyboardInterrupt:
             interrupted = True
             board.stop.set()
-        if board.stop.is_set():
+        if board.stop.is_set() or clock.seconds_left() < -grace:
             for runner in live:
                 runner.cancel()
     return interrupted
