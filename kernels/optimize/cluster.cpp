@@ -17,7 +17,10 @@ constexpr double kTie = 1e-12;
 constexpr int kBlock = 64;
 constexpr int64_t kIndexBytesMax = int64_t(256) << 20;
 
-int64_t share_units(double share) { return std::llround(share / kShareUnit); }
+ShareUnits share_units(double share) {
+    const double units = share / kShareUnit;
+    return std::abs(units) < 0x1p62 ? ShareUnits(std::llround(units)) : ShareUnits(units);
+}
 
 }  // namespace
 
@@ -391,14 +394,20 @@ double Cluster::check() {
         compare(anew.price, index.price);
         compare(anew.smallest, index.smallest);
     }
-    std::vector<int64_t> sums(d_, 0);
-    std::vector<double> load(load_.size(), 0.0);
+    std::vector<ShareUnits> sums(d_, 0);
+    std::vector<double> shares(d_, 0.0), load(load_.size(), 0.0);
     for (size_t item = 0; item < where_.size(); ++item)
         for (int r = 0; r < d_ && where_[item] >= 0; ++r)
             load[size_t(where_[item]) * d_ + r] += classes_[class_of_[item]].demand[r];
     for (size_t at = 0; at < load.size(); ++at) {
         worst = std::max(worst, std::abs(load[at] - load_[at]));
         sums[at % d_] += share_units(load[at] * inverse_[at]);
+        shares[at % d_] += load[at] * inverse_[at];
+    }
+    for (int r = 0; r < d_; ++r) {
+        // Half a unit for each bin, and the rounding of the sum itself.
+        const double allowance = double(num_bins()) * (kShareUnit + 0x1p-52 * shares[r]);
+        if (!(std::abs(double(share_sum_[r]) * kShareUnit - shares[r]) <= allowance)) return kNever;
     }
     return sums == share_sum_ ? worst : kNever;
 }

@@ -11,6 +11,9 @@
 
 namespace qrealm::cluster {
 
+// Wider than 64 bits: 2^19 full bins would overflow those, or one bin that is overfull by as much.
+__extension__ typedef __int128 ShareUnits;
+
 // The parts of a change of the objective, each already times its weight.
 struct Parts {
     double bins = 0, cost = 0, balance = 0, fragmentation = 0, moves = 0, rules = 0;
@@ -198,7 +201,7 @@ private:
     std::vector<uint8_t> there_, closed_;
     std::vector<int32_t> slot_;
     std::vector<std::vector<int32_t>> held_;
-    std::vector<int64_t> share_sum_;     // over all bins, of each resource, in units of kShareUnit
+    std::vector<ShareUnits> share_sum_;  // over all bins, of each resource, in units of kShareUnit
     int64_t alive_ = 0, num_closed_ = 0;
     // Slots: bins that are there, by shape (their capacity) and rank; a block is of one shape.
     std::vector<int32_t> bin_of_, block_of_, block_start_, block_shape_, shape_of_slot_, first_of_shape_;

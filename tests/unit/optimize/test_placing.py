@@ -441,11 +441,21 @@ def test_many_that_leave_are_forgotten(monkeypatch):
         (lambda c: replace(c, joining=[Bin("a", {})]), "two nodes are called 'a'"),
         (lambda c: rebalance(c, -1), "none may be negative"),
         (lambda c: place(c, [], candidates=9), "from 1 to 8"),
-        (lambda c: place(c, [Item("y", {}, priority=2**40)]), "priorities of a running cluster"),
+        (lambda c: place(c, [Item("y", {}, priority=2**40)]), "priorit"),
         (lambda c: Cluster(c.nodes, c.items, {"x": "nowhere"}), "no such node"),
         (lambda c: Cluster(c.nodes, rules=[spread("x", over="zone", skew=0)]), "has skew 0"),
         (lambda c: Cluster(c.nodes, rules=[together("x", "y"), apart("x", "y")]), "no placement can do both"),
         (lambda c: Placer(c).set_rules([together("x", "y"), apart("x", "y")]), "no placement can do both"),
+        (lambda c: place(c, [Item("y", {"cpu": -1})]), "'y' of a cluster has a demand of -1 cpu"),
+        (lambda c: Cluster(c.nodes, [Item("y", {"cpu": -1})]), "must not be negative"),
+        (lambda c: place(3, []), "got 3 for its cluster; it takes a Cluster"),
+        (lambda c: Placer("c"), "it takes a Cluster"),
+        (lambda c: place(c, ["x"]), "the items that arrive have 'x' among them"),
+        (lambda c: place(c, 5), "must be a sequence of Item"),
+        (lambda c: replace(c, joining=["x"]), "each must be of type Bin"),
+        (lambda c: Cluster(["x"]), "the nodes of a cluster have 'x'"),
+        (lambda c: Cluster(c.nodes, seed=float("nan")), "must be a whole number"),
+        (lambda c: Cluster(c.nodes, seed=True), "must be a whole number"),
         (lambda c: place(c, []).why("x"), "nothing was decided about item 'x'"),
     ],
 )
@@ -453,3 +463,37 @@ def test_nonsense_is_refused_by_name(call, message):
     cluster = Cluster([Bin("a", {"cpu": 1})], [Item("x", {"cpu": 1}, current="a")])
     with pytest.raises(ProblemError, match=message):
         call(cluster)
+
+
+def test_a_refused_arrival_changes_nothing():
+    placer = Placer(Cluster([Bin("a", {"cpu": 4})]))
+    with pytest.raises(ProblemError, match="must not be negative"):
+        placer.arrive([Item("x", {"cpu": 1}), Item("y", {"gpu": -1})])
+    assert placer.cluster.items == ()
+    assert placer.arrive([Item("x", {"cpu": 1})])[0].chosen == "a"
+    assert placer._kernel.check() == 0.0
+
+
+def test_shares_of_overfull_nodes_do_not_overflow():
+    # 1e9 capacities on one node, beyond 2^63 units of 2^-44.
+    nodes = [Bin("a", {"cpu": 1e-3}), Bin("b", {"cpu": 4.0})]
+    running = [Item("x", {"cpu": 1e6}, current="a")]
+    placer = Placer(Cluster(nodes, running, objective=Objective(balance=1.0)))
+    assert placer._kernel.check() == 0.0
+    before = placer.cluster
+    decision = placer.arrive([Item("y", {"cpu": 1.0})])[0]
+    after = placer.cluster
+    assert decision.chosen == "b"
+    change = value(after.problem(), after.answer()) - value(before.problem(), before.answer())
+    assert decision.change == pytest.approx(change, rel=1e-6)
+    placer.leave(["x"])
+    assert placer._kernel.check() == 0.0
+    with pytest.raises(ProblemError, match="may take up to"):
+        Placer(Cluster(nodes, [Item("x", {"cpu": 1e12}, current="a")]))
+
+
+def test_a_label_called_bin_is_not_the_bin():
+    nodes = [Bin(f"n{k}", {"cpu": 2}, {"bin": "same"}) for k in range(2)]
+    cluster = Cluster(nodes, rules=[apart("x", "y")])
+    running = place(cluster, [Item("x", {"cpu": 1}), Item("y", {"cpu": 1})]).cluster.running
+    assert sorted(running.values()) == ["n0", "n1"]

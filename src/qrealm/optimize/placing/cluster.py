@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from qrealm.base.errors import ProblemError
 from qrealm.optimize.problems.assignment import BIN, FEWEST_BINS, Assignment, Bin, Item, Objective, Rule
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,10 @@ class Cluster:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for what in ("nodes", "items", "rules"):
-            object.__setattr__(self, what, tuple(getattr(self, what)))
+        object.__setattr__(self, "nodes", all_of(Bin, self.nodes, "the nodes of a cluster"))
+        object.__setattr__(self, "items", all_of(Item, self.items, "the items of a cluster"))
+        object.__setattr__(self, "rules", all_of(Rule, self.rules, "the rules of a cluster"))
+        object.__setattr__(self, "seed", _whole(self.seed))
         object.__setattr__(self, "closed", frozenset(self.closed))
         where = self.where
         if where is None:
@@ -46,6 +51,7 @@ class Cluster:
         object.__setattr__(self, "where", MappingProxyType(dict(where)))
         check_new("node", self.nodes, ())
         check_new("item", self.items, ())
+        check_demands(self.items)
         nodes = {node.name for node in self.nodes}
         items = {item.name for item in self.items}
         for item, node in where.items():
@@ -109,6 +115,39 @@ class Cluster:
             object.__setattr__(self, name, MappingProxyType(value) if name == "where" else value)
 
 
+def all_of(kind: type[T], things: Iterable[T], what: str) -> tuple[T, ...]:
+    """The things as a tuple. Raises ProblemError when they are no sequence, or one is of another type."""
+    if not isinstance(things, Iterable):
+        raise ProblemError(f"{what} are {things!r:.60}; they must be a sequence of {kind.__name__}")
+    found = tuple(things)
+    for thing in found:
+        if not isinstance(thing, kind):
+            raise ProblemError(f"{what} have {thing!r:.60} among them; each must be of type {kind.__name__}")
+    return found
+
+
+def _whole(seed: Any) -> int:
+    try:
+        if isinstance(seed, bool):
+            raise TypeError
+        return operator.index(seed)
+    except TypeError:
+        raise ProblemError(f"the seed of a cluster is {seed!r:.60}; it must be a whole number") from None
+
+
+def check_demands(items: Iterable[Item]) -> None:
+    """Raises ProblemError for a demand below 0: its item would bring room with it, and others that use the
+    room would be left on an overfull node when the item ends or is evicted."""
+    for item in items:
+        for resource, amount in item.demand.items():
+            if amount < 0:
+                raise ProblemError(
+                    f"item {item.name!r} of a cluster has a demand of {amount:g} {resource}; in a running "
+                    "cluster it must not be negative: when the item ends, its node would be overfull",
+                    hint="give what the item brings to the capacity of its node, or use solve",
+                )
+
+
 def check_new(kind: str, things: Iterable[Item] | Iterable[Bin], known: Iterable[str]) -> None:
     """Raises ProblemError when a name comes twice."""
     seen = set(known)
@@ -122,7 +161,7 @@ def check_rules(rules: tuple[Rule, ...]) -> None:
     """Raises ProblemError for rules that contradict each other, or that items placed one after the other
     cannot keep."""
     names = dict.fromkeys(name for rule in rules for name in rule.items)
-    anywhere = Bin("anywhere", {}, {rule.over: "" for rule in rules})
+    anywhere = Bin("anywhere", {}, {rule.over: "" for rule in rules if rule.over != BIN})
     # A problem made of nothing but the rules: it refuses those that no placement can keep.
     Assignment(tuple(Item(name, {}) for name in names), (anywhere,), rules)
     for rule in rules:

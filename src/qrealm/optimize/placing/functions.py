@@ -117,6 +117,8 @@ def rebalance(
 
 
 def _placer_of(cluster: Cluster, candidates: int) -> Placer:
+    if not isinstance(cluster, Cluster):
+        raise ProblemError(f"a placement got {cluster!r:.60} for its cluster; it takes a Cluster")
     placer: Placer | None = cluster.__dict__.pop(_STATE, None)
     return placer if placer and placer.candidates == candidates else Placer(cluster, candidates=candidates)
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from qrealm.base.errors import ProblemError
-from qrealm.optimize.placing.cluster import Cluster, check_new
+from qrealm.optimize.placing.cluster import Cluster, all_of, check_demands, check_new
 from qrealm.optimize.placing.decisions import Decisions, Names
-from qrealm.optimize.problems.assignment import RULE_KINDS, Bin, Item, Rule
+from qrealm.optimize.problems.assignment import BIN, RULE_KINDS, Bin, Item, Rule
 
 CANDIDATES = 4
 CANDIDATES_MAX = 8
@@ -28,6 +28,8 @@ GRID_BITS = 44
 # Items that have left are forgotten when there are so many.
 LEFT_MAX = 10_000
 PRIORITY_MAX = 2**31 - 1
+# What one item may take of its node, in capacities: sums over 2^31 items stay within the kernel's numbers.
+SHARE_MAX = 2.0**40
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,8 @@ class Placer:
     _layout: Layout
 
     def __init__(self, cluster: Cluster, *, candidates: int = CANDIDATES) -> None:
+        if not isinstance(cluster, Cluster):
+            raise ProblemError(f"a placer got {cluster!r:.60}; it takes a Cluster")
         if not 1 <= candidates <= CANDIDATES_MAX:
             raise ProblemError(f"Placer got candidates={candidates}; it must be from 1 to {CANDIDATES_MAX}")
         self.candidates = candidates
@@ -107,7 +111,7 @@ class Placer:
             largest_first: False keeps the given order among items of the same priority.
             evict: whether items of lower priority may have to go for one that fits nowhere.
         """
-        new = list(items)
+        new = all_of(Item, items, "the items that arrive")
         numbers = self._add_items(new)
         self._begin()
         return self._decide(numbers, largest_first, evict)
@@ -132,7 +136,7 @@ class Placer:
 
     def add_nodes(self, nodes: Iterable[Bin]) -> None:
         """Nodes come, empty. Items that wait are placed by `retry`."""
-        new = tuple(nodes)
+        new = all_of(Bin, nodes, "the nodes that come")
         check_new("node", new, self._node_ids)
         layout = layout_of([*self._present(), *new], self._extra)
         if layout.has_changed(self._layout):
@@ -247,6 +251,7 @@ class Placer:
             [objective.bins, objective.cost, objective.balance, objective.fragmentation, objective.moves]
         )
         self._kernel: Any = _solvers.Cluster(len(self._layout.resources), weights, self.candidates)
+        self._least_room = np.full(len(self._layout.resources), math.inf)
         self._add_nodes(cluster.nodes)
         for name in self._closed:
             self._kernel.close_bin(self._node_ids[name], True)
@@ -266,6 +271,10 @@ class Placer:
         running = cluster.running
         placed = [n for n, item in zip(numbers, cluster.items, strict=True) if item.name in running]
         nodes = [self._node_ids[running[self._item_names[number]]] for number in placed]
+        # Few clusters have nodes so small, or items so large, that each must be looked at.
+        if any((demand > SHARE_MAX * self._least_room).any() for demand in self._demands):
+            for number, node in zip(placed, nodes, strict=True):
+                _check_share(cluster.items[number], self._nodes[node])
         self._kernel.put(np.array(placed, dtype=np.int32), np.array(nodes, dtype=np.int32))
         for number in placed:
             del self._waiting[number]
@@ -284,6 +293,8 @@ class Placer:
         capacity = np.array(
             [[node.capacity.get(name, 0.0) for name in resources] for node in nodes], dtype=np.float64
         ).reshape(len(nodes), len(resources))
+        rooms = np.where(capacity > 0, capacity, math.inf).min(axis=0, initial=math.inf)
+        self._least_room = np.minimum(self._least_room, rooms)
         key = str(self._base.seed).encode()
         digests = (hashlib.blake2b(node.name.encode(), digest_size=8, key=key).digest() for node in nodes)
         rank = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
@@ -294,7 +305,11 @@ class Placer:
     def _domains(self, number: int, rule: Rule) -> np.ndarray:
         ids = self._domain_ids[number]
         # A tuple cannot be taken for a label's value: it stands for the node itself.
-        keys: list[object] = [node.labels.get(rule.over, (node.name,)) for node in self._nodes]
+        label = None if rule.over == BIN else rule.over
+        keys: list[object] = [
+            node.labels.get(label, (node.name,)) if label is not None else (node.name,)
+            for node in self._nodes
+        ]
         return np.array([ids.setdefault(key, len(ids)) for key in keys], dtype=np.int32)
 
     def _add_items(self, items: Sequence[Item]) -> list[int]:
@@ -346,6 +361,7 @@ class Placer:
         return found
 
     def _add_class(self, item: Item, rules: tuple[int, ...]) -> int:
+        check_demands([item])
         wanted = (tuple(sorted(item.needs.items())), item.allowed)
         if wanted not in self._sets:
             row = [_is_allowed(node, *wanted) for node in self._nodes]
@@ -385,6 +401,16 @@ class Placer:
         if name not in self._node_ids:
             raise ProblemError(f"the cluster has no node {name!r}")
         return self._node_ids[name]
+
+
+def _check_share(item: Item, node: Bin) -> None:
+    for resource, amount in item.demand.items():
+        room = node.capacity.get(resource, 0.0)
+        if room > 0 and amount > SHARE_MAX * room:
+            raise ProblemError(
+                f"item {item.name!r} takes {amount:g} {resource} of node {node.name!r}, which has {room:g}; "
+                f"an item that runs may take up to {SHARE_MAX:.3g} times what its node has"
+            )
 
 
 def _is_allowed(node: Bin, needs: tuple[tuple[str, str], ...], allowed: tuple[str, ...] | None) -> bool:
