@@ -28,6 +28,8 @@ SCALE_MAX = 2**20
 # Sums over all items and resources stay within 32 bits.
 TOTAL_MAX = 2**30
 DECIMALS_MAX = 6
+# Relative: for the rounding of a double, and far below the tolerance of a capacity.
+ROUNDING = 1e-12
 
 
 def _refusal(problem: Assignment) -> str:
@@ -191,18 +193,20 @@ def whole_numbers(demand: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.
             numbers[:, resource] = np.rint(column / unit).astype(np.int64) * times
             capacity[resource] = round(float(room[resource]) / unit) * times
         else:
-            # An item's rounding is forgiven 1e-8 units: less than the tolerance of a capacity.
-            numbers[:, resource] = np.ceil(column / largest * scale - 1e-8)
-            capacity[resource] = math.floor(float(room[resource]) / largest * scale + 1e-8)
+            sizes = column / largest * scale
+            numbers[:, resource] = np.ceil(sizes - ROUNDING * np.abs(sizes))
+            capacity[resource] = math.floor(float(room[resource]) / largest * scale * (1 + ROUNDING))
     return numbers, capacity
 
 
 def _common_unit(column: np.ndarray, room: float) -> float | None:
-    """1, 0.1, ... of which all are whole multiples; None when there is none."""
+    """The largest unit of which all are whole multiples, a decimal fraction; None when there is none."""
     values = np.append(column, room)
+    if ROUNDING * float(np.abs(values).sum()) > TOLERANCE / 10 * room and (column < 0).any():
+        return None  # demands that cancel may leave more rounding than a capacity forgives
     for decimals in range(DECIMALS_MAX + 1):
         times = values * 10.0**decimals
-        if np.all(np.abs(times - np.rint(times)) <= 1e-9 * np.maximum(1.0, np.abs(times))):
+        if np.all(np.abs(times - np.rint(times)) <= ROUNDING * np.abs(times)):
             whole = np.rint(times).astype(np.int64)
             return float(np.gcd.reduce(whole)) / 10.0**decimals
     return None
