@@ -43,7 +43,7 @@ class AssignmentQubo:
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
         """Bin of each item, int32; -1 for an item with no bit set, or with several."""
-        values = np.zeros(len(self._model.model.cost))
+        values = np.zeros(max(1, len(self._model.model.cost)))  # there may be no pair at all
         values[: self.num_pairs] = np.asarray(bits)[: self.num_pairs]
         answer = self._model.answer(values)
         chosen = np.where(self._model.pair >= 0, values[np.maximum(self._model.pair, 0)], 0.0)

@@ -124,6 +124,15 @@ def test_decoding_of_bits_that_are_no_placement():
         assert converted.decode(bits).tolist() == list(answer)
 
 
+def test_where_no_item_fits_any_bin():
+    problem = Assignment((Item("a", {"cpu": 2}),), (Bin("b", {"cpu": 1}),), objective=Objective())
+    converted = to_qubo(problem)
+    assert converted.num_pairs == 0
+    bits = np.zeros(converted.qubo.num_variables, dtype=np.int8)
+    assert converted.decode(bits).tolist() == [-1]
+    assert not converted.keeps_demands(bits)
+
+
 def test_what_has_no_bits_is_refused():
     third = Assignment((Item("a", {"cpu": 1 / 3}),) * 1, (Bin("b", {"cpu": 0.34}),))
     with pytest.raises(SolverRefusalError, match="decimal fractions"):
