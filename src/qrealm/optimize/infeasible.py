@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from qrealm.optimize.infeasible_checks import first_contradiction, item_text, rule_text
+import numpy as np
+
+from qrealm.optimize.infeasible_checks import NAMES_MAX, first_contradiction, item_text, rule_text
 from qrealm.optimize.linear_model import PAIRS_MAX, AssignmentModel, Row, assignment_model
 from qrealm.optimize.problems import Assignment, Item, Objective
+from qrealm.optimize.problems.evaluate import TOLERANCE
 from qrealm.optimize.solvers.highs import INFEASIBLE, LIMIT, HighsProcess
 
 # Of the time, what the first question may take: whether there is an answer at all.
@@ -142,10 +145,28 @@ class _Filter:
             if self._contradict(kept, assignment_model(less)):
                 self._problem = less
                 continue
-            rooms = [place.capacity.get(resource, 0.0) for place in self._problem.bins]
-            span = f"{min(rooms):g} to {max(rooms):g}" if min(rooms) < max(rooms) else f"{rooms[0]:g}"
-            texts.append(f"the {len(rooms)} bins have {span} {resource} each")
+            texts.append(self._room_text(resource, kept))
         return texts
+
+    def _room_text(self, resource: str, kept: list[int]) -> str:
+        """What each bin has; where they are many, how many are large enough for each of the items."""
+        bins = self._problem.bins
+        rooms = np.array([place.capacity.get(resource, 0.0) for place in bins])
+        low, high = float(rooms.min()), float(rooms.max())
+        if low == high:
+            return f"the {len(bins)} bins have {low:g} {resource} each"
+        if len(bins) <= NAMES_MAX:
+            each = ", ".join(
+                f"{place.name!r} {room:g}" for place, room in zip(bins, rooms.tolist(), strict=True)
+            )
+            return f"the {len(bins)} bins have {low:g} to {high:g} {resource}: {each}"
+        items = [self._problem.items[number] for number in kept if number < len(self._problem.items)]
+        amounts = sorted({item.demand.get(resource, 0.0) for item in items}, reverse=True)
+        enough = [
+            (amount, int((rooms * (1 + TOLERANCE) >= amount).sum())) for amount in amounts if amount > 0
+        ]
+        counts = ", ".join(f"{count} of them {amount:g} or more" for amount, count in enough[:NAMES_MAX])
+        return f"the {len(bins)} bins have {low:g} to {high:g} {resource} each" + (counts and f", {counts}")
 
 
 def _without(item: Item, resource: str) -> Item:

@@ -35,6 +35,8 @@ def item_text(item: Item) -> str:
     takes = ", ".join(f"{amount:g} {resource}" for resource, amount in item.demand.items())
     needs = "".join(f", needs {key}={value}" for key, value in item.needs.items())
     where = "" if item.allowed is None else f", may go to {names_of(item.allowed)} only"
+    if item.allowed == ():
+        where = ", may go nowhere"
     return f"item {item.name!r} must have a bin (takes {takes or 'nothing'}{needs}{where})"
 
 
@@ -107,6 +109,8 @@ def no_bin_for_an_item(problem: Assignment) -> Texts:
 
 
 def _who_has(problem: Assignment, item: Item) -> str:
+    if item.allowed == ():
+        return "its list of allowed bins is empty"
     for key, value in item.needs.items():
         if not any(place.labels.get(key) == value for place in problem.bins):
             return f"no bin has the label {key}={value}"

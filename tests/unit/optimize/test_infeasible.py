@@ -86,6 +86,30 @@ def test_the_exact_solver_names_what_matters():
     assert "99" not in text
 
 
+def test_an_item_that_may_go_nowhere():
+    problem = Assignment((Item("a", {"cpu": 1}, allowed=()),), bins(2))
+    conflict = find_conflict(problem)
+    assert "may go nowhere" in conflict.demands[0]
+    assert conflict.demands[1] == "its list of allowed bins is empty"
+
+
+@pytest.mark.parametrize("many", [4, 12])
+def test_the_bins_that_are_large_enough_are_shown(many):
+    # Only one bin is large enough for either item, and not for both.
+    problem = Assignment(
+        (Item("i0", {"cpu": 4.5}), Item("i1", {"cpu": 4.6})),
+        (Bin("large", {"cpu": 7.6}), *(Bin(f"b{k}", {"cpu": 3.7}) for k in range(many - 1))),
+    )
+    conflict = find_conflict(problem, seconds=20)
+    assert conflict.irreducible
+    texts = " ".join(conflict.demands)
+    assert "3.7 to 7.6 cpu" in texts
+    if many == 4:
+        assert "'large' 7.6, 'b0' 3.7, 'b1' 3.7, 'b2' 3.7" in texts
+    else:
+        assert "1 of them 4.6 or more, 1 of them 4.5 or more" in texts
+
+
 def test_rules_that_matter_are_named():
     # a and b share one of two bins; c must leave it for the one, d for the other, and c and d may not meet.
     names = tuple(Item(name, {"cpu": 1}) for name in "abcde")
