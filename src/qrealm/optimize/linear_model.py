@@ -7,7 +7,7 @@ part: it is bounded from below by tangents, which a solver adds where its answer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +22,17 @@ DECIMALS_MAX = 6
 WHOLE_MAX = 2.0**40
 FIRST_TANGENTS = (-0.4, -0.2, -0.1, 0.0, 0.1, 0.2, 0.4)
 FloatArray = np.ndarray
+# Asked before each row; True ends the building.
+Stop = Callable[[], bool]
+
+
+class BuildStoppedError(Exception):
+    """The time was over before a model was built."""
+
+
+def never() -> bool:
+    """A model is built to its end."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +73,7 @@ class _Builder:
     whole: list[bool] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     offset: float = 0.0
+    stop: Stop = never
 
     def columns(
         self, cost: FloatArray, *, low: float = 0.0, high: float = 1.0, whole: bool = True
@@ -83,6 +95,8 @@ class _Builder:
         low: float,
         high: float,
     ) -> None:
+        if self.stop():
+            raise BuildStoppedError
         self.rows.append(
             Row(np.asarray(columns, dtype=np.int64), np.asarray(coefficients, dtype=np.float64), low, high)
         )
@@ -173,8 +187,11 @@ def possible_pairs(problem: Assignment) -> np.ndarray:
     return possible
 
 
-def assignment_model(problem: Assignment, *, break_symmetry: bool = True) -> AssignmentModel:
-    """The model of an assignment; of equal bins only one order is left when `break_symmetry`."""
+def assignment_model(
+    problem: Assignment, *, break_symmetry: bool = True, stop: Stop = never
+) -> AssignmentModel:
+    """The model of an assignment; of equal bins only one order is left when `break_symmetry`. Raises
+    BuildStoppedError when `stop` says so."""
     arrays, objective = problem.arrays, problem.objective
     n, m = len(problem.items), len(problem.bins)
     possible = possible_pairs(problem)
@@ -185,7 +202,7 @@ def assignment_model(problem: Assignment, *, break_symmetry: bool = True) -> Ass
         rank = np.empty(n, dtype=np.int64)
         rank[np.argsort(-share, kind="stable")] = np.arange(n)
         possible &= np.arange(m)[None, :] <= rank[:, None]
-    builder = _Builder()
+    builder = _Builder(stop=stop)
     price = np.zeros((n, m)) - (arrays.left_out_price[:, None] if problem.may_leave_out else 0.0)
     if problem.placement_cost is not None:
         price = price + objective.cost * problem.placement_cost
@@ -353,9 +370,10 @@ def _add_balance(
     return balance
 
 
-def qubo_model(problem: Qubo) -> LinearModel:
-    """Bits, and a column for each pair that both of them being 1 makes 1."""
-    builder = _Builder(offset=problem.offset)
+def qubo_model(problem: Qubo, *, stop: Stop = never) -> LinearModel:
+    """Bits, and a column for each pair that both of them being 1 makes 1. Raises BuildStoppedError when
+    `stop` says so."""
+    builder = _Builder(offset=problem.offset, stop=stop)
     bits = builder.columns(problem.linear)
     couplings = problem.couplings
     both = builder.columns(couplings.values, whole=False)

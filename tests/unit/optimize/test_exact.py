@@ -109,3 +109,42 @@ def test_ctrl_c_returns_the_best_so_far():
     assert result.interrupted
     assert violations(problem, result.answer) == []
     assert result.seconds < 30
+
+
+def _many_pairs() -> Assignment:
+    rng = np.random.default_rng(0)
+    items = tuple(
+        Item(f"i{k}", {"c": float(rng.integers(1, 30)), "m": float(rng.random())}) for k in range(700)
+    )
+    bins = tuple(Bin(f"b{k}", {"c": 40.0, "m": 3 + k / 1000}, cost=float(rng.random())) for k in range(600))
+    return Assignment(items, bins, objective=Objective(bins=1, cost=1))
+
+
+@pytest.mark.parametrize("solver", ["exact", "cp_sat"])
+def test_building_the_model_and_starting_are_in_the_time(solver):
+    if solver == "cp_sat":
+        pytest.importorskip("ortools")
+    problem = _many_pairs()
+    search, _ = begin(problem, solver, seed=0)
+    started = time.perf_counter()
+    search.advance(1, 0.8)
+    assert time.perf_counter() - started < 1.6
+    assert violations(problem, search.best.answer) == []
+    assert search.work == 0
+
+
+@pytest.mark.parametrize("solver", ["exact", "cp_sat"])
+def test_a_first_answer_before_any_model(solver):
+    if solver == "cp_sat":
+        pytest.importorskip("ortools")
+    rng = np.random.default_rng(0)
+    rows, cols = rng.integers(0, 3000, 20000), rng.integers(0, 3000, 20000)
+    kept = rows != cols
+    graph = MaxCut.build(3000, rows[kept], cols[kept], np.ones(int(kept.sum())))
+    for problem in (_many_pairs(), graph):
+        search, adapted = begin(problem, solver, seed=0)
+        search.advance(1, 0.4)
+        assert search.best is not None
+        if problem is graph:
+            assert search.best.value == pytest.approx(problem.energy(adapted.to_answer(search.best.answer)))
+            assert search.best.value < -10_000

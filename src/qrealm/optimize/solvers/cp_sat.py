@@ -16,15 +16,19 @@ import numpy as np
 from qrealm.base.errors import InfeasibleError, RunError
 from qrealm.optimize.linear_model import (
     AssignmentModel,
+    BuildStoppedError,
     LinearModel,
     Row,
+    Stop,
     assignment_model,
+    never,
     qubo_model,
     whole_scale,
 )
 from qrealm.optimize.problems import Assignment, Qubo
 from qrealm.optimize.problems.evaluate import evaluate, violations
 from qrealm.optimize.solvers.exact import refusal_of_size
+from qrealm.optimize.solvers.greedy import first_answer
 from qrealm.optimize.solvers.protocol import Candidate, Search, SolverCard
 
 # Prices in whole numbers sum up to less than this; so do the coefficients of a row.
@@ -53,7 +57,7 @@ CARD = SolverCard(
 
 
 def start(problem: Assignment | Qubo, options: None, *, seed: int, hint: np.ndarray | None) -> Search:
-    """Begin, from the hint where there is one."""
+    """Begin, from the hint where there is one, else from a greedy answer."""
     del options
     return CpSatSearch(problem, seed, hint)
 
@@ -69,6 +73,7 @@ class CpSatSearch:
         self._lock = threading.Lock()
         self._solver: Any = None
         self._cancelled = False
+        self._end = math.inf
         self.best: Candidate | None = None
         self.bound = -math.inf
         self.work = 0
@@ -86,25 +91,34 @@ class CpSatSearch:
     def advance(self, work: int, seconds_left: float) -> None:
         """All of it."""
         del work
-        end = perf_counter() + seconds_left
-        model = self._build()
-        cuts: list[Row] = []
-        while not self.done and not self._cancelled:
-            left = end - perf_counter()
-            covers = self._run(model.with_rows(cuts), left) if left > 0 else []
-            if not covers:
-                break
-            cuts += covers
+        self._end = perf_counter() + seconds_left
+        if self.best is None:
+            self._hint = first_answer(self._problem, seconds_left)
+            if self._hint is not None:
+                self._offer(self._hint)
+        try:
+            model = self._build()
+            cuts: list[Row] = []
+            while not self.done and not self._is_over():
+                covers = self._run(model.with_rows(cuts))
+                if not covers:
+                    break
+                cuts += covers
+        except BuildStoppedError:
+            self.done = False
         self.work = int(self.done)
         self.done = True
 
+    def _is_over(self) -> bool:
+        return self._cancelled or perf_counter() >= self._end
+
     def _build(self) -> LinearModel:
         if isinstance(self._problem, Qubo):
-            model = qubo_model(self._problem)
+            model = qubo_model(self._problem, stop=self._is_over)
             return LinearModel(
                 model.cost, model.low, model.high, np.ones_like(model.whole), model.rows, model.offset
             )
-        self._assignment = assignment_model(self._problem)
+        self._assignment = assignment_model(self._problem, stop=self._is_over)
         return self._assignment.model
 
     def _offer(self, answer: np.ndarray) -> None:
@@ -126,11 +140,11 @@ class CpSatSearch:
         assert isinstance(self._problem, Qubo)
         return np.asarray(values[: self._problem.num_variables])
 
-    def _run(self, model: LinearModel, seconds: float) -> list[Row]:
+    def _run(self, model: LinearModel) -> list[Row]:
         """Solve once. Returns rows against bins that are too full by less than whole numbers can see."""
         from ortools.sat.python import cp_model
 
-        cp, columns, scale, rounding = whole_model(model)
+        cp, columns, scale, rounding = whole_model(model, stop=self._is_over)
         found: list[np.ndarray] = []
 
         class Listener(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped
@@ -151,8 +165,8 @@ class CpSatSearch:
         # Ctrl-C is the caller's: it comes back as `cancel`.
         solver.parameters.catch_sigint_signal = False
         solver.parameters.random_seed = self._seed
-        if math.isfinite(seconds):
-            solver.parameters.max_time_in_seconds = seconds
+        if math.isfinite(self._end):
+            solver.parameters.max_time_in_seconds = max(0.0, self._end - perf_counter())
         with self._lock:
             if self._cancelled:
                 return []
@@ -186,23 +200,24 @@ class CpSatSearch:
         return []
 
 
-def whole_model(model: LinearModel) -> tuple[Any, list[Any], float, float]:
+def whole_model(model: LinearModel, *, stop: Stop = never) -> tuple[Any, list[Any], float, float]:
     """The model in whole numbers, its columns, the scale of prices, and what rounding them may amount to.
 
-    Rows that cannot be written in whole numbers are loosened by less than the last digit.
+    Rows that cannot be written in whole numbers are loosened by less than the last digit. Raises
+    BuildStoppedError when `stop` says so.
     """
     from ortools.sat.python import cp_model
 
     cp = cp_model.CpModel()
-    columns = [
-        cp.new_int_var(int(low), int(high), "")
-        for low, high in zip(model.low.tolist(), model.high.tolist(), strict=True)
-    ]
+    columns: list[Any] = []
+    for low, high in zip(model.low.tolist(), model.high.tolist(), strict=True):
+        _go_on(stop)
+        columns.append(cp.new_int_var(int(low), int(high), ""))
     for row in model.rows:
+        _go_on(stop)
         weights, low, high = _whole_row(model, row)
         chosen = [columns[at] for at in row.columns.tolist()]
-        total = sum(weight * column for weight, column in zip(weights, chosen, strict=True))
-        cp.add_linear_constraint(total, low, high)
+        cp.add_linear_constraint(cp_model.LinearExpr.weighted_sum(chosen, weights), low, high)
     span = model.high - model.low
     scale = whole_scale(model.cost)
     rounding = 0.0
@@ -210,8 +225,14 @@ def whole_model(model: LinearModel) -> tuple[Any, list[Any], float, float]:
         scale = COST_TOTAL / max(1e-300, float(np.abs(model.cost * np.maximum(span, 1)).sum()))
         rounding = float(np.abs(np.rint(model.cost * scale) - model.cost * scale) @ span) + 1.0
     prices = np.rint(model.cost * scale).astype(np.int64).tolist()
-    cp.minimize(sum(price * column for price, column in zip(prices, columns, strict=True) if price))
+    cp.minimize(cp_model.LinearExpr.weighted_sum(columns, prices))
+    _go_on(stop)
     return cp, columns, scale, rounding
+
+
+def _go_on(stop: Stop) -> None:
+    if stop():
+        raise BuildStoppedError
 
 
 def _whole_row(model: LinearModel, row: Row) -> tuple[list[int], int, int]:

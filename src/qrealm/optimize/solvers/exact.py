@@ -17,6 +17,7 @@ from qrealm.base.errors import InfeasibleError
 from qrealm.optimize.linear_model import (
     PAIRS_MAX,
     AssignmentModel,
+    BuildStoppedError,
     LinearModel,
     Row,
     assignment_model,
@@ -24,7 +25,7 @@ from qrealm.optimize.linear_model import (
 )
 from qrealm.optimize.problems import Assignment, Qubo
 from qrealm.optimize.problems.evaluate import evaluate, violations
-from qrealm.optimize.solvers.greedy import CHOICES, GreedyOptions, GreedySearch
+from qrealm.optimize.solvers.greedy import first_answer
 from qrealm.optimize.solvers.highs import INFEASIBLE, LIMIT, OPTIMAL, HighsProcess
 from qrealm.optimize.solvers.protocol import Candidate, Search, SolverCard
 
@@ -83,6 +84,7 @@ class _Exact(ABC):
 
     def __init__(self) -> None:
         self._process = HighsProcess()
+        self._end = math.inf
         self.best: Candidate | None = None
         self.bound = -math.inf
         self.work = 0
@@ -100,20 +102,34 @@ class _Exact(ABC):
     def advance(self, work: int, seconds_left: float) -> None:
         """All of it."""
         del work
-        end = perf_counter() + seconds_left
+        self._end = perf_counter() + seconds_left
         first = max(FIRST_LOOK_SECONDS, FIRST_LOOK_SHARE * seconds_left)
         with self._process:
-            while not self.done:
-                left = end - perf_counter()
-                if left <= 0 or not self._look(min(first, left)):
-                    if first >= left:
-                        break
-                    first = math.inf
+            self._process.open()
+            if self.best is None:
+                # So that there is an answer whatever ends the search.
+                self._begin(seconds_left)
+            try:
+                while not self.done:
+                    left = self._end - perf_counter()
+                    if left <= 0 or not self._look(min(first, left), left):
+                        if first >= left:
+                            break
+                        first = math.inf
+            except BuildStoppedError:
+                self.done = False
         self.work = int(self.done)
         self.done = True
 
+    def _is_over(self) -> bool:
+        return self._process.cancelled or perf_counter() >= self._end
+
     @abstractmethod
-    def _look(self, seconds: float) -> bool:
+    def _begin(self, seconds: float) -> None:
+        """Find a first answer."""
+
+    @abstractmethod
+    def _look(self, seconds: float, seconds_max: float) -> bool:
         """Solve once; False when the time was too short."""
 
 
@@ -127,10 +143,15 @@ class QuboExact(_Exact):
         if hint is not None:
             self.offer(np.asarray(hint, dtype=np.int8), problem.energy(hint))
 
-    def _look(self, seconds: float) -> bool:
+    def _begin(self, seconds: float) -> None:
+        bits = first_answer(self._problem, seconds)
+        if bits is not None:
+            self.offer(bits, self._problem.energy(bits))
+
+    def _look(self, seconds: float, seconds_max: float) -> bool:
         if self._model is None:
-            self._model = qubo_model(self._problem)
-        found = self._process.solve(self._model, seconds)
+            self._model = qubo_model(self._problem, stop=self._is_over)
+        found = self._process.solve(self._model, seconds, seconds_max)
         self.bound = max(self.bound, found.bound)
         if found.values is not None:
             bits = np.rint(found.values[: self._problem.num_variables]).astype(np.int8)
@@ -150,18 +171,18 @@ class AssignmentExact(_Exact):
         self._problem = problem
         self._model: AssignmentModel | None = None
         self._cuts: list[Row] = []
-        if hint is None:
-            # So that there is an answer whatever ends the search.
-            greedy = GreedySearch(problem, GreedyOptions(size="l2"))
-            greedy.advance(len(CHOICES), math.inf)
-            hint = None if greedy.best is None else greedy.best.answer
         if hint is not None and not violations(problem, hint):
             self.offer(np.asarray(hint, dtype=np.int32), evaluate(problem, hint).value)
 
-    def _look(self, seconds: float) -> bool:
+    def _begin(self, seconds: float) -> None:
+        answer = first_answer(self._problem, seconds)
+        if answer is not None:
+            self.offer(answer, evaluate(self._problem, answer).value)
+
+    def _look(self, seconds: float, seconds_max: float) -> bool:
         if self._model is None:
-            self._model = assignment_model(self._problem)
-        found = self._process.solve(self._model.model.with_rows(self._cuts), seconds)
+            self._model = assignment_model(self._problem, stop=self._is_over)
+        found = self._process.solve(self._model.model.with_rows(self._cuts), seconds, seconds_max)
         if found.status == INFEASIBLE:
             raise InfeasibleError("no placement keeps all demands: proven by mixed integer programming")
         self.bound = max(self.bound, found.bound)

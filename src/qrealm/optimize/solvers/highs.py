@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -18,8 +19,10 @@ from qrealm.base.errors import RunError
 from qrealm.optimize.linear_model import LinearModel
 
 CHILD = Path(__file__).with_name("highs_child.py")
-# HiGHS looks at its clock now and then only; after this it is ended from outside.
-GRACE_SECONDS = 2.0
+# HiGHS looks at its clock now and then only; after so much more of its time it is ended from outside.
+GRACE_SHARE = 0.05
+GRACE_SECONDS_MIN = 0.05
+GRACE_SECONDS_MAX = 2.0
 OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
 
 
@@ -52,6 +55,17 @@ class HighsProcess:
     def __exit__(self, *_: object) -> None:
         self.cancel()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled
+
+    def open(self) -> None:
+        """Start the process, so that it loads while a model is built."""
+        with self._lock:
+            if not self._cancelled:
+                self._start()
+
     def cancel(self) -> None:
         """End the process."""
         with self._lock:
@@ -70,12 +84,34 @@ class HighsProcess:
                     except OSError:  # what was not written yet has nobody to read it
                         continue
 
-    def solve(self, model: LinearModel, seconds: float) -> HighsAnswer:
-        """The best answer in so many seconds; a cancelled one has no answer."""
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._child is None:
+            # A session of its own: Ctrl-C in a terminal is for us, and we end it.
+            self._child = subprocess.Popen(
+                [sys.executable, "-I", str(CHILD)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+        return self._child
+
+    def solve(self, model: LinearModel, seconds: float, seconds_max: float | None = None) -> HighsAnswer:
+        """The best answer in so many seconds, starting the process included; a cancelled one has no answer.
+
+        Args:
+            seconds: what HiGHS is told.
+            seconds_max: it is ended a little after this; `seconds` when None.
+        """
+        end = time.monotonic() + seconds
         if not len(model.cost):
             fits = all(row.low <= 0 <= row.high for row in model.rows)
             return HighsAnswer(np.zeros(0) if fits else None, model.offset, OPTIMAL if fits else INFEASIBLE)
-        reply = self._ask(_request(model, seconds), seconds)
+        most = seconds if seconds_max is None else seconds_max
+        grace = min(GRACE_SECONDS_MAX, max(GRACE_SECONDS_MIN, GRACE_SHARE * most))
+        request = _request(model, end)
+        reply = self._ask(
+            request, end - seconds + most + grace - time.monotonic() if math.isfinite(end) else end
+        )
         if reply is None:
             return HighsAnswer(None, -math.inf, LIMIT)
         if reply["status"] not in (OPTIMAL, LIMIT, INFEASIBLE):
@@ -87,16 +123,8 @@ class HighsProcess:
         with self._lock:
             if self._cancelled:
                 return None
-            if self._child is None:
-                # A session of its own: Ctrl-C in a terminal is for us, and we end it.
-                self._child = subprocess.Popen(
-                    [sys.executable, "-I", str(CHILD)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    start_new_session=True,
-                )
-            child = self._child
-        timer = threading.Timer(min(seconds + GRACE_SECONDS, threading.TIMEOUT_MAX), child.kill)
+            child = self._start()
+        timer = threading.Timer(min(max(0.0, seconds), threading.TIMEOUT_MAX), child.kill)
         timer.daemon = True
         timer.start()
         try:
@@ -125,7 +153,7 @@ def _read(pipe: IO[bytes]) -> dict[str, Any] | None:
     return pickle.loads(data) if len(data) == size else None
 
 
-def _request(model: LinearModel, seconds: float) -> dict[str, Any]:
+def _request(model: LinearModel, end: float) -> dict[str, Any]:
     starts = np.zeros(len(model.rows) + 1, dtype=np.int64)
     np.cumsum([len(row.columns) for row in model.rows], out=starts[1:])
     return {
@@ -138,5 +166,5 @@ def _request(model: LinearModel, seconds: float) -> dict[str, Any]:
         "coefficients": np.concatenate([row.coefficients for row in model.rows] or [np.zeros(0)]),
         "row_low": np.array([row.low for row in model.rows]),
         "row_high": np.array([row.high for row in model.rows]),
-        "seconds": max(0.01, seconds),
+        "end": end,
     }
