@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from qrealm.base.errors import ProblemError
 from qrealm.optimize import Assignment, Bin, Ising, Item, MaxCut, Objective, solve
-from qrealm.optimize.solvers import begin
+from qrealm.optimize.solvers import SOLVERS, begin, refusal_of
 from qrealm.optimize.solvers.greedy import DescentSearch
 
 
@@ -77,3 +78,17 @@ def test_auto_leaves_the_clock_to_those_that_improve():
     assert result.value <= 1.5 * alone.value
     greedy = next(row for row in result.contenders if row.solver == "greedy")
     assert greedy.seconds < 0.4
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("options", [3, {"foo": 1}, "fast"])
+def test_options_of_another_class_are_refused(solver, options):
+    problems = (
+        Assignment.packing([[0.5], [0.4]], [1.0]),
+        MaxCut.build(3, [0, 1], [1, 2], [1.0, 1.0]),
+    )
+    problem = next((each for each in problems if not refusal_of(each, SOLVERS[solver])), None)
+    if problem is None:
+        pytest.skip(refusal_of(problems[1], SOLVERS[solver]))
+    with pytest.raises(ProblemError, match="options"):
+        begin(problem, solver, seed=0, options=options)

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args, get_type_hints
 
 import numpy as np
 
@@ -110,7 +110,8 @@ def card_of(name: str) -> SolverCard:
 def begin(
     problem: Problem, name: str, *, seed: int, options: Any = None, hint: np.ndarray | None = None
 ) -> tuple[Search, Adapted]:
-    """Begin a search. Raises SolverRefusalError when the solver cannot take the problem.
+    """Begin a search. Raises SolverRefusalError when the solver cannot take the problem, ProblemError when
+    the options are not of its class.
 
     Args:
         options: of the solver's own class; its defaults when None.
@@ -127,5 +128,21 @@ def begin(
         raise SolverRefusalError(reason, hint=f"these can take it: {others}" if others else "")
     adapted = cast(Adapted, adapt(problem, card))
     start = cast(Start, importlib.import_module(f"qrealm.optimize.solvers.{name}").start)
+    _check_options(name, start, options)
     own_hint = None if hint is None else adapted.from_answer(hint)
     return start(adapted.problem, options, seed=seed, hint=own_hint), adapted
+
+
+def _check_options(name: str, start: Start, options: object) -> None:
+    """Refuse options of another class than the one that the solver's `start` is written for."""
+    if options is None:
+        return
+    wanted = [kind for kind in get_args(get_type_hints(start)["options"]) if kind is not type(None)]
+    if not wanted:
+        raise ProblemError(f"the {name} solver got options={options!r:.80}; it has none")
+    if not isinstance(options, tuple(wanted)):
+        kinds = " or ".join(kind.__name__ for kind in wanted)
+        raise ProblemError(
+            f"the {name} solver got options={options!r:.80}; it takes {kinds}",
+            hint=f"from qrealm.optimize.solvers.{name} import {wanted[0].__name__}",
+        )
