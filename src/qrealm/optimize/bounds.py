@@ -44,18 +44,30 @@ def _qubo_bound(problem: Qubo | MaxCut) -> float:
 
 
 def _assignment_bound(problem: Assignment) -> float:
-    """All parts are at least 0; bins and their costs have the bound of `bins_needed` and of the cheapest
-    bins."""
-    if problem.may_leave_out or not problem.items:
+    """All parts but the placement costs are at least 0; bins and their costs have the bound of
+    `bins_needed` and of the cheapest bins, each item the cheapest of its bins or of being left out."""
+    if not problem.items:
         return 0.0
+    if problem.may_leave_out:
+        return float(np.minimum(_cheapest_places(problem), problem.arrays.left_out_price).sum())
     needed = bins_needed(problem)
     cheapest = float(np.sort(problem.arrays.bin_cost)[:needed].sum())
-    placing = (
-        0.0
-        if problem.placement_cost is None
-        else float(problem.placement_cost.min(axis=1, initial=math.inf).sum())
-    )
-    return problem.objective.bins * needed + problem.objective.cost * (cheapest + placing)
+    placing = float(_cheapest_places(problem).sum())
+    return problem.objective.bins * needed + problem.objective.cost * cheapest + placing
+
+
+def _cheapest_places(problem: Assignment) -> np.ndarray:
+    """What placing each item costs at least, shape (items,); 0 for one that may go nowhere."""
+    if problem.placement_cost is None or not problem.bins:
+        return np.zeros(len(problem.items))
+    arrays = problem.arrays
+    least = np.full(len(problem.items), math.inf)
+    for number, row in enumerate(arrays.allowed):
+        members = np.flatnonzero(arrays.allowed_set == number)
+        if row.any():
+            least[members] = problem.placement_cost[np.ix_(members, np.flatnonzero(row))].min(axis=1)
+    # One that may go nowhere is left out or makes the problem infeasible: 0 is below both prices.
+    return problem.objective.cost * np.where(np.isfinite(least), least, 0.0)
 
 
 def bins_needed(problem: Assignment) -> int:
@@ -131,7 +143,7 @@ def _pairwise(demand: np.ndarray, room: np.ndarray) -> int:
     """Items, greedily collected, no two of which fit together into the largest bin."""
     limit = room * (1 + TOLERANCE)
     shares = demand / np.where(room > 0, room, 1.0)
-    order = np.argsort(-shares.max(axis=1))[:CLIQUE_ITEMS_MAX]
+    order = np.argsort(-shares.max(axis=1, initial=0.0))[:CLIQUE_ITEMS_MAX]
     apart = np.zeros((len(order), len(order)), dtype=bool)
     for resource in range(len(room)):
         column = demand[order, resource]

@@ -16,8 +16,15 @@ from time import perf_counter
 
 import numpy as np
 
-from qrealm.base.errors import InfeasibleError, MissingExtraError, QrealmError, SolverRefusalError
-from qrealm.optimize.problems import Problem
+from qrealm.base.errors import (
+    InfeasibleError,
+    MissingExtraError,
+    ProblemError,
+    QrealmError,
+    SolverRefusalError,
+)
+from qrealm.optimize.problems import Assignment, Problem
+from qrealm.optimize.quick_answer import QUICK, quick_answer
 from qrealm.optimize.result import Contender, Improvement, OptimizeResult, Progress, ProgressCallback
 from qrealm.optimize.solvers import Adapted, begin, card_of
 from qrealm.optimize.solvers.protocol import Cancellable, Candidate, Search
@@ -62,6 +69,7 @@ class _Runner:
     slice_work: int = 1
     work_max: int | None = None
     note: str = ""
+    refusal: QrealmError | None = None
 
     @property
     def label(self) -> str:
@@ -185,8 +193,8 @@ def run_portfolio(
     board = _Board(perf_counter(), bound=first_bound)
     runners = [_Runner(entry, (seed + number) % 2**64) for number, entry in enumerate(entries)]
     if work is not None:
-        for runner in runners:
-            runner.work_max = work.get(runner.label, 0)
+        for runner, units in zip(runners, _units(work, runners), strict=True):
+            runner.work_max = units
     repeating = work is not None
     clock = _Clock(board.started, seconds, math.inf if repeating else seconds, target, repeating)
     interrupted = False
@@ -198,16 +206,20 @@ def run_portfolio(
     if board.failure is not None and not isinstance(board.failure, InfeasibleError):
         raise board.failure
     winner = _winner(runners)
-    if winner is None:
-        raise _nothing_found(board, runners, perf_counter() - board.started)
-    found = winner.found
-    assert found is not None
+    found = None if winner is None else winner.found
+    if found is None and not isinstance(problem, Assignment) and any(runner.search for runner in runners):
+        found = quick_answer(problem)
+        board.bound = min(board.bound, found.value)
+        now = perf_counter() - board.started
+        board.history.append(Improvement(now, found.value, board.bound, QUICK))
+    if found is None:
+        raise _nothing_found(board, runners, clock)
     return OptimizeResult(
         problem=problem,
         answer=found.answer,
         value=found.value,
         bound=min(board.bound, found.value),
-        solver=winner.entry.solver,
+        solver=QUICK if winner is None else winner.entry.solver,
         seconds=perf_counter() - board.started,
         seed=seed,
         threads=threads,
@@ -215,6 +227,21 @@ def run_portfolio(
         contenders=tuple(_contender(runner) for runner in runners),
         interrupted=interrupted,
     )
+
+
+def _units(work: Mapping[str, int], runners: Sequence[_Runner]) -> list[int]:
+    """How much each is to do again. Raises ProblemError for work of another run."""
+    labels = [runner.label for runner in runners]
+    strange = [label for label in work if label not in labels]
+    if strange:
+        raise ProblemError(
+            f"work speaks of {strange[0]!r:.60}; this run has {', '.join(labels)}",
+            hint="repeat with the solver, seed and threads of the run that the work is of",
+        )
+    for label, units in work.items():
+        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 0:
+            raise ProblemError(f"the work of {label} is {units!r:.60}; it must be a whole number from 0")
+    return [int(work.get(label, 0)) for label in labels]
 
 
 def _begin(problem: Problem, runners: Sequence[_Runner], board: _Board) -> None:
@@ -229,7 +256,7 @@ def _begin(problem: Problem, runners: Sequence[_Runner], board: _Board) -> None:
                 hint=board.answer,
             )
         except (SolverRefusalError, MissingExtraError) as refusal:
-            runner.note = refusal.message
+            runner.note, runner.refusal = refusal.message, refusal
 
 
 def _run_stage(
@@ -320,12 +347,19 @@ def _wait(
     return interrupted
 
 
-def _nothing_found(board: _Board, runners: Sequence[_Runner], seconds: float) -> QrealmError:
+def _nothing_found(board: _Board, runners: Sequence[_Runner], clock: _Clock) -> QrealmError:
     if isinstance(board.failure, InfeasibleError):
         return board.failure
     notes = [f"{runner.entry.solver}: {runner.note}" for runner in runners if runner.note]
     if all(runner.search is None for runner in runners):
+        if len({runner.entry.solver for runner in runners}) == 1 and runners[0].refusal is not None:
+            return runners[0].refusal
         return SolverRefusalError("no solver takes this problem", hint="; ".join(notes))
+    if clock.repeating:
+        return ProblemError(
+            "no answer is found with this work", hint="give the whole work of a result that has an answer"
+        )
+    seconds = perf_counter() - board.started
     return InfeasibleError(
         f"no answer that keeps all demands was found in {seconds:.3g} s; none is proven not to exist",
         proven=False,

@@ -79,7 +79,8 @@ class OptimizeResult:
         answer: bin of each item (-1 for none), bits or spins, as the problem counts them.
         value: what it costs; smaller is better.
         bound: no answer can cost less. -inf when nothing was proven.
-        solver: who found the answer.
+        solver: who found the answer; ``"quick"`` where spins or bits got so little time that no solver found
+            one.
         seconds: wall-clock time used.
         seed, threads: repeat it: the same seed, threads and `work` give the same answer.
         history: when value and bound got better.

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from qrealm.base.errors import InfeasibleError, ProblemError
 from qrealm.base.machine import cores_default
 from qrealm.optimize.bounds import first_bound
@@ -46,15 +48,17 @@ def solve(
         threads: all cores when None.
         options: of the solver's own class; only with a solver by name.
         target: stop at a value this small.
-        work: `OptimizeResult.work` of another run: repeats it exactly, however long that takes.
+        work: `OptimizeResult.work` of another run: repeats it exactly, however long that takes. Its labels
+            must be those of this run: the same solver, seed and threads.
         progress: called every tenth of a second from the calling thread.
 
     Raises:
         ProblemError: the problem is not one, or an option is out of range.
         InfeasibleError: no answer keeps all demands; it says whether that is proven, and what conflicts.
         SolverRefusalError: the named solver cannot take this problem.
+        MissingExtraError: the named solver needs a package that is not installed.
     """
-    _check(problem, seconds)
+    _check(problem, seconds, target)
     chosen_seed = draw_seed() if seed is None else check_seed(seed)
     count = check_threads(threads) or cores_default()
     bound = first_bound(problem)
@@ -87,13 +91,16 @@ def solve(
         raise _infeasible(conflict) from nothing
 
 
-def _check(problem: Problem, seconds: float) -> None:
+def _check(problem: Problem, seconds: float, target: float | None) -> None:
     if not isinstance(problem, Assignment | Qubo | Ising | MaxCut):
         raise ProblemError(
             f"solve got a {type(problem).__name__}; it takes an Assignment, Qubo, Ising or MaxCut"
         )
     if not (isinstance(seconds, int | float) and 0 < seconds <= SECONDS_MAX and math.isfinite(seconds)):
         raise ProblemError(f"solve got seconds={seconds!r}; it must be above 0 and at most {SECONDS_MAX:g}")
+    number = isinstance(target, int | float | np.number) and not isinstance(target, bool)
+    if target is not None and not (number and math.isfinite(target)):
+        raise ProblemError(f"solve got target={target!r:.60}; it must be a finite number, or None")
     conflict = find_conflict(problem) if isinstance(problem, Assignment) else None
     if conflict is not None:
         raise _infeasible(conflict)

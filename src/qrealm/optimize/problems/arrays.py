@@ -20,6 +20,8 @@ BoolArray = NDArray[np.bool_]
 
 # Beyond this a sum of leaving-out prices is no longer exact in double precision.
 PRICE_MAX = 2.0**52
+BIN = "bin"
+"""The domain of a rule that speaks of the bins themselves, not of a label that several bins share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +129,13 @@ def _allowed(
 def _left_out_prices(items: tuple[Item, ...]) -> FloatArray:
     prices = np.zeros(len(items))
     below = 0.0
-    for priority in sorted({item.priority for item in items}):
+    for rank, priority in enumerate(sorted({item.priority for item in items})):
         members = [number for number, item in enumerate(items) if item.priority == priority]
         weights = np.array([items[number].weight for number in members])
         smallest = min((w for w in weights if w > 0), default=1.0)
-        # The least of these items costs more than all the items of lower priorities.
-        factor = 1.0 if below == 0.0 else (1.0 + below) / smallest
-        prices[members] = weights * factor
+        # The least of these items costs more than all the items of lower priorities: also one of weight 0.
+        factor, least = ((1.0 + below) / smallest, 1.0 + below) if rank else (1.0, 0.0)
+        prices[members] = np.where(weights > 0, weights * factor, least)
         below += float(prices[members].sum())
     if below > PRICE_MAX:
         raise ProblemError(
@@ -150,7 +152,8 @@ def _rule(problem: Assignment, rule: Rule) -> RuleArrays:
     domains = np.zeros(len(problem.bins), dtype=np.int32)
     for number, place in enumerate(problem.bins):
         # A tuple cannot be taken for a label's value: it stands for the bin itself.
-        key: object = place.labels.get(rule.over, (place.name,))
+        own: object = (place.name,)
+        key = own if rule.over == BIN else place.labels.get(rule.over, own)
         domains[number] = domain_of.setdefault(key, len(domain_of))
     members = np.array([position[name] for name in rule.items], dtype=np.int32)
     return RuleArrays(rule, members, domains, len(domain_of))

@@ -8,7 +8,6 @@ by move.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,31 +16,26 @@ from typing import Any, Literal
 import numpy as np
 
 from qrealm.base.errors import ProblemError
+from qrealm.optimize.problems.arrays import BIN as BIN
 from qrealm.optimize.problems.arrays import AssignmentArrays, build_arrays
+from qrealm.optimize.problems.checks import (
+    amount_of,
+    check_labels,
+    check_name,
+    check_numbers,
+    names_of,
+    number_of,
+    table_of,
+    whole_of,
+)
 
 RuleKind = Literal["together", "apart", "spread"]
 RULE_KINDS: tuple[RuleKind, ...] = ("together", "apart", "spread")
-BIN = "bin"
-"""The domain of a rule that speaks of the bins themselves, not of a label that several bins share."""
 
 
-def _number(where: str, value: Any) -> float:
-    """A finite number. Raises ProblemError, which names `where`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ProblemError(f"{where} is {value!r:.60}; it must be a number") from None
-    if not math.isfinite(number):
-        raise ProblemError(f"{where} is {number}; it must be finite")
-    return number
-
-
-def _amount(where: str, value: Any) -> float:
-    """A finite number that is not negative. Raises ProblemError, which names `where`."""
-    number = _number(where, value)
-    if number < 0:
-        raise ProblemError(f"{where} is {number:g}; it must not be negative")
-    return number
+PRIORITY_SIZE_MAX = 2**31 - 1
+SKEW_MAX = 2**31 - 1
+BINS_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +47,8 @@ class Item:
         demand: amount of each resource that it takes from its bin; a resource not named takes 0. Below 0 it
             brings room with it.
         weight: value that is lost when it is left out. Counts only where the problem may leave items out.
-        priority: items of a higher priority are never left out for the sake of items of a lower one.
+        priority: items of a higher priority are never left out for the sake of items of a lower one,
+            whatever they weigh.
         needs: labels that its bin must have, as ``{"disk": "ssd"}``.
         allowed: names of the only bins that it may go to; None for all.
         current: the bin where it is now; None when it is nowhere.
@@ -70,18 +65,20 @@ class Item:
     move_cost: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "demand",
-            {
-                name: _number(f"the demand of item {self.name!r} of {name}", x)
-                for name, x in self.demand.items()
-            },
-        )
-        object.__setattr__(self, "weight", _amount(f"the weight of item {self.name!r}", self.weight))
-        object.__setattr__(self, "move_cost", _amount(f"the move_cost of item {self.name!r}", self.move_cost))
+        check_name("an item", self.name)
+        who = f"of item {self.name!r}"
+        demand = table_of(f"the demand {who}", self.demand)
+        amounts = {name: number_of(f"the demand {who} of {name}", x) for name, x in demand.items()}
+        object.__setattr__(self, "demand", amounts)
+        object.__setattr__(self, "weight", amount_of(f"the weight {who}", self.weight))
+        object.__setattr__(self, "move_cost", amount_of(f"the move_cost {who}", self.move_cost))
+        priority = whole_of(f"the priority {who}", self.priority, -PRIORITY_SIZE_MAX, PRIORITY_SIZE_MAX)
+        object.__setattr__(self, "priority", priority)
+        check_labels(f"the needs {who}", self.needs)
         if self.allowed is not None:
-            object.__setattr__(self, "allowed", tuple(self.allowed))
+            object.__setattr__(self, "allowed", names_of(f"the allowed {who}", self.allowed))
+        if self.current is not None:
+            check_name(f"the current bin {who}", self.current)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +98,22 @@ class Bin:
     cost: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "capacity",
-            {
-                name: _amount(f"the capacity of bin {self.name!r} of {name}", x)
-                for name, x in self.capacity.items()
-            },
-        )
-        object.__setattr__(self, "cost", _amount(f"the cost of bin {self.name!r}", self.cost))
+        check_name("a bin", self.name)
+        who = f"of bin {self.name!r}"
+        capacity = table_of(f"the capacity {who}", self.capacity)
+        amounts = {name: amount_of(f"the capacity {who} of {name}", x) for name, x in capacity.items()}
+        object.__setattr__(self, "capacity", amounts)
+        check_labels(f"the labels {who}", self.labels)
+        object.__setattr__(self, "cost", amount_of(f"the cost {who}", self.cost))
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A wish or a demand about where several items go with respect to each other.
 
-    A *domain* is one bin (``over="bin"``) or all bins that share the value of the label `over`; a bin
-    without the label is a domain of its own. Items left out count nowhere.
+    A *domain* is one bin (``over="bin"``, even where bins have a label of that name) or all bins that share
+    the value of the label `over`; a bin without the label is a domain of its own. Items left out count
+    nowhere.
 
     Attributes:
         kind: ``"together"``: as few domains as possible; amount = domains used - 1.
@@ -137,17 +133,16 @@ class Rule:
     skew: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "items", tuple(self.items))
         if self.kind not in RULE_KINDS:
             raise ProblemError(f"a rule is of kind {self.kind!r}; it must be one of {', '.join(RULE_KINDS)}")
+        who = f"of a rule of kind {self.kind}"
+        object.__setattr__(self, "items", names_of(f"the items {who}", self.items))
         if len(set(self.items)) != len(self.items):
             raise ProblemError(f"a rule of kind {self.kind} names an item twice: {', '.join(self.items)}")
+        check_name(f"the over {who}", self.over)
         if self.weight is not None:
-            object.__setattr__(
-                self, "weight", _amount(f"the weight of a rule of kind {self.kind}", self.weight)
-            )
-        if self.skew < 0:
-            raise ProblemError(f"the skew of a spread is {self.skew}; it must not be negative")
+            object.__setattr__(self, "weight", amount_of(f"the weight {who}", self.weight))
+        object.__setattr__(self, "skew", whole_of(f"the skew {who}", self.skew, 0, SKEW_MAX))
 
 
 def together(*items: str, over: str = BIN, weight: float | None = None) -> Rule:
@@ -186,7 +181,7 @@ class Objective:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            object.__setattr__(self, name, _amount(f"the objective's {name}", getattr(self, name)))
+            object.__setattr__(self, name, amount_of(f"the objective's {name}", getattr(self, name)))
 
 
 FEWEST_BINS = Objective(bins=1.0)
@@ -225,16 +220,18 @@ class Assignment:
 
     def __post_init__(self) -> None:
         for what in ("items", "bins", "rules"):
+            _check_kinds(what, getattr(self, what))
             object.__setattr__(self, what, tuple(getattr(self, what)))
         _check_names("item", [item.name for item in self.items])
         _check_names("bin", [place.name for place in self.bins])
         if self.placement_cost is not None:
             cost = np.array(self.placement_cost, dtype=np.float64)
-            if cost.shape != (len(self.items), len(self.bins)) or not np.all(np.isfinite(cost)):
+            if cost.shape != (len(self.items), len(self.bins)):
                 raise ProblemError(
-                    f"placement_cost has shape {cost.shape}; it must be finite, of shape "
+                    f"placement_cost has shape {cost.shape}; it must have shape "
                     f"({len(self.items)}, {len(self.bins)}) (items, bins)"
                 )
+            check_numbers("placement_cost", cost)
             cost.setflags(write=False)
             object.__setattr__(self, "placement_cost", cost)
         _check_known(self)
@@ -266,7 +263,7 @@ class Assignment:
         capacities = dict(zip(resources, room.tolist(), strict=True))
         rows = (dict(zip(resources, row, strict=True)) for row in sizes.tolist())
         items = tuple(Item(f"item{index}", demand) for index, demand in enumerate(rows))
-        count = len(items) if num_bins is None else num_bins
+        count = len(items) if num_bins is None else whole_of("num_bins", num_bins, 0, BINS_MAX)
         return cls(items, tuple(Bin(f"bin{index}", capacities) for index in range(count)), name=name)
 
     @cached_property
@@ -293,6 +290,15 @@ class Assignment:
             )
         chosen = (placement[item.name] for item in self.items)
         return np.array([-1 if name is None else index[name] for name in chosen], dtype=np.int32)
+
+
+def _check_kinds(what: str, values: Any) -> None:
+    kind = {"items": Item, "bins": Bin, "rules": Rule}[what]
+    strange = next((value for value in values if not isinstance(value, kind)), None)
+    if strange is not None:
+        raise ProblemError(
+            f"an Assignment's {what} hold {strange!r:.60}; each must be of class {kind.__name__}"
+        )
 
 
 def _check_names(kind: str, names: Iterable[str]) -> None:

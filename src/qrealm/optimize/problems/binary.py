@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base.errors import ProblemError
+from qrealm.optimize.problems.checks import check_numbers
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int32]
@@ -47,8 +48,7 @@ class Couplings:
                 f"{what} got pairs of shapes {first.shape}, {second.shape} and weights of shape "
                 f"{weights.shape}; all three must be equally long and flat"
             )
-        if not np.all(np.isfinite(weights)):
-            raise ProblemError(f"{what} has a weight that is NaN or infinite; all must be finite")
+        check_numbers(what, weights)
         low, high = np.minimum(first, second), np.maximum(first, second)
         if len(low) and (low.min() < 0 or high.max() >= num_variables):
             bad = int(low.min()) if low.min() < 0 else int(high.max())
@@ -126,6 +126,7 @@ class _Quadratic:
     ) -> Self:
         """From the linear part, shape (variables,), and pairs as three columns: ends and weights."""
         first = _vector(f"{cls.__name__}'s linear part", linear)
+        check_numbers(f"{cls.__name__}'s linear part", first)
         couplings, diagonal = Couplings.merge(cls.__name__, len(first), rows, cols, values)
         return cls._with_diagonal(first, couplings, diagonal, float(offset), name)
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from qrealm.base.errors import ProblemError
-from qrealm.optimize.problems.arrays import IntArray, RuleArrays
-from qrealm.optimize.problems.assignment import Assignment
+from qrealm.optimize.problems.arrays import BIN, IntArray, RuleArrays
+from qrealm.optimize.problems.assignment import Assignment, Rule
 
 # Sums of demands that are decimal fractions miss their capacity by rounding: this share of it is forgiven.
 TOLERANCE = 1e-9
@@ -160,10 +160,29 @@ def violations(problem: Assignment, answer: object) -> list[Violation]:
             if amount > room * (1 + TOLERANCE):
                 text = f"bin {place.name!r} has {room:g} of {resource} and would give {amount:g}"
                 found.append(Violation("capacity", text))
-    answer_array = np.array(bins, dtype=np.int32)
-    for rule in problem.arrays.rules:
-        amount = amount_of(rule, answer_array) if rule.rule.weight is None else 0
+    names = {item.name: number for item, number in zip(problem.items, bins, strict=True)}
+    for rule in problem.rules:
+        amount = _missed(problem, rule, names) if rule.weight is None else 0
         if amount:
-            text = f"items {', '.join(rule.rule.items[:5])} miss their rule over {rule.rule.over} by {amount}"
-            found.append(Violation(rule.rule.kind, text))
+            text = f"items {', '.join(rule.items[:5])} miss their rule over {rule.over} by {amount}"
+            found.append(Violation(rule.kind, text))
     return found
+
+
+def _missed(problem: Assignment, rule: Rule, bins: dict[str, int]) -> int:
+    """The amount of a rule by names alone: nothing here is shared with what solvers read."""
+    counts: dict[tuple[str, str], int] = {}
+    domain_of: list[tuple[str, str]] = []
+    for place in problem.bins:
+        shared = rule.over != BIN and rule.over in place.labels
+        domain_of.append(("label", place.labels[rule.over]) if shared else ("bin", place.name))
+        counts[domain_of[-1]] = 0
+    for name in rule.items:
+        if bins[name] >= 0:
+            counts[domain_of[bins[name]]] += 1
+    held = [count for count in counts.values() if count]
+    if rule.kind == "together":
+        return max(0, len(held) - 1)
+    if rule.kind == "apart":
+        return sum(count - 1 for count in held)
+    return max(0, max(counts.values()) - min(counts.values()) - rule.skew) if counts else 0
