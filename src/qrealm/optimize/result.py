@@ -116,7 +116,24 @@ class OptimizeResult:
 
     @property
     def work(self) -> dict[str, int]:
-        """Units of work that each contender did: what `solve(work=...)` takes to repeat this result."""
+        """Units of work that each contender did: what `solve(work=...)` takes to repeat this result.
+
+        Raises ProblemError where the answer is that of an exact solver that the clock cut: its steps cannot
+        be counted, so it does not repeat.
+        """
+        from qrealm.optimize.solvers import SOLVERS
+
+        finder = min(self.contenders, key=lambda c: c.value, default=None)
+        if (
+            finder is not None
+            and finder.value < math.inf
+            and not finder.work
+            and not SOLVERS[finder.solver].sliced
+        ):
+            raise ProblemError(
+                f"the answer is from {finder.solver}, which the clock cut: no count of work repeats it",
+                hint="give it the time for its proof, or use solvers whose work can be sliced",
+            )
         return {f"{c.solver}#{c.seed}": c.work for c in self.contenders if c.work}
 
     @property

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from qrealm.base.errors import InfeasibleError, SolverRefusalError
+from qrealm.base.errors import InfeasibleError, ProblemError, SolverRefusalError
 from qrealm.optimize import Assignment, Bin, Item, MaxCut, Objective, Qubo, solve
 from qrealm.optimize.problems.evaluate import evaluate, violations
 from qrealm.optimize.solvers import begin
@@ -148,3 +148,17 @@ def test_a_first_answer_before_any_model(solver):
         if problem is graph:
             assert search.best.value == pytest.approx(problem.energy(adapted.to_answer(search.best.answer)))
             assert search.best.value < -10_000
+
+
+@pytest.mark.parametrize("solver", ["exact", "cp_sat"])
+def test_what_the_clock_cut_is_not_said_to_repeat(solver):
+    if solver == "cp_sat":
+        pytest.importorskip("ortools")
+    cut = solve(_many_pairs(), solver=solver, seconds=0.5, seed=1, threads=1)
+    with pytest.raises(ProblemError, match="clock"):
+        cut.work  # noqa: B018 - it raises
+    rng = np.random.default_rng(3)
+    small = Assignment.packing(rng.integers(20, 60, (8, 2)), [100, 100])
+    proven = solve(small, solver=solver, seconds=30, seed=1, threads=1)
+    again = solve(small, solver=solver, seconds=30, seed=1, threads=1, work=proven.work)
+    assert again.answer.tolist() == proven.answer.tolist()

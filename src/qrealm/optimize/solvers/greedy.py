@@ -56,19 +56,19 @@ def start(
     return GreedySearch(problem, options or GreedyOptions())
 
 
-def first_answer(problem: Assignment | Qubo, seconds: float) -> np.ndarray | None:
-    """An answer to begin with, found by one pass and, in a tenth of the time, by further ones. None where
-    the passes place too little or the time is too short."""
+def first_answer(problem: Assignment | Qubo, seconds: float) -> tuple[np.ndarray | None, bool]:
+    """An answer to begin with, found by one pass and, in a tenth of the time, by further ones; None where
+    the passes place too little or the time is too short. And whether the clock cut nothing."""
     end = perf_counter() + seconds
     if isinstance(problem, Qubo):
         spins = DescentSearch(problem.to_ising())
         spins.advance(_ALL, seconds)
-        return None if spins.best is None else ((1 - spins.best.answer) // 2).astype(np.int8)
+        return None if spins.best is None else ((1 - spins.best.answer) // 2).astype(np.int8), spins.done
     greedy = GreedySearch(problem, GreedyOptions(size="l2"))
     while greedy.best is None and not greedy.done and perf_counter() < end:
         greedy.advance(greedy.pass_work, end - perf_counter())
     greedy.advance(_ALL, end - 0.9 * seconds - perf_counter())
-    return None if greedy.best is None else greedy.best.answer
+    return None if greedy.best is None else greedy.best.answer, greedy.done
 
 
 class DescentSearch:
