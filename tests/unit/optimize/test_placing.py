@@ -441,7 +441,7 @@ def test_many_that_leave_are_forgotten(monkeypatch):
         (lambda c: replace(c, joining=[Bin("a", {})]), "two nodes are called 'a'"),
         (lambda c: rebalance(c, -1), "none may be negative"),
         (lambda c: place(c, [], candidates=9), "from 1 to 8"),
-        (lambda c: place(c, [Item("y", {}, priority=2**40)]), "priorit"),
+        (lambda c: place(c, [Item("y", {}, priority=2**40)]), "the priority of item 'y'"),
         (lambda c: Cluster(c.nodes, c.items, {"x": "nowhere"}), "no such node"),
         (lambda c: Cluster(c.nodes, rules=[spread("x", over="zone", skew=0)]), "has skew 0"),
         (lambda c: Cluster(c.nodes, rules=[together("x", "y"), apart("x", "y")]), "no placement can do both"),

@@ -27,7 +27,6 @@ CANDIDATES_MAX = 8
 GRID_BITS = 44
 # Items that have left are forgotten when there are so many.
 LEFT_MAX = 10_000
-PRIORITY_MAX = 2**31 - 1
 # What one item may take of its node, in capacities: sums over 2^31 items stay within the kernel's numbers.
 SHARE_MAX = 2.0**40
 
@@ -323,8 +322,6 @@ class Placer:
             self._load(self.cluster, extra=[name for item in items for name in item.demand])
             return self._add_items(items)
         priorities = [item.priority for item in items]
-        if any(abs(priority) > PRIORITY_MAX for priority in set(priorities)):
-            raise ProblemError(f"priorities of a running cluster are from {-PRIORITY_MAX} to {PRIORITY_MAX}")
         first = self._kernel.add_items(
             np.array(classes, dtype=np.int32),
             np.array(priorities, dtype=np.int32),
