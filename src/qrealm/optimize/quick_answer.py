@@ -11,6 +11,7 @@ from qrealm.optimize.solvers.protocol import Candidate
 QUICK = "quick"
 """What a result calls the finder of such an answer."""
 ROUNDS_MAX = 16
+TIES_SEED = 0
 
 
 def quick_answer(problem: Qubo | Ising | MaxCut) -> Candidate:
@@ -22,9 +23,12 @@ def quick_answer(problem: Qubo | Ising | MaxCut) -> Candidate:
     """
     linear, couplings = _spins(problem)
     spins = np.ones(problem.num_variables)
+    # By number, ties along a chain would let one variable flip in each round; shuffled, a third of them do.
+    rank = np.random.default_rng(TIES_SEED).permutation(problem.num_variables)
+    tie = rank[couplings.rows] < rank[couplings.cols]
     for _ in range(ROUNDS_MAX):
         gain = 2 * spins * (linear + _fields(couplings, spins))
-        ranked = _best_of_neighbours(gain, couplings)
+        ranked = _best_of_neighbours(gain, couplings, tie)
         chosen = (gain > 0) & ranked
         if not chosen.any():
             break
@@ -44,10 +48,11 @@ def _fields(couplings: Couplings, spins: np.ndarray) -> np.ndarray:
     return np.bincount(rows, values * spins[cols], count) + np.bincount(cols, values * spins[rows], count)
 
 
-def _best_of_neighbours(gain: np.ndarray, couplings: Couplings) -> np.ndarray:
-    """Whether each gains more than all its neighbours; of equal ones the first."""
-    first_wins = gain[couplings.rows] >= gain[couplings.cols]
+def _best_of_neighbours(gain: np.ndarray, couplings: Couplings, tie: np.ndarray) -> np.ndarray:
+    """Whether each gains more than all its neighbours; `tie`: pairs whose first wins a tie."""
+    rows, cols = couplings.rows, couplings.cols
+    first_wins = (gain[rows] > gain[cols]) | ((gain[rows] == gain[cols]) & tie)
     best = np.ones(len(gain), dtype=bool)
-    best[couplings.cols[first_wins]] = False
-    best[couplings.rows[~first_wins]] = False
+    best[cols[first_wins]] = False
+    best[rows[~first_wins]] = False
     return best

@@ -47,6 +47,7 @@ from qrealm.optimize.quick_answer import QUICK, quick_answer
         (lambda: Rule("together", "xy"), "must be a sequence of names"),
         (lambda: Rule("together", ("x",), over=3), "the over of a rule"),
         (lambda: Assignment(("x",), ()), "each must be of class Item"),
+        (lambda: Assignment((), (), objective="bins"), "objective is 'bins'"),
         (lambda: Assignment.packing([[1.0]], [2.0], num_bins=-3), "num_bins is -3"),
         (lambda: Item("x", {"c": 1e308}), "between 1e-150 and 1e"),
         (lambda: Bin("x", {"c": 1e-320}), "between 1e-150 and 1e"),
@@ -214,3 +215,8 @@ def test_too_little_time_for_spins_gives_a_quick_answer():
     assert result.value == problem.energy(result.answer) < 0
     again = solve(problem, solver="tempering", seed=1, threads=1, work=result.work)
     assert again.answer.tolist() == result.answer.tolist()
+
+
+def test_the_quick_answer_of_a_long_chain_cuts_most_of_it():
+    # No flip that gains is left where every node has a neighbour on the other side: at least half is cut.
+    assert quick_answer(chain(100_000)).value <= -50_000

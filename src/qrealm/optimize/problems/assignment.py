@@ -222,6 +222,10 @@ class Assignment:
         for what in ("items", "bins", "rules"):
             _check_kinds(what, getattr(self, what))
             object.__setattr__(self, what, tuple(getattr(self, what)))
+        if not isinstance(self.objective, Objective):
+            raise ProblemError(
+                f"an Assignment's objective is {self.objective!r:.60}; it must be an Objective"
+            )
         _check_names("item", [item.name for item in self.items])
         _check_names("bin", [place.name for place in self.bins])
         if self.placement_cost is not None:
