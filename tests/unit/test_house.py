@@ -46,8 +46,9 @@ NOT_IMPURE = {
 # A framework is imported where it is used: who has not installed it can use all the rest, and nobody waits
 # for it.
 LAZY = frozenset(
-    "qiskit qiskit_aer cirq pennylane pyqasm openqasm3 matplotlib torch stim cotengra scipy pyqir".split()
-    + ["ortools"]
+    """
+    qiskit qiskit_aer cirq pennylane pyqasm openqasm3 matplotlib torch stim cotengra scipy pyqir ortools
+    """.split()
 )
 # Modules that are loaded only when their framework is wanted: these may import it at the top.
 LOADED_ON_USE = (
