@@ -32,7 +32,7 @@ CARD = SolverCard(
     takes=("Assignment", "Ising"),
     word="classical",
     help="largest item first, each where it fits best; spins by steepest descent",
-    unit="items or spins looked at, and one for each pass's value",
+    unit="items or spins",
     seeded=False,
 )
 
