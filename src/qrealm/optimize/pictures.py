@@ -36,8 +36,9 @@ def plot_history(result: OptimizeResult, path: Path, *, title: str = "") -> Path
     axes.step(
         [*_seconds(found), end], [*values, result.value], where="post", color=_VALUE, linewidth=1.8, zorder=2
     )
-    for solver in dict.fromkeys(step.solver for step in found):
-        own = [step for step in found if step.solver == solver]
+    better = [step for before, step in zip([None, *found], found, strict=False) if _improves(before, step)]
+    for solver in dict.fromkeys(step.solver for step in better):
+        own = [step for step in better if step.solver == solver]
         axes.plot(_seconds(own), [step.value for step in own], "o", markersize=5, label=solver, zorder=3)
     if proven:
         bounds = [step.bound for step in proven]
@@ -53,6 +54,11 @@ def plot_history(result: OptimizeResult, path: Path, *, title: str = "") -> Path
     gap = f"gap {result.gap:.2%}" if math.isfinite(result.gap) else "gap unknown"
     finish_axes(axes, f"{title}: {gap}" if title else gap)
     return save_figure(figure, path)
+
+
+def _improves(before: Improvement | None, step: Improvement) -> bool:
+    """Whether the value got better, and not the bound alone."""
+    return before is None or step.value < before.value
 
 
 def _seconds(steps: list[Improvement]) -> list[float]:
