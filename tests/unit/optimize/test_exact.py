@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,11 +108,43 @@ def test_what_is_too_large_is_refused():
 def test_ctrl_c_returns_the_best_so_far():
     rng = np.random.default_rng(1)
     problem = Assignment.packing(rng.integers(100, 400, (80, 3)), [1000, 1000, 1000])
-    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT)).start()
     result = solve(problem, solver="exact", seconds=60, seed=1, threads=1)
     assert result.interrupted
     assert violations(problem, result.answer) == []
     assert result.seconds < 30
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):  # it has ended since
+                state, owner = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if int(owner) == parent and state != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems let the child run to its limit")
+def test_the_child_ends_with_a_killed_caller():
+    program = """
+import numpy as np
+from qrealm.optimize import Assignment, solve
+rng = np.random.default_rng(1)
+solve(Assignment.packing(rng.integers(100, 400, (80, 3)), [1000] * 3), solver="exact", seconds=60, threads=1)
+"""
+    with subprocess.Popen([sys.executable, "-c", program]) as caller:
+        ends = time.monotonic() + 30
+        while not (found := _children(caller.pid)) and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert len(found) == 1
+        time.sleep(1.0)  # HiGHS is at work
+        caller.kill()
+    ends = time.monotonic() + 10
+    while Path(f"/proc/{found[0]}").exists() and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{found[0]}").exists()
 
 
 def _many_pairs() -> Assignment:

@@ -5,7 +5,9 @@ It is started by its path, so that it loads scipy alone.
 
 from __future__ import annotations
 
+import ctypes
 import pickle
+import signal
 import struct
 import sys
 import time
@@ -13,6 +15,7 @@ from typing import Any
 
 # HiGHS looks at its clock now and then, and the answer has its way to go.
 TIME_SHARE = 0.95
+PR_SET_PDEATHSIG = 1
 
 
 def solve(request: dict[str, Any]) -> dict[str, Any]:
@@ -38,8 +41,15 @@ def solve(request: dict[str, Any]) -> dict[str, Any]:
     return {"status": int(found.status), "values": found.x, "bound": bound, "message": found.message}
 
 
+def _end_with_parent() -> None:
+    """On Linux: whoever kills the caller ends this process too, which hears of nothing while HiGHS works."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Answer until the other side closes."""
+    _end_with_parent()
     # Loaded while the first model is built.
     import scipy.optimize
     import scipy.sparse  # noqa: F401
