@@ -28,7 +28,20 @@
     │   │   ├── InfeasibleError     QR331   no answer keeps all demands; carries the conflict
     │   │   └── SolverRefusalError  QR332   the solver cannot take this problem
     │   ├── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
-    │   └── MissingNameError    QR401   a name of `qrealm` that needs such a package (also an AttributeError)
+    │   ├── MissingNameError    QR401   a name of `qrealm` that needs such a package (also an AttributeError)
+    │   ├── ConfigError         QR410   a configuration or cluster file breaks a rule; tells file, line and key
+    │   ├── EngineRefusalError  QR502   a container engine said no
+    │   │   ├── ImageError          QR503   the image is not there and cannot be fetched
+    │   │   ├── NameTakenError      QR504   another container has this name
+    │   │   ├── CommandNotFoundError    QR505   the container's command is not in its image
+    │   │   └── CommandNotRunnableError QR506   the container's command is there and cannot be run
+    │   ├── NoSuchContainerError    QR507   no container, node or cluster of this name
+    │   ├── RegisterError       QR520   something that a container's register of qubits cannot do
+    │   ├── NoRoomError         QR521   no node takes the container
+    │   └── MessageRefusalError QR530   a message that cannot be sent, or not in secret
+    ├── EngineUnavailableError  QR501   a container engine does not answer
+    ├── StoreError              QR540   the database cannot be read or written
+    ├── DaemonError             QR550   the daemon does not run, runs already, or broke off
     ├── RunError                QR310   a run failed for a reason outside the caller's program
     ├── CancelledRunError       QR311   whoever asked for the run cancelled it
     └── InternalError           QR900   a promise inside qrealm was broken: please report it
@@ -348,6 +361,100 @@ class MissingNameError(UserError, AttributeError):
         self.package = problem.package
         self.extra = problem.extra
         super().__init__(f"qrealm.{name} is not there: {problem.message}", hint=problem.hint)
+
+
+class ConfigError(UserError, ValueError):
+    """A configuration or cluster file breaks a rule.
+
+    Attributes:
+        file: its path as it was given.
+        line: from 1; None where there is none to name.
+        key: path of the key, as ``"containers[1].image"``; may be empty.
+    """
+
+    code = "QR410"
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int | None = None, key: str = "", hint: str = ""
+    ) -> None:
+        self.file = file
+        self.line = line
+        self.key = key
+        place = ":".join(str(part) for part in (file, line) if part)
+        super().__init__(f"{place}: {message}" if place else message, hint=hint)
+
+
+class EngineUnavailableError(QrealmError):
+    """A container engine does not answer: it is not running, cannot be reached, or takes too long."""
+
+    code = "QR501"
+
+
+class EngineRefusalError(UserError):
+    """A container engine answered no."""
+
+    code = "QR502"
+
+
+class ImageError(EngineRefusalError):
+    """An image is not on the engine and cannot be fetched."""
+
+    code = "QR503"
+
+
+class NameTakenError(EngineRefusalError):
+    """Another container has this name."""
+
+    code = "QR504"
+
+
+class CommandNotFoundError(EngineRefusalError):
+    """The command of a container, or one to run inside it, is not in its image."""
+
+    code = "QR505"
+
+
+class CommandNotRunnableError(EngineRefusalError):
+    """The command of a container, or one to run inside it, is there and cannot be run."""
+
+    code = "QR506"
+
+
+class NoSuchContainerError(UserError, LookupError):
+    """No container, node or cluster of this name."""
+
+    code = "QR507"
+
+
+class RegisterError(UserError, ValueError):
+    """Something that a container's register of qubits cannot do: too many qubits, an unknown gate, a relation
+    that contradicts another."""
+
+    code = "QR520"
+
+
+class NoRoomError(ResourceError):
+    """No node takes the container; the message says what each lacks."""
+
+    code = "QR521"
+
+
+class MessageRefusalError(UserError):
+    """A message that cannot be sent, or not in secret."""
+
+    code = "QR530"
+
+
+class StoreError(QrealmError):
+    """The database cannot be read or written: the disk is full, the file is damaged, someone else holds it."""
+
+    code = "QR540"
+
+
+class DaemonError(QrealmError):
+    """The daemon does not run, runs already, or broke off in the middle of a call."""
+
+    code = "QR550"
 
 
 class QrealmWarning(UserWarning):

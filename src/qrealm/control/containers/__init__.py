@@ -1,0 +1,1 @@
+"""Containers with registers of qubits: what `qdocker` commands."""

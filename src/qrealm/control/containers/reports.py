@@ -1,0 +1,247 @@
+"""What the engine's operations are asked, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qrealm.control.containers.values import (
+    ContainerRecord,
+    DecisionRecord,
+    MessageRecord,
+    Mode,
+    NodeRecord,
+    QuantumSpec,
+)
+from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec
+
+PORTFOLIO = "portfolio"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """One container to make.
+
+    Attributes:
+        spec: `spec.name` is its name.
+        node: the node that it must go to; None lets the scheduler decide.
+        scheduler: who decides.
+        pull: ``"missing"`` fetches the image where the engine lacks it, ``"always"``, ``"never"``.
+        cluster: name of the cluster that it belongs to.
+    """
+
+    spec: ContainerSpec
+    quantum: QuantumSpec = field(default_factory=QuantumSpec)
+    node: str | None = None
+    scheduler: str = PORTFOLIO
+    pull: str = "missing"
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateReport:
+    """A container that was made, and why it is where it is."""
+
+    container: ContainerRecord
+    decision: DecisionRecord
+    pulled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureReport:
+    """One joint outcome.
+
+    Attributes:
+        name: the container that was asked about.
+        state: its state's name.
+        outcomes: of every container of its group, itself included.
+        probability: that this joint outcome had.
+    """
+
+    name: str
+    state: str
+    outcomes: Mapping[str, str]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What `run` measured and did.
+
+    Attributes:
+        measured: the outcome that decided.
+        started: whether the container was started by this call.
+        forced: whether it was started although the outcome said no.
+        was_running: whether it ran already.
+        stopped: whether it ran and this outcome had it stopped.
+        facts: what the engine says afterwards.
+    """
+
+    name: str
+    measured: MeasureReport
+    started: bool
+    forced: bool
+    was_running: bool
+    stopped: bool
+    facts: ContainerFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntangleReport:
+    """A group after two containers were entangled.
+
+    Attributes:
+        first, second, mode: as asked.
+        group: names of all containers of the group.
+        num_qubits: of the group's register.
+        already: whether the relation held before, so that nothing was done.
+        probabilities: of every joint outcome of the two with a probability over 1e-12, as
+            ``{"running,stopped": 0.5}``.
+        note: what the user should know about where the containers are; may be empty.
+    """
+
+    first: str
+    second: str
+    mode: Mode
+    group: tuple[str, ...]
+    num_qubits: int
+    already: bool
+    probabilities: Mapping[str, float]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """A gate that was applied, and the probability of each state of each container that it acted on."""
+
+    gate: str
+    names: tuple[str, ...]
+    probabilities: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveReport:
+    """One container that moved, or would."""
+
+    name: str
+    source: str | None
+    target: str
+    reason: str
+    done: bool
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceReport:
+    """What a load balancing or rebalancing did, or would do.
+
+    Attributes:
+        moves: in the order in which they were made.
+        kept: names of containers that stay.
+        objective_before, objective_after: value of the placement's objective, move costs left out.
+        bound: smallest value that is proven possible; None when nothing is known.
+        dry_run: whether nothing was done.
+    """
+
+    moves: tuple[MoveReport, ...]
+    kept: tuple[str, ...]
+    objective_before: float
+    objective_after: float
+    bound: float | None
+    scheduler: str
+    seconds: float
+    dry_run: bool
+    loads: Mapping[str, Mapping[str, float]]
+    """Of every node afterwards: share of cpus, memory and load in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """A cluster that was made: its containers, in the order of its file."""
+
+    name: str
+    created: tuple[CreateReport, ...]
+    existing: tuple[str, ...]
+    entangled: tuple[EntangleReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReport:
+    """A message that was delivered: its record, and what the key agreement found.
+
+    Attributes:
+        pairs: entangled pairs that were measured.
+        compared: bits that both ends compared in the open.
+        reason: what the error rate says, in words.
+    """
+
+    message: MessageRecord
+    pairs: int
+    compared: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedMessage:
+    """A message as its receiver reads it."""
+
+    id: str
+    sender: str
+    receiver: str
+    type: str
+    data: Any
+    error_rate: float
+    listened: bool
+    sent_at: float
+    read_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceReport:
+    """What maintenance found and mended, by container name or engine id."""
+
+    prepared_again: tuple[str, ...]
+    restarted: tuple[str, ...]
+    adopted: tuple[str, ...]
+    made_again: tuple[str, ...]
+    removed: tuple[str, ...]
+    finished: tuple[str, ...]
+    unreachable: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """A container as `ps` and `inspect` show it.
+
+    Attributes:
+        facts: what its engine says; None when it has none, or the node does not answer.
+        node: its node's record; None while it waits.
+        probabilities: of its states at this moment, measured by nobody.
+        group: names of the containers that share its register, itself included.
+        purity: tr ρ² of its group's register.
+        coherence_bits: relative entropy of coherence of its group's register; None where the register is too
+            large to tell.
+    """
+
+    record: ContainerRecord
+    facts: ContainerFacts | None
+    node: NodeRecord | None
+    probabilities: Mapping[str, float]
+    group: tuple[str, ...]
+    num_qubits: int
+    purity: float
+    coherence_bits: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node and what of it is taken: shares of cpus and memory, weight times probability, containers."""
+
+    record: NodeRecord
+    containers: int
+    cpus_taken: float
+    memory_taken_bytes: int
+    load: float
+    error: str = ""

@@ -1,0 +1,1 @@
+"""What outlives a process: one database, SQLite unless another is named."""

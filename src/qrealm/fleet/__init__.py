@@ -1,0 +1,1 @@
+"""Hosts: nodes, and drivers for what runs on them."""

@@ -1,0 +1,1 @@
+"""Networks of entangled pairs: keys that two ends share."""
