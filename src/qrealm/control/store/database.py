@@ -1,0 +1,270 @@
+"""One open database: its transactions, its readers, and the lock that keeps a second process out."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.engine import URL, RootTransaction, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from qrealm.base.errors import StoreError
+from qrealm.control.store.faults import START_ANEW, told_as_store_errors
+from qrealm.control.store.tables import SCHEMA_VERSION, about, metadata
+
+BUSY_TIMEOUT_S = 5.0
+
+
+class Database:
+    """Writes one transaction at a time; reads go on beside it and see what was last committed.
+
+    Args:
+        path_or_url: a file for SQLite, or a SQLAlchemy URL of another database.
+
+    Raises:
+        StoreError: it cannot be opened, is damaged, of a newer version, or held by another process.
+    """
+
+    def __init__(self, path_or_url: str | os.PathLike[str]) -> None:
+        url = _url_of(path_or_url)
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.place = (url.database or "") if self.is_sqlite else url.render_as_string()
+        self._write_lock = threading.RLock()
+        self._writing: Connection | None = None
+        self._depth = 0
+        self._doomed: StoreError | None = None
+        self._at_commit: list[Callable[[], None]] = []
+        self._lock_file: IO[bytes] | None = None
+        if self.is_sqlite:
+            self._lock_file = _locked_file(url.database)
+        try:
+            with told_as_store_errors(self.place):
+                self._writer, self._readers = _engines(url)
+                self.engine_id = self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All or nothing of what is written inside; other threads that write wait.
+
+        Entered again by the same thread it is a part of the outer one: an exception undoes that part alone,
+        and what remains is committed when the outermost one ends. When the database itself has failed
+        nothing is committed, even if the exception was caught inside.
+        """
+        with self._write_lock:
+            if self._writing is None:
+                with self._outermost() as connection:
+                    yield connection
+            else:
+                with self._nested(self._writing) as connection:
+                    yield connection
+
+    @contextmanager
+    def _outermost(self) -> Iterator[Connection]:
+        self._doomed = None
+        self._at_commit = []
+        with told_as_store_errors(self.place):
+            connection = self._writer.connect()
+            try:
+                started = connection.begin()
+                self._writing = connection
+                try:
+                    yield connection
+                    if self._doomed is not None:
+                        raise self._doomed
+                    started.commit()
+                except BaseException:
+                    self._undo(connection, started)
+                    raise
+            finally:
+                self._writing = None
+                connection.close()
+        for tell in self._at_commit:
+            tell()
+
+    @contextmanager
+    def _nested(self, connection: Connection) -> Iterator[Connection]:
+        told = len(self._at_commit)
+        try:
+            with told_as_store_errors(self.place):
+                part = connection.begin_nested()
+                try:
+                    yield connection
+                except BaseException:
+                    if self._doomed is None:
+                        part.rollback()
+                    del self._at_commit[told:]
+                    raise
+                part.commit()
+        except StoreError as problem:
+            # SQLite may have undone the whole transaction already: nothing after this may count.
+            self._doomed = self._doomed or problem
+            raise
+
+    @staticmethod
+    def _undo(connection: Connection, started: RootTransaction) -> None:
+        try:
+            started.rollback()
+        except SQLAlchemyError:
+            # A connection whose disk failed may not be able to; closing it undoes everything as well.
+            connection.invalidate()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with: inside a transaction of this thread its own, else the last commit."""
+        # Only the thread that writes can hold the lock and see a connection there.
+        if self._write_lock.acquire(blocking=False):
+            try:
+                if self._writing is not None:
+                    with told_as_store_errors(self.place):
+                        yield self._writing
+                    return
+            finally:
+                self._write_lock.release()
+        with told_as_store_errors(self.place), self._readers.connect() as connection:
+            yield connection
+
+    def at_commit(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once the outermost transaction, which must be open, has been committed."""
+        self._at_commit.append(tell)
+
+    def faults(self) -> list[str]:
+        """What the database itself says is wrong with it."""
+        if not self.is_sqlite:
+            return []
+        with self.reading() as connection:
+            said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            strays = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [str(line) for line in said if line != "ok"] + [
+            f"row {row[1]} of {row[0]} names a row of {row[2]} that is not there" for row in strays
+        ]
+
+    def close(self) -> None:
+        """Give up all connections and the lock. No error when that has been done before."""
+        for engine in (getattr(self, "_writer", None), getattr(self, "_readers", None)):
+            if engine is not None:
+                engine.dispose()
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
+
+    def _prepare(self) -> str:
+        """Make the tables where there are none, and return the engine's id."""
+        if self.is_sqlite:
+            with self._readers.connect() as connection:
+                if (said := connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()) != "ok":
+                    raise StoreError(
+                        f"the store {self.place}: the file is damaged ({said})",
+                        hint=START_ANEW,
+                    )
+        with self._writer.begin() as connection:
+            known = dict(_about_rows(connection))
+            version = json.loads(known.get("schema_version", "0"))
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"the store {self.place} was written by a newer qrealm: its tables are of version "
+                    f"{version}, this one knows up to {SCHEMA_VERSION}",
+                    hint="install that qrealm again, or name another file",
+                )
+            if not known:
+                metadata.create_all(connection)
+                known["engine_id"] = json.dumps(secrets.token_hex(8))
+                rows = {"schema_version": json.dumps(SCHEMA_VERSION), "engine_id": known["engine_id"]}
+                connection.execute(insert(about), [{"name": k, "value": v} for k, v in rows.items()])
+        return str(json.loads(known["engine_id"]))
+
+
+def _about_rows(connection: Connection) -> list[tuple[str, str]]:
+    if not connection.dialect.has_table(connection, about.name):
+        return []
+    return [(row.name, row.value) for row in connection.execute(select(about))]
+
+
+def _url_of(path_or_url: str | os.PathLike[str]) -> URL:
+    text = os.fspath(path_or_url)
+    if "://" not in text:
+        return URL.create("sqlite", database=str(Path(text).absolute()))
+    try:
+        url = make_url(text)
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError) as problem:
+        raise StoreError(
+            f"the store {text!r} cannot be opened: {problem}",
+            hint="give a path of a file, or a URL such as postgresql+psycopg://user@host/name",
+        ) from None
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise StoreError(
+            f"the store {text!r} would be lost with the process; it must be a file",
+            hint="give a path, such as /var/lib/qdocker/qdocker.db",
+        )
+    return url
+
+
+def _locked_file(database: str | None) -> IO[bytes]:
+    """Hold the file `<database>.lock` for as long as this process has it open."""
+    path = Path(f"{database}.lock")
+    try:
+        file = path.open("ab")
+    except OSError as problem:
+        raise StoreError(
+            f"the store {database} cannot be opened: {problem.strerror}",
+            hint="look whether its folder is there and may be written",
+        ) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise StoreError(
+            f"the store {database} is open already, here or in another process",
+            hint="end the other daemon (`qdocker stop`), or name another file",
+        ) from None
+    except OSError as problem:
+        file.close()
+        raise StoreError(
+            f"the store {database} cannot be locked: {problem.strerror}",
+            hint="keep it on a local disk, not on a network folder",
+        ) from None
+    return file
+
+
+def _engines(url: URL) -> tuple[Engine, Engine]:
+    """One that begins transactions, and one whose reads each see the last commit."""
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "sqlite":
+        options = {"max_overflow": 64, "connect_args": {"timeout": BUSY_TIMEOUT_S}}
+    writer = create_engine(url, **options)
+    readers = create_engine(url, isolation_level="AUTOCOMMIT", **options)
+    if url.get_backend_name() == "sqlite":
+        event.listen(readers, "connect", _sqlite_settings)
+        event.listen(writer, "connect", _sqlite_writer_settings)
+        event.listen(writer, "begin", _sqlite_begin)
+    return writer, readers
+
+
+def _sqlite_settings(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # With FULL what was committed outlives a loss of power too.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _sqlite_writer_settings(connection: Any, record: object) -> None:
+    # Python's own module would begin transactions late and break savepoints; `_sqlite_begin` does it instead.
+    connection.isolation_level = None
+    _sqlite_settings(connection, record)
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
