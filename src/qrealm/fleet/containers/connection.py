@@ -1,0 +1,214 @@
+"""The wire to an engine that speaks Docker's HTTP interface: made on first use, its faults in our words."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from qrealm.base.errors import (
+    CommandNotFoundError,
+    CommandNotRunnableError,
+    EngineRefusalError,
+    EngineUnavailableError,
+    ImageError,
+    MissingExtraError,
+    NameTakenError,
+    NoSuchContainerError,
+    QrealmError,
+)
+from qrealm.fleet.containers.protocol import Endpoint, Output
+from qrealm.fleet.containers.ssh_tunnel import SshTunnel
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_FRAME_HEADER = struct.Struct(">BxxxL")
+_READ_BYTES_MAX = 1 << 16
+
+# What engines say, in the order in which it is looked for: Docker 20 to 29 and Podman 4 and 5.
+_NO_SPACE = ("no space left on device", "disk quota exceeded")
+_IMAGE = (
+    "no such image",
+    "image not known",
+    "manifest unknown",
+    "manifest for ",
+    "pull access denied",
+    "repository does not exist",
+    "invalid reference format",
+    "failed to resolve reference",
+    "must be lowercase",
+    "unable to find image",
+    "short-name resolution",
+)
+_NAME = re.compile(r"name .*(already in use|conflicts with an existing object)", re.DOTALL)
+_NO_CONTAINER = ("no such container", "no container with name or id", "no such service", "such exec instance")
+_NO_SERVICE = re.compile(r"\bservice \S+ not found")
+_STARTING = ("oci runtime", "starting container", "start container process", "exec:", "exec format error")
+_NOT_RUNNABLE = ("permission denied", "is a directory", "exec format error", "operation not permitted")
+_NOT_FOUND = ("executable file not found", "no such file or directory", "executable file `")
+
+
+def refusal(doing: str, status: int | None, words: str) -> QrealmError:
+    """What an engine's no means.
+
+    Args:
+        doing: what was asked and of whom, such as ``"Docker at unix:///x: create web"``.
+        status: of the HTTP answer; None where the no came inside a stream.
+        words: the engine's own.
+    """
+    told = " ".join(words.split())
+    low = told.lower()
+    message = f"{doing}: {told or f'the engine answered with status {status}'}"
+    if any(part in low for part in _NO_SPACE):
+        return EngineRefusalError(message, hint="free space on the engine's disk: docker system prune")
+    if status in (409, 500, None) and _NAME.search(low):
+        return NameTakenError(message, hint="choose another name, or remove the container that has it")
+    if any(part in low for part in _IMAGE):
+        return ImageError(message, hint=IMAGE_HINT)
+    if any(part in low for part in _NO_CONTAINER) or _NO_SERVICE.search(low):
+        return NoSuchContainerError(message)
+    if any(part in low for part in _STARTING) and "mount" not in low:
+        if any(part in low for part in _NOT_FOUND):
+            return CommandNotFoundError(message, hint="name a command that is in the image")
+        if any(part in low for part in _NOT_RUNNABLE):
+            return CommandNotRunnableError(message, hint="it must be executable for the container's user")
+    if "port is already allocated" in low or "address already in use" in low:
+        return EngineRefusalError(message, hint="choose another host port, or none to let the engine choose")
+    return EngineRefusalError(message)
+
+
+IMAGE_HINT = (
+    "check the reference; on an engine that reaches no registry, bring the image with `docker load` or "
+    "`docker import`"
+)
+
+
+class Connection:
+    """Calls to one engine. Safe to use from several threads.
+
+    Args:
+        endpoint: where it is; an empty url is not allowed here.
+        timeout_s: how long to wait for a connection, and for an answer.
+        engine: its kind, for messages.
+        extra_hint: how to start such an engine.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float, *, engine: str, extra_hint: str) -> None:
+        try:
+            import docker.errors
+        except ImportError as missing:
+            raise MissingExtraError(f"the driver for {engine}", package="docker", extra="docker") from missing
+        self.name = f"{engine} at {endpoint.url}"
+        self.timeout_s = timeout_s
+        self._endpoint = endpoint
+        self._hint = extra_hint
+        self._lock = threading.Lock()
+        self._client: APIClient | None = None
+        self._tunnel: SshTunnel | None = None
+        requests = docker.errors.requests  # what the SDK's own calls run on, and may raise
+        self.api_error = docker.errors.APIError
+        self._broken = (
+            OSError,
+            http.client.HTTPException,
+            requests.exceptions.RequestException,
+            requests.exceptions.BaseHTTPError,
+            docker.errors.DockerException,
+        )
+
+    @contextmanager
+    def calling(self, doing: str) -> Iterator[APIClient]:
+        """The SDK's client, for one call; what it raises comes out as an error of qrealm."""
+        try:
+            yield self._connected()
+        except self.api_error as error:
+            words = str(error.explanation or error)
+            raise refusal(f"{self.name}: {doing}", error.status_code, words) from error
+        except self._broken as error:
+            self._disconnect()
+            raise self._unavailable(doing, error) from error
+
+    def frames(self, response: Any, doing: str) -> Iterator[Output]:
+        """What a stream of an engine's answer holds, stdout and stderr told apart."""
+        socket_of(response).settimeout(None)
+        try:
+            while len(header := response.raw.read(_FRAME_HEADER.size)) == _FRAME_HEADER.size:
+                kind, left = _FRAME_HEADER.unpack(header)
+                while left and (data := response.raw.read(min(left, _READ_BYTES_MAX))):
+                    left -= len(data)
+                    yield Output("stderr" if kind == 2 else "stdout", data)
+        except self._broken as error:
+            raise self._unavailable(doing, error) from error
+        finally:
+            response.close()
+
+    def request(self, client: APIClient, method: str, path: str, doing: str, **options: Any) -> Any:
+        """A call for which the SDK has no method, its answer not yet read; a no is raised."""
+        url = f"{client.base_url}/v{client.api_version}{path}"
+        response = client.request(method, url, stream=True, timeout=self.timeout_s, **options)
+        if response.status_code >= 400:
+            try:
+                words = response.json().get("message", "")
+            except ValueError:
+                words = response.text
+            raise refusal(f"{self.name}: {doing}", response.status_code, str(words))
+        return response
+
+    def close(self) -> None:
+        self._disconnect()
+
+    def _connected(self) -> APIClient:
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> APIClient:
+        import docker
+        from docker.tls import TLSConfig
+
+        where = self._endpoint
+        url, tls = where.url, False
+        if url.startswith("ssh://"):
+            self._tunnel = SshTunnel(url, timeout_s=self.timeout_s)
+            url = self._tunnel.url
+        elif where.tls_ca or where.tls_cert:
+            pair = (where.tls_cert, where.tls_key) if where.tls_cert and where.tls_key else None
+            tls = TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
+        return docker.APIClient(base_url=url, version="auto", timeout=self.timeout_s, tls=tls)
+
+    def _disconnect(self) -> None:
+        # The next call connects anew: the engine may come back.
+        with self._lock:
+            client, self._client = self._client, None
+            tunnel, self._tunnel = self._tunnel, None
+        if client is not None:
+            client.close()
+        if tunnel is not None:
+            tunnel.close()
+
+    def _unavailable(self, doing: str, error: BaseException) -> EngineUnavailableError:
+        told = str(error)
+        hint = self._hint
+        if "Permission denied" in told:
+            hint = "run as a user who may use the engine's socket: root, or a member of the group `docker`"
+        elif self._endpoint.url.startswith("ssh://"):
+            hint = "check that `ssh` reaches the host without a password, and that the engine runs there"
+        elif "certificate" in told.lower() or "SSL" in told:
+            hint = "check the endpoint's tls_ca, tls_cert and tls_key"
+        elif "timed out" in told.lower():
+            hint = f"it did not answer within {self.timeout_s:g} s; is its host busy or out of reach?"
+        return EngineUnavailableError(f"{self.name}: {doing}: the engine does not answer: {told}", hint=hint)
+
+
+def socket_of(response: Any) -> Any:
+    """The socket below an answer that is still being read.
+
+    Neither requests nor the SDK hand it out without losing what is buffered above it; reading goes on
+    through `response.raw`.
+    """
+    return response.raw._fp.fp.raw._sock

@@ -1,0 +1,259 @@
+"""Containers on a Docker engine: on this host, or on another through TLS or ssh."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from qrealm.base.errors import (
+    CommandNotFoundError,
+    EngineRefusalError,
+    EngineUnavailableError,
+    ImageError,
+    NoSuchContainerError,
+)
+from qrealm.fleet.containers.connection import IMAGE_HINT, Connection, refusal, socket_of
+from qrealm.fleet.containers.docker_form import container_body, facts_of
+from qrealm.fleet.containers.protocol import (
+    ContainerFacts,
+    ContainerSpec,
+    Endpoint,
+    EngineFacts,
+    ExecSpec,
+    LogRequest,
+    Output,
+    PullProgress,
+)
+
+_POLL_S = 0.02
+_WORDS_BYTES_MAX = 1000
+CANNOT_RUN = 126
+NOT_FOUND = 127
+
+
+class DockerDriver:
+    """A `ContainerDriver` for Docker. It connects with the first call.
+
+    Args:
+        endpoint: an empty url means this host's socket.
+        timeout_s: how long to wait for an answer.
+
+    Raises:
+        MissingExtraError: the Docker SDK is not installed.
+    """
+
+    engine: ClassVar[str] = "Docker"
+    url_default: ClassVar[str] = "unix:///var/run/docker.sock"
+    unavailable_hint: ClassVar[str] = "start it (systemctl start docker), or name the engine's own url"
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
+        where = endpoint if endpoint.url else replace(endpoint, url=self.url_default)
+        self.endpoint = where
+        self.timeout_s = timeout_s
+        self._wire = Connection(where, timeout_s, engine=self.engine, extra_hint=self.unavailable_hint)
+
+    def facts(self) -> EngineFacts:
+        with self._wire.calling("info") as client:
+            told = client.info()
+        return EngineFacts(
+            engine=f"{self.engine} {told.get('ServerVersion', '')}".strip(),
+            cpus=float(told["NCPU"]),
+            memory_bytes=int(told["MemTotal"]),
+            host=told.get("Name") or "",
+            architecture=told.get("Architecture") or "",
+        )
+
+    def has_image(self, image: str) -> bool:
+        try:
+            with self._wire.calling(f"look for image {image!r}") as client:
+                client.inspect_image(image)
+        except ImageError:
+            return False
+        return True
+
+    def pull(self, image: str, progress: Callable[[PullProgress], None] | None = None) -> None:
+        for step in self._pull_steps(image):
+            if progress is not None:
+                progress(step)
+
+    def _pull_steps(self, image: str) -> Iterator[PullProgress]:
+        doing = f"pull {image!r}"
+        with self._wire.calling(doing) as client:
+            try:
+                for step in client.pull(image, stream=True, decode=True):
+                    if told := step.get("error"):
+                        raise self._pull_failed(doing, str(told))
+                    yield pull_progress(step)
+            except self._wire.api_error as error:
+                raise self._pull_failed(doing, error.explanation or str(error)) from error
+
+    def _pull_failed(self, doing: str, told: str) -> EngineRefusalError:
+        meant = refusal(f"{self._wire.name}: {doing}", None, told)
+        if type(meant) is EngineRefusalError and meant.hint:  # a full disk
+            return meant
+        # A registry that does not answer has many words for it.
+        return ImageError(meant.message, hint=IMAGE_HINT)
+
+    def create(self, spec: ContainerSpec) -> str:
+        with self._wire.calling(f"create {spec.name!r}") as client:
+            return str(client.create_container_from_config(self._body(spec), spec.name)["Id"])
+
+    def _body(self, spec: ContainerSpec) -> dict[str, Any]:
+        return container_body(spec)
+
+    def start(self, engine_id: str) -> None:
+        with self._wire.calling(f"start {short(engine_id)}") as client:
+            client.start(engine_id)
+
+    def stop(self, engine_id: str, grace_s: float = 10.0) -> None:
+        with self._wire.calling(f"stop {short(engine_id)}") as client:
+            client.stop(engine_id, timeout=math.ceil(grace_s))
+
+    def remove(self, engine_id: str, *, force: bool = False) -> None:
+        try:
+            with self._wire.calling(f"remove {short(engine_id)}") as client:
+                client.remove_container(engine_id, v=True, force=force)
+        except NoSuchContainerError:
+            return
+        except EngineRefusalError as refused:
+            if "already in progress" not in refused.message:
+                raise
+            self._wait_until_gone(engine_id)
+
+    def _wait_until_gone(self, engine_id: str) -> None:
+        deadline = time.monotonic() + self.timeout_s
+        while time.monotonic() < deadline:
+            try:
+                self.inspect(engine_id)
+            except NoSuchContainerError:
+                return
+            time.sleep(_POLL_S)
+        raise EngineUnavailableError(
+            f"{self._wire.name}: remove {short(engine_id)}: still there after {self.timeout_s:g} s"
+        )
+
+    def inspect(self, engine_id: str) -> ContainerFacts:
+        with self._wire.calling(f"inspect {short(engine_id)}") as client:
+            return facts_of(client.inspect_container(engine_id))
+
+    def find(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._wire.calling("list containers") as client:
+            rows = client.containers(all=True, filters={"label": wanted})
+        found = []
+        for row in rows:
+            try:
+                found.append(self.inspect(row["Id"]))
+            except NoSuchContainerError:
+                continue  # removed since the list was made
+        return found
+
+    def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]:
+        doing = f"logs of {short(engine_id)}"
+        with self._wire.calling(doing) as client:
+            answer = self._wire.request(
+                client, "GET", f"/containers/{engine_id}/logs", doing, params=log_query(request)
+            )
+        return self._wire.frames(answer, doing)
+
+    def execute(self, engine_id: str, spec: ExecSpec) -> DockerExec:
+        doing = f"run {spec.command[0]!r} in {short(engine_id)}"
+        with self._wire.calling(doing) as client:
+            made = client.exec_create(
+                engine_id,
+                list(spec.command),
+                stdin=spec.stdin is not None,
+                environment=dict(spec.environment) or None,
+                user=spec.user or "",
+                workdir=spec.working_dir,
+            )
+            # Without an upgrade header the answer is a plain body up to the connection's end, which
+            # is read without a byte lost; what we write goes to the same socket.
+            how = {"Detach": False, "Tty": False}
+            answer = self._wire.request(client, "POST", f"/exec/{made['Id']}/start", doing, json=how)
+        return DockerExec(self._wire, str(made["Id"]), answer, spec.stdin, doing)
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+class DockerExec:
+    """A command inside a container of Docker."""
+
+    def __init__(self, wire: Connection, exec_id: str, answer: Any, stdin: bytes | None, doing: str) -> None:
+        self._wire = wire
+        self._id = exec_id
+        self._answer = answer
+        self._doing = doing
+        self._first = b""
+        if stdin is not None:
+            # A thread writes, so that a command that writes before it has read all cannot block both ends.
+            threading.Thread(target=_feed, args=(socket_of(answer), stdin), daemon=True).start()
+
+    def output(self) -> Iterator[Output]:
+        for piece in self._wire.frames(self._answer, self._doing):
+            self._first = self._first or piece.data[:_WORDS_BYTES_MAX]
+            yield piece
+
+    def exit_code(self) -> int:
+        code = self._code()
+        # Docker writes into the output why it could not begin, and before version 23 it gives 126 for what
+        # is not there, too.
+        if code == CANNOT_RUN and self._first.startswith(b"OCI runtime exec failed"):
+            meant = refusal(self._doing, None, self._first.decode(errors="replace"))
+            return NOT_FOUND if isinstance(meant, CommandNotFoundError) else CANNOT_RUN
+        return code
+
+    def _code(self) -> int:
+        deadline = time.monotonic() + self._wire.timeout_s
+        while True:
+            with self._wire.calling(self._doing) as client:
+                told = client.exec_inspect(self._id)
+            # The output's end may be seen a moment before the engine has noted the exit.
+            if not told["Running"] and told["ExitCode"] is not None:
+                return int(told["ExitCode"])
+            if time.monotonic() > deadline:
+                raise EngineUnavailableError(
+                    f"{self._wire.name}: {self._doing}: no exit code after {self._wire.timeout_s:g} s"
+                )
+            time.sleep(_POLL_S)
+
+
+def _feed(sock: Any, data: bytes) -> None:
+    # A command that ends before it has read all closes its end; its exit code says what became of it.
+    with suppress(OSError):
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+
+
+def log_query(request: LogRequest) -> dict[str, Any]:
+    """The query of ``GET .../logs``."""
+    query: dict[str, Any] = {
+        "stdout": 1,
+        "stderr": 1,
+        "follow": int(request.follow),
+        "timestamps": int(request.timestamps),
+        "tail": "all" if request.tail is None else str(request.tail),
+    }
+    for name, moment in (("since", request.since), ("until", request.until)):
+        if moment is not None:
+            query[name] = f"{moment:.6f}"
+    return query
+
+
+def pull_progress(step: Mapping[str, Any]) -> PullProgress:
+    detail = step.get("progressDetail") or {}
+    return PullProgress(
+        str(step.get("id", "")), str(step.get("status", "")), detail.get("current"), detail.get("total")
+    )
+
+
+def short(engine_id: str) -> str:
+    """An engine's id as people write it."""
+    return engine_id[:12]

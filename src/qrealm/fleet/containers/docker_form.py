@@ -1,0 +1,148 @@
+"""Specifications and facts as Docker's HTTP interface writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from qrealm.fleet.containers.protocol import (
+    ContainerFacts,
+    ContainerSpec,
+    ContainerState,
+    Health,
+    HealthCheck,
+    Port,
+)
+
+NANO = 1_000_000_000
+# Podman has words of its own for two of Docker's states.
+_STATES = {"configured": "created", "initialized": "created", "stopped": "exited", "stopping": "running"}
+
+
+def container_body(spec: ContainerSpec) -> dict[str, Any]:
+    """The body of ``POST /containers/create``."""
+    body: dict[str, Any] = {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Labels": dict(spec.labels),
+        "ExposedPorts": {f"{port.container_port}/{port.protocol}": {} for port in spec.ports},
+        "HostConfig": host_config(spec),
+    }
+    optional = {
+        "Cmd": None if spec.command is None else list(spec.command),
+        "Entrypoint": None if spec.entrypoint is None else list(spec.entrypoint),
+        "User": spec.user,
+        "WorkingDir": spec.working_dir,
+        "Healthcheck": None if spec.health is None else health_check(spec.health),
+    }
+    body |= {key: value for key, value in optional.items() if value is not None}
+    return body
+
+
+def host_config(spec: ContainerSpec) -> dict[str, Any]:
+    """Its part ``HostConfig``: limits, hardening, mounts, ports."""
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for port in spec.ports:
+        key = f"{port.container_port}/{port.protocol}"
+        host_port = "" if port.host_port is None else str(port.host_port)
+        bindings.setdefault(key, []).append({"HostIp": port.host_ip, "HostPort": host_port})
+    retries = spec.restart.retries_max if spec.restart.name == "on-failure" else 0
+    config: dict[str, Any] = {
+        "NanoCpus": round(spec.limits.cpus * NANO),
+        "Memory": spec.limits.memory_bytes,
+        "MemorySwap": spec.limits.memory_bytes,
+        "PidsLimit": spec.limits.pids,
+        "RestartPolicy": {"Name": spec.restart.name, "MaximumRetryCount": retries},
+        "CapDrop": ["ALL"],
+        "CapAdd": list(spec.cap_add),
+        "SecurityOpt": ["no-new-privileges"],
+        "ReadonlyRootfs": spec.read_only,
+        "Mounts": mounts(spec),
+        "PortBindings": bindings,
+    }
+    if spec.network is not None:
+        config["NetworkMode"] = spec.network
+    return config
+
+
+def mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
+    return [
+        {
+            "Type": "bind" if mount.source.startswith("/") else "volume",
+            "Source": mount.source,
+            "Target": mount.target,
+            "ReadOnly": mount.read_only,
+        }
+        for mount in spec.mounts
+    ]
+
+
+def health_check(check: HealthCheck) -> dict[str, Any]:
+    return {
+        "Test": ["CMD", *check.command],
+        "Interval": round(check.interval_s * NANO),
+        "Timeout": round(check.timeout_s * NANO),
+        "Retries": check.retries,
+        "StartPeriod": round(check.start_period_s * NANO),
+    }
+
+
+def facts_of(told: Mapping[str, Any]) -> ContainerFacts:
+    """What ``GET /containers/ID/json`` says."""
+    state = told["State"]
+    name = state["Status"]
+    kind = ContainerState(_STATES.get(name, name))
+    finished = seconds_of(state.get("FinishedAt"))
+    ended = kind in (ContainerState.EXITED, ContainerState.DEAD) or (
+        kind is ContainerState.RESTARTING and finished is not None
+    )
+    return ContainerFacts(
+        engine_id=told["Id"],
+        name=told["Name"].removeprefix("/"),
+        image=told["Config"]["Image"],
+        state=kind,
+        exit_code=state.get("ExitCode") if ended or state.get("Error") else None,
+        health=_health(state, kind),
+        started_at=seconds_of(state.get("StartedAt")),
+        finished_at=finished,
+        error=state.get("Error") or "",
+        out_of_memory=bool(state.get("OOMKilled")),
+        ports=_ports(told),
+        labels=dict(told["Config"].get("Labels") or {}),
+    )
+
+
+def _health(state: Mapping[str, Any], kind: ContainerState) -> Health | None:
+    # Podman's older name for it is Healthcheck.
+    told = (state.get("Health") or state.get("Healthcheck") or {}).get("Status")
+    runs = kind is ContainerState.RUNNING
+    return cast(Health, told) if runs and told in ("starting", "healthy", "unhealthy") else None
+
+
+def _ports(told: Mapping[str, Any]) -> tuple[Port, ...]:
+    shown = (told.get("NetworkSettings") or {}).get("Ports") or {}
+    if not any(shown.values()):  # it does not run: what was asked for
+        shown = (told.get("HostConfig") or {}).get("PortBindings") or {}
+    return tuple(
+        Port(
+            int(key.split("/")[0]),
+            int(binding["HostPort"]) if binding.get("HostPort") not in (None, "", "0") else None,
+            cast(Literal["tcp", "udp"], key.partition("/")[2] or "tcp"),
+            binding.get("HostIp") or "",
+        )
+        for key, bindings in sorted(shown.items())
+        for binding in bindings or ()
+    )
+
+
+def seconds_of(moment: str | None) -> float | None:
+    """Seconds since 1970 UTC of an RFC 3339 time; None for none, and for Go's zero time."""
+    if not moment or moment.startswith("0001-"):
+        return None
+    # Python reads at most six digits of a second; engines write nine.
+    head, dot, rest = moment.partition(".")
+    if dot:
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        moment = f"{head}.{rest[: min(digits, 6)]:0<6}{rest[digits:]}"
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()

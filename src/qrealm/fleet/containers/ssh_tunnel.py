@@ -1,0 +1,85 @@
+"""An engine on another host, reached through OpenSSH: its socket appears as a local one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from qrealm.base.errors import EngineUnavailableError, RequestError
+
+_REMOTE_SOCKET = "/var/run/docker.sock"
+_POLL_S = 0.05
+
+
+class SshTunnel:
+    """One `ssh` process that forwards a local socket to the engine's; it uses the user's own ssh
+    configuration, keys and known hosts, and never asks for a password.
+
+    Args:
+        url: ``ssh://user@host:port/path/of/socket``; without a path it is Docker's.
+        timeout_s: how long to wait until it stands.
+
+    Attributes:
+        url: of the local end.
+
+    Raises:
+        EngineUnavailableError: there is no ssh here, or it did not reach the host.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        command = _command(url, timeout_s)
+        self._folder = tempfile.mkdtemp(prefix="qrealm-ssh-")
+        local = Path(self._folder) / "engine.sock"
+        self.url = f"unix://{local}"
+        remote = urlsplit(url).path or _REMOTE_SOCKET
+        self._process = subprocess.Popen(
+            [command[0], "-L", f"{local}:{remote}", *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        deadline = time.monotonic() + timeout_s
+        while not local.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                told = self._end()
+                raise EngineUnavailableError(
+                    f"ssh to {url} gave no connection within {timeout_s:g} s: {told or 'no answer'}",
+                    hint="check that `ssh` reaches the host without a password",
+                )
+            time.sleep(_POLL_S)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._end()
+
+    def _end(self) -> str:
+        self._process.terminate()
+        try:
+            _, told = self._process.communicate(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            _, told = self._process.communicate()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return " ".join(told.decode(errors="replace").split())
+
+
+def _command(url: str, timeout_s: float) -> list[str]:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.hostname.startswith("-") or (parts.username or "").startswith("-"):
+        raise RequestError(f"{url!r} names no host", hint="write ssh://user@host")
+    if (ssh := shutil.which("ssh")) is None:
+        raise EngineUnavailableError(
+            f"{url} needs the command `ssh`, which is not here", hint="install OpenSSH's client"
+        )
+    options = ["BatchMode=yes", "ExitOnForwardFailure=yes", "ServerAliveInterval=5", "ServerAliveCountMax=2"]
+    options.append(f"ConnectTimeout={max(1, round(timeout_s))}")
+    command = [ssh, "-nNT", *(part for option in options for part in ("-o", option))]
+    if parts.port:
+        command += ["-p", str(parts.port)]
+    if parts.username:
+        command += ["-l", parts.username]
+    return [*command, "--", parts.hostname]
