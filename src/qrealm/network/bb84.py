@@ -267,7 +267,7 @@ def _ended(
     noise = expected / compared if compared else 0.0
     found = f"{errors} of {compared} compared bits differ ({rate:.2%}); the link's noise explains {noise:.2%}"
     said = {
-        None: "nobody listened that the errors would tell of",
+        None: "no sign of a listener",
         "listened": "somebody listened",
         "noise": f"above {ERROR_RATE_MAX:.0%} no key is secret",
         "verification": "error correction left a difference",

@@ -1,10 +1,10 @@
 """The link over which two entangled containers agree on a key.
 
-The register of a group is not spent on messages. The link is a source of pairs beside it: for every message it
-gives both ends fresh pairs (|00⟩ + |11⟩)/√2, each half of which has then waited as long as the group's register
-has, under the register's own T1 and T2. So the quality of the link is that of the group's entanglement, and a
-group that has decohered cannot send in secret. The daemon plays both ends and the link: what is simulated is
-the physics of the pairs, not two machines.
+The register of a group is not spent on messages. The link is a source of pairs beside it: for every message
+it gives both ends fresh pairs (|00⟩ + |11⟩)/√2, each half of which has then waited as long as the group's
+register has, under the register's own T1 and T2. So the quality of the link is that of the group's
+entanglement, and a group that has decohered cannot send in secret. The daemon plays both ends and the link:
+what is simulated is the physics of the pairs, not two machines.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def link_state(age_s: float, t1_s: float, t2_s: float) -> NDArray[np.complex128]
 
 
 def link_lifetime_s(t1_s: float, t2_s: float) -> float:
-    """Greatest age at which the link still gives a key, in seconds, found by bisection to a millionth of T1."""
+    """Greatest age at which the link still gives a key, in seconds, to a millionth of T1."""
     alive, dead = 0.0, t1_s
     for _ in range(_STEPS):
         if dead - alive < 1e-6 * t1_s:

@@ -1,0 +1,241 @@
+"""Sending and reading: the two operations on messages."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from qrealm.base.clock import Clock
+from qrealm.base.errors import MessageRefusalError
+from qrealm.control.containers.messages.link import link_lifetime_s, link_state
+from qrealm.control.containers.messages.payload import checked_type, encoded
+from qrealm.control.containers.reports import MessageReport, OpenedMessage
+from qrealm.control.containers.values import ContainerRecord, MessageRecord
+from qrealm.control.security import Sealed, new_identity, open_sealed, public_of, seal
+from qrealm.control.store.containers import ContainerStore
+from qrealm.network import KeyAgreement, agree_on_key, pairs_needed
+from qrealm.network.bb84 import PAIRS_MIN
+
+
+class Messages:
+    """Messages between containers of one entangled group.
+
+    Args:
+        store: where containers, registers, identities and messages are.
+        clock: tells the age of a group's register.
+        random: gives a generator for one key agreement; called inside a transaction of the store. Its numbers
+            play the physics. What keeps a message secret beside them comes from the operating system.
+        t1_s, t2_s: of every register, in seconds.
+        enabled: `enable_quantum_networking` of the configuration.
+    """
+
+    def __init__(
+        self,
+        store: ContainerStore,
+        clock: Clock,
+        random: Callable[[], np.random.Generator],
+        *,
+        t1_s: float,
+        t2_s: float,
+        enabled: bool = True,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._random = random
+        self._t1_s = t1_s
+        self._t2_s = t2_s
+        self._enabled = enabled
+
+    def send(
+        self,
+        sender: str,
+        receiver: str,
+        type: str,  # noqa: A002 (the field's own name)
+        data: Any,
+        *,
+        intercept_share: float = 0.0,
+        age_s: float | None = None,
+    ) -> MessageReport:
+        """Agree on a key over the link of two containers, and deliver a message sealed with it.
+
+        When it returns the message is on the disk. When no key comes about nothing is delivered, and an event
+        of type message and action refuse tells of it.
+
+        Args:
+            sender, receiver: names or ids.
+            type: 1 to 64 letters, digits, dots, dashes and underscores.
+            data: a JSON value of at most 1 MiB.
+            intercept_share: share of the pairs that somebody measures on their way, from 0 to 1.
+            age_s: how long the pairs have waited; None: since the group's register was prepared.
+
+        Raises:
+            NoSuchContainerError: no such sender or receiver.
+            MessageRefusalError: not in one entangled group, networking is off, type or data that cannot be,
+                somebody listened, or the link is too noisy.
+            RequestError: `intercept_share` out of range.
+        """
+        if not self._enabled:
+            raise MessageRefusalError(
+                "messages are off: enable_quantum_networking is false",
+                hint="set enable_quantum_networking: true in the configuration and start the daemon again",
+            )
+        word, raw = checked_type(type), encoded(data)
+        ends = self._store.containers.find(sender), self._store.containers.find(receiver)
+        prepared_s = self._group_age_s(*ends)
+        age = prepared_s if age_s is None else age_s
+        state = link_state(age, self._t1_s, self._t2_s)
+        with self._store.transaction():
+            generator = self._random()
+        found = agree_on_key(
+            state, generator, pairs=pairs_needed(state) or PAIRS_MIN, intercept_share=intercept_share
+        )
+        if found.aborted is not None:
+            raise self._refused(*ends, word, found, age)
+        return self._deliver(*ends, word, raw, found)
+
+    def read(
+        self, receiver: str, *, unread_only: bool = False, mark: bool = True
+    ) -> tuple[OpenedMessage, ...]:
+        """The messages of a container, in the order in which they were delivered.
+
+        Args:
+            receiver: name or id.
+            unread_only: only those that nobody has read.
+            mark: note that they have been read now.
+
+        Raises:
+            NoSuchContainerError: no such container.
+            MessageRefusalError: a message was changed in the store; none is marked as read then.
+        """
+        with self._store.transaction():
+            container = self._store.containers.find(receiver)
+            records = self._store.messages.all(receiver=container.name, unread_only=unread_only)
+            if not records:
+                return ()
+            identity = self._store.identities.get(container.id)
+            opened = tuple(_opened(record, identity) for record in records)
+            if mark:
+                now = self._clock.now()
+                for record in records:
+                    if record.read_at is None:
+                        self._store.messages.mark_read(record.id, now)
+            return opened
+
+    def _group_age_s(self, sender: ContainerRecord, receiver: ContainerRecord) -> float:
+        """Age of the register of both, which must be one."""
+        if sender.id == receiver.id:
+            raise MessageRefusalError(f"a message from {sender.name!r} to itself; it takes two containers")
+        register = self._store.registers.of(sender.id)
+        if register is None or all(member.container != receiver.id for member in register.members):
+            raise MessageRefusalError(
+                f"{sender.name!r} and {receiver.name!r} are not in one entangled group, so no pair of theirs "
+                "can give a key",
+                hint=f"qdocker entangle {sender.name} {receiver.name}",
+            )
+        return max(0.0, self._clock.now() - register.prepared_at)
+
+    def _refused(
+        self, sender: ContainerRecord, receiver: ContainerRecord, word: str, found: KeyAgreement, age_s: float
+    ) -> MessageRefusalError:
+        told = {
+            "to": receiver.name,
+            "type": word,
+            "cause": str(found.aborted),
+            "error_rate": f"{found.error_rate:.6f}",
+            "listened": str(found.listened).lower(),
+        }
+        self._store.events.append(self._clock.now(), "message", "refuse", sender.name, told)
+        what = f"the message from {sender.name!r} to {receiver.name!r} was not sent: {found.reason}"
+        if found.listened:
+            return MessageRefusalError(
+                what, hint="send it again once nobody listens: every try uses fresh pairs"
+            )
+        lifetime = link_lifetime_s(self._t1_s, self._t2_s)
+        if age_s <= lifetime:
+            return MessageRefusalError(
+                what, hint="send it again: this was chance, or a listener on few pairs"
+            )
+        return MessageRefusalError(
+            f"{what}; their group was prepared {age_s:.3g} s ago, and gives keys for {lifetime:.3g} s",
+            hint="run `qdocker maintenance`, which prepares the group again, or raise decoherence_time_ms",
+        )
+
+    def _deliver(
+        self, sender: ContainerRecord, receiver: ContainerRecord, word: str, raw: bytes, found: KeyAgreement
+    ) -> MessageReport:
+        record = MessageRecord(
+            id=secrets.token_hex(16),
+            sender=sender.name,
+            receiver=receiver.name,
+            type=word,
+            sealed=b"",
+            header={"sender_id": sender.id, "receiver_id": receiver.id},
+            error_rate=found.error_rate,
+            listened=found.listened,
+            key_bits=8 * len(found.key),
+            sent_at=self._clock.now(),
+        )
+        with self._store.transaction():
+            # The receiver may have gone while the key was made; a message to nobody must not stay.
+            self._store.containers.find(receiver.id)
+            identity = self._store.identities.get(receiver.id)
+            if identity is None:
+                identity = new_identity()
+                self._store.identities.save(receiver.id, identity)
+            sealed = seal(public_of(identity), found.key, _vouched(record), raw)
+            record = replace(record, sealed=sealed.blob, header={**record.header, **sealed.opening})
+            self._store.messages.save(record)
+            told = {
+                "to": receiver.name,
+                "type": word,
+                "id": record.id,
+                "error_rate": f"{found.error_rate:.6f}",
+            }
+            self._store.events.append(record.sent_at, "message", "send", sender.name, told)
+        return MessageReport(message=record, pairs=found.pairs, compared=found.compared, reason=found.reason)
+
+
+def _vouched(record: MessageRecord) -> Mapping[str, Any]:
+    """What the seal of a message vouches for: all of its record but when it was read."""
+    return {
+        "id": record.id,
+        "sender": record.sender,
+        "sender_id": record.header.get("sender_id"),
+        "receiver": record.receiver,
+        "receiver_id": record.header.get("receiver_id"),
+        "type": record.type,
+        "error_rate": record.error_rate,
+        "listened": record.listened,
+        "key_bits": record.key_bits,
+        "sent_at": record.sent_at,
+    }
+
+
+def _opened(record: MessageRecord, identity: bytes | None) -> OpenedMessage:
+    hint = "something other than qrealm wrote to the store; put back a copy of it, or remove the container"
+    if identity is None:
+        raise MessageRefusalError(
+            f"message {record.id}: the store has no identity of {record.receiver!r} to open it with",
+            hint=hint,
+        )
+    opening = {name: text for name, text in record.header.items() if name not in ("sender_id", "receiver_id")}
+    try:
+        raw = open_sealed(identity, _vouched(record), Sealed(record.sealed, opening))
+    except MessageRefusalError as problem:
+        raise MessageRefusalError(f"message {record.id}: {problem.message}", hint=hint) from problem
+    return OpenedMessage(
+        id=record.id,
+        sender=record.sender,
+        receiver=record.receiver,
+        type=record.type,
+        data=json.loads(raw),
+        error_rate=record.error_rate,
+        listened=record.listened,
+        sent_at=record.sent_at,
+        read_before=record.read_at is not None,
+    )
