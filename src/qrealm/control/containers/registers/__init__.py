@@ -1,0 +1,56 @@
+"""Registers of qubits: what containers are in superposition and entangled with, simulated exactly.
+
+A container with k states owns ceil(log2 k) qubits; state i is basis index i. An entangled group is one
+register. Everything here is a pure function from registers to registers: the time and random numbers come as
+arguments, and nothing is written down.
+"""
+
+from qrealm.control.containers.registers.decaying import decayed
+from qrealm.control.containers.registers.entangling import Entangled, entangle, relations_without
+from qrealm.control.containers.registers.gates import Target, apply_gate
+from qrealm.control.containers.registers.measures import (
+    coherence_bits,
+    coherence_share,
+    fresh_fidelity,
+    joint_probabilities,
+    mutual_information_bits,
+    probabilities,
+    purity,
+)
+from qrealm.control.containers.registers.measuring import MeasuredGroup, measure, without
+from qrealm.control.containers.registers.preparing import (
+    distribution,
+    preparation_circuit,
+    prepare,
+    prepare_group,
+)
+from qrealm.control.containers.registers.storing import from_bytes, to_bytes
+from qrealm.simulate.sparse_density_simulators import SIMULATORS, DensitySimulator, find_simulator
+
+__all__ = [
+    "SIMULATORS",
+    "DensitySimulator",
+    "Entangled",
+    "MeasuredGroup",
+    "Target",
+    "apply_gate",
+    "coherence_bits",
+    "coherence_share",
+    "decayed",
+    "distribution",
+    "entangle",
+    "find_simulator",
+    "fresh_fidelity",
+    "from_bytes",
+    "joint_probabilities",
+    "measure",
+    "mutual_information_bits",
+    "preparation_circuit",
+    "prepare",
+    "prepare_group",
+    "probabilities",
+    "purity",
+    "relations_without",
+    "to_bytes",
+    "without",
+]

@@ -1,0 +1,283 @@
+"""Making one container follow another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qrealm.base.errors import RegisterError
+from qrealm.control.containers.registers.measuring import part_of
+from qrealm.control.containers.registers.places import (
+    member_of,
+    qubits_by_member,
+    qubits_of,
+    register_of,
+)
+from qrealm.control.containers.registers.preparing import copying
+from qrealm.control.containers.registers.relating import (
+    StateMap,
+    map_of,
+    maps_from,
+    neighbours_of,
+    rooted,
+)
+from qrealm.control.containers.values import MODES, Member, Mode, Register, Relation
+from qrealm.simulate.sparse_density import basis_state, joined
+from qrealm.simulate.sparse_density_measures import outcome_probabilities
+from qrealm.simulate.sparse_density_simulators import DensitySimulator
+from qrealm.simulate.sparse_density_steps import Preparation, Step
+
+VIOLATION_MAX = 1e-9
+"""Probability that a relation fails below which it counts as kept."""
+
+Tree = Sequence[tuple[Relation, Relation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entangled:
+    """What `entangle` made of the registers it was given; all of them are replaced by these.
+
+    Attributes:
+        register: the group of both containers.
+        others: what is left of the second's register: containers that only a gate had joined to it.
+        relations_new: to be kept from now on.
+        relations_dropped: to be kept no more: relations that are replaced by one the other way round, or by
+            one with another shift.
+        already: whether the relation held, so that nothing was done.
+    """
+
+    register: Register
+    others: tuple[Register, ...]
+    relations_new: tuple[Relation, ...]
+    relations_dropped: tuple[Relation, ...]
+    already: bool
+
+
+def entangle(
+    registers: Sequence[Register],
+    relations: Sequence[Relation],
+    first_id: str,
+    second_id: str,
+    mode: Mode,
+    now: float,
+    limit_qubits: int,
+    simulator: DensitySimulator,
+) -> Entangled:
+    """Has a container follow another, in every outcome and coherently.
+
+    The second, and whoever is tied to it by relations, is put into |0⟩ and takes the state that the relations
+    say of the first's, by |x⟩|0⟩ → |x⟩|f(x)⟩. The first's probabilities stay what they are, and from a
+    superposition comes a state like (|00⟩ + |11⟩)/√2. With ``same`` f(x) = x, with ``opposite`` k - 1 - x,
+    with ``spread`` x + shift mod k. All containers that spread relations tie together are dealt evenly over
+    the k states in every outcome: the second's side is dealt anew, each to the least used. An index that
+    stands for no state is copied as it is.
+
+    A container that only a gate has joined to the second is left out: it keeps the state that it has by
+    itself. Where the relation is declared already and the state keeps it (up to 1e-9), nothing is done; where
+    it does not, what is tied to the first on the second's side follows it again.
+
+    Args:
+        registers: those of the two containers, decayed up to `now`.
+        relations: those of the two groups; others do no harm.
+        now: seconds since 1970 UTC.
+        limit_qubits: most qubits of a group.
+
+    Raises:
+        RegisterError: the same container twice, different numbers of states, a relation that contradicts
+            those declared, an unknown mode, or a group over `limit_qubits`.
+        NoSuchContainerError: a container is in none of the registers.
+        TooLargeError: more entries than one matrix may have.
+    """
+    first, second = member_of(registers, first_id), member_of(registers, second_id)
+    _check(first, second, mode)
+    k = first.num_states
+    tree = rooted(first_id, relations, k)
+    implied = maps_from(first_id, tree, k)
+    if second_id in implied:
+        _check_agrees(implied[second_id], mode, first_id, second_id, relations)
+        return _repeated(register_of(registers, first_id), tree, implied, second_id, now, simulator)
+    around_first = register_of(registers, first_id)
+    around_second = register_of(registers, second_id)
+    side = rooted(second_id, relations, k)
+    new, link = _dealt(first_id, second_id, mode, tree, side, k, now)
+    names = [second_id, *(away.second for away in new)]
+    added = part_of(around_second, frozenset(names))
+    others: tuple[Register, ...] = ()
+    members, density = around_first.members, around_first.density
+    if around_first is not around_second:
+        if around_first.num_qubits + added.num_qubits > limit_qubits:
+            raise RegisterError(
+                f"entangle would make a group of {around_first.num_qubits} + {added.num_qubits} = "
+                f"{around_first.num_qubits + added.num_qubits} qubits; a group may have {limit_qubits}",
+                hint="measure one of the groups first, or raise num_qubits in the configuration",
+            )
+        members += added.members
+        density = joined(density, basis_state(added.num_qubits, 0))
+        left = frozenset(m.container for m in around_second.members) - set(names)
+        others = (replace(part_of(around_second, left), time=now),) if left else ()
+    steps = _following((link, *new), qubits_by_member(members), k)
+    register = Register(members, simulator.evolve(density, steps), now, now)
+    changed = [(old, away) for (old, _), away in zip(side, new, strict=True) if old != away]
+    relations_new = (link, *(away for _, away in changed))
+    return Entangled(register, others, relations_new, tuple(old for old, _ in changed), already=False)
+
+
+def violation(register: Register, first_id: str, second_id: str, follow: StateMap) -> float:
+    """Probability that the second's state is not what the first's says."""
+    source, target = qubits_of(register, first_id), qubits_of(register, second_id)
+    size = 1 << len(source)
+    chances = outcome_probabilities(register.density, (*source, *target))
+    kept = np.arange(size, dtype=np.uint32) + size * follow.table()
+    return max(0.0, 1.0 - float(chances[kept].sum() / chances.sum()))
+
+
+def _check(first: Member, second: Member, mode: Mode) -> None:
+    if mode not in MODES:
+        raise RegisterError(f"entangle got the mode {mode!r:.40}; the rule is one of {', '.join(MODES)}")
+    if first.container == second.container:
+        raise RegisterError("entangle got the same container twice; the rule is two containers")
+    if first.num_states != second.num_states:
+        raise RegisterError(
+            f"entangle got containers with {first.num_states} and {second.num_states} states; the rule is as "
+            "many states in both",
+        )
+
+
+def _check_agrees(
+    implied: StateMap, mode: Mode, first_id: str, second_id: str, relations: Sequence[Relation]
+) -> None:
+    k = implied.num_states
+    if mode == "same":
+        agrees = implied.same_as(StateMap(k))
+    elif mode == "opposite":
+        agrees = implied.same_as(StateMap(k, -1, k - 1))
+    else:
+        # Of more containers than states, some that are dealt out together have the same state.
+        together = _spread_offsets(first_id, rooted(first_id, relations, k), k)
+        agrees = second_id in together or not implied.has_fixed_state()
+    if not agrees:
+        raise RegisterError(
+            f"entangle got the mode {mode}; the relations of the group say otherwise of these two containers",
+            hint="measure one of them first: that ends the relations of the group",
+        )
+
+
+def _repeated(
+    register: Register,
+    tree: Tree,
+    implied: Mapping[str, StateMap],
+    second_id: str,
+    now: float,
+    simulator: DensitySimulator,
+) -> Entangled:
+    """The two are related already: done, or all that hangs on the first towards the second follows again."""
+    first_id = next(iter(implied))
+    if violation(register, first_id, second_id, implied[second_id]) <= VIOLATION_MAX:
+        return Entangled(register, (), (), (), already=True)
+    leader = {away.second: away.first for _, away in tree}
+    near = second_id
+    while leader[near] != first_id:
+        near = leader[near]
+    side: list[tuple[Relation, Relation]] = []
+    names = set()
+    for relation, away in tree:
+        if away.second == near or away.first in names:
+            names.add(away.second)
+            side.append((relation, away))
+    places = qubits_by_member(register.members)
+    steps = _following([away for _, away in side], places, implied[second_id].num_states)
+    changed = [(old, away) for old, away in side if old != away]
+    return Entangled(
+        Register(register.members, simulator.evolve(register.density, steps), now, now),
+        (),
+        tuple(away for _, away in changed),
+        tuple(old for old, _ in changed),
+        already=False,
+    )
+
+
+def _following(
+    relations: Sequence[Relation], places: Mapping[str, tuple[int, ...]], num_states: int
+) -> list[Step]:
+    """Every second is put into |0⟩, then takes its state from its first; leaders come before followers."""
+    steps: list[Step] = []
+    for relation in relations:
+        qubits = places[relation.second]
+        zero = np.zeros(1 << len(qubits), dtype=np.complex128)
+        zero[0] = 1
+        steps.append(Preparation(zero, qubits))
+    for relation in relations:
+        follow = map_of(relation, num_states)
+        steps.append(copying(follow, places[relation.first], places[relation.second]))
+    return steps
+
+
+def _dealt(
+    first_id: str, second_id: str, mode: Mode, tree: Tree, side: Tree, num_states: int, now: float
+) -> tuple[list[Relation], Relation]:
+    """The relations of the second's side, pointing away from it and dealt anew, and the one between."""
+    new = [away for _, away in side]
+    if mode != "spread":
+        return new, Relation(first_id, second_id, mode, 0, now)
+    offsets = _spread_offsets(first_id, tree, num_states)
+    used = np.bincount(list(offsets.values()), minlength=num_states)
+    for name in _spread_offsets(second_id, side, num_states):
+        offsets[name] = int(np.argmin(used))
+        used[offsets[name]] += 1
+    for place, away in enumerate(new):
+        if away.mode == "spread" and away.second in offsets:
+            shift = (offsets[away.second] - offsets[away.first]) % num_states
+            new[place] = replace(away, shift=shift)
+    return new, Relation(first_id, second_id, mode, offsets[second_id], now)
+
+
+def _spread_offsets(root: str, tree: Tree, num_states: int) -> dict[str, int]:
+    """Who is tied to a container by spread relations alone, and how far its state is from the container's."""
+    found = {root: 0}
+    for _, away in tree:
+        if away.mode == "spread" and away.first in found:
+            found[away.second] = (found[away.first] + away.shift) % num_states
+    return found
+
+
+def relations_without(
+    relations: Sequence[Relation], container_id: str, num_states: int
+) -> tuple[tuple[Relation, ...], tuple[Relation, ...]]:
+    """What becomes of relations when a container is removed: whoever was tied through it is tied directly.
+
+    Returns:
+        The new relations, and those that are dropped. A tie that no mode can name, an opposite chained to a
+        spread of more than two states, is dropped without another in its place.
+    """
+    gone = tuple(neighbours_of(relations).get(container_id, ()))
+    around = [r if r.first == container_id else _away(r, num_states) for r in gone]
+    leaders = [each for each, old in zip(around, gone, strict=True) if old.second == container_id]
+    ordered = [*leaders, *(each for each in around if each not in leaders)]
+    new = []
+    for follower in ordered[1:]:
+        tie = _tie(ordered[0], follower, num_states)
+        if tie is not None:
+            new.append(tie)
+    return tuple(new), gone
+
+
+def _away(relation: Relation, num_states: int) -> Relation:
+    return rooted(relation.second, (relation,), num_states)[0][1]
+
+
+def _tie(leader: Relation, follower: Relation, num_states: int) -> Relation | None:
+    """From two relations of one first, the relation of their seconds."""
+    follow = map_of(leader, num_states).inverse().then(map_of(follower, num_states))
+    declared_at = max(leader.declared_at, follower.declared_at)
+    found = None
+    if "spread" in (leader.mode, follower.mode):
+        shifted = StateMap(num_states, 1, follow.shift)
+        if follow.same_as(shifted):
+            found = Relation(leader.second, follower.second, "spread", follow.shift, declared_at)
+    elif follow.same_as(StateMap(num_states)):
+        found = Relation(leader.second, follower.second, "same", 0, declared_at)
+    else:
+        found = Relation(leader.second, follower.second, "opposite", 0, declared_at)
+    return found

@@ -1,0 +1,123 @@
+"""Gates on the qubits of containers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from qrealm.base.errors import RegisterError, UnknownGateError
+from qrealm.circuits.gates import Gate, find_gate
+from qrealm.control.containers.registers.places import joined_registers, qubits_by_member, register_of
+from qrealm.control.containers.values import Register
+from qrealm.simulate.sparse_density_simulators import DensitySimulator
+from qrealm.simulate.sparse_density_steps import Operators
+
+Target = tuple[str, int | None]
+"""A container's id and one of its qubits, 0 the lowest; None for every qubit that it has."""
+
+
+def apply_gate(
+    registers: Sequence[Register],
+    gate: str,
+    targets: Sequence[Target],
+    angle: float | None,
+    now: float,
+    limit_qubits: int,
+    simulator: DensitySimulator,
+) -> Register:
+    """A gate of the gate table on qubits of containers, whatever their number of states.
+
+    A gate on two containers joins their registers. Relations stay declared, though the state may no longer
+    keep them.
+
+    Args:
+        registers: those that the targets are members of, decayed up to `now`.
+        gate: name or alias of a gate on one or two qubits with at most one parameter, in any case.
+        targets: one for a gate on one qubit; for one on two qubits two, the control first.
+        angle: radians, for a gate that has a parameter; None for one that has none.
+        limit_qubits: most qubits of a group.
+
+    Returns:
+        The register of all targets, whose `prepared_at` is that of its oldest part.
+
+    Raises:
+        RegisterError: an unknown gate, a missing, superfluous or infinite angle, a qubit that the container
+            does not have, the same qubit twice, or a group over `limit_qubits`.
+        NoSuchContainerError: a target is in none of the registers.
+        TooLargeError: more entries than one matrix may have.
+    """
+    row = _gate_named(gate)
+    matrix = np.asarray(row.full_matrix(_params(row, angle)), dtype=np.complex128)
+    if len(targets) != row.num_qubits:
+        raise RegisterError(
+            f"gate {row.name} got {len(targets)} containers; the rule is one target for each of its "
+            f"{row.num_qubits} qubits"
+        )
+    held = list({id(r): r for r in (register_of(registers, name) for name, _ in targets)}.values())
+    num_qubits = sum(register.num_qubits for register in held)
+    if len(held) > 1 and num_qubits > limit_qubits:
+        sizes = " and ".join(str(register.num_qubits) for register in held)
+        raise RegisterError(
+            f"gate {row.name} would join registers of {sizes} qubits; a group may have {limit_qubits}",
+            hint="measure one of the groups first, or raise num_qubits in the configuration",
+        )
+    members, density = joined_registers(held)
+    places = qubits_by_member(members)
+    wires: list[tuple[int, ...]]
+    if row.num_qubits == 1:
+        wires = [(qubit,) for qubit in _wires(row, targets[0], places)]
+    else:
+        wires = [tuple(_single(row, target, places) for target in targets)]
+    if any(len(set(each)) != len(each) for each in wires):
+        raise RegisterError(f"gate {row.name} got the same qubit twice; the rule is different qubits")
+    density = simulator.evolve(density, [Operators((matrix,), each) for each in wires])
+    return Register(members, density, now, min(register.prepared_at for register in held))
+
+
+def _gate_named(name: str) -> Gate:
+    try:
+        row = find_gate(name)
+    except UnknownGateError as problem:
+        raise RegisterError(problem.message, hint=problem.hint) from None
+    if row.num_qubits not in (1, 2) or row.num_params > 1 or row.name == "unitary" or row.variadic:
+        raise RegisterError(
+            f"gate {row.name} cannot be applied to a container; the rule is a gate on one or two "
+            "qubits with at most one angle",
+            hint="use X, Y, Z, H, S, T, RX, RY, RZ, CX, CZ or SWAP",
+        )
+    return row
+
+
+def _params(row: Gate, angle: float | None) -> tuple[float, ...]:
+    if angle is not None and not math.isfinite(angle):
+        raise RegisterError(f"gate {row.name} got the angle {angle}; the rule is a finite number of radians")
+    if row.num_params and angle is None:
+        raise RegisterError(f"gate {row.name} needs an angle in radians", hint="--angle 1.5708")
+    if not row.num_params and angle is not None:
+        raise RegisterError(f"gate {row.name} takes no angle, and got {angle:g}", hint="leave the angle out")
+    return () if angle is None else (float(angle),)
+
+
+def _wires(row: Gate, target: Target, places: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    name, qubit = target
+    if qubit is None:
+        return places[name]
+    if isinstance(qubit, bool) or not isinstance(qubit, int) or not 0 <= qubit < len(places[name]):
+        raise RegisterError(
+            f"gate {row.name} got qubit {qubit!r:.40}; container {name[:12]} has qubits 0 to "
+            f"{len(places[name]) - 1}"
+        )
+    return (places[name][qubit],)
+
+
+def _single(row: Gate, target: Target, places: dict[str, tuple[int, ...]]) -> int:
+    found = _wires(row, target, places)
+    if len(found) > 1:
+        raise RegisterError(
+            f"gate {row.name} got all {len(found)} qubits of container {target[0][:12]}; the rule is one "
+            "qubit of each container for a gate on two qubits",
+            hint="name the qubit, 0 for the lowest",
+        )
+    return found[0]

@@ -1,0 +1,123 @@
+"""What a register tells without being measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrealm.control.containers.registers.places import qubits_by_member, qubits_of
+from qrealm.control.containers.registers.preparing import distribution
+from qrealm.control.containers.registers.relating import maps_from, rooted, roots_of
+from qrealm.control.containers.values import Register, Relation
+from qrealm.simulate import sparse_density_measures as of_density
+from qrealm.simulate.sparse_density import gathered
+
+CHANCE_MIN = 1e-12
+"""Joint outcomes below this probability are not listed."""
+
+
+def probabilities(register: Register, container_id: str) -> NDArray[np.float64]:
+    """Of every basis state of one container, shape (2^q,); from index k on they stand for no state.
+
+    Raises:
+        NoSuchContainerError: it is not a member.
+    """
+    return of_density.outcome_probabilities(register.density, qubits_of(register, container_id))
+
+
+def joint_probabilities(register: Register, container_ids: Sequence[str]) -> dict[tuple[int, ...], float]:
+    """Of every joint outcome of some containers, an index for each, by falling index order; those below 1e-12
+    are left out.
+
+    Raises:
+        NoSuchContainerError: one is not a member.
+    """
+    places = [qubits_of(register, name) for name in container_ids]
+    indices, chances = of_density.diagonal(register.density)
+    # Later containers into lower bits, so that outcomes come in the order in which people count.
+    together = np.zeros(len(indices), dtype=np.uint64)
+    for qubits in places:
+        together = together << np.uint64(len(qubits)) | gathered(indices, qubits).astype(np.uint64)
+    outcomes, place = np.unique(together, return_inverse=True)
+    sums = np.bincount(place, weights=chances)
+    found = {}
+    for outcome, chance in zip(outcomes.tolist(), sums.tolist(), strict=True):
+        if chance >= CHANCE_MIN:
+            key = []
+            for qubits in reversed(places):
+                key.append(outcome & (1 << len(qubits)) - 1)
+                outcome >>= len(qubits)
+            found[tuple(reversed(key))] = chance
+    return found
+
+
+def purity(register: Register) -> float:
+    """tr ρ²: 1 for a pure state."""
+    return of_density.purity(register.density)
+
+
+def coherence_bits(register: Register) -> float | None:
+    """Relative entropy of coherence S(diag ρ) - S(ρ) in bits: how far the register is from a classical
+    distribution over its outcomes.
+
+    Returns:
+        None where more than 2048 basis states hang together, so that their eigenvalues take too long.
+    """
+    return of_density.coherence_bits(register.density)
+
+
+def mutual_information_bits(register: Register, first_id: str, second_id: str) -> float | None:
+    """Quantum mutual information S(A) + S(B) - S(AB) of two members in bits, the others traced out.
+
+    2 log2 k for two in the state Σ |ii⟩/√k; the classical one where nothing is coherent.
+
+    Returns:
+        None where `coherence_bits` is.
+
+    Raises:
+        NoSuchContainerError: one is not a member.
+    """
+    return of_density.mutual_information_bits(
+        register.density, qubits_of(register, first_id), qubits_of(register, second_id)
+    )
+
+
+def fresh_fidelity(register: Register, relations: Sequence[Relation]) -> float:
+    """⟨ψ|ρ|ψ⟩ with ψ the state that `prepare_group` makes of the members and relations."""
+    rows = _fresh_amplitudes(register, relations, register.density.rows)
+    cols = _fresh_amplitudes(register, relations, register.density.cols)
+    return min(1.0, max(0.0, float(np.sum(rows * register.density.values.real * cols))))
+
+
+def coherence_share(register: Register) -> float:
+    """How much is left of what sets a pure register apart from a relaxed one, from 1 to 0.
+
+    (tr ρ² - P) / (1 - P), where P = Π Σ π_i² is the purity of all members relaxed. 1 after preparation, gates
+    and measurement, all of which leave the state pure, so that who mends registers below a threshold undoes
+    no gate and no measurement. 1 too where P is 1: nothing can be lost.
+    """
+    relaxed = 1.0
+    for member in register.members:
+        relaxed *= float(np.sum(distribution(member) ** 2))
+    if relaxed > 1.0 - 1e-12:
+        return 1.0
+    return min(1.0, max(0.0, (purity(register) - relaxed) / (1.0 - relaxed)))
+
+
+def _fresh_amplitudes(
+    register: Register, relations: Sequence[Relation], indices: NDArray[np.uint32]
+) -> NDArray[np.float64]:
+    """ψ at some basis indices: real, and 0 wherever a relation is broken."""
+    places = qubits_by_member(register.members)
+    by_id = {member.container: member for member in register.members}
+    inside = [r for r in relations if r.first in by_id and r.second in by_id]
+    found = np.ones(len(indices))
+    for root in roots_of(by_id, inside):
+        states = gathered(indices, places[root])
+        found *= np.sqrt(distribution(by_id[root]))[states]
+        k = by_id[root].num_states
+        for name, follow in maps_from(root, rooted(root, inside, k), k).items():
+            found *= gathered(indices, places[name]) == follow.table()[states]
+    return found

@@ -1,0 +1,78 @@
+"""Measurement of a whole group, and what is left of a group without a container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qrealm.control.containers.registers.places import qubits_by_member, qubits_of
+from qrealm.control.containers.values import Register
+from qrealm.simulate.sparse_density import basis_state, gathered, reduced
+from qrealm.simulate.sparse_density_measures import diagonal
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredGroup:
+    """One joint outcome of a group.
+
+    Attributes:
+        outcomes: container id to the index that its qubits showed; k and above stand for no state.
+        probability: that this joint outcome had.
+        registers: one for every container, in its basis state, in the order of the members.
+    """
+
+    outcomes: Mapping[str, int]
+    probability: float
+    registers: tuple[Register, ...]
+
+
+def measure(register: Register, rng: np.random.Generator, now: float) -> MeasuredGroup:
+    """Measures every qubit of a group: one joint outcome is drawn, and the group collapses to it.
+
+    Afterwards nothing ties the containers together; the caller drops their relations.
+
+    Args:
+        register: decayed up to `now`.
+        rng: takes one uniform number of it.
+        now: seconds since 1970 UTC.
+    """
+    indices, chances = diagonal(register.density)
+    sums = np.cumsum(chances)
+    # The last sum is where a number of exactly 1 - 2^-53 could fall over the edge.
+    drawn = min(int(np.searchsorted(sums, rng.random() * sums[-1], side="right")), len(sums) - 1)
+    outcome = indices[drawn : drawn + 1]
+    outcomes: dict[str, int] = {}
+    alone: list[Register] = []
+    places = qubits_by_member(register.members)
+    for member in register.members:
+        index = int(gathered(outcome, places[member.container])[0])
+        outcomes[member.container] = index
+        alone.append(Register((member,), basis_state(member.num_qubits, index), now, now))
+    return MeasuredGroup(outcomes, float(chances[drawn] / sums[-1]), tuple(alone))
+
+
+def without(register: Register, container_id: str) -> Register | None:
+    """A register after a container was removed: the state of the others, the container traced out.
+
+    Returns:
+        None when nobody is left.
+
+    Raises:
+        NoSuchContainerError: it is not a member.
+    """
+    gone = qubits_of(register, container_id)
+    members = tuple(member for member in register.members if member.container != container_id)
+    if not members:
+        return None
+    kept = [qubit for qubit in range(register.num_qubits) if qubit not in gone]
+    return replace(register, members=members, density=reduced(register.density, kept))
+
+
+def part_of(register: Register, container_ids: frozenset[str]) -> Register:
+    """The state of some members alone, in the register's order; the others traced out."""
+    places = qubits_by_member(register.members)
+    members = tuple(member for member in register.members if member.container in container_ids)
+    kept = [qubit for member in members for qubit in places[member.container]]
+    return replace(register, members=members, density=reduced(register.density, kept))

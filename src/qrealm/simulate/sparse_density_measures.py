@@ -1,0 +1,117 @@
+"""What a sparse density matrix says: probabilities, purity, entropies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrealm.simulate.sparse_density import SparseDensity, gathered, reduced
+
+BLOCK_MAX = 1 << 11
+"""Largest block whose eigenvalues are computed: 64 MiB, and a few seconds."""
+
+
+def diagonal(density: SparseDensity) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
+    """Basis indices on the diagonal and their probabilities; what rounding made negative counts as zero."""
+    here = density.rows == density.cols
+    return density.rows[here], np.clip(density.values[here].real, 0.0, None)
+
+
+def outcome_probabilities(density: SparseDensity, qubits: Sequence[int]) -> NDArray[np.float64]:
+    """Of every outcome of these qubits, shape (2^k,); ``qubits[0]`` is the low bit."""
+    indices, chances = diagonal(density)
+    sums = np.bincount(gathered(indices, qubits), weights=chances, minlength=1 << len(qubits))
+    return sums.astype(np.float64, copy=False)
+
+
+def purity(density: SparseDensity) -> float:
+    """tr ρ²: 1 for a pure state."""
+    return float(np.sum(density.values.real**2 + density.values.imag**2))
+
+
+def diagonal_entropy_bits(density: SparseDensity) -> float:
+    """Shannon entropy of the probabilities of the basis states."""
+    return _shannon_bits(diagonal(density)[1])
+
+
+def entropy_bits(density: SparseDensity) -> float | None:
+    """Von Neumann entropy -tr ρ log2 ρ.
+
+    Entries that are not zero tie basis states together; the matrix falls apart into blocks of basis states
+    that are tied, and each block has its own eigenvalues.
+
+    Returns:
+        None when a block is larger than `BLOCK_MAX`.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    states, place = np.unique(np.concatenate((density.rows, density.cols)), return_inverse=True)
+    rows, cols = np.split(place, 2)
+    pattern = coo_array((np.ones(len(rows), dtype=np.int8), (rows, cols)), shape=(len(states),) * 2)
+    _, block_of = connected_components(pattern, directed=False)
+    sizes = np.bincount(block_of)
+    if sizes.max() > BLOCK_MAX:
+        return None
+    # States of one block side by side; `within` is a state's place inside its block.
+    order = np.argsort(block_of, kind="stable")
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    within = np.empty(len(states), dtype=np.int64)
+    within[order] = np.arange(len(states)) - np.repeat(starts, sizes)
+    total = 0.0
+    for size in np.unique(sizes).tolist():
+        total += _entropy_of_blocks(size, sizes, block_of[rows], within[rows], within[cols], density.values)
+    return total
+
+
+def _entropy_of_blocks(
+    size: int,
+    sizes: NDArray[np.int64],
+    block: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    cols: NDArray[np.int64],
+    values: NDArray[np.complex128],
+) -> float:
+    """Of all blocks of one size: `block`, `rows` and `cols` say where each entry is."""
+    number = np.cumsum(sizes == size) - 1
+    here = sizes[block] == size
+    matrices = np.zeros((int(number[-1]) + 1, size, size), dtype=np.complex128)
+    matrices[number[block[here]], rows[here], cols[here]] = values[here]
+    if size == 1:
+        return _shannon_bits(matrices.real.reshape(-1))
+    return _shannon_bits(np.linalg.eigvalsh(matrices).reshape(-1).astype(np.float64, copy=False))
+
+
+def coherence_bits(density: SparseDensity) -> float | None:
+    """Relative entropy of coherence, S(diag ρ) - S(ρ) (Baumgratz, Cramer and Plenio 2014).
+
+    Returns:
+        None where `entropy_bits` is.
+    """
+    entropy = entropy_bits(density)
+    return None if entropy is None else max(0.0, diagonal_entropy_bits(density) - entropy)
+
+
+def mutual_information_bits(
+    density: SparseDensity, first: Sequence[int], second: Sequence[int]
+) -> float | None:
+    """Quantum mutual information S(A) + S(B) - S(AB) of two groups of qubits; 2 for a Bell pair.
+
+    Returns:
+        None where `entropy_bits` is.
+    """
+    both = reduced(density, (*first, *second))
+    parts = [
+        reduced(both, range(len(first))),
+        reduced(both, range(len(first), both.num_qubits)),
+        both,
+    ]
+    a, b, ab = (entropy_bits(part) for part in parts)
+    return None if a is None or b is None or ab is None else max(0.0, a + b - ab)
+
+
+def _shannon_bits(chances: NDArray[np.float64]) -> float:
+    present = chances[chances > 0.0]
+    return max(0.0, float(-np.sum(present * np.log2(present))))
