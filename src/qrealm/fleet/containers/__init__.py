@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from qrealm.base.errors import RequestError
+from qrealm.fleet.containers.connection import knock
 from qrealm.fleet.containers.protocol import ContainerDriver, Endpoint
 
 _PROBE_SECONDS = 1.0
@@ -143,11 +142,8 @@ def _from_environment(url: str) -> Endpoint:
 
 
 def _answers(url: str) -> bool:
-    path = urlsplit(url).path
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(_PROBE_SECONDS)
-        try:
-            sock.connect(path)
-        except OSError:
-            return False
+    try:
+        knock(url, _PROBE_SECONDS)
+    except OSError:
+        return False
     return True

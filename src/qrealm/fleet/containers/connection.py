@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
 import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from qrealm.base.errors import (
     CommandNotFoundError,
@@ -162,6 +164,9 @@ class Connection:
         self._disconnect()
 
     def _connected(self) -> APIClient:
+        if self._endpoint.url.startswith("unix://"):
+            # The SDK forgets to close a socket that finds nobody; and its words for that are long.
+            knock(self._endpoint.url, self.timeout_s)
         with self._lock:
             if self._client is None:
                 self._client = self._connect()
@@ -212,3 +217,10 @@ def socket_of(response: Any) -> Any:
     through `response.raw`.
     """
     return response.raw._fp.fp.raw._sock
+
+
+def knock(url: str, timeout_s: float) -> None:
+    """Connect to a ``unix://`` url and hang up; OSError when nobody answers."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(timeout_s)
+        sock.connect(urlsplit(url).path)

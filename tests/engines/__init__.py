@@ -1,0 +1,1 @@
+"""Real container engines for tests: started in a folder of their own, ended with all that they began."""
