@@ -1,0 +1,151 @@
+"""Decisions in words: why here, why not there, and what there is no room for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qrealm.base.errors import NoRoomError
+from qrealm.control.containers.values import CandidateRecord, DecisionRecord
+from qrealm.optimize import Item
+
+# Differences below this are rounding: two nodes are equally good.
+TIE = 1e-11
+NODES_TOLD_MAX = 10
+
+
+def lack_in_words(lacks: Mapping[str, float]) -> str:
+    """What a node would need more of, as ``"needs 300 MiB more memory"``; empty when nothing."""
+    words = []
+    if lacks.get("cpus", 0.0) > 0:
+        words.append(f"{lacks['cpus']:.3g} more processors")
+    if lacks.get("memory", 0.0) > 0:
+        words.append(f"{max(1.0, lacks['memory']):,.0f} MiB more memory")
+    return f"needs {' and '.join(words)}" if words else ""
+
+
+def parts_in_words(parts: Mapping[str, float]) -> str:
+    """Changes of the objective by part, as ``"balance +0.0123, moves +0.02"``."""
+    return ", ".join(f"{name} {value:+.4g}" for name, value in parts.items())
+
+
+def placed_reason(candidates: Sequence[CandidateRecord], scheduler: str, why_now: str = "") -> str:
+    """Why the first of the candidates was taken for a container that had to go somewhere.
+
+    Args:
+        why_now: what happened before, as ``"node a is lost"``.
+    """
+    start = f"{why_now}; " if why_now else ""
+    if len(candidates) == 1:
+        return f"{start}{candidates[0].node} is the only node that takes it"
+    chosen, other = candidates[0], candidates[1]
+    more = other.change - chosen.change
+    if more > TIE:
+        parts = parts_in_words(_difference(other.parts, chosen.parts))
+        return (
+            f"{start}{chosen.node} is the best of {len(candidates)} nodes; "
+            f"{other.node} would cost {more:.4g} more ({parts})"
+        )
+    if more < -TIE:
+        return f"{start}{scheduler} took {chosen.node}, though {other.node} would cost {-more:.4g} less"
+    return f"{start}no node is better than {chosen.node}; {other.node} is as good"
+
+
+def moved_reason(candidates: Sequence[CandidateRecord], before: str) -> str:
+    """Why a container moves from a node that it could have stayed on."""
+    chosen = candidates[0]
+    home = next((each for each in candidates if each.node == before), None)
+    cost = chosen.parts.get("moves", 0.0)
+    own = {name: value for name, value in chosen.parts.items() if name != "moves"}
+    if home is not None:
+        change = _difference(own, home.parts)
+        gain = -sum(change.values())
+        if gain > cost:
+            return (
+                f"moving it from {before} to {chosen.node} lowers the objective by {gain:.4g} "
+                f"({parts_in_words(change)}); the move costs {cost:.4g}"
+            )
+    return (
+        f"moving it from {before} to {chosen.node} pays only together with the other moves; "
+        f"the move costs {cost:.4g}"
+    )
+
+
+def kept_reason(candidates: Sequence[CandidateRecord]) -> str:
+    """Why a container stays where it is: the first of the candidates."""
+    here = candidates[0]
+    if len(candidates) == 1:
+        return f"stays on {here.node}: no other node takes it"
+    other = candidates[1]
+    cost = other.parts.get("moves", 0.0)
+    gain = here.change - (other.change - cost)
+    if gain <= TIE:
+        return f"stays on {here.node}: no other node is better"
+    return (
+        f"stays on {here.node}: moving it to {other.node} would lower the objective by {gain:.4g} "
+        f"and cost {cost:.4g}"
+    )
+
+
+def waiting_reason(refused: Mapping[str, str]) -> str:
+    """Why a container has no node."""
+    if not refused:
+        return "no node takes it: there is none"
+    told = [f"{node}: {why}" for node, why in list(refused.items())[:NODES_TOLD_MAX]]
+    return f"no node takes it; {'; '.join(told)}"
+
+
+def no_room(item: Item, refused: Mapping[str, str], with_others: bool) -> NoRoomError:
+    """The error about a container that no node takes.
+
+    Args:
+        refused: nodes and why each does not, the nearest first.
+        with_others: whether others that are placed by the same call have a part in it.
+    """
+    want = f"{item.demand['cpus']:g} processors and {item.demand['memory']:,.0f} MiB of memory"
+    told = [f"{node}: {why}" for node, why in list(refused.items())[:NODES_TOLD_MAX]]
+    if len(refused) > NODES_TOLD_MAX:
+        told.append(f"and {len(refused) - NODES_TOLD_MAX} nodes more")
+    others = ", with the others of the same call placed" if with_others else ""
+    return NoRoomError(
+        f"no node takes container {item.name!r}, which wants {want}{others}: "
+        f"{'; '.join(told) or 'there is no node'}",
+        hint="ask for less (--cpu, --memory), remove containers, or add a node (qdocker nodes add)",
+    )
+
+
+def explain(decision: DecisionRecord) -> str:
+    """Several lines: what, why, the candidates, who was refused, how good the whole placement is."""
+    end = f"on {decision.chosen}" if decision.chosen is not None else "has no node"
+    lines = [f"{decision.container} {end} ({decision.action}, by {decision.scheduler}): {decision.reason}"]
+    if decision.before is not None and decision.before != decision.chosen:
+        lines.append(f"  it was on {decision.before}")
+    for rank, candidate in enumerate(decision.candidates, 1):
+        parts = {name: value for name, value in candidate.parts.items() if abs(value) > TIE}
+        told = f" ({parts_in_words(parts)})" if parts else ""
+        lines.append(f"  {rank}. {candidate.node}: {candidate.change:+.4g}{told}")
+    if decision.runner_up_cost is not None:
+        more = decision.runner_up_cost
+        word = "more" if more >= 0 else "less"
+        lines.append(f"  {decision.candidates[1].node} would have cost {abs(more):.4g} {word}")
+    lines += [f"  not {node}: {why}" for node, why in decision.refused.items()]
+    if decision.objective is not None:
+        lines.append(f"  {_whole(decision, decision.objective)}")
+    return "\n".join(lines)
+
+
+def _whole(decision: DecisionRecord, objective: float) -> str:
+    found = f"found by {decision.solver} in {decision.seconds:.3g} s" if decision.solver else ""
+    if decision.bound is None:
+        proven = "nothing is proven about better ones"
+    elif objective - decision.bound <= 1e-9 * max(1.0, abs(objective)):
+        proven = "proven to be the best there is"
+    else:
+        proven = f"no placement costs less than {decision.bound:.4g}"
+    return ", ".join(part for part in (f"the whole placement costs {objective:.4g}", found, proven) if part)
+
+
+def _difference(more: Mapping[str, float], less: Mapping[str, float]) -> dict[str, float]:
+    """By how much each part is larger, where it is."""
+    names = dict.fromkeys([*more, *less])
+    changes = {name: more.get(name, 0.0) - less.get(name, 0.0) for name in names}
+    return {name: change for name, change in changes.items() if abs(change) > TIE}
