@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engines.image import busybox, load_image
+from engines.image import CHANGES, IMAGE, busybox, image_tar
 from engines.leftovers import clear
 
 _START_SECONDS = 20.0
@@ -78,6 +78,17 @@ class PodmanEngine:
                 raise RuntimeError(f"podman does not answer: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
 
+    def load_image(self) -> None:
+        """Give it the test's image."""
+        changes = [word for change in CHANGES for word in ("--change", change)]
+        subprocess.run(
+            ["podman", "import", *changes, "-", IMAGE],
+            env=self.environment,
+            input=image_tar(),
+            check=True,
+            capture_output=True,
+        )
+
     def close(self) -> None:
         """Remove its containers, end it, and remove its folder."""
         subprocess.run(
@@ -98,7 +109,7 @@ def podman_engine() -> Iterator[PodmanEngine]:
     engine = PodmanEngine()
     try:
         engine.start()
-        load_image(engine.url)
+        engine.load_image()
         yield engine
     finally:
         engine.close()
