@@ -36,6 +36,7 @@ class Phase(StrEnum):
 
     CREATING = "creating"  # written down before the engine is told
     READY = "ready"
+    MAKING_AGAIN = "making again"  # its node is gone; written down before the new node's engine is told
     WAITING = "waiting"  # its node is gone and no other takes it
     REMOVING = "removing"  # written down before the engine is told
 

@@ -1,0 +1,106 @@
+"""Moving containers where they are better off, and telling why they are where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qrealm.base.errors import QrealmError, RequestError
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.deciding import Deciding
+from qrealm.control.containers.moves import Moves
+from qrealm.control.containers.placement import Plan, PlannedMove, schedulers
+from qrealm.control.containers.reports import BalanceReport, MoveReport
+from qrealm.control.containers.values import DecisionRecord, Phase
+
+
+class Balancing:
+    """What load-balance, rebalance, drain and why call."""
+
+    def __init__(self, context: Context, deciding: Deciding, moves: Moves) -> None:
+        self._ctx = context
+        self._deciding = deciding
+        self._moves = moves
+
+    def load_balance(
+        self, references: Sequence[str], scheduler: str | None = None, *, dry_run: bool = False
+    ) -> BalanceReport:
+        """Move the named containers, and no others, to where the load is balanced best."""
+        if not references:
+            raise RequestError(
+                "load-balance got no container", hint="name one or more, or use rebalance for all of them"
+            )
+        self._check_enabled("load-balance")
+        records = [self._ctx.store.containers.find(reference) for reference in references]
+        return self._carry_out([record.id for record in records], scheduler, "load-balance", dry_run)
+
+    def rebalance(self, scheduler: str | None = None, *, dry_run: bool = False) -> BalanceReport:
+        """Move whatever pays for its move."""
+        self._check_enabled("rebalance")
+        every = [record.id for record in self._ctx.store.containers.all() if record.phase is Phase.READY]
+        return self._carry_out(every, scheduler, "rebalance", dry_run)
+
+    def empty(self, node: str) -> BalanceReport:
+        """Move what a node has that takes nothing new any more."""
+        every = [record for record in self._ctx.store.containers.all() if record.phase is Phase.READY]
+        return self._carry_out([r.id for r in every if r.node == node], None, "drain", dry_run=False)
+
+    def why(self, reference: str) -> tuple[DecisionRecord, ...]:
+        """The decisions about a container, the newest first."""
+        record = self._ctx.store.containers.find(reference)
+        return tuple(
+            decision
+            for decision in self._ctx.store.decisions.all(record.name)
+            if decision.at >= record.created_at
+        )
+
+    def schedulers(self) -> tuple[tuple[str, str], ...]:
+        """Names of the schedulers, and what each is."""
+        return tuple((each.name, each.help) for each in schedulers())
+
+    def _check_enabled(self, command: str) -> None:
+        if not self._ctx.config.enable_quantum_load_balancing:
+            raise RequestError(
+                f"{command} is off: the configuration has enable_quantum_load_balancing: false",
+                hint="set it to true and start the daemon again",
+            )
+
+    def _carry_out(
+        self, moving: Sequence[str], scheduler: str | None, action: str, dry_run: bool
+    ) -> BalanceReport:
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            plan = self._deciding.balance(moving, scheduler, action)
+            if not dry_run:
+                moving = {move.container for move in plan.moves}
+                for decision in plan.decisions:
+                    if decision.container in moving:
+                        ctx.store.decisions.append(decision)
+        moves = [self._move(move, dry_run) for move in plan.moves]
+        moved = {move.name for move in moves if move.done or dry_run}
+        kept = tuple(d.container for d in plan.decisions if d.container not in moved)
+        return _report(plan, moves, kept, dry_run)
+
+    def _move(self, move: PlannedMove, dry_run: bool) -> MoveReport:
+        """Carry one move out; what stands in the way is told, and the others go on."""
+        error = ""
+        if not dry_run:
+            try:
+                self._moves.move(move.container, move.target)
+            except QrealmError as problem:
+                error = problem.message
+        done = not dry_run and not error
+        return MoveReport(move.container, move.source, move.target, move.reason, done, error)
+
+
+def _report(plan: Plan, moves: list[MoveReport], kept: tuple[str, ...], dry_run: bool) -> BalanceReport:
+    return BalanceReport(
+        moves=tuple(moves),
+        kept=kept,
+        objective_before=plan.objective_before,
+        objective_after=plan.objective_after,
+        bound=plan.bound,
+        scheduler=plan.scheduler,
+        seconds=plan.seconds,
+        dry_run=dry_run,
+        loads=plan.loads,
+    )

@@ -1,0 +1,285 @@
+"""`QuantumCircuitManager`: the registers of all containers, kept in the store, current when they are read."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from qrealm.base.errors import InternalError, RegisterError
+from qrealm.circuits import Circuit
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.registers import (
+    apply_gate,
+    coherence_share,
+    decayed,
+    entangle,
+    joint_probabilities,
+    measure,
+    preparation_circuit,
+    prepare_group,
+    relations_without,
+    without,
+)
+from qrealm.control.containers.reports import EntangleReport, GateReport, MeasureReport
+from qrealm.control.containers.values import (
+    MODES,
+    ContainerRecord,
+    Measured,
+    Member,
+    Mode,
+    Register,
+    Relation,
+)
+
+PROBABILITY_SHOWN = 1e-12
+COHERENCE_FLOOR = 0.5
+"""`maintenance` prepares a register again when less than this share of its coherence is left, see
+`coherence_share`. Gates and measurements take none of it away."""
+
+
+class QuantumCircuitManager:
+    """The registers of qubits of all containers.
+
+    Every container's qubits belong to exactly one register; containers of one register are a group. A
+    register in the store is the state at its `time`; whoever looks at it gets it with the decay since then.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._ctx = context
+
+    def register(self, reference: str) -> Register:
+        """The register of a container's group at this moment."""
+        return self._now(self._stored(self._ctx.store.containers.find(reference).id))
+
+    def registers(self) -> tuple[Register, ...]:
+        """Those of all groups at this moment."""
+        return tuple(self._now(register) for register in self._ctx.store.registers.all())
+
+    def group(self, reference: str) -> tuple[str, ...]:
+        """Names of the containers that share a container's register, itself included, in the register's
+        order."""
+        record = self._ctx.store.containers.find(reference)
+        names = self._names()
+        return tuple(names[m.container].name for m in self._stored(record.id).members)
+
+    def probabilities(self, reference: str) -> dict[str, float]:
+        """Of each of a container's states at this moment; undeclared ones are named where they have any."""
+        record = self._ctx.store.containers.find(reference)
+        return self.probabilities_in(self.register(reference), record)
+
+    def probabilities_in(self, register: Register, record: ContainerRecord) -> dict[str, float]:
+        """Of each of a container's states in a register."""
+        shares = joint_probabilities(register, [record.id])
+        found = dict.fromkeys(record.quantum.states, 0.0)
+        for (index,), share in shares.items():
+            if index < len(record.quantum.states) or share > PROBABILITY_SHOWN:
+                found[state_name(record, index)] = share
+        return found
+
+    def circuit(self, reference: str) -> Circuit:
+        """The circuit that prepares a container's group as declared: without gates applied since, decay and
+        measurements. Its qubits are those of the register."""
+        register = self._stored(self._ctx.store.containers.find(reference).id)
+        ids = [member.container for member in register.members]
+        return preparation_circuit(register.members, self._ctx.store.relations.all(ids))
+
+    def measure(self, reference: str) -> MeasureReport:
+        """Draw one joint outcome of the container's group. Every container of it is then in its own register,
+        in the state that was found, and the group's relations are used up."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            record = ctx.store.containers.find(reference)
+            register = self._now(self._stored(record.id))
+            drawn = measure(register, ctx.random(), ctx.clock.now())
+            ctx.store.registers.save(drawn.registers)
+            ctx.store.relations.delete(ctx.store.relations.all(drawn.outcomes))
+            names = self._names()
+            outcomes = {}
+            for container, index in drawn.outcomes.items():
+                other = names[container]
+                outcomes[other.name] = state_name(other, index)
+                told = Measured(outcomes[other.name], ctx.clock.now())
+                ctx.store.containers.save(replace(other, measured=told))
+            told_all = ",".join(f"{name}={state}" for name, state in outcomes.items())
+            ctx.tell("register", "measure", record.name, {"outcomes": told_all})
+        return MeasureReport(record.name, outcomes[record.name], outcomes, drawn.probability)
+
+    def entangle(self, first: str, second: str, mode: str = "same") -> EntangleReport:
+        """Make the second container follow the first: the same state, the opposite one, or another one.
+
+        Raises:
+            RegisterError: different numbers of states, a contradiction to a relation of the group, too many
+                qubits.
+        """
+        checked = _mode(mode)
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            one, two = ctx.store.containers.find(first), ctx.store.containers.find(second)
+            if one.id == two.id:
+                raise RegisterError(f"entangle got {one.name!r} twice; it takes two containers")
+            registers = self._registers_of([one.id, two.id])
+            ids = [member.container for register in registers for member in register.members]
+            joined = entangle(
+                registers,
+                ctx.store.relations.all(ids),
+                one.id,
+                two.id,
+                checked,
+                ctx.clock.now(),
+                ctx.config.num_qubits,
+                ctx.simulator,
+            )
+            if not joined.already:
+                ctx.store.relations.delete(joined.relations_dropped)
+                ctx.store.relations.save(joined.relations_new)
+                ctx.store.registers.save([joined.register, *joined.others])
+                ctx.tell("register", "entangle", one.name, {"with": two.name, "mode": checked})
+            names = self._names()
+            shares = joint_probabilities(joined.register, [one.id, two.id])
+        return EntangleReport(
+            one.name,
+            two.name,
+            checked,
+            tuple(names[member.container].name for member in joined.register.members),
+            joined.register.num_qubits,
+            joined.already,
+            {
+                f"{state_name(one, i)},{state_name(two, j)}": share
+                for (i, j), share in sorted(shares.items())
+                if share > PROBABILITY_SHOWN
+            },
+            _where(names[one.id], names[two.id], checked),
+        )
+
+    def apply_gate(
+        self, gate: str, references: Sequence[str], angle: float | None = None, qubit: int | None = 0
+    ) -> GateReport:
+        """Apply a gate to a container's qubits, or one of two qubits to a qubit of each of two containers.
+
+        Args:
+            gate: a name of the gate table, such as ``"X"``, ``"RY"`` or ``"CX"``.
+            references: the containers, the control first.
+            angle: radians; for rotations, and only for those.
+            qubit: of each container, from 0, the lowest bit of its state's index; None for all of them.
+        """
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            records = [ctx.store.containers.find(reference) for reference in references]
+            ids = [record.id for record in records]
+            changed = apply_gate(
+                self._registers_of(ids),
+                gate,
+                [(container, qubit) for container in ids],
+                angle,
+                ctx.clock.now(),
+                ctx.config.num_qubits,
+                ctx.simulator,
+            )
+            ctx.store.registers.save([changed])
+            told = {"gate": gate.upper(), **({} if angle is None else {"angle": repr(angle)})}
+            if len(records) > 1:
+                told["with"] = ",".join(record.name for record in records[1:])
+            ctx.tell("register", "gate", records[0].name, told)
+        names = tuple(record.name for record in records)
+        shares = {record.name: self.probabilities_in(changed, record) for record in records}
+        return GateReport(gate.upper(), names, shares)
+
+    def drop(self, container_id: str) -> None:
+        """Take a container out of its register, as if nobody looked at its qubits again; inside a
+        transaction."""
+        store = self._ctx.store
+        register = store.registers.of(container_id)
+        if register is not None:
+            rest = without(self._now(register), container_id)
+            store.registers.delete_of(container_id)
+            if rest is not None:
+                store.registers.save([rest])
+            states = next(m.num_states for m in register.members if m.container == container_id)
+            relations = store.relations.all([m.container for m in register.members])
+            new, gone = relations_without(relations, container_id, states)
+            store.relations.delete(gone)
+            store.relations.save(new)
+
+    def prepare_faded(self) -> tuple[str, ...]:
+        """Prepare the groups again whose coherence has faded, with all their relations; names of their
+        containers."""
+        ctx = self._ctx
+        renewed: list[str] = []
+        with ctx.planning, ctx.store.transaction():
+            names = self._names()
+            for register in ctx.store.registers.all():
+                if coherence_share(self._now(register)) >= COHERENCE_FLOOR:
+                    continue
+                self._prepare_again(register)
+                group = [names[member.container].name for member in register.members]
+                renewed.extend(group)
+                ctx.tell("register", "prepare", group[0], {"group": ",".join(group)})
+        return tuple(renewed)
+
+    def _prepare_again(self, register: Register) -> None:
+        ctx = self._ctx
+        relations = ctx.store.relations.all([member.container for member in register.members])
+        fresh = [
+            prepare_group(members, relations, ctx.clock.now(), ctx.simulator)
+            for members in _tied(register.members, relations)
+        ]
+        ctx.store.registers.save(fresh)
+
+    def _stored(self, container_id: str) -> Register:
+        register = self._ctx.store.registers.of(container_id)
+        if register is None:
+            raise InternalError(f"container {container_id[:12]} has no register")
+        return register
+
+    def _now(self, register: Register) -> Register:
+        ctx = self._ctx
+        return decayed(register, ctx.clock.now(), ctx.t1_s, ctx.t2_s, ctx.simulator)
+
+    def _registers_of(self, ids: Iterable[str]) -> list[Register]:
+        """The registers of some containers, each once, at this moment."""
+        stored = [self._stored(container) for container in ids]
+        first = {register.members[0].container: register for register in stored}
+        return [self._now(register) for register in first.values()]
+
+    def _names(self) -> Mapping[str, ContainerRecord]:
+        return {record.id: record for record in self._ctx.store.containers.all()}
+
+
+def state_name(record: ContainerRecord, index: int) -> str:
+    """The name of the state that a basis index stands for."""
+    states = record.quantum.states
+    return states[index] if index < len(states) else f"undeclared:{index}"
+
+
+def _tied(members: Sequence[Member], relations: Iterable[Relation]) -> list[list[Member]]:
+    """The members in groups that relations tie together, directly or over others, each in the register's
+    order."""
+    group_of = {member.container: {member.container} for member in members}
+    for relation in relations:
+        joined = group_of[relation.first] | group_of[relation.second]
+        group_of.update(dict.fromkeys(joined, joined))
+    groups = {min(group): group for group in group_of.values()}
+    return [[member for member in members if member.container in group] for group in groups.values()]
+
+
+def pairs(members: Sequence[Member]) -> Iterable[tuple[Member, Member]]:
+    """All pairs of a register's members."""
+    return itertools.combinations(members, 2)
+
+
+def _mode(mode: str) -> Mode:
+    for known in MODES:
+        if mode == known:
+            return known
+    raise RegisterError(f"entangle got the mode {mode!r:.40}; it must be one of {', '.join(MODES)}")
+
+
+def _where(one: ContainerRecord, two: ContainerRecord, mode: Mode) -> str:
+    if one.node is None or two.node is None:
+        return ""
+    if mode == "same" and one.node != two.node:
+        return f"{one.name} is on node {one.node} and {two.name} on {two.node}; rebalance may join them"
+    if mode == "spread" and one.node == two.node:
+        return f"both are on node {one.node}; rebalance spreads them where there are other nodes"
+    return ""

@@ -1,0 +1,98 @@
+"""What the parts of the container engine share: store, clock, drivers, and how they take turns."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from qrealm.base.clock import Clock
+from qrealm.control.containers.driver_pool import DriverPool
+from qrealm.control.containers.files import Config
+from qrealm.control.containers.registers import DensitySimulator
+from qrealm.control.store.containers import ContainerStore
+
+log = logging.getLogger("qrealm.containers")
+
+_MEASUREMENTS = "measurements"
+
+
+@dataclass
+class NameLocks:
+    """One lock for each name, so that two commands about one container take turns and others do not wait."""
+
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _locks: dict[str, tuple[threading.RLock, int]] = field(default_factory=dict)
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Hold the lock of a name. It is forgotten when nobody holds it or waits for it."""
+        with self._guard:
+            lock, users = self._locks.get(name, (threading.RLock(), 0))
+            self._locks[name] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, users = self._locks[name]
+                if users == 1:
+                    del self._locks[name]
+                else:
+                    self._locks[name] = (lock, users - 1)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Handed to every part of the engine.
+
+    Attributes:
+        config: what the user chose; never changes while the engine is open.
+        home: the folder of everything that the engine keeps.
+        store: the database; it is the truth, nothing that must last is kept elsewhere.
+        clock: tells the time of decay, events and losses.
+        drivers: a connection to each node.
+        simulator: what computes the registers.
+        planning: held from looking at the cluster to writing down what was decided, never while an engine is
+            spoken to.
+        names: held by whoever changes one container, engine calls included. Taken before `planning`.
+    """
+
+    config: Config
+    home: Path
+    store: ContainerStore
+    clock: Clock
+    drivers: DriverPool
+    simulator: DensitySimulator
+    planning: threading.RLock = field(default_factory=threading.RLock)
+    names: NameLocks = field(default_factory=NameLocks)
+
+    @property
+    def t2_s(self) -> float:
+        """Seconds in which coherence falls to 1/e."""
+        return self.config.decoherence_time_ms / 1000.0
+
+    @property
+    def t1_s(self) -> float:
+        """Seconds in which populations relax to 1/e of what sets them apart from the declared ones."""
+        return self.config.relaxation_time_ms / 1000.0
+
+    def random(self) -> np.random.Generator:
+        """A generator for one measurement. With a seed in the configuration the n-th measurement of a store
+        is always the same, whenever the daemon was started. Call it inside a transaction."""
+        seed = self.config.seed
+        if seed is None:
+            return np.random.default_rng()
+        number = int(self.store.settings.get(_MEASUREMENTS) or 0)
+        self.store.settings.set(_MEASUREMENTS, str(number + 1))
+        return np.random.default_rng([seed, number])
+
+    def tell(self, kind: str, action: str, name: str, attributes: Mapping[str, str] | None = None) -> None:
+        """Write an event down."""
+        log.info("%s %s %s %s", kind, action, name, dict(attributes or {}))
+        self.store.events.append(self.clock.now(), kind, action, name, dict(attributes or {}))

@@ -1,0 +1,241 @@
+"""The container engine: its parts put together, and `QuantumDockerEngine` for programs that await."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from qrealm.base.clock import Clock, SystemClock
+from qrealm.base.errors import StoreError
+from qrealm.control.containers.balancing import Balancing
+from qrealm.control.containers.circuits import QuantumCircuitManager
+from qrealm.control.containers.clusters import Clusters
+from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.deciding import Deciding
+from qrealm.control.containers.driver_pool import DriverPool
+from qrealm.control.containers.files import Config
+from qrealm.control.containers.lifecycle import Lifecycle
+from qrealm.control.containers.messages import Messages
+from qrealm.control.containers.moves import Moves
+from qrealm.control.containers.nodes import Nodes
+from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.registers import find_simulator
+from qrealm.control.containers.reports import (
+    BalanceReport,
+    CreateReport,
+    CreateRequest,
+    EntangleReport,
+    MeasureReport,
+    RunReport,
+)
+from qrealm.control.containers.snapshots import Snapshots
+from qrealm.control.containers.upkeep import Upkeep
+from qrealm.control.containers.views import Views
+from qrealm.control.containers.watch import Watch
+from qrealm.control.store.containers import ContainerStore
+
+T = TypeVar("T")
+DATABASE = "qdocker.db"
+
+
+class ContainerEngine:
+    """Containers with registers of qubits on the nodes of one home folder. Its parts may be called from any
+    thread; calls block.
+
+    Args:
+        config: what the user chose.
+        home: folder of the database; made where there is none. One engine at a time has it open.
+        clock: tells the time; tests give one that they move.
+        drivers: connections to nodes; tests of failing nodes give others.
+
+    Attributes:
+        lifecycle: create, run, stop, remove, logs, execute.
+        circuits: the registers.
+        balancing: load_balance, rebalance, why, schedulers.
+        clusters, nodes, messages, upkeep, snapshots, views: what their names say.
+        watch: notices nodes that are lost or come back; `open` sets it going.
+
+    Raises:
+        StoreError: the database cannot be opened, or another engine has it.
+        MissingExtraError: the configuration's simulation_backend is not installed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        home: str | Path,
+        clock: Clock | None = None,
+        drivers: DriverPool | None = None,
+    ) -> None:
+        home = Path(home)
+        simulator = find_simulator(config.simulation_backend)
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as problem:
+            raise StoreError(f"the folder {home} cannot be made: {problem.strerror}") from problem
+        store = ContainerStore(home / DATABASE)
+        clock = clock or SystemClock()
+        ctx = Context(config, home, store, clock, drivers or DriverPool(), simulator)
+        self._ctx = ctx
+        self.circuits = QuantumCircuitManager(ctx)
+        deciding = Deciding(ctx, self.circuits)
+        moves = Moves(ctx)
+        self.lifecycle = Lifecycle(ctx, self.circuits, deciding)
+        self.balancing = Balancing(ctx, deciding, moves)
+        self._reconcile = Reconcile(ctx, self.lifecycle, moves)
+        self.watch = Watch(ctx, deciding, moves, self._reconcile)
+        self.nodes = Nodes(ctx, self.circuits, self.balancing, self.lifecycle, self._reconcile, self.watch)
+        self.clusters = Clusters(ctx, self.circuits, self.lifecycle)
+        self.messages = Messages(
+            store,
+            clock,
+            ctx.random,
+            t1_s=ctx.t1_s,
+            t2_s=ctx.t2_s,
+            enabled=config.enable_quantum_networking,
+        )
+        self.upkeep = Upkeep(ctx, self.circuits, self._reconcile, self.watch)
+        self.snapshots = Snapshots(ctx, self._reconcile)
+        self.views = Views(ctx, self.circuits, self.nodes)
+
+    def open(self, *, watch: bool = True) -> ContainerEngine:
+        """Take up work: add the nodes of the configuration, finish or undo what was cut off, watch the nodes.
+
+        Args:
+            watch: False leaves it to the caller to call `watch.look`.
+        """
+        try:
+            self.nodes.add_configured()
+            found = self._reconcile.all()
+            for line in found.problems:
+                log.warning("at the start: %s", line)
+            self._ctx.tell("engine", "start", self._ctx.store.engine_id)
+        except BaseException:
+            self.close()
+            raise
+        if watch:
+            self.watch.start()
+        return self
+
+    def close(self) -> None:
+        """End. Containers go on as they are."""
+        self.watch.stop()
+        self._ctx.drivers.close()
+        self._ctx.store.close()
+
+    def __enter__(self) -> ContainerEngine:
+        return self.open()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class QuantumDockerEngine:
+    """The container engine for asynchronous programs, which own it for as long as they have it open.
+
+    ```
+    async with QuantumDockerEngine(Config(decoherence_time_ms=3.6e6), home) as engine:
+        await engine.create(CreateRequest(ContainerSpec("web", "nginx:1.27")))
+        report = await engine.run("web")
+    ```
+
+    What is not here is in `engine.parts`, a `ContainerEngine`, whose calls block.
+
+    Args:
+        config, home, clock: as of `ContainerEngine`.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        home: str | Path = "~/.local/state/qdocker",
+        clock: Clock | None = None,
+    ) -> None:
+        self._config = config or Config()
+        self._home = Path(home).expanduser()
+        self._clock = clock
+        self._parts: ContainerEngine | None = None
+
+    @property
+    def parts(self) -> ContainerEngine:
+        """The engine itself. Raises StoreError before it is open."""
+        if self._parts is None:
+            raise StoreError(
+                "QuantumDockerEngine is not open", hint="use it in an `async with`, or await its open() first"
+            )
+        return self._parts
+
+    @property
+    def circuits(self) -> QuantumCircuitManager:
+        """The registers of all containers."""
+        return self.parts.circuits
+
+    async def open(self) -> QuantumDockerEngine:
+        """Open the store, find the nodes and the containers."""
+
+        def begin() -> ContainerEngine:
+            return ContainerEngine(self._config, self._home, self._clock).open()
+
+        self._parts = await asyncio.to_thread(begin)
+        return self
+
+    async def close(self) -> None:
+        """End; containers go on as they are."""
+        if self._parts is not None:
+            parts, self._parts = self._parts, None
+            await asyncio.to_thread(parts.close)
+
+    async def __aenter__(self) -> QuantumDockerEngine:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def get_engine_status(self) -> dict[str, Any]:
+        """See `Views.status`: ``status["resources"]["quantum_coherence"]`` and
+        ``["resource_entanglement"]`` are defined there."""
+        return await asyncio.to_thread(self.parts.views.status)
+
+    async def quantum_load_balance(
+        self, names: Sequence[str], scheduler: str | None = None, *, dry_run: bool = False
+    ) -> BalanceReport:
+        """Move the named containers to where the load is balanced best."""
+        return await asyncio.to_thread(self.parts.balancing.load_balance, names, scheduler, dry_run=dry_run)
+
+    async def create(self, request: CreateRequest) -> CreateReport:
+        """Place and make a container."""
+        return await asyncio.to_thread(self.parts.lifecycle.create, request)
+
+    async def run(self, name: str, *, force: bool = False) -> RunReport:
+        """Measure a container's group and start or stop it accordingly."""
+        return await asyncio.to_thread(self.parts.lifecycle.run, name, force=force)
+
+    async def measure(self, name: str) -> MeasureReport:
+        """Measure a container's group."""
+        return await asyncio.to_thread(self.circuits.measure, name)
+
+    async def entangle(self, first: str, second: str, mode: str = "same") -> EntangleReport:
+        """Make the second container follow the first."""
+        return await asyncio.to_thread(self.circuits.entangle, first, second, mode)
+
+    async def remove(self, name: str, *, force: bool = False) -> str:
+        """Remove a container."""
+        return await asyncio.to_thread(self.parts.lifecycle.remove, name, force=force)
+
+    async def call(self, work: Callable[[ContainerEngine], T]) -> T:
+        """Do anything with the engine's parts in a thread: ``await engine.call(lambda e: e.nodes.all())``."""
+        parts = self.parts
+        return await asyncio.to_thread(work, parts)

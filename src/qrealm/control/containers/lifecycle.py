@@ -1,0 +1,387 @@
+"""One container's life: made, run, stopped, removed; what it writes; commands inside it.
+
+The order is always the same: write down what will be done, have the engine do it, write down that it is done.
+Whatever is cut off in between is found by `reconcile` and finished or undone.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from qrealm.base.errors import (
+    EngineRefusalError,
+    EngineUnavailableError,
+    ImageError,
+    InternalError,
+    NameTakenError,
+    NoRoomError,
+    NoSuchContainerError,
+    QrealmError,
+    RegisterError,
+    RequestError,
+)
+from qrealm.control.containers.circuits import QuantumCircuitManager
+from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.deciding import Deciding
+from qrealm.control.containers.labels import labelled, runs
+from qrealm.control.containers.registers import prepare
+from qrealm.control.containers.reports import CreateReport, CreateRequest, RunReport
+from qrealm.control.containers.values import (
+    ContainerRecord,
+    DecisionRecord,
+    Member,
+    NodeRecord,
+    NodeState,
+    Phase,
+    QuantumSpec,
+    Wanted,
+)
+from qrealm.fleet.containers.protocol import (
+    LABEL_CONTAINER,
+    ContainerDriver,
+    ContainerFacts,
+    ContainerState,
+    ExecRun,
+    ExecSpec,
+    LogRequest,
+    Output,
+    PullProgress,
+)
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
+SETTLE_S = 0.4
+"""How long a container that was just started is watched, to tell that it ended at once."""
+
+Progress = Callable[[PullProgress], None]
+_PULLS = ("missing", "always", "never")
+
+
+class Lifecycle:
+    """What commands about one container call."""
+
+    def __init__(self, context: Context, circuits: QuantumCircuitManager, deciding: Deciding) -> None:
+        self._ctx = context
+        self._circuits = circuits
+        self._deciding = deciding
+
+    def create(self, request: CreateRequest, progress: Progress | None = None) -> CreateReport:
+        """Place a container, prepare its register and have its node's engine make it; not started.
+
+        Raises:
+            NameTakenError, NoRoomError, ImageError, EngineUnavailableError, EngineRefusalError,
+            RegisterError, RequestError: nothing is left behind.
+        """
+        check_request(request, self._ctx.config.num_qubits)
+        name = request.spec.name
+        with self._ctx.names.hold(name):
+            record, decision = self._reserve(request)
+            try:
+                engine_id, pulled = self._make(record, request.pull, progress)
+            except BaseException:
+                self._undo(record)
+                raise
+            record = replace(record, engine_id=engine_id, phase=Phase.READY)
+            with self._ctx.store.transaction():
+                self._ctx.store.containers.save(record)
+                attributes = {"image": record.spec.image, "node": str(record.node)}
+                self._ctx.tell("container", "create", name, attributes)
+            return CreateReport(record, decision, pulled)
+
+    def run(self, reference: str, *, force: bool = False) -> RunReport:
+        """Measure the container's group, and bring the container in line with the outcome: started in its
+        first state, stopped in any other; started in any case with `force`.
+
+        Raises:
+            CommandNotFoundError, CommandNotRunnableError: its image does not have the command, or it cannot
+                be run. The outcome stands.
+        """
+        name = self._ctx.store.containers.find(reference).name
+        with self._ctx.names.hold(name):
+            record = self._ready(name)
+            with self._ctx.store.transaction():
+                measured = self._circuits.measure(name)
+                wanted = measured.state == record.quantum.states[0] or force
+                forced = force and measured.state != record.quantum.states[0]
+                record = self._ctx.store.containers.get(name)
+                record = replace(record, wanted=Wanted.RUNNING if wanted else Wanted.STOPPED)
+                self._ctx.store.containers.save(record)
+            driver, engine_id = self._engine_of(record)
+            before = driver.inspect(engine_id)
+            was_running = runs(before)
+            if wanted and not was_running:
+                facts = self._start(record, driver, engine_id)
+            elif not wanted and was_running:
+                driver.stop(engine_id)
+                self._tell(record, "stop", {"reason": f"measured {measured.state}"})
+                facts = driver.inspect(engine_id)
+            else:
+                facts = before
+            return RunReport(
+                name,
+                measured,
+                started=wanted and not was_running,
+                forced=forced,
+                was_running=was_running,
+                stopped=not wanted and was_running,
+                facts=facts,
+            )
+
+    def stop(self, reference: str, grace_s: float = 10.0) -> ContainerRecord:
+        """Stop the container, whatever its register says; the register is not touched."""
+        if not 0 <= grace_s <= 86_400:
+            raise RequestError(f"stop-container got a grace of {grace_s:g} s; it must be from 0 to 86,400")
+        name = self._ctx.store.containers.find(reference).name
+        with self._ctx.names.hold(name):
+            record = replace(self._ready(name), wanted=Wanted.STOPPED)
+            self._ctx.store.containers.save(record)
+            driver, engine_id = self._engine_of(record)
+            was_running = runs(driver.inspect(engine_id))
+            driver.stop(engine_id, grace_s)
+            if was_running:
+                self._tell(record, "stop", {"reason": "asked"})
+            return record
+
+    def remove(self, reference: str, *, force: bool = False) -> str:
+        """Remove the container, its share of its register, its relations and its messages.
+
+        With `force` a running one is killed, and one whose node does not answer is forgotten: what is left of
+        it there goes when the node comes back.
+
+        Returns:
+            Its name.
+        """
+        name = self._ctx.store.containers.find(reference).name
+        with self._ctx.names.hold(name):
+            record = self._ctx.store.containers.get(name)
+            if record.engine_id is not None and record.node is not None:
+                try:
+                    driver, engine_id = self._engine_of(record)
+                    if not force and runs(self._facts(driver, engine_id)):
+                        raise EngineRefusalError(
+                            f"container {name!r} is running; it must be stopped before it is removed",
+                            hint=f"qdocker stop-container {name}, or qdocker rm --force {name}",
+                        )
+                    self._ctx.store.containers.save(replace(record, phase=Phase.REMOVING))
+                    driver.remove(engine_id, force=force)
+                except EngineUnavailableError:
+                    if not force:
+                        raise
+            self.forget(record)
+            return name
+
+    def forget(self, record: ContainerRecord) -> None:
+        """Drop a container from the store; its engine has removed it, or will when it is seen there again."""
+        store = self._ctx.store
+        with store.transaction():
+            self._circuits.drop(record.id)
+            store.messages.delete_to(record.name)
+            store.settings.set(removed_key(record.id), repr(self._ctx.clock.now()))
+            store.containers.delete(record.id)
+            self._tell(record, "destroy")
+
+    def logs(self, reference: str, request: LogRequest) -> Iterator[Output]:
+        """What the container wrote."""
+        driver, engine_id = self._engine_of(self._ready(reference))
+        return driver.logs(engine_id, request)
+
+    def execute(self, reference: str, spec: ExecSpec) -> ExecRun:
+        """Run a command inside a container that runs."""
+        if not spec.command:
+            raise RequestError("exec got no command", hint="qdocker exec NAME COMMAND [ARGUMENTS]")
+        record = self._ready(reference)
+        driver, engine_id = self._engine_of(record)
+        if driver.inspect(engine_id).state is not ContainerState.RUNNING:
+            raise EngineRefusalError(
+                f"container {record.name!r} does not run; a command needs one that runs",
+                hint=f"qdocker run {record.name}",
+            )
+        return driver.execute(engine_id, spec)
+
+    # The steps.
+
+    def _reserve(self, request: CreateRequest) -> tuple[ContainerRecord, DecisionRecord]:
+        """Write down a container that is about to be made: its place is taken from now on."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            known = ctx.store.containers.all()
+            name = request.spec.name
+            if any(other.name == name for other in known):
+                raise NameTakenError(
+                    f"create got the name {name!r}, which another container has",
+                    hint=f"choose another name, or remove it: qdocker rm {name}",
+                )
+            if len(known) >= ctx.config.max_containers:
+                raise NoRoomError(
+                    f"there are {len(known)} containers; the configuration allows "
+                    f"{ctx.config.max_containers}",
+                    hint="remove some, or raise max_containers in the configuration",
+                )
+            record = ContainerRecord(
+                id=secrets.token_hex(32),
+                name=name,
+                spec=request.spec,
+                quantum=request.quantum,
+                node=None,
+                engine_id=None,
+                phase=Phase.CREATING,
+                wanted=Wanted.STOPPED,
+                created_at=ctx.clock.now(),
+                cluster=request.cluster,
+                scheduler=request.scheduler,
+            )
+            decision = self._deciding.place_new(record, request.node)
+            record = replace(record, node=decision.chosen)
+            ctx.store.containers.save(record)
+            ctx.store.registers.save([prepare(member_of(record), ctx.clock.now(), ctx.simulator)])
+            return record, ctx.store.decisions.append(decision)
+
+    def _make(self, record: ContainerRecord, pull: str, progress: Progress | None) -> tuple[str, bool]:
+        driver = self._ctx.drivers.of(self._node(record))
+        pulled = fetch(driver, record.spec.image, pull, progress)
+        return driver.create(labelled(record, self._ctx.store.engine_id)), pulled
+
+    def _undo(self, record: ContainerRecord) -> None:
+        """Leave nothing of a container whose making failed."""
+        try:
+            driver = self._ctx.drivers.of(self._node(record))
+            for facts in driver.find({LABEL_CONTAINER: record.id}):
+                driver.remove(facts.engine_id, force=True)
+        except QrealmError as problem:
+            # Its label is kept as removed, so that it goes when the node is seen again.
+            log.warning("cannot clear up after %s: %s", record.name, problem)
+        with self._ctx.store.transaction():
+            self._circuits.drop(record.id)
+            self._ctx.store.settings.set(removed_key(record.id), repr(self._ctx.clock.now()))
+            self._ctx.store.containers.delete(record.id)
+
+    def _start(self, record: ContainerRecord, driver: ContainerDriver, engine_id: str) -> ContainerFacts:
+        try:
+            driver.start(engine_id)
+        except EngineRefusalError:
+            self._ctx.store.containers.save(replace(record, wanted=Wanted.STOPPED))
+            raise
+        self._tell(record, "start")
+        # Records of a simulated node do not end by themselves.
+        simulated = self._node(record).simulated
+        facts = driver.inspect(engine_id) if simulated else settled(driver, engine_id)
+        if not runs(facts):
+            self._tell(record, "die", {"exit_code": str(facts.exit_code)})
+        return facts
+
+    def _ready(self, reference: str) -> ContainerRecord:
+        """The record of a container that its engine has."""
+        record = self._ctx.store.containers.find(reference)
+        if record.phase is Phase.WAITING:
+            raise NoRoomError(
+                f"container {record.name!r} waits for a node: its own is gone and no other has room",
+                hint="add a node (qdocker nodes add) or remove containers; it is then made again by itself",
+            )
+        if record.phase is not Phase.READY or record.engine_id is None:
+            raise EngineUnavailableError(
+                f"container {record.name!r} is not there yet: phase {record.phase.value}",
+                hint="try again in a moment; qdocker maintenance finishes what was cut off",
+            )
+        return record
+
+    def _engine_of(self, record: ContainerRecord) -> tuple[ContainerDriver, str]:
+        if record.engine_id is None:
+            raise InternalError(f"container {record.name!r} has no id on its engine")
+        node = self._node(record)
+        if node.state is NodeState.LOST:
+            raise EngineUnavailableError(
+                f"node {node.name!r} of container {record.name!r} does not answer",
+                hint="its containers are being placed elsewhere; qdocker nodes ls shows the nodes",
+            )
+        return self._ctx.drivers.of(node), record.engine_id
+
+    def _facts(self, driver: ContainerDriver, engine_id: str) -> ContainerFacts | None:
+        try:
+            return driver.inspect(engine_id)
+        except NoSuchContainerError:
+            return None
+
+    def _node(self, record: ContainerRecord) -> NodeRecord:
+        if record.node is None:
+            raise InternalError(f"container {record.name!r} has no node")
+        return self._ctx.store.nodes.get(record.node)
+
+    def _tell(self, record: ContainerRecord, action: str, extra: dict[str, str] | None = None) -> None:
+        self._ctx.tell("container", action, record.name, {"node": str(record.node), **(extra or {})})
+
+
+def member_of(record: ContainerRecord) -> Member:
+    """A container's share of a register."""
+    return Member(record.id, len(record.quantum.states), record.quantum.probability)
+
+
+def removed_key(container_id: str) -> str:
+    """Name of the setting that says that a container was removed on purpose."""
+    return f"removed:{container_id}"
+
+
+def fetch(driver: ContainerDriver, image: str, pull: str, progress: Progress | None = None) -> bool:
+    """Get an image onto an engine as `pull` says; whether it was fetched."""
+    if pull == "always" or not driver.has_image(image):
+        if pull == "never":
+            raise ImageError(
+                f"image {image!r} is not on the node, and --pull never was asked for",
+                hint=f"docker pull {image} there, or leave --pull out",
+            )
+        driver.pull(image, progress)
+        return True
+    return False
+
+
+def settled(driver: ContainerDriver, engine_id: str) -> ContainerFacts:
+    """What became of a container shortly after its start: as soon as it has ended, else after a moment."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        facts = driver.inspect(engine_id)
+        if not runs(facts) or time.monotonic() >= deadline:
+            return facts
+        time.sleep(0.05)
+
+
+def check_request(request: CreateRequest, num_qubits: int) -> None:
+    """Raises RequestError or RegisterError for a container that cannot be."""
+    if not NAME.fullmatch(request.spec.name):
+        raise RequestError(
+            f"create got the name {request.spec.name!r:.80}; a name has letters, digits, '_', '.' and '-', "
+            "and begins with a letter or digit"
+        )
+    if request.pull not in _PULLS:
+        raise RequestError(f"create got pull={request.pull!r}; it must be one of {', '.join(_PULLS)}")
+    check_quantum(request.quantum, num_qubits)
+    limits = request.spec.limits
+    if not 0.01 <= limits.cpus < float("inf"):
+        raise RequestError(f"create got cpu={limits.cpus:g}; it must be at least 0.01")
+    if limits.memory_bytes < 6 << 20:
+        raise RequestError(
+            f"create got a memory limit of {limits.memory_bytes:,} bytes; engines need at least 6 MiB"
+        )
+    if limits.pids < 1:
+        raise RequestError(f"create got a limit of {limits.pids} processes; it must be at least 1")
+
+
+def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
+    """Raises RegisterError for states, a probability or a weight that make no register."""
+    states = quantum.states
+    if len(states) < 2 or len(set(states)) != len(states) or not all(NAME.fullmatch(s) for s in states):
+        raise RegisterError(
+            f"create got the states {','.join(states)!r:.80}; there must be at least two, all different, "
+            "each of letters, digits, '_', '.' and '-'"
+        )
+    if not 0.0 <= quantum.probability <= 1.0:
+        raise RegisterError(f"create got quantum_probability={quantum.probability}; it must be from 0 to 1")
+    if not 0.0 <= quantum.weight < float("inf"):
+        raise RegisterError(f"create got quantum_weight={quantum.weight}; it must be 0 or more, and finite")
+    needed = (len(states) - 1).bit_length()
+    if needed > num_qubits:
+        raise RegisterError(
+            f"{len(states)} states need {needed} qubits; the configuration allows {num_qubits} in a register",
+            hint="declare fewer states, or raise num_qubits in the configuration",
+        )

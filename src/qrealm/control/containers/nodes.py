@@ -1,0 +1,200 @@
+"""Nodes: added, listed, drained, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from qrealm.base.errors import (
+    EngineRefusalError,
+    EngineUnavailableError,
+    NameTakenError,
+    QrealmError,
+    RequestError,
+)
+from qrealm.control.containers.balancing import Balancing
+from qrealm.control.containers.circuits import QuantumCircuitManager
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.lifecycle import NAME, Lifecycle
+from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.reports import BalanceReport, NodeView
+from qrealm.control.containers.values import NodeRecord, NodeState
+from qrealm.control.containers.watch import Watch
+from qrealm.fleet.containers import detect
+from qrealm.fleet.containers.protocol import Endpoint
+
+LOCAL = "local"
+
+
+class Nodes:
+    """The engines that containers are placed on."""
+
+    def __init__(
+        self,
+        context: Context,
+        circuits: QuantumCircuitManager,
+        balancing: Balancing,
+        lifecycle: Lifecycle,
+        reconcile: Reconcile,
+        watch: Watch,
+    ) -> None:
+        self._ctx = context
+        self._circuits = circuits
+        self._balancing = balancing
+        self._lifecycle = lifecycle
+        self._reconcile = reconcile
+        self._watch = watch
+
+    def add(
+        self,
+        name: str,
+        endpoint: Endpoint,
+        labels: Mapping[str, str] | None = None,
+        cpus: float | None = None,
+        memory_bytes: int | None = None,
+    ) -> NodeView:
+        """Add a node. Containers that wait are placed there; those that it has from before are found by their
+        labels.
+
+        Args:
+            cpus, memory_bytes: what containers may share; all that the engine has when None.
+
+        Raises:
+            NameTakenError: a node of this name speaks to another engine. The same node twice is no error.
+            EngineUnavailableError: the engine does not answer.
+        """
+        ctx = self._ctx
+        record = self._look(name, endpoint, labels or {}, cpus, memory_bytes)
+        with ctx.planning, ctx.store.transaction():
+            for other in ctx.store.nodes.all():
+                if other.name == name and other.endpoint != record.endpoint:
+                    raise NameTakenError(
+                        f"nodes add got the name {name!r}, which another node has",
+                        hint=f"choose another name, or: qdocker nodes rm {name}",
+                    )
+                if other.name != name and other.endpoint == record.endpoint and not record.simulated:
+                    raise NameTakenError(f"nodes add got {name!r}, but node {other.name!r} is that engine")
+                if other.name == name:
+                    record = replace(record, state=other.state, added_at=other.added_at)
+            ctx.store.nodes.save(record)
+            ctx.tell("node", "add", name, {"engine": record.engine})
+        self._reconcile.node(record)
+        self._watch.place_waiting()
+        return self.view(record)
+
+    def add_configured(self) -> None:
+        """The nodes of the configuration that are not there yet; with none at all the engine of this
+        machine, else a simulated one. A configured node that does not answer is told in an event, and added
+        at the next start."""
+        known = {node.name for node in self._ctx.store.nodes.all()}
+        for node in self._ctx.config.nodes:
+            if node.name not in known:
+                try:
+                    self.add(node.name, node.endpoint, node.labels, node.cpus, node.memory_bytes)
+                except QrealmError as problem:
+                    self._ctx.tell("node", "unreachable", node.name, {"problem": problem.message})
+        if not known and not self._ctx.config.nodes:
+            self.add(LOCAL, detect())
+
+    def all(self) -> tuple[NodeView, ...]:
+        """Every node and what of it is taken."""
+        return tuple(self.view(node) for node in self._ctx.store.nodes.all())
+
+    def view(self, node: NodeRecord) -> NodeView:
+        """A node and what of it is taken."""
+        mine = [record for record in self._ctx.store.containers.all() if record.node == node.name]
+        load = sum(
+            record.quantum.weight * self._circuits.probabilities(record.name)[record.quantum.states[0]]
+            for record in mine
+        )
+        return NodeView(
+            node,
+            len(mine),
+            sum(record.spec.limits.cpus for record in mine),
+            sum(record.spec.limits.memory_bytes for record in mine),
+            load,
+        )
+
+    def drain(self, name: str) -> BalanceReport:
+        """Close a node and move its containers to others, as far as these take them."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            node = ctx.store.nodes.get(name)
+            if node.state is NodeState.LOST:
+                raise EngineUnavailableError(
+                    f"node {name!r} is lost and cannot be drained; its containers have been placed elsewhere"
+                )
+            if node.state is not NodeState.DRAINING:
+                ctx.store.nodes.save(replace(node, state=NodeState.DRAINING))
+                ctx.tell("node", "drain", name)
+        return self._balancing.empty(name)
+
+    def activate(self, name: str) -> NodeView:
+        """Let a drained node take containers again."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            node = ctx.store.nodes.get(name)
+            if node.state is NodeState.DRAINING:
+                node = replace(node, state=NodeState.READY)
+                ctx.store.nodes.save(node)
+                ctx.tell("node", "activate", name)
+        self._watch.place_waiting()
+        return self.view(node)
+
+    def remove(self, name: str, *, force: bool = False) -> str:
+        """Forget a node. It must have no containers; with `force` they are removed with it."""
+        ctx = self._ctx
+        node = ctx.store.nodes.get(name)
+        mine = [record.name for record in ctx.store.containers.all() if record.node == name]
+        if mine and not force:
+            raise EngineRefusalError(
+                f"node {name!r} has containers: {', '.join(mine)}",
+                hint=f"move them: qdocker nodes drain {name}; or remove them too: "
+                f"qdocker nodes rm --force {name}",
+            )
+        for container in mine:
+            self._lifecycle.remove(container, force=True)
+        with ctx.planning, ctx.store.transaction():
+            ctx.store.nodes.delete(name)
+            ctx.tell("node", "remove", name)
+        ctx.drivers.forget(node.endpoint)
+        return name
+
+    def _look(
+        self,
+        name: str,
+        endpoint: Endpoint,
+        labels: Mapping[str, str],
+        cpus: float | None,
+        memory_bytes: int | None,
+    ) -> NodeRecord:
+        """Ask an engine what it is."""
+        if not NAME.fullmatch(name):
+            raise RequestError(
+                f"nodes add got the name {name!r:.80}; a name has letters, digits, '_', '.' and '-', and "
+                "begins with a letter or digit"
+            )
+        if endpoint.driver == "simulated" and endpoint.folder is None:
+            folder: Path = self._ctx.home / "simulated" / name
+            endpoint = replace(endpoint, folder=str(folder))
+        if not 0 < (1 if cpus is None else cpus) < float("inf") or (memory_bytes or 1) <= 0:
+            raise RequestError(f"nodes add got cpus={cpus}, memory={memory_bytes}; both must be more than 0")
+        try:
+            facts = self._ctx.drivers.of(endpoint).facts()
+        except QrealmError:
+            self._ctx.drivers.forget(endpoint)
+            raise
+        now = self._ctx.clock.now()
+        return NodeRecord(
+            name=name,
+            endpoint=endpoint,
+            engine=facts.engine,
+            cpus=facts.cpus if cpus is None else cpus,
+            memory_bytes=facts.memory_bytes if memory_bytes is None else memory_bytes,
+            state=NodeState.READY,
+            simulated=facts.simulated,
+            labels=dict(labels),
+            seen_at=now,
+            added_at=now,
+        )

@@ -1,0 +1,169 @@
+"""`export-state` and `import-state`: everything the store knows as one JSON document, and back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from qrealm.base.errors import NameTakenError, NoRoomError, RequestError
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.json_codec import from_json, to_json
+from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.values import (
+    ContainerRecord,
+    DecisionRecord,
+    MessageRecord,
+    NodeRecord,
+    NodeState,
+    Phase,
+    Register,
+    Relation,
+)
+from qrealm.control.store.register_codec import from_bytes, to_bytes
+
+FORMAT = "qdocker state"
+VERSION = 1
+
+
+class Snapshots:
+    """Writes and reads whole states."""
+
+    def __init__(self, context: Context, reconcile: Reconcile) -> None:
+        self._ctx = context
+        self._reconcile = reconcile
+
+    def export(self) -> dict[str, Any]:
+        """Everything: nodes, containers, registers, relations, decisions, messages with what opens them.
+
+        The document has the containers' environments and private keys in it: keep it as you keep those.
+        """
+        ctx, store = self._ctx, self._ctx.store
+        with ctx.planning, store.transaction():
+            records = store.containers.all()
+            return {
+                "format": FORMAT,
+                "version": VERSION,
+                "engine_id": store.engine_id,
+                "exported_at": ctx.clock.now(),
+                "nodes": to_json(store.nodes.all()),
+                "containers": to_json(records),
+                "registers": [_text(to_bytes(register)) for register in store.registers.all()],
+                "relations": to_json(store.relations.all()),
+                "decisions": to_json(store.decisions.all()),
+                "messages": to_json(store.messages.all()),
+                "identities": {
+                    record.id: _text(secret)
+                    for record in records
+                    if (secret := store.identities.get(record.id)) is not None
+                },
+            }
+
+    def import_(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Take over an exported state: all of it, or none when anything stands in the way.
+
+        A container that is on its node already, made by this very engine, is found there; every other is made
+        again, on its node or, where that is not there, on another one, and started if it ran.
+
+        Raises:
+            RequestError: no exported state.
+            NameTakenError: a container of this name, or a node of this name with another engine, is here.
+        """
+        state = _State(document)
+        ctx, store = self._ctx, self._ctx.store
+        with ctx.planning, store.transaction():
+            self._check_free(state)
+            for node in state.nodes:
+                if all(node.name != other.name for other in store.nodes.all()):
+                    store.nodes.save(replace(node, state=NodeState.READY, seen_at=ctx.clock.now()))
+            mine = state.engine_id == store.engine_id
+            for record in state.containers:
+                phase = record.phase if record.phase is Phase.WAITING or mine else Phase.MAKING_AGAIN
+                if phase is Phase.CREATING:
+                    phase = Phase.MAKING_AGAIN
+                engine_id = record.engine_id if mine else None
+                store.containers.save(replace(record, phase=phase, engine_id=engine_id))
+            store.registers.save(state.registers)
+            store.relations.save(state.relations)
+            for container, secret in state.identities.items():
+                store.identities.save(container, secret)
+            for message in state.messages:
+                store.messages.save(message)
+            for decision in state.decisions:
+                store.decisions.append(decision)
+            ctx.tell("engine", "import", "state", {"containers": str(len(state.containers))})
+        found = self._reconcile.all()
+        return {
+            "nodes": len(state.nodes),
+            "containers": len(state.containers),
+            "messages": len(state.messages),
+            "made_again": found.made_again,
+            "problems": found.problems,
+        }
+
+    def _check_free(self, state: _State) -> None:
+        store = self._ctx.store
+        here = store.containers.all()
+        ids, names = {record.id for record in here}, {record.name for record in here}
+        taken = sorted(record.name for record in state.containers if record.name in names or record.id in ids)
+        if taken:
+            raise NameTakenError(
+                f"import-state got containers that are here already: {', '.join(taken)}",
+                hint="remove them, or import into an engine of its own (QUANTUM_DOCKER_HOME)",
+            )
+        endpoints = {node.name: node.endpoint for node in store.nodes.all()}
+        for node in state.nodes:
+            if endpoints.get(node.name, node.endpoint) != node.endpoint:
+                raise NameTakenError(
+                    f"import-state got a node {node.name!r}, which is here with another engine",
+                    hint=f"qdocker nodes rm {node.name}, or give it the name that the document has",
+                )
+        if len(here) + len(state.containers) > self._ctx.config.max_containers:
+            raise NoRoomError(
+                f"import-state got {len(state.containers)} containers beside {len(here)}; the configuration "
+                f"allows {self._ctx.config.max_containers}",
+                hint="raise max_containers in the configuration",
+            )
+
+
+class _State:
+    """An exported state, read. Raises RequestError for anything else."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+            raise RequestError(
+                "import-state got something that is no exported state",
+                hint="give a file that qdocker export-state wrote",
+            )
+        if document.get("version") != VERSION:
+            raise RequestError(
+                f"import-state got version {document.get('version')!r} of an exported state; this qrealm "
+                f"reads version {VERSION}"
+            )
+        try:
+            self.engine_id = str(document["engine_id"])
+            self.nodes = from_json(tuple[NodeRecord, ...], document["nodes"])
+            self.containers = from_json(tuple[ContainerRecord, ...], document["containers"])
+            self.relations = from_json(tuple[Relation, ...], document["relations"])
+            self.decisions = from_json(tuple[DecisionRecord, ...], document["decisions"])
+            self.messages = from_json(tuple[MessageRecord, ...], document["messages"])
+            self.registers: list[Register] = [from_bytes(_bytes(text)) for text in document["registers"]]
+            self.identities = {name: _bytes(text) for name, text in document["identities"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise RequestError(
+                f"import-state got a document that cannot be read: {problem!s:.200}",
+                hint="give a file that qdocker export-state wrote, unchanged",
+            ) from problem
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as problem:
+        raise ValueError(str(problem)) from problem

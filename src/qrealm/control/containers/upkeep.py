@@ -1,0 +1,73 @@
+"""`maintenance`: registers prepared again, unhealthy containers restarted, records and engines brought
+together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qrealm.base.errors import QrealmError
+from qrealm.control.containers.circuits import QuantumCircuitManager
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.reports import MaintenanceReport
+from qrealm.control.containers.values import ContainerRecord, NodeState, Phase, Wanted
+from qrealm.control.containers.watch import Watch
+from qrealm.fleet.containers.protocol import ContainerState
+
+
+class Upkeep:
+    """Mends what has worn out."""
+
+    def __init__(
+        self, context: Context, circuits: QuantumCircuitManager, reconcile: Reconcile, watch: Watch
+    ) -> None:
+        self._ctx = context
+        self._circuits = circuits
+        self._reconcile = reconcile
+        self._watch = watch
+
+    def maintenance(self) -> MaintenanceReport:
+        """Prepare registers again whose coherence has faded, restart what its health check finds unwell,
+        compare the records with every engine, try again to place what waits."""
+        prepared = self._circuits.prepare_faded()
+        found = self._reconcile.all()
+        restarted: list[str] = []
+        for record in self._ctx.store.containers.all():
+            try:
+                if self._restart_unhealthy(record):
+                    restarted.append(record.name)
+            except QrealmError as problem:
+                found.problems.append(f"{record.name}: {problem.message}")
+        self._watch.place_waiting()
+        return MaintenanceReport(
+            prepared_again=prepared,
+            restarted=tuple(restarted),
+            adopted=tuple(found.adopted),
+            made_again=tuple(found.made_again),
+            removed=tuple(found.removed),
+            finished=tuple(found.finished),
+            unreachable=tuple(found.unreachable),
+            problems=tuple(found.problems),
+        )
+
+    def _restart_unhealthy(self, seen: ContainerRecord) -> bool:
+        ctx = self._ctx
+        with ctx.names.hold(seen.name):
+            record = next((r for r in ctx.store.containers.all() if r.id == seen.id), None)
+            if record is None or record.phase is not Phase.READY or record.wanted is not Wanted.RUNNING:
+                return False
+            assert record.node is not None
+            assert record.engine_id is not None
+            node = ctx.store.nodes.get(record.node)
+            if node.state is NodeState.LOST:
+                return False
+            driver = ctx.drivers.of(node)
+            facts = driver.inspect(record.engine_id)
+            if facts.health != "unhealthy" and facts.state is not ContainerState.DEAD:
+                return False
+            driver.stop(record.engine_id)
+            driver.start(record.engine_id)
+            with ctx.store.transaction():
+                ctx.store.containers.save(replace(record, restarts=record.restarts + 1))
+                ctx.tell("container", "restart", record.name, {"reason": str(facts.health or facts.state)})
+            return True

@@ -1,0 +1,172 @@
+"""What there is, as it is shown: containers, the engine's own state, events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from qrealm.base.errors import NoSuchContainerError, QrealmError
+from qrealm.base.version import installed_version
+from qrealm.control.containers.circuits import QuantumCircuitManager, pairs
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.labels import runs
+from qrealm.control.containers.nodes import Nodes
+from qrealm.control.containers.registers import (
+    coherence_bits,
+    mutual_information_bits,
+    purity,
+)
+from qrealm.control.containers.reports import ContainerView
+from qrealm.control.containers.values import ContainerRecord, EventRecord, NodeState, Register
+from qrealm.fleet.containers.protocol import ContainerFacts
+
+LOOKS_AT_ONCE = 16
+EVENT_WAIT_S = 1.0
+
+
+class Views:
+    """Reads; changes nothing."""
+
+    def __init__(self, context: Context, circuits: QuantumCircuitManager, nodes: Nodes) -> None:
+        self._ctx = context
+        self._circuits = circuits
+        self._nodes = nodes
+        self._started = context.clock.now()
+
+    def containers(self, references: Sequence[str] | None = None) -> tuple[ContainerView, ...]:
+        """Containers in the order of their making, newest first; all when `references` is None."""
+        store = self._ctx.store
+        if references is None:
+            records = sorted(store.containers.all(), key=lambda each: -each.created_at)
+        else:
+            records = [store.containers.find(reference) for reference in references]
+        with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
+            facts = list(pool.map(self._facts, records))
+        return tuple(self._view(record, fact) for record, fact in zip(records, facts, strict=True))
+
+    def inspect(self, reference: str) -> ContainerView:
+        """One container."""
+        return self.containers([reference])[0]
+
+    def events(
+        self,
+        *,
+        after_id: int = 0,
+        since: float | None = None,
+        until: float | None = None,
+        follow: bool = False,
+    ) -> Iterator[EventRecord | None]:
+        """Events in their order; with `follow` for ever, None now and then so that the caller can look
+        whether anybody still listens."""
+        events = self._ctx.store.events
+        while True:
+            batch = events.all(after_id=after_id, since=since, until=until)
+            for event in batch:
+                after_id = event.id
+                yield event
+            if not follow or (until is not None and self._ctx.clock.now() >= until):
+                return
+            if not batch:
+                events.wait(after_id, EVENT_WAIT_S)
+                yield None
+
+    def status(self) -> dict[str, Any]:
+        """What the engine is and what it has, ready for JSON.
+
+        ``["resources"]["quantum_coherence"]`` has the relative entropy of coherence S(diag ρ) - S(ρ) of every
+        register in bits (Baumgratz, Cramer, Plenio 2014), by the names of its containers joined with "+", and
+        their sum: it adds over registers that are apart. ``["resource_entanglement"]`` has the quantum mutual
+        information S(A) + S(B) - S(AB) of every two containers of a group in bits, by "a,b". A register too
+        large to tell is None.
+        """
+        store, config = self._ctx.store, self._ctx.config
+        views = self.containers()
+        nodes = self._nodes.all()
+        return {
+            "engine": {
+                "id": store.engine_id,
+                "version": installed_version(),
+                "pid": os.getpid(),
+                "home": str(self._ctx.home),
+                "started_at": self._started,
+                "uptime_s": max(0.0, self._ctx.clock.now() - self._started),
+                "simulation_backend": config.simulation_backend,
+                "scheduler": config.default_scheduler,
+                "networking": config.enable_quantum_networking,
+                "load_balancing": config.enable_quantum_load_balancing,
+                "decoherence_time_ms": config.decoherence_time_ms,
+                "relaxation_time_ms": config.relaxation_time_ms,
+            },
+            "containers": {
+                "total": len(views),
+                "max": config.max_containers,
+                "running": sum(runs(view.facts) for view in views),
+                "waiting": sum(view.node is None for view in views),
+            },
+            "nodes": {
+                "total": len(nodes),
+                "ready": sum(view.record.state is NodeState.READY for view in nodes),
+                "lost": sum(view.record.state is NodeState.LOST for view in nodes),
+                "simulated": sum(view.record.simulated for view in nodes),
+            },
+            "resources": self._resources(nodes),
+        }
+
+    def _resources(self, nodes: Sequence[Any]) -> dict[str, Any]:
+        names = {record.id: record.name for record in self._ctx.store.containers.all()}
+        registers = self._circuits.registers()
+        coherence = {_title(register, names): coherence_bits(register) for register in registers}
+        entanglement = {
+            f"{names[one.container]},{names[two.container]}": mutual_information_bits(
+                register, one.container, two.container
+            )
+            for register in registers
+            for one, two in pairs(register.members)
+        }
+        return {
+            "cpus": sum(view.record.cpus for view in nodes),
+            "cpus_taken": sum(view.cpus_taken for view in nodes),
+            "memory_bytes": sum(view.record.memory_bytes for view in nodes),
+            "memory_taken_bytes": sum(view.memory_taken_bytes for view in nodes),
+            "qubits": sum(register.num_qubits for register in registers),
+            "quantum_coherence": {
+                "registers": coherence,
+                "sum_bits": None if None in coherence.values() else sum(x or 0.0 for x in coherence.values()),
+            },
+            "resource_entanglement": {"pairs": entanglement},
+        }
+
+    def _facts(self, record: ContainerRecord) -> ContainerFacts | None:
+        if record.node is None or record.engine_id is None:
+            return None
+        node = self._ctx.store.nodes.get(record.node)
+        if node.state is NodeState.LOST:
+            return None
+        try:
+            return self._ctx.drivers.of(node).inspect(record.engine_id)
+        except QrealmError:
+            # A node that does not answer, or has lost the container: shown as unknown.
+            return None
+
+    def _view(self, record: ContainerRecord, facts: ContainerFacts | None) -> ContainerView:
+        register = self._circuits.register(record.id)
+        try:
+            node = None if record.node is None else self._ctx.store.nodes.get(record.node)
+        except NoSuchContainerError:
+            node = None
+        return ContainerView(
+            record,
+            facts,
+            node,
+            self._circuits.probabilities_in(register, record),
+            self._circuits.group(record.id),
+            register.num_qubits,
+            purity(register),
+            coherence_bits(register),
+        )
+
+
+def _title(register: Register, names: dict[str, str]) -> str:
+    return "+".join(names[member.container] for member in register.members)

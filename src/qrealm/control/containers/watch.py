@@ -1,0 +1,149 @@
+"""Watching the nodes: one that stops answering is lost and its containers are placed again; one that comes
+back is cleaned of what has been made elsewhere meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from qrealm.base.errors import EngineUnavailableError, QrealmError
+from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.deciding import Deciding
+from qrealm.control.containers.moves import Moves
+from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.values import NodeRecord, NodeState, Phase
+from qrealm.fleet.containers.protocol import LABEL_ENGINE
+
+PROBES_AT_ONCE = 32
+RETRY_S = 5.0
+"""Seconds between tries to make again what could not be made."""
+
+
+class Watch:
+    """Looks at every node a few times in the time after which it counts as lost.
+
+    `look` is one round; `start` has a thread make rounds until `stop`.
+    """
+
+    def __init__(self, context: Context, deciding: Deciding, moves: Moves, reconcile: Reconcile) -> None:
+        self._ctx = context
+        self._deciding = deciding
+        self._moves = moves
+        self._reconcile = reconcile
+        self._answered: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._seen: dict[str, dict[str, tuple[str, str | None]]] = {}
+        self._retried = context.clock.now()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to make rounds."""
+        self._thread = threading.Thread(target=self._rounds, name="watch-nodes", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make no more rounds; waits for the one that is being made."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _rounds(self) -> None:
+        period_s = max(0.1, self._ctx.config.node_lost_after_s / 4)
+        while not self._ended.wait(period_s):
+            try:
+                self.look()
+            except QrealmError as problem:
+                log.error("a round of watching the nodes broke off: %s", problem)
+            except Exception:  # noqa: BLE001 - the watch must outlive whatever a round meets
+                log.exception("a round of watching the nodes broke off")
+
+    def look(self) -> None:
+        """One round: ask every node, act on what has changed."""
+        nodes = [node for node in self._ctx.store.nodes.all() if not node.simulated]
+        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
+            problems = dict(zip((n.name for n in nodes), pool.map(self._probe, nodes), strict=True))
+        now = self._ctx.clock.now()
+        for node in nodes:
+            if problems[node.name] is None:
+                self._answered[node.name] = now
+                self._failures[node.name] = 0
+                if node.state is NodeState.LOST:
+                    self._returned(node)
+            elif node.state is not NodeState.LOST:
+                self._silent(node, now, problems[node.name] or "")
+        if now - self._retried >= RETRY_S:
+            self._retried = now
+            self._retry()
+
+    def _probe(self, node: NodeRecord) -> str | None:
+        """None when the node answers, else what went wrong; takes note of what its containers do."""
+        limit_s = max(0.5, self._ctx.config.node_lost_after_s / 2)
+        try:
+            driver = self._ctx.drivers.of(node, limit_s)
+            there = driver.find({LABEL_ENGINE: self._ctx.store.engine_id})
+        except QrealmError as problem:
+            if isinstance(problem, EngineUnavailableError):
+                self._ctx.drivers.forget(node.endpoint)
+            return problem.message
+        seen = {facts.name: (facts.state.value, facts.health) for facts in there}
+        before = self._seen.get(node.name, seen)
+        self._seen[node.name] = seen
+        for name in seen.keys() & before.keys():
+            state, health = seen[name]
+            if (state, health) != before[name]:
+                told = {"node": node.name, "state": state, **({"health": health} if health else {})}
+                self._ctx.tell("container", "state", name, told)
+        return None
+
+    def _silent(self, node: NodeRecord, now: float, problem: str) -> None:
+        self._failures[node.name] = self._failures.get(node.name, 0) + 1
+        since = self._answered.setdefault(node.name, now)
+        # A machine that slept sees a long silence at its first look; two failures are a node's own fault.
+        if now - since >= self._ctx.config.node_lost_after_s and self._failures[node.name] >= 2:
+            self.lose(node, problem)
+
+    def lose(self, node: NodeRecord, problem: str) -> None:
+        """A node is gone: its containers are placed on the others and made there again."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            node = ctx.store.nodes.get(node.name)
+            if node.state is NodeState.LOST:
+                return
+            ctx.store.nodes.save(replace(node, state=NodeState.LOST))
+            ctx.tell("node", "lost", node.name, {"problem": problem})
+            names = self._moves.mark(self._deciding.place_again("node lost"))
+        self._make(names)
+
+    def _returned(self, node: NodeRecord) -> None:
+        ctx = self._ctx
+        with ctx.store.transaction():
+            node = replace(ctx.store.nodes.get(node.name), state=NodeState.READY, seen_at=ctx.clock.now())
+            ctx.store.nodes.save(node)
+            ctx.tell("node", "return", node.name)
+        found = self._reconcile.node(node)
+        for line in found.problems:
+            log.warning("after the return of %s: %s", node.name, line)
+        self.place_waiting()
+
+    def place_waiting(self) -> None:
+        """Try again to place what waits for a node."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            names = self._moves.mark(self._deciding.place_again("start after waiting"))
+        self._make(names)
+
+    def _retry(self) -> None:
+        records = self._ctx.store.containers.all()
+        if any(record.phase is Phase.WAITING for record in records):
+            self.place_waiting()
+        lost = {n.name for n in self._ctx.store.nodes.all() if n.state is NodeState.LOST}
+        again = [r.name for r in records if r.phase is Phase.MAKING_AGAIN and r.node not in lost]
+        self._make(again)
+
+    def _make(self, names: Iterable[str]) -> None:
+        _, problems = self._moves.make_again(list(names))
+        for line in problems:
+            self._ctx.tell("engine", "problem", "make-again", {"problem": line})
