@@ -1,0 +1,150 @@
+"""The daemon's configuration file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from qrealm.base.errors import ConfigError
+from qrealm.control.containers.files.fields import Flag, Name, Number, Pairs, Shape, Text, Whole, validated
+from qrealm.control.containers.files.problems import Problem, raise_problems, suggestion
+from qrealm.control.containers.files.values import Config, NodeEntry
+from qrealm.control.containers.files.yaml_lines import Document, read_yaml
+from qrealm.fleet.containers import DRIVERS
+from qrealm.fleet.containers.protocol import Endpoint
+
+MIB = 1 << 20
+
+
+def _driver(name: str) -> str:
+    if name not in DRIVERS:
+        raise ValueError(f"there is no driver {name!r}: {', '.join(DRIVERS)}{suggestion(name, DRIVERS)}")
+    return name
+
+
+class TlsShape(Shape):
+    """Paths of PEM files, relative ones to the folder of the configuration."""
+
+    ca: Text
+    cert: Text
+    key: Text
+
+
+class NodeShape(Shape):
+    """One of `nodes`; `memory` in MiB."""
+
+    name: Name
+    driver: Annotated[str, AfterValidator(_driver)] = "docker"
+    url: str = ""
+    member: Text | None = None
+    tls: TlsShape | None = None
+    folder: Text | None = None
+    labels: Pairs = Field(default_factory=dict)
+    cpus: Annotated[Number, Field(gt=0)] | None = None
+    memory: Annotated[Number, Field(gt=0)] | None = None
+
+
+class ConfigShape(Shape):
+    """The keys below `quantum_docker_config`, as `Config` explains them."""
+
+    num_qubits: Annotated[Whole, Field(ge=1, le=31)] = 16
+    simulation_backend: Literal["qrealm", "cirq", "qiskit"] = "qrealm"
+    max_containers: Annotated[Whole, Field(ge=1)] = 50
+    enable_quantum_networking: Flag = True
+    enable_quantum_scheduling: Flag = True
+    enable_quantum_load_balancing: Flag = True
+    decoherence_time_ms: Annotated[Number, Field(gt=0)] = 1000.0
+    relaxation_time_ms: Annotated[Number, Field(gt=0)] | None = None
+    cpu_overcommit: Annotated[Number, Field(ge=1)] = 4.0
+    node_lost_after_s: Annotated[Number, Field(gt=0)] = 3.0
+    move_cost: Annotated[Number, Field(ge=0)] = 0.02
+    seed: Annotated[Whole, Field(ge=0)] | None = None
+    scheduler: Text | None = None
+
+
+class ConfigFileShape(Shape):
+    """The whole file."""
+
+    quantum_docker_config: ConfigShape = ConfigShape()
+    nodes: list[NodeShape] = Field(default_factory=list)
+
+
+def load_config(path: str | os.PathLike[str] | None = None) -> Config:
+    """Read a configuration file; None gives the defaults.
+
+    Raises:
+        ConfigError: it cannot be read, or breaks rules: all of them are told, each with file, line and key.
+    """
+    if path is None:
+        return Config()
+    document = read_yaml(_text_of(path), str(path))
+    shape = validated(ConfigFileShape, document)
+    raise_problems(document.filename, _disagreements(shape, document))
+    chosen = shape.quantum_docker_config.model_dump(exclude_none=True)
+    folder = Path(path).absolute().parent
+    known = {field.name for field in fields(Config)}
+    return Config(
+        **{name: value for name, value in chosen.items() if name in known},
+        nodes=tuple(_node(node, folder) for node in shape.nodes),
+    )
+
+
+def _text_of(path: str | os.PathLike[str]) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise ConfigError(
+            f"the configuration cannot be read: {problem.strerror}",
+            file=str(path),
+            hint="give the path of a YAML file",
+        ) from None
+    except UnicodeDecodeError as problem:
+        raise ConfigError(
+            f"the configuration is no UTF-8 text: byte {problem.start} cannot be read",
+            file=str(path),
+            hint="save the file as UTF-8",
+        ) from None
+
+
+def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
+    """What is wrong with keys that are right alone."""
+    problems = []
+    config = shape.quantum_docker_config
+    relaxation = config.relaxation_time_ms
+    if relaxation is not None and relaxation < config.decoherence_time_ms:
+        what = f"must be decoherence_time_ms ({config.decoherence_time_ms:g}) or more; it is {relaxation:g}"
+        problems.append(document.problem(("quantum_docker_config", "relaxation_time_ms"), what))
+    names: set[str] = set()
+    for index, node in enumerate(shape.nodes):
+        if node.name in names:
+            problems.append(
+                document.problem(("nodes", index, "name"), f"another node is called {node.name!r}")
+            )
+        names.add(node.name)
+        if node.tls is not None and not node.url.startswith(("tcp://", "https://")):
+            what = f"only a tcp:// url can have it; the url is {node.url!r}"
+            problems.append(document.problem(("nodes", index, "tls"), what))
+    return problems
+
+
+def _node(shape: NodeShape, folder: Path) -> NodeEntry:
+    tls = shape.tls
+    return NodeEntry(
+        name=shape.name,
+        endpoint=Endpoint(
+            driver=shape.driver,
+            url=shape.url,
+            member=shape.member,
+            tls_ca=str(folder / tls.ca) if tls else None,
+            tls_cert=str(folder / tls.cert) if tls else None,
+            tls_key=str(folder / tls.key) if tls else None,
+            folder=str(folder / shape.folder) if shape.folder else None,
+        ),
+        labels={name: value or "" for name, value in shape.labels.items()},
+        cpus=shape.cpus,
+        memory_bytes=None if shape.memory is None else round(shape.memory * MIB),
+    )

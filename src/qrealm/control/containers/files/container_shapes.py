@@ -1,0 +1,299 @@
+"""What cluster files and Compose files write alike of a container, and how that becomes a specification."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path as FolderPath
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from qrealm.control.containers.files import short_forms
+from qrealm.control.containers.files.fields import (
+    LABELS_RESERVED,
+    LONG,
+    SHORT,
+    SHORT_OR_LONG,
+    Command,
+    Duration,
+    Flag,
+    Name,
+    Number,
+    Pairs,
+    ScalarText,
+    Shape,
+    Text,
+    Whole,
+)
+from qrealm.control.containers.files.problems import Path, Problem
+from qrealm.control.containers.files.values import ClusterContainer, Entanglement
+from qrealm.control.containers.files.yaml_lines import Document
+from qrealm.control.containers.values import Mode, QuantumSpec
+from qrealm.fleet.containers.protocol import HealthCheck, Mount, Port, Restart
+
+T = TypeVar("T")
+UNDECLARED = "undeclared:"
+
+
+def _own_labels(labels: dict[str, str | None]) -> dict[str, str | None]:
+    for name in labels:
+        if name.startswith(LABELS_RESERVED):
+            raise ValueError(f"the label {name!r} is qrealm's own; choose another that does not begin so")
+    return labels
+
+
+def _states(names: list[str]) -> list[str]:
+    doubles = [name for name, count in Counter(names).items() if count > 1]
+    if doubles:
+        raise ValueError(f"the state {doubles[0]!r} stands twice")
+    return names
+
+
+def _restart_text(value: str) -> str:
+    short_forms.restart(value)
+    return value
+
+
+def _port_text(value: str) -> str:
+    short_forms.ports(value)
+    return value
+
+
+def _volume_text(value: str) -> str:
+    # Where it begins is known later; whether it can be read is told with everything else.
+    short_forms.mount(value, FolderPath("/"))
+    return value
+
+
+States = Annotated[list[Name], Field(min_length=2), AfterValidator(_states)]
+Labels = Annotated[Pairs, AfterValidator(_own_labels)]
+Probability = Annotated[Number, Field(ge=0, le=1)]
+Weight = Annotated[Number, Field(ge=0)]
+
+
+class PortShape(Shape):
+    """A port in Compose's long form."""
+
+    target: Annotated[Whole, Field(ge=1, le=short_forms.PORT_MAX)]
+    published: Annotated[ScalarText, AfterValidator(_port_text)] | None = None
+    protocol: Literal["tcp", "udp"] = "tcp"
+    host_ip: Annotated[str, AfterValidator(short_forms.host_address)] = ""
+
+
+class VolumeShape(Shape):
+    """A volume or host folder in Compose's long form."""
+
+    type: Literal["volume", "bind"]
+    source: Text
+    target: Text
+    read_only: Flag = False
+
+
+def _test(value: object) -> object:
+    return ["CMD-SHELL", value] if isinstance(value, str) else value
+
+
+def _test_command(test: list[str]) -> list[str]:
+    match test:
+        case ["CMD-SHELL", line]:
+            return ["/bin/sh", "-c", line]
+        case ["CMD", _, *_]:
+            return test[1:]
+    raise ValueError("must be a command as text, or a list that begins with CMD or CMD-SHELL")
+
+
+Test = Annotated[list[str], BeforeValidator(_test), AfterValidator(_test_command)]
+
+
+class HealthShape(Shape):
+    """A health check; `test` as text is run by the container's shell."""
+
+    test: Test
+    interval: Annotated[Duration, Field(gt=0)] = 30.0
+    timeout: Annotated[Duration, Field(gt=0)] = 30.0
+    retries: Annotated[Whole, Field(ge=1)] = 3
+    start_period: Duration = 0.0
+
+
+PortItem = Annotated[
+    Annotated[ScalarText, AfterValidator(_port_text), SHORT] | Annotated[PortShape, LONG], SHORT_OR_LONG
+]
+VolumeItem = Annotated[
+    Annotated[str, AfterValidator(_volume_text), SHORT] | Annotated[VolumeShape, LONG], SHORT_OR_LONG
+]
+
+
+class ContainerShape(Shape):
+    """Keys of a container that cluster files and Compose files share."""
+
+    image: Text
+    command: Command | None = None
+    entrypoint: Command | None = None
+    environment: Pairs = Field(default_factory=dict)
+    ports: list[PortItem] = Field(default_factory=list)
+    volumes: list[VolumeItem] = Field(default_factory=list)
+    restart: Annotated[str, AfterValidator(_restart_text)] = "no"
+    healthcheck: HealthShape | None = None
+    labels: Labels = Field(default_factory=dict)
+    user: ScalarText | None = None
+    working_dir: Text | None = None
+    read_only: Flag = False
+    cap_add: list[Text] = Field(default_factory=list)
+
+
+class EntangleShape(Shape):
+    """Containers that follow the first of them."""
+
+    between: Annotated[list[Text], Field(min_length=1)]
+    mode: Literal["same", "opposite", "spread"] = "same"
+
+
+class Reader:
+    """Turns shapes into values, and collects what only then shows to be wrong.
+
+    Args:
+        document: that the shapes were read from.
+        folder: where relative paths begin.
+        environ: what environment variables without a value take theirs from.
+        volume: the engine's name of a volume, from its name in the file; raises ValueError.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        folder: FolderPath,
+        environ: Mapping[str, str],
+        volume: Callable[[str], str] = lambda name: name,
+    ) -> None:
+        self.problems: list[Problem] = []
+        self._document = document
+        self._folder = folder
+        self._environ = environ
+        self._volume = volume
+
+    def note(self, path: Path, what: str) -> None:
+        """Something wrong with what stands at `path`."""
+        self.problems.append(self._document.problem(path, what))
+
+    def keys(self, shape: ContainerShape, path: Path) -> dict[str, Any]:
+        """The fields of ContainerSpec that the shared keys say, all but name, limits and network."""
+        return {
+            "image": shape.image,
+            "command": None if shape.command is None else tuple(shape.command),
+            "entrypoint": None if shape.entrypoint is None else tuple(shape.entrypoint),
+            "environment": self._environment(shape.environment),
+            "labels": {name: value or "" for name, value in shape.labels.items()},
+            "restart": short_forms.restart(shape.restart) if shape.restart else Restart(),
+            "health": _health(shape.healthcheck),
+            "mounts": tuple(self._mounts(shape.volumes, (*path, "volumes"))),
+            "ports": tuple(self._ports(shape.ports, (*path, "ports"))),
+            "user": shape.user,
+            "working_dir": shape.working_dir,
+            "read_only": shape.read_only,
+            "cap_add": tuple(shape.cap_add),
+        }
+
+    def entangled(
+        self,
+        shapes: Sequence[EntangleShape],
+        path: Path,
+        members: Mapping[str, Sequence[str]],
+        containers: Sequence[ClusterContainer],
+    ) -> tuple[Entanglement, ...]:
+        """The file's relations; `members` has the containers that each name in it stands for."""
+        states = {container.spec.name: len(container.quantum.states) for container in containers}
+        made = []
+        for index, shape in enumerate(shapes):
+            between: list[str] = []
+            place = (*path, index, "between")
+            for position, name in enumerate(shape.between):
+                if name not in members:
+                    known = f"; there are {', '.join(members)}" if members else ""
+                    self.note((*place, position), f"there is no container {name!r} in this file{known}")
+                else:
+                    between.extend(members[name])
+            for name, count in Counter(between).items():
+                if count > 1:
+                    self.note(place, f"the container {name!r} stands twice")
+            if len(between) < 2 and all(name in members for name in shape.between):
+                self.note(place, "at least two containers must stand here")
+            if len({states[name] for name in between if name in states}) > 1:
+                told = ", ".join(f"{name} has {states[name]}" for name in between if name in states)
+                self.note(place, f"entangled containers must have equally many states: {told}")
+            made.append(Entanglement(tuple(between), _mode(shape.mode)))
+        return tuple(made)
+
+    def _try(self, path: Path, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except ValueError as problem:
+            self.note(path, str(problem))
+            return None
+
+    def _environment(self, pairs: Mapping[str, str | None]) -> dict[str, str]:
+        """As Compose: a name alone takes its value from outside, and is left out where there is none."""
+        found = {name: self._environ.get(name) if value is None else value for name, value in pairs.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _ports(self, items: Sequence[str | PortShape], path: Path) -> Iterator[Port]:
+        for index, item in enumerate(items):
+            read = self._try((*path, index), lambda item=item: _port(item))  # type: ignore[misc]
+            yield from read or ()
+
+    def _mounts(self, items: Sequence[str | VolumeShape], path: Path) -> Iterator[Mount]:
+        targets: set[str] = set()
+        for index, item in enumerate(items):
+            mount = self._try((*path, index), lambda item=item: self._mount(item))  # type: ignore[misc]
+            if mount is None:
+                continue
+            if mount.target in targets:
+                self.note((*path, index), f"another volume is at {mount.target!r} already")
+            targets.add(mount.target)
+            yield mount
+
+    def _mount(self, item: str | VolumeShape) -> Mount:
+        if isinstance(item, str):
+            mount = short_forms.mount(item, self._folder)
+        else:
+            source = item.source
+            if item.type == "bind" and not source.startswith(("/", "./", "../", "~")):
+                source = f"./{source}"
+            mount = Mount(
+                short_forms.mount_source(source, self._folder),
+                short_forms.mount_target(item.target),
+                item.read_only,
+            )
+            if item.type == "volume" and mount.source.startswith("/"):
+                raise ValueError(f"a volume's source is its name, not the folder {item.source!r}")
+        if mount.source.startswith("/"):
+            return mount
+        return Mount(self._volume(mount.source), mount.target, mount.read_only)
+
+
+def _mode(text: str) -> Mode:
+    modes: dict[str, Mode] = {"same": "same", "opposite": "opposite", "spread": "spread"}
+    return modes[text]
+
+
+def _port(item: str | PortShape) -> tuple[Port, ...]:
+    if isinstance(item, str):
+        return short_forms.ports(item)
+    # The long form publishes one port; a range would need one container's port for each.
+    published = item.published
+    if published is not None and not published.isdecimal():
+        raise ValueError(f"published must be one port; it is {published!r}")
+    host = int(published) if published else 0
+    host_port = short_forms.port_number(host) if host else None
+    return (Port(item.target, host_port, item.protocol, item.host_ip),)
+
+
+def _health(shape: HealthShape | None) -> HealthCheck | None:
+    if shape is None:
+        return None
+    return HealthCheck(tuple(shape.test), shape.interval, shape.timeout, shape.retries, shape.start_period)
+
+
+def quantum(states: Sequence[str], probability: float, weight: float) -> QuantumSpec:
+    """The register of a container."""
+    return QuantumSpec(tuple(states), probability, weight)

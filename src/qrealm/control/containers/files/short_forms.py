@@ -1,0 +1,156 @@
+"""The short forms that Docker's users know: ``512m``, ``1m30s``, ``8080:80/tcp``, ``data:/var/lib:ro``.
+
+Every function raises ValueError, in words, for what it cannot read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from pathlib import Path
+from typing import Literal, cast
+
+from qrealm.fleet.containers.protocol import Mount, Port, Restart, RestartName
+
+PORT_MAX = 65_535
+MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)i?b?", re.IGNORECASE)
+MEMORY_POWERS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|µs|ms|s|m|h)")
+DURATION_S = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+PORT = re.compile(
+    r"(?:(?P<ip>\[[0-9a-fA-F:.]+\]|[0-9]+\.[0-9.]+):)?(?:(?P<host>\d*(?:-\d+)?):)?(?P<inside>\d+(?:-\d+)?)"
+    r"(?:/(?P<protocol>\w+))?"
+)
+VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+RESTARTS: tuple[RestartName, ...] = ("no", "always", "unless-stopped", "on-failure")
+
+
+def memory_bytes(text: str) -> int:
+    """``"512m"``, ``"1.5g"``, ``"1073741824"`` (bytes), ``"64kb"``: units of 1024, as Docker counts."""
+    found = MEMORY.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no amount of memory; write it as 512m or 1g")
+    return round(float(found[1]) * (1 << MEMORY_POWERS[found[2].lower()]))
+
+
+def duration_s(text: str) -> float:
+    """``"1m30s"``, ``"500ms"``, ``"1.5h"``: seconds."""
+    parts = DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no length of time; write it as 30s or 1m30s")
+    return sum(float(number) * DURATION_S[unit] for number, unit in parts)
+
+
+def restart(text: str) -> Restart:
+    """``no``, ``always``, ``unless-stopped``, ``on-failure`` or ``on-failure:3``."""
+    name, colon, retries = text.partition(":")
+    if name not in RESTARTS:
+        raise ValueError(f"{text!r} is no restart policy; it must be one of {', '.join(RESTARTS)}")
+    if colon and (name != "on-failure" or not retries.isdecimal()):
+        raise ValueError(f"{text!r}: only on-failure takes a number of retries, as on-failure:3")
+    return Restart(name, int(retries or 0))
+
+
+def ports(text: str) -> tuple[Port, ...]:
+    """``80``, ``8080:80``, ``127.0.0.1:8080:80/udp``, ``[::1]::80``, ``8000-8002:80-82``."""
+    found = PORT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no port; write it as 8080:80, 80, or 127.0.0.1:8080:80/tcp")
+    inside = _span(found["inside"])
+    # Without a host's port the engine chooses one; 0 says the same.
+    host = _span(found["host"]) if found["host"] else []
+    if host == [0]:
+        host = []
+    if host and len(host) != len(inside):
+        raise ValueError(f"{text!r}: {len(host)} ports of the host for {len(inside)} of the container")
+    return tuple(
+        Port(
+            container_port=port_number(port),
+            host_port=port_number(host[index]) if host else None,
+            protocol=port_protocol(found["protocol"] or "tcp"),
+            host_ip=host_address((found["ip"] or "").strip("[]")),
+        )
+        for index, port in enumerate(inside)
+    )
+
+
+def _span(text: str) -> list[int]:
+    first, dash, last = text.partition("-")
+    if not dash:
+        return [int(first)]
+    if not first or int(first) > int(last) or int(last) > PORT_MAX:
+        raise ValueError(f"{text!r} is no range of ports")
+    return list(range(int(first), int(last) + 1))
+
+
+def port_number(value: int) -> int:
+    """A port that can be used."""
+    if not 1 <= value <= PORT_MAX:
+        raise ValueError(f"the port {value} is not between 1 and {PORT_MAX}")
+    return value
+
+
+def host_address(text: str) -> str:
+    """An address of the host, or nothing for all of them."""
+    if text:
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no address of a host") from None
+    return text
+
+
+def port_protocol(text: str) -> Literal["tcp", "udp"]:
+    """``tcp`` or ``udp``."""
+    if text not in ("tcp", "udp"):
+        raise ValueError(f"{text!r} is no protocol of ports; it must be tcp or udp")
+    return cast(Literal["tcp", "udp"], text)
+
+
+def mount(text: str, folder: Path) -> Mount:
+    """``NAME:/inside``, ``/host/folder:/inside:ro``, ``./near:/inside``; relative ones begin at `folder`."""
+    source, colon, rest = text.partition(":")
+    target, _, options = rest.partition(":")
+    if not colon:
+        raise ValueError(f"{text!r} has no source; write it as NAME:/inside or /host/folder:/inside")
+    if options not in ("", "ro", "rw"):
+        raise ValueError(f"{text!r}: the option {options!r} is not supported; there are ro and rw")
+    return Mount(mount_source(source, folder), mount_target(target), options == "ro")
+
+
+def mount_source(text: str, folder: Path) -> str:
+    """A host folder as an absolute path, or the name of a volume."""
+    if text.startswith(("/", "./", "../", "~/")) or text in (".", "..", "~"):
+        path = (folder / Path(text).expanduser()).absolute()
+        # Resolving would follow links, which may point elsewhere on the machine that the containers run on.
+        parts: list[str] = []
+        for part in path.parts[1:]:
+            if part == "..":
+                del parts[-1:]
+            else:
+                parts.append(part)
+        return "/" + "/".join(parts)
+    if VOLUME_NAME.fullmatch(text) is None:
+        raise ValueError(
+            f"{text!r} is neither a folder, which begins with / or ./, nor a name of a volume, which has "
+            "letters, digits, '_', '.' and '-'"
+        )
+    return text
+
+
+def mount_target(text: str) -> str:
+    """An absolute path inside the container."""
+    if not text.startswith("/") or text == "/":
+        raise ValueError(
+            f"{text!r} is no folder inside the container; it must begin with / and not be / itself"
+        )
+    return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A command line cut into words as a shell does, without running anything."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as problem:
+        raise ValueError(f"{text!r} cannot be cut into words: {str(problem).lower()}") from None
