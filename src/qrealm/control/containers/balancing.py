@@ -71,9 +71,9 @@ class Balancing:
         with ctx.planning, ctx.store.transaction():
             plan = self._deciding.balance(moving, scheduler, action)
             if not dry_run:
-                moving = {move.container for move in plan.moves}
+                decided = {move.container for move in plan.moves}
                 for decision in plan.decisions:
-                    if decision.container in moving:
+                    if decision.container in decided:
                         ctx.store.decisions.append(decision)
         moves = [self._move(move, dry_run) for move in plan.moves]
         moved = {move.name for move in moves if move.done or dry_run}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError
@@ -108,7 +109,7 @@ class Reconcile:
                 self._moves.make_again_now(record.name)
                 found.made_again.append(record.name)
 
-    def _own(self, record: ContainerRecord, copies: list[ContainerFacts]) -> ContainerFacts | None:
+    def _own(self, record: ContainerRecord, copies: Sequence[ContainerFacts]) -> ContainerFacts | None:
         """The copy that the record means."""
         for facts in copies:
             if facts.engine_id == record.engine_id:
@@ -136,7 +137,7 @@ class Reconcile:
                 self._ctx.tell("container", "die", record.name, {"exit_code": str(facts.exit_code)})
 
     def _unknown(
-        self, node: NodeRecord, driver: ContainerDriver, copies: list[ContainerFacts], found: Found
+        self, node: NodeRecord, driver: ContainerDriver, copies: Sequence[ContainerFacts], found: Found
     ) -> None:
         """Containers with our label that no record names: removed on purpose while their node was away, or
         written down in a store that is older than they are."""

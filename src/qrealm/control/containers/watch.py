@@ -88,7 +88,7 @@ class Watch:
             if isinstance(problem, EngineUnavailableError):
                 self._ctx.drivers.forget(node.endpoint)
             return problem.message
-        seen = {facts.name: (facts.state.value, facts.health) for facts in there}
+        seen: dict[str, tuple[str, str | None]] = {f.name: (f.state.value, f.health) for f in there}
         before = self._seen.get(node.name, seen)
         self._seen[node.name] = seen
         for name in seen.keys() & before.keys():
