@@ -1,0 +1,113 @@
+"""Routes of single containers: made, run, stopped, removed, measured, looked at, spoken into."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from fastapi.responses import StreamingResponse
+
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.json_codec import from_json, to_json
+from qrealm.control.containers.reports import CreateRequest
+from qrealm.faces.http import bodies
+from qrealm.faces.http.streams import Emit, close_quietly, stream
+from qrealm.fleet.containers.protocol import ExecSpec, LogRequest, Output, PullProgress
+
+Document = Annotated[dict[str, Any], Body()]
+
+
+def container_routes(engine: ContainerEngine) -> APIRouter:
+    """Everything below ``/containers``."""
+    routes = APIRouter(prefix="/containers")
+
+    @routes.get("")
+    def containers(name: Annotated[list[str] | None, Query()] = None) -> Any:
+        return to_json(engine.views.containers(name))
+
+    @routes.post("")
+    async def create(document: Document) -> StreamingResponse:
+        request = from_json(CreateRequest, document)
+
+        def work(emit: Emit, _: threading.Event) -> None:
+            # The engine undoes what it began when `progress` raises because the caller has gone.
+            def progress(step: PullProgress) -> None:
+                emit({"progress": to_json(step)})
+
+            emit({"result": to_json(engine.lifecycle.create(request, progress=progress))})
+
+        return stream(work)
+
+    @routes.get("/{name}")
+    def inspect(name: str) -> Any:
+        return to_json(engine.views.inspect(name))
+
+    @routes.delete("/{name}")
+    def remove(name: str, force: bool = False) -> Any:
+        return {"name": engine.lifecycle.remove(name, force=force)}
+
+    @routes.post("/{name}/run")
+    def run(name: str, body: bodies.Run) -> Any:
+        return to_json(engine.lifecycle.run(name, force=body.force))
+
+    @routes.post("/{name}/stop")
+    def stop(name: str, body: bodies.Stop) -> Any:
+        return to_json(engine.lifecycle.stop(name, grace_s=body.grace_s))
+
+    @routes.post("/{name}/measure")
+    def measure(name: str) -> Any:
+        return to_json(engine.circuits.measure(name))
+
+    @routes.get("/{name}/decisions")
+    def decisions(name: str) -> Any:
+        return to_json(engine.balancing.why(name))
+
+    @routes.get("/{name}/messages")
+    def messages(name: str, unread_only: bool = False) -> Any:
+        return to_json(engine.messages.read(name, unread_only=unread_only))
+
+    _output_routes(routes, engine)
+    return routes
+
+
+def _output_routes(routes: APIRouter, engine: ContainerEngine) -> None:
+    """What a container writes, and commands inside it."""
+
+    @routes.get("/{name}/logs")
+    async def logs(
+        name: str,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        timestamps: bool = False,
+    ) -> StreamingResponse:
+        request = LogRequest(follow=follow, tail=tail, since=since, until=until, timestamps=timestamps)
+
+        def work(emit: Emit, _: threading.Event) -> None:
+            source = engine.lifecycle.logs(name, request)
+            try:
+                for piece in source:
+                    emit(_output(piece))
+            finally:
+                close_quietly(source)
+
+        return stream(work)
+
+    @routes.post("/{name}/exec")
+    async def execute(name: str, document: Document) -> StreamingResponse:
+        spec = from_json(ExecSpec, document)
+
+        def work(emit: Emit, _: threading.Event) -> None:
+            running = engine.lifecycle.execute(name, spec)
+            for piece in running.output():
+                emit(_output(piece))
+            emit({"exit_code": running.exit_code()})
+
+        return stream(work)
+
+
+def _output(piece: Output) -> dict[str, Any]:
+    data: dict[str, Any] = to_json(piece)
+    return data

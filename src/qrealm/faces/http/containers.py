@@ -1,0 +1,99 @@
+"""The HTTP service of the container engine: paths below ``/v1``, JSON in and out, lines of JSON for
+streams."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from qrealm.base.errors import QrealmError, RequestError
+from qrealm.base.version import installed_version
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.faces.http.cluster_routes import daemon_routes, placement_routes, quantum_routes
+from qrealm.faces.http.container_routes import container_routes
+from qrealm.faces.http.error_json import error_to_json, status_of
+from qrealm.faces.http.streams import unexpected
+
+PREFIX = "/v1"
+_LOG = logging.getLogger("qrealm.qdocker")
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def container_app(engine: ContainerEngine, stopping: threading.Event) -> FastAPI:
+    """The service. `stopping` is set when the process is about to end: streams that follow then end too."""
+    app = FastAPI(title="qdocker", version=installed_version(), docs_url=None, redoc_url=None)
+    for routes in (
+        daemon_routes(engine, stopping),
+        container_routes(engine),
+        quantum_routes(engine),
+        placement_routes(engine),
+    ):
+        app.include_router(routes, prefix=PREFIX)
+    _tell_errors(app)
+
+    app.add_middleware(_Logged)
+    return app
+
+
+def _tell_errors(app: FastAPI) -> None:
+    """Every error leaves as JSON with a code, also those of the frameworks."""
+
+    def told(problem: QrealmError, status: int) -> JSONResponse:
+        return JSONResponse(error_to_json(problem), status_code=status)
+
+    async def known(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, QrealmError)
+        _LOG.debug("%s %s: %s", request.method, request.url.path, problem, exc_info=problem)
+        return told(problem, status_of(problem))
+
+    async def misshapen(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, RequestValidationError)
+        first = problem.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return told(RequestError(f"{request.method} {request.url.path}: {place}: {first['msg']}"), 422)
+
+    async def unrouted(request: Request, problem: Exception) -> Response:
+        status = getattr(problem, "status_code", 404)
+        return told(RequestError(f"{request.method} {request.url.path} is nothing that qdocker does"), status)
+
+    async def unforeseen(request: Request, problem: Exception) -> Response:
+        _LOG.error("%s %s broke", request.method, request.url.path, exc_info=problem)
+        return told(unexpected(problem), 500)
+
+    app.add_exception_handler(QrealmError, known)
+    app.add_exception_handler(RequestValidationError, misshapen)
+    app.add_exception_handler(404, unrouted)
+    app.add_exception_handler(405, unrouted)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+class _Logged:
+    """Writes each request to the log. Not FastAPI's own kind of middleware, which hides from a stream that
+    its caller has gone."""
+
+    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                took_ms = (time.perf_counter() - began) * 1e3
+                _LOG.debug("%s %s %d %.1f ms", scope["method"], scope["path"], message["status"], took_ms)
+            await send(message)
+
+        await self._app(scope, receive, tell)

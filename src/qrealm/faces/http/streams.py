@@ -1,0 +1,98 @@
+"""Answers that come piece by piece: one JSON object per line, until the source ends or the caller goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from fastapi.responses import StreamingResponse
+
+from qrealm.base.errors import CancelledRunError, InternalError, QrealmError
+from qrealm.faces.http.error_json import error_to_json
+
+NDJSON = "application/x-ndjson"
+_LINES_AHEAD = 64
+_END = object()
+_LOG = logging.getLogger("qrealm.qdocker")
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+class _Caller:
+    """Hands lines from the thread that makes them to the loop that sends them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lines: asyncio.Queue[object] = asyncio.Queue(_LINES_AHEAD)
+        self.gone = threading.Event()
+
+    def put(self, line: object) -> None:
+        """Wait until there is room, then queue a line. Raises CancelledRunError when the caller has gone."""
+        if not self.gone.is_set():
+            with suppress(RuntimeError):  # the loop has ended: so has the caller
+                asyncio.run_coroutine_threadsafe(self._lines.put(line), self._loop).result()
+        if self.gone.is_set():
+            raise CancelledRunError("whoever asked is gone")
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The lines as bytes, until the source ends."""
+        try:
+            while (line := await self._lines.get()) is not _END:
+                yield json.dumps(line).encode() + b"\n"
+        finally:
+            self.gone.set()
+            while not self._lines.empty():  # lets a thread that waits for room go on, and see
+                self._lines.get_nowait()
+
+
+def stream(work: Callable[[Emit, threading.Event], None]) -> StreamingResponse:
+    """Answer with the lines that `work` emits in a thread of its own.
+
+    `work` gets a function that sends one object, which raises CancelledRunError once nobody listens, and an
+    event that is set then. An error of qrealm becomes a last line ``{"error": ...}``.
+    """
+
+    async def body() -> AsyncIterator[bytes]:
+        caller = _Caller()
+
+        def run() -> None:
+            with suppress(CancelledRunError):
+                try:
+                    work(caller.put, caller.gone)
+                except CancelledRunError:
+                    if not caller.gone.is_set():
+                        raise
+                except QrealmError as problem:
+                    caller.put({"error": error_to_json(problem)})
+                except Exception as problem:  # noqa: BLE001 - told to the caller, the log has the traceback
+                    _LOG.exception("a stream broke off")
+                    caller.put({"error": error_to_json(unexpected(problem))})
+                caller.put(_END)
+
+        # Not one of the pool's threads: one that waits for the next log line would keep it from others.
+        threading.Thread(target=run, name="stream", daemon=True).start()
+        async for line in caller.lines():
+            yield line
+
+    return StreamingResponse(body(), media_type=NDJSON)
+
+
+def unexpected(problem: BaseException) -> InternalError:
+    """An exception that nobody foresaw, as an error that may cross the connection."""
+    return InternalError(
+        f"{type(problem).__name__}: {problem}",
+        hint="this is a bug in qrealm; the daemon's log has the traceback: please report it",
+    )
+
+
+def close_quietly(source: Iterator[Any]) -> None:
+    """End an iterator early where it can be ended; one that another thread waits on ends by itself."""
+    close = getattr(source, "close", None)
+    if close is not None:
+        with suppress(ValueError):
+            close()

@@ -1,0 +1,5 @@
+"""`python -m qrealm.faces.qdocker`."""
+
+from qrealm.faces.qdocker import main
+
+main()

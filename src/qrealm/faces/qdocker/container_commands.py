@@ -1,0 +1,239 @@
+"""`qdocker create`, `run`, `stop-container` and `rm`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qrealm.base.errors import QrealmError, RequestError
+from qrealm.faces.qdocker import options
+from qrealm.faces.qdocker.client import Client, container_path
+from qrealm.faces.qdocker.progress import shown_progress
+from qrealm.faces.qdocker.specification import (
+    read_environment,
+    read_health,
+    read_labels,
+    read_memory,
+    read_mount,
+    read_ports,
+    read_restart,
+)
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, write
+
+_STATES = "running,stopped"
+_SIGNALS_FROM = 128
+
+StatesOption = Annotated[
+    str, typer.Option(metavar="NAME,NAME,...", help="Its states; it runs in the first and in no other.")
+]
+VolumeOption = Annotated[
+    list[str] | None,
+    typer.Option("--volume", "-v", metavar="SOURCE:TARGET[:ro]", help="Host folder or named volume."),
+]
+PublishOption = Annotated[
+    list[str] | None,
+    typer.Option("--publish", "-p", metavar="[[IP:]HOST:]CONTAINER[/PROTOCOL]", help="A port; repeatable."),
+]
+PullOption = Annotated[str, typer.Option(metavar="missing|always|never", help="When to fetch the image.")]
+MemoryOption = Annotated[str, typer.Option(metavar="SIZE", help="Memory: MiB, or as 512m, 1g.")]
+
+
+def create(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Such as nginx:1.27.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Unique in qdocker.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND...]", help="Instead of the image's own.")
+    ] = None,
+    quantum_weight: Annotated[float, typer.Option(help="How much it counts in placement.")] = 1.0,
+    quantum_probability: Annotated[float, typer.Option(help="Of its first state, 0 to 1.")] = 0.5,
+    states: StatesOption = _STATES,
+    cpu: Annotated[float, typer.Option("--cpu", "--cpus", help="Processor cores.")] = 1.0,
+    memory: MemoryOption = "512",
+    env: options.EnvOption = None,
+    env_file: Annotated[list[Path] | None, typer.Option(help="File of variables, one a line.")] = None,
+    volume: VolumeOption = None,
+    publish: PublishOption = None,
+    restart: Annotated[
+        str, typer.Option(help="no, always, unless-stopped, on-failure or on-failure:COUNT.")
+    ] = "no",
+    health_cmd: Annotated[str | None, typer.Option(help="Shell command; 0 means healthy.")] = None,
+    health_interval: Annotated[str, typer.Option(help="Time between checks.")] = "30s",
+    health_timeout: Annotated[str, typer.Option(help="Longest time of one check.")] = "30s",
+    health_retries: Annotated[int, typer.Option(help="Failures in a row that make it unhealthy.")] = 3,
+    health_start_period: Annotated[str, typer.Option(help="Time at first in which none counts.")] = "0s",
+    label: options.LabelOption = None,
+    network: Annotated[str | None, typer.Option(help="A network of its engine.")] = None,
+    user: options.UserOption = None,
+    workdir: options.WorkdirOption = None,
+    entrypoint: Annotated[str | None, typer.Option(help="Instead of the image's own.")] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Root file system read only.")] = False,
+    cap_add: Annotated[list[str] | None, typer.Option(help="A capability; all are dropped.")] = None,
+    pids_limit: Annotated[int, typer.Option(help="Most processes and threads.")] = 256,
+    node: Annotated[str | None, typer.Option(help="Its node; else the scheduler decides.")] = None,
+    scheduler: options.SchedulerOption = None,
+    pull: PullOption = "missing",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Make a container in superposition of its states, on the node that the scheduler chooses; print its id.
+
+    Options stand before IMAGE; what stands after NAME is the container's command. `qdocker run NAME` measures
+    it and starts it if it is found in its first state. Exit codes: 125 for an error, as Docker's.
+
+    [bold]Examples[/bold]
+
+      qdocker create nginx:1.27 web
+
+      qdocker create --quantum-probability 0.2 -p 8080:80 --memory 256m nginx:1.27 canary
+
+      qdocker create --states blue,green,off -e MODE=test busybox:1.36 job sh -c 'echo hello; sleep 60'
+    """
+    refuse_late_options(words or (), name)
+    health = read_health(health_cmd, health_interval, health_timeout, health_retries, health_start_period)
+    spec = {
+        "name": name,
+        "image": image,
+        "command": words or None,
+        "entrypoint": None if entrypoint is None else [entrypoint] if entrypoint else [],
+        "environment": read_environment(env, env_file),
+        "labels": read_labels(label),
+        "limits": {"cpus": cpu, "memory_bytes": read_memory(memory), "pids": pids_limit},
+        "restart": read_restart(restart),
+        "health": health,
+        "mounts": [read_mount(word) for word in volume or ()],
+        "ports": [port for word in publish or () for port in read_ports(word)],
+        "network": network,
+        "user": user,
+        "working_dir": workdir,
+        "read_only": read_only,
+        "cap_add": cap_add or [],
+    }
+    quantum = {"states": states.split(","), "probability": quantum_probability, "weight": quantum_weight}
+    request: dict[str, Any] = {"spec": spec, "quantum": quantum, "node": node, "pull": pull}
+    if scheduler is not None:
+        request["scheduler"] = scheduler
+    with shown_progress(quiet) as shown:
+        for line in Client().lines("POST", "/containers", request):
+            if "progress" in line:
+                shown.step(line["progress"])
+    write(line["result"]["container"]["id"])
+
+
+def refuse_late_options(words: Sequence[str], name: str) -> None:
+    """Say so when one of our own options stands where the container's command begins: it would be taken for
+    that command, and be without effect. Raises RequestError."""
+    if words and words[0].split("=")[0] in _own_options():
+        raise RequestError(
+            f"create got {words[0]!r:.40} after the name {name!r}, where the container's command begins",
+            hint="options stand before IMAGE; for a command that begins with it write it as --entrypoint",
+        )
+
+
+def _own_options() -> frozenset[str]:
+    from qrealm.faces.qdocker.app import option_names
+
+    return frozenset(word for word in option_names("create") if word.startswith("--"))
+
+
+def run(
+    name: options.NameArgument,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Start it whatever is measured.")] = False,
+    output: options.PlainFormatOption = "table",
+) -> int:
+    """Measure a container's group, then start the container if it was found in its first state, and stop it
+    in any other.
+
+    Exit codes as Docker's: 125 for an error of qdocker or the engine, 126 when the container's command cannot
+    be run, 127 when it is not in the image; the container's own code when it ends at once. 0 when the outcome
+    says that it shall not run.
+
+    [bold]Examples[/bold]
+
+      qdocker run canary
+
+      qdocker run --force canary
+    """
+    wants_json = options.is_json(output)
+    found = Client().post(container_path(name, "/run"), {"force": force})
+    if wants_json:
+        options.write_line(found)
+    else:
+        write(_told(found))
+    return _code_at_once(found)
+
+
+def _told(found: dict[str, Any]) -> str:
+    measured = found["measured"]
+    if found["forced"]:
+        did = "started all the same" if found["started"] else "runs all the same"
+    elif found["started"]:
+        did = "started"
+    elif found["stopped"]:
+        did = "stopped"
+    else:
+        did = "runs already" if found["was_running"] else "not started"
+    others = ", ".join(
+        f"{name} {state}" for name, state in measured["outcomes"].items() if name != found["name"]
+    )
+    text = f"{found['name']}: measured {measured['state']} (probability {measured['probability']:.3g}), {did}"
+    return f"{text}; with it: {others}" if others else text
+
+
+def _code_at_once(found: dict[str, Any]) -> int:
+    """Exit code of a container that ended as soon as it was started; else 0."""
+    facts = found["facts"]
+    if not found["started"] or facts is None or facts["state"] not in ("exited", "dead"):
+        return 0
+    code = facts["exit_code"] or 0
+    cause = " for want of memory" if facts["out_of_memory"] else ""
+    killed = f", which is signal {code - _SIGNALS_FROM}" if code > _SIGNALS_FROM else ""
+    tell(f"container {found['name']} ended at once{cause} with code {code}{killed}{_said(facts)}")
+    tell(f"hint: qdocker logs {found['name']}")
+    return int(code)
+
+
+def _said(facts: dict[str, Any]) -> str:
+    return f": {facts['error']}" if facts["error"] else ""
+
+
+def stop_container(
+    names: options.NamesArgument,
+    time: Annotated[
+        float, typer.Option("--time", "-t", metavar="SECONDS", help="From SIGTERM to SIGKILL.")
+    ] = 10.0,
+) -> int:
+    """Stop containers, whatever their registers say; these are not touched. Prints each name.
+
+    [bold]Example[/bold]
+
+      qdocker stop-container --time 2 web canary
+    """
+    client = Client()
+    return for_each(names, lambda name: client.post(container_path(name, "/stop"), {"grace_s": time})["name"])
+
+
+def rm(names: options.NamesArgument, force: options.ForceOption = False) -> int:
+    """Remove containers, with their registers, relations and messages. Prints each name.
+
+    [bold]Examples[/bold]
+
+      qdocker rm web
+
+      qdocker rm --force $(qdocker ps -aq)
+    """
+    client = Client()
+    return for_each(names, lambda name: client.delete(container_path(name), {"force": force})["name"])
+
+
+def for_each(names: Sequence[str], act: Any) -> int:
+    """Do something to each, print what comes of it, go on after an error; 1 if there was one."""
+    code = 0
+    for name in names:
+        try:
+            write(act(name))
+        except QrealmError as problem:
+            report(problem)
+            code = EXIT_ERROR
+    return code

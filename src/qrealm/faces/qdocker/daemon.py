@@ -1,0 +1,179 @@
+"""The daemon: one process that holds the container engine and answers on a Unix socket.
+
+Started by `qdocker start`. What it must not forget is in the engine's database, so it may be killed at any
+moment; containers go on without it, and the next daemon finds them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from qrealm.base.clock import SystemClock
+from qrealm.base.errors import ConfigError, DaemonError, QrealmError
+from qrealm.base.version import installed_version
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.files import Config, load_config
+from qrealm.faces.http.containers import container_app
+from qrealm.faces.http.error_json import error_to_json
+from qrealm.faces.qdocker.home import DaemonLock, Home, debug_wanted
+
+_LOG = logging.getLogger("qrealm.qdocker")
+_STREAMS_END_S = 5
+_BACKLOG = 128
+
+
+class _Server(uvicorn.Server):
+    """Tells streams that follow to end as soon as a signal comes, and the parent when it can be spoken to."""
+
+    def __init__(self, config: uvicorn.Config, stopping: threading.Event, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._ready = ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lambda: None) -> None:
+    """Be the daemon until SIGTERM or SIGINT.
+
+    Args:
+        home: its folder.
+        config_path: a configuration file, kept as a copy in the folder; None takes that copy, or defaults.
+        ready: called once when requests are answered.
+
+    Raises:
+        ConfigError: the configuration breaks a rule.
+        DaemonError: another daemon has this folder.
+        StoreError: the database cannot be opened.
+    """
+    home.make()
+    lock = DaemonLock(home)
+    lock.take()
+    try:
+        config = _configured(home, config_path)
+        engine = ContainerEngine(config, home.folder, SystemClock())
+        engine.open()
+        try:
+            _answer(engine, home, ready)
+        finally:
+            engine.close()
+            _LOG.info("ended")
+    finally:
+        home.socket.unlink(missing_ok=True)
+        lock.give_up()
+
+
+def _configured(home: Home, path: Path | None) -> Config:
+    """The configuration of a file, which is copied to the folder; without one, of the last copy."""
+    if path is None:
+        return load_config(home.config if home.config.exists() else None)
+    if not path.is_file():
+        raise ConfigError(
+            f"start got the configuration {str(path)!r}; there is no such file", hint="give a YAML file"
+        )
+    config = load_config(path)
+    if path.absolute() != home.config:
+        copy = home.config.with_suffix(".new")
+        shutil.copyfile(path, copy)
+        copy.chmod(0o600)
+        copy.replace(home.config)
+    return config
+
+
+def _answer(engine: ContainerEngine, home: Home, ready: Callable[[], None]) -> None:
+    stopping = threading.Event()
+    settings = uvicorn.Config(
+        container_app(engine, stopping),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_STREAMS_END_S,
+    )
+    with _listening(home) as listener:
+        # uvicorn has its own handlers and afterwards raises the signal again, which must not kill us then.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        _LOG.info("qdocker %s, process %d, answers on %s", installed_version(), os.getpid(), home.socket)
+        _Server(settings, stopping, ready).run(sockets=[listener])
+
+
+def _listening(home: Home) -> socket.socket:
+    """A socket that only its owner may use. One that a killed daemon left over is taken away: we have the
+    lock."""
+    home.socket.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(home.socket))
+    except OSError as problem:
+        listener.close()
+        raise DaemonError(f"no socket can be made at {str(home.socket)!r}: {problem.strerror}") from problem
+    finally:
+        os.umask(before)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def start_logging(debug: bool) -> None:
+    """Log to stderr, which `qdocker start` sends to the log file."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+    logging.getLogger("qrealm").setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.INFO if debug else logging.WARNING)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The process that `qdocker start` launches; tells its parent through a pipe how the start went."""
+    parser = argparse.ArgumentParser(prog="python -m qrealm.faces.qdocker.daemon")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--report-fd", type=int, required=True)
+    options = parser.parse_args(arguments)
+    start_logging(debug_wanted())
+
+    def tell(line: dict[str, object]) -> None:
+        with open(options.report_fd, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a file descriptor
+            pipe.write(json.dumps(line) + "\n")
+
+    told = False
+
+    def ready() -> None:
+        nonlocal told
+        told = True
+        tell({"ready": os.getpid()})
+
+    try:
+        serve(Home(options.home), options.config, ready)
+    except QrealmError as problem:
+        _LOG.error("%s", problem, exc_info=debug_wanted())
+        if not told:
+            tell({"error": error_to_json(problem)})
+        return problem.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

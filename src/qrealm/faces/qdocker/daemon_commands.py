@@ -1,0 +1,133 @@
+"""`qdocker start`, `stop` and `status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qrealm.base.errors import QrealmError
+from qrealm.base.units import format_bytes
+from qrealm.faces.qdocker.client import Client
+from qrealm.faces.qdocker.home import debug_wanted, find_home
+from qrealm.faces.qdocker.launch import end, launch
+from qrealm.faces.qdocker.options import PlainFormatOption, is_json, write_line
+from qrealm.faces.qdocker.tables import write_facts
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, write
+from qrealm.faces.qdocker.times import spoken
+
+_STOP_S = 30.0
+
+
+def start(
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML; kept for later starts.", show_default="the last one"),
+    ] = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay here and log to stderr; Ctrl-C ends it.")
+    ] = False,
+) -> None:
+    """Start the daemon that holds the containers' state and answers the other commands.
+
+    It keeps everything in $QUANTUM_DOCKER_HOME, else $XDG_STATE_HOME/qdocker, else ~/.local/state/qdocker.
+    QUANTUM_DOCKER_DEBUG=1 makes its log detailed.
+
+    [bold]Examples[/bold]
+
+      qdocker start
+
+      qdocker start --config qdocker.yaml --foreground
+    """
+    home = find_home()
+    if foreground:
+        from qrealm.faces.qdocker.daemon import serve, start_logging
+
+        start_logging(debug_wanted())
+        serve(home, None if config is None else config.absolute())
+        return
+    pid = launch(home, config)
+    running = Client(home).get("/ping")
+    write(f"qdocker {running['version']} runs as process {pid}")
+    write(f"socket: {home.socket}")
+    write(f"log: {home.log}")
+
+
+def stop(
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for its end.")
+    ] = _STOP_S,
+) -> None:
+    """Stop the daemon. Containers go on as they are, and the next daemon finds them.
+
+    [bold]Example[/bold]
+
+      qdocker stop
+    """
+    pid = end(find_home(), timeout)
+    if pid is None:
+        tell(f"no daemon runs for {str(find_home().folder)!r}")
+        return
+    write(f"the daemon, process {pid}, has ended; containers go on as they are")
+
+
+def status(output: PlainFormatOption = "table") -> int:
+    """Show the daemon, its nodes and what the registers hold. Exit code 1 when no daemon runs.
+
+    [bold]Examples[/bold]
+
+      qdocker status
+
+      qdocker status --format json
+    """
+    wants_json = is_json(output)
+    try:
+        found = Client().get("/status")
+    except QrealmError as problem:
+        if wants_json:
+            write_line({"running": False, "error": problem.message})
+        report(problem)
+        return EXIT_ERROR
+    if wants_json:
+        write_line({"running": True, **found})
+        return 0
+    write_facts(_facts(found))
+    return 0
+
+
+def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
+    engine, containers, nodes = found["engine"], found["containers"], found["nodes"]
+    resources = found["resources"]
+    places = f"{nodes['total']}, {nodes['ready']} ready, {nodes['lost']} lost"
+    if nodes["simulated"]:
+        places += f", {nodes['simulated']} simulated"
+    counted = f"{containers['total']} of at most {containers['max']}, {containers['running']} running"
+    if containers["waiting"]:
+        counted += f", {containers['waiting']} waiting for a node"
+    taken = format_bytes(resources["memory_taken_bytes"])
+    rows = [
+        ("qdocker", engine["version"]),
+        ("process", f"{engine['pid']}, up {spoken(engine['uptime_s']).lower()}"),
+        ("home", engine["home"]),
+        ("engine id", engine["id"]),
+        ("scheduler", engine["scheduler"]),
+        ("simulator", engine["simulation_backend"]),
+        ("decoherence", f"T2 {engine['decoherence_time_ms']:g} ms, T1 {engine['relaxation_time_ms']:g} ms"),
+        ("containers", counted),
+        ("nodes", places),
+        ("cpus", f"{resources['cpus_taken']:g} of {resources['cpus']:g} given to containers"),
+        ("memory", f"{taken} of {format_bytes(resources['memory_bytes'])} given to containers"),
+        ("qubits", str(resources["qubits"])),
+    ]
+    coherence = resources["quantum_coherence"]
+    rows.append(("coherence", _bits(coherence["sum_bits"])))
+    rows += [(f"  {name}", _bits(bits)) for name, bits in coherence["registers"].items()]
+    pairs = resources["resource_entanglement"]["pairs"]
+    rows.append(("mutual information", f"{len(pairs)} pairs" if pairs else "no containers are entangled"))
+    rows += [(f"  {name}", _bits(bits)) for name, bits in pairs.items()]
+    return rows
+
+
+def _bits(value: float | None) -> str:
+    return "too large to tell" if value is None else f"{value + 0.0:.4f} bits"

@@ -1,0 +1,257 @@
+"""`qdocker load-balance`, `rebalance`, `why`, `schedulers` and `nodes`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qrealm.faces.qdocker import options
+from qrealm.faces.qdocker.client import Client, container_path, node_path
+from qrealm.faces.qdocker.container_commands import for_each
+from qrealm.faces.qdocker.showing import node_row
+from qrealm.faces.qdocker.specification import read_labels, read_memory
+from qrealm.faces.qdocker.tables import write_facts, write_listing, write_table
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, tell, warn, write
+from qrealm.faces.qdocker.times import iso
+
+NODE_COLUMNS = {
+    "Name": "NAME",
+    "Status": "STATUS",
+    "Engine": "ENGINE",
+    "Endpoint": "ENDPOINT",
+    "Containers": "CONTAINERS",
+    "CPU": "CPU",
+    "Memory": "MEMORY",
+    "Load": "LOAD",
+    "Labels": "LABELS",
+}
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name of a node.")]
+NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE...", help="Names of nodes.")]
+PathOption = Annotated[Path | None, typer.Option(help="A PEM file.", show_default=False)]
+
+
+def load_balance(
+    names: options.NamesArgument,
+    scheduler: options.SchedulerOption = None,
+    dry_run: options.DryRunOption = False,
+    output: options.PlainFormatOption = "table",
+) -> int:
+    """Place the named containers anew, the others staying where they are. Prints the moves.
+
+    Exit code 1 when a move failed; its container stays where it was.
+
+    [bold]Example[/bold]
+
+      qdocker load-balance web cache --dry-run
+    """
+    body = {"names": names, "scheduler": scheduler, "dry_run": dry_run}
+    return _show_balance("/load-balance", body, output)
+
+
+def rebalance(
+    scheduler: options.SchedulerOption = None,
+    dry_run: options.DryRunOption = False,
+    output: options.PlainFormatOption = "table",
+) -> int:
+    """Improve the placement of all containers; only what pays for its move is moved. Prints the moves.
+
+    [bold]Example[/bold]
+
+      qdocker rebalance --dry-run
+    """
+    return _show_balance("/rebalance", {"scheduler": scheduler, "dry_run": dry_run}, output)
+
+
+def _show_balance(path: str, body: Mapping[str, Any], output: str) -> int:
+    wants_json = options.is_json(output)
+    return show_balance(Client().post(path, body), wants_json)
+
+
+def show_balance(found: Mapping[str, Any], wants_json: bool) -> int:
+    """Print what a `BalanceReport` says; 1 if a move failed."""
+    failed = [move for move in found["moves"] if move["error"]]
+    if wants_json:
+        options.write_line(found)
+        return EXIT_ERROR if failed else 0
+    rows = [
+        (move["name"], move["source"] or "-", move["target"], _move_state(move), move["reason"])
+        for move in found["moves"]
+    ]
+    write_table(("CONTAINER", "FROM", "TO", "MOVED", "REASON"), rows)
+    bound = "" if found["bound"] is None else f", proven bound {found['bound']:.4g}"
+    values = f"objective {found['objective_before']:.4g} to {found['objective_after']:.4g}{bound}"
+    idle = "; nothing was done" if found["dry_run"] else ""
+    tell(f"{found['scheduler']}: {values}; {len(found['kept'])} stay; {found['seconds']:.3g} s{idle}")
+    for node, shares in found["loads"].items():
+        tell(f"  {node}: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+    for move in failed:
+        warn(f"{move['name']} was not moved: {move['error']}")
+    return EXIT_ERROR if failed else 0
+
+
+def _move_state(move: Mapping[str, Any]) -> str:
+    return "yes" if move["done"] else "failed" if move["error"] else "no"
+
+
+def why(
+    name: options.NameArgument,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Every decision, newest first.")] = False,
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Show why a container is where it is: each candidate's cost, what the runner-up would have cost more,
+    and why the other nodes were refused.
+
+    [bold]Examples[/bold]
+
+      qdocker why web
+
+      qdocker why web --all --format json
+    """
+    wants_json = options.is_json(output)
+    found = Client().get(container_path(name, "/decisions"))
+    shown = found if everything else found[:1]
+    if wants_json:
+        for each in shown:
+            options.write_line(each)
+        return
+    if not shown:
+        tell(f"nothing was decided about {name} yet")
+    for index, each in enumerate(shown):
+        if index:
+            write("")
+        _show_decision(each)
+
+
+def _show_decision(decision: Mapping[str, Any]) -> None:
+    candidates = decision["candidates"]
+    facts = [
+        ("container", decision["container"]),
+        ("decided", f"{iso(decision['at'])}, {decision['action']}, by {decision['scheduler']}"),
+        ("node", f"{decision['chosen'] or 'none'}, before: {decision['before'] or 'none'}"),
+        ("reason", decision["reason"]),
+    ]
+    if len(candidates) > 1:
+        more = candidates[1]["change"] - candidates[0]["change"]
+        facts.append(("runner-up", f"{candidates[1]['node']} would have cost {more:.6g} more"))
+    if decision["objective"] is not None:
+        bound = "" if decision["bound"] is None else f", proven bound {decision['bound']:.6g}"
+        by = f", found by {decision['solver']}" if decision["solver"] else ""
+        facts.append(("objective", f"{decision['objective']:.6g}{bound}{by} in {decision['seconds']:.3g} s"))
+    write_facts(facts)
+    if candidates:
+        parts = list(dict.fromkeys(part for each in candidates for part in each["parts"]))
+        header = ("CANDIDATE", "COST", *(part.replace("_", " ").upper() for part in parts))
+        rows = [
+            (
+                each["node"],
+                f"{each['change']:.6g}",
+                *(f"{each['parts'][part]:.6g}" if part in each["parts"] else "-" for part in parts),
+            )
+            for each in candidates
+        ]
+        write_table(header, rows)
+    if decision["refused"]:
+        write_table(("REFUSED", "REASON"), list(decision["refused"].items()))
+
+
+def schedulers(output: options.FormatOption = "table") -> None:
+    """List the schedulers that --scheduler takes, your own entry points among them.
+
+    [bold]Example[/bold]
+
+      qdocker schedulers
+    """
+    rows = [{"Name": each["name"], "Description": each["help"]} for each in Client().get("/schedulers")]
+    write_listing(rows, {"Name": "NAME", "Description": "DESCRIPTION"}, output)
+
+
+def nodes_add(
+    name: Annotated[str, typer.Argument(metavar="NODE", help="A name for it.")],
+    driver: Annotated[
+        str, typer.Option(metavar="NAME", help="docker, podman, swarm or simulated.")
+    ] = "docker",
+    url: Annotated[str, typer.Option(help="unix://, tcp:// or ssh://; else the driver's own default.")] = "",
+    member: Annotated[
+        str | None, typer.Option(help="The host meant, of a swarm.", show_default=False)
+    ] = None,
+    tls_ca: PathOption = None,
+    tls_cert: PathOption = None,
+    tls_key: PathOption = None,
+    cpu: Annotated[float | None, typer.Option(help="Cores to share.", show_default="all that it has")] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Memory to share.", show_default="all that it has")
+    ] = None,
+    label: options.LabelOption = None,
+) -> None:
+    """Add a node: an engine that containers are placed on. Prints its name.
+
+    [bold]Examples[/bold]
+
+      qdocker nodes add east --url tcp://10.0.0.5:2376 --tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem
+
+      qdocker nodes add west --url ssh://me@west --label zone=west
+
+      qdocker nodes add trial --driver simulated --cpu 8 --memory 16g
+    """
+    endpoint = {"driver": driver, "url": url, "member": member}
+    for option, path in (("tls_ca", tls_ca), ("tls_cert", tls_cert), ("tls_key", tls_key)):
+        endpoint[option] = None if path is None else str(path.absolute())
+    body = {
+        "name": name,
+        "endpoint": endpoint,
+        "labels": read_labels(label),
+        "cpus": cpu,
+        "memory_bytes": None if memory is None else read_memory(memory),
+    }
+    write(Client().post("/nodes", body)["record"]["name"])
+
+
+def nodes_ls(quiet: options.QuietOption = False, output: options.FormatOption = "table") -> None:
+    """List the nodes and what of them is taken.
+
+    [bold]Example[/bold]
+
+      qdocker nodes ls
+    """
+    rows = [node_row(view) for view in Client().get("/nodes")]
+    if quiet:
+        for row in rows:
+            write(row["Name"])
+        return
+    write_listing(rows, NODE_COLUMNS, output, headings={"Driver": "DRIVER", "Seen": "SEEN"})
+
+
+def nodes_rm(names: NodesArgument, force: options.ForceOption = False) -> int:
+    """Forget nodes. With --force their containers are removed too. Prints each name.
+
+    [bold]Example[/bold]
+
+      qdocker nodes rm east
+    """
+    client = Client()
+    return for_each(names, lambda name: client.delete(node_path(name), {"force": force})["name"])
+
+
+def nodes_drain(name: NodeArgument, output: options.PlainFormatOption = "table") -> int:
+    """Close a node and move its containers to others, as far as these take them. Prints the moves.
+
+    [bold]Example[/bold]
+
+      qdocker nodes drain east
+    """
+    wants_json = options.is_json(output)
+    return show_balance(Client().post(node_path(name, "/drain")), wants_json)
+
+
+def nodes_activate(names: NodesArgument) -> int:
+    """Let drained nodes take containers again. Prints each name.
+
+    [bold]Example[/bold]
+
+      qdocker nodes activate east
+    """
+    client = Client()
+    return for_each(names, lambda name: client.post(node_path(name, "/activate"))["name"])

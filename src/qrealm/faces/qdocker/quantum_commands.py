@@ -1,0 +1,204 @@
+"""`qdocker measure`, `entangle`, `apply-gate`, `send-message` and `messages`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from qrealm.base.errors import RequestError
+from qrealm.faces.qdocker import options
+from qrealm.faces.qdocker.client import Client, container_path
+from qrealm.faces.qdocker.tables import write_table
+from qrealm.faces.qdocker.terminal import tell, write
+from qrealm.faces.qdocker.times import ago
+
+_MODES = ("same", "opposite", "spread")
+
+
+def measure(
+    name: options.NameArgument,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only its state.")] = False,
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Measure a container: its register and all that is entangled with it collapse to one joint outcome.
+
+    Nothing is started or stopped; `qdocker run` does that.
+
+    [bold]Examples[/bold]
+
+      qdocker measure web
+
+      if [ "$(qdocker measure -q canary)" = running ]; then echo deploy; fi
+    """
+    wants_json = options.is_json(output)
+    found = Client().post(container_path(name, "/measure"))
+    if quiet:
+        write(found["state"])
+    elif wants_json:
+        options.write_line(found)
+    else:
+        outcomes = dict(found["outcomes"])
+        first = {found["name"]: outcomes.pop(found["name"])}
+        write_table(("CONTAINER", "STATE"), list({**first, **outcomes}.items()))
+        tell(f"probability of this outcome: {found['probability']:.4g}")
+
+
+def entangle(
+    first: Annotated[str, typer.Argument(metavar="A", help="A container.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The container that follows it.")],
+    mode: Annotated[str, typer.Option(metavar="same|opposite|spread", help="How B follows A.")] = "same",
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Entangle two containers, so that what one is measured to be decides the other.
+
+    same: both in the same state, and placed together where that is possible. opposite: in mirrored states.
+    spread: in different states, and placed on different nodes.
+
+    [bold]Examples[/bold]
+
+      qdocker entangle web cache
+
+      qdocker entangle blue green --mode opposite
+    """
+    if mode not in _MODES:
+        raise RequestError(f"--mode got {mode!r:.40}; there are {', '.join(_MODES)}")
+    wants_json = options.is_json(output)
+    found = Client().post("/entanglements", {"first": first, "second": second, "mode": mode})
+    if wants_json:
+        options.write_line(found)
+        return
+    done = "were entangled so before" if found["already"] else "are entangled"
+    write(f"{found['first']} and {found['second']} {done}: {found['mode']}")
+    write(f"group: {', '.join(found['group'])} ({found['num_qubits']} qubits)")
+    rows = [(outcome, f"{share:.2%}") for outcome, share in found["probabilities"].items()]
+    write_table((f"{found['first']},{found['second']}".upper(), "PROBABILITY"), rows)
+    if found["note"]:
+        tell(found["note"])
+
+
+def apply_gate(
+    name: options.NameArgument,
+    gate: Annotated[str, typer.Argument(metavar="GATE", help="X, Y, Z, H, RX, RY, RZ, CX and others.")],
+    other: Annotated[
+        str | None, typer.Argument(metavar="[NAME2]", help="The target of a gate on two containers.")
+    ] = None,
+    angle: Annotated[
+        float | None, typer.Option(metavar="RADIANS", help="Of a rotation.", show_default=False)
+    ] = None,
+    qubit: Annotated[
+        str, typer.Option(metavar="Q|all", help="Which of its qubits; 0 is the lowest bit of its state.")
+    ] = "0",
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Apply a gate to a container's register and show the probabilities of its states.
+
+    [bold]Examples[/bold]
+
+      qdocker apply-gate web X
+
+      qdocker apply-gate web RY --angle 0.9273
+
+      qdocker apply-gate web CX cache
+    """
+    if qubit != "all" and not qubit.isdigit():
+        raise RequestError(f"--qubit got {qubit!r:.40}; the rule is a number from 0, or all")
+    wants_json = options.is_json(output)
+    body = {
+        "gate": gate,
+        "names": [name] if other is None else [name, other],
+        "angle": angle,
+        "qubit": None if qubit == "all" else int(qubit),
+    }
+    found = Client().post("/gates", body)
+    if wants_json:
+        options.write_line(found)
+        return
+    rows = [
+        (container, state, f"{share:.2%}")
+        for container, shares in found["probabilities"].items()
+        for state, share in shares.items()
+    ]
+    write_table(("CONTAINER", "STATE", "PROBABILITY"), rows)
+
+
+def send_message(
+    sender: Annotated[str, typer.Argument(metavar="SENDER", help="A container.")],
+    receiver: Annotated[str, typer.Argument(metavar="RECEIVER", help="One entangled with it.")],
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help="A word of your own.")],
+    data: Annotated[str, typer.Option(metavar="JSON", help="What to send.")] = "null",
+    intercept_share: Annotated[
+        float, typer.Option(metavar="SHARE", help="Let an eavesdropper measure this share of the pairs.")
+    ] = 0.0,
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Send a message between entangled containers, encrypted with a key that simulated BB84 over their pair
+    and a real key exchange give together. Prints its id.
+
+    [bold]Examples[/bold]
+
+      qdocker send-message web cache purge --data '{"path": "/index.html"}'
+
+      qdocker send-message web cache test --intercept-share 0.5
+    """
+    try:
+        value = json.loads(data)
+    except ValueError as problem:
+        raise RequestError(
+            f"--data got {data!r:.60}, which is not JSON: {problem}", hint="""for example --data '{"a": 1}'"""
+        ) from problem
+    wants_json = options.is_json(output)
+    body = {
+        "sender": sender,
+        "receiver": receiver,
+        "type": kind,
+        "data": value,
+        "intercept_share": intercept_share,
+    }
+    found = Client().post("/messages", body)
+    if wants_json:
+        options.write_line(found)
+        return
+    message = found["message"]
+    write(message["id"])
+    tell(
+        f"{found['pairs']} pairs, {found['compared']} bits compared, error rate {message['error_rate']:.2%}, "
+        f"{message['key_bits']} bits of key: {found['reason']}"
+    )
+
+
+def messages(
+    name: options.NameArgument,
+    unread: Annotated[bool, typer.Option("--unread", help="Only those that nobody has read.")] = False,
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Read a container's messages; they count as read afterwards.
+
+    [bold]Examples[/bold]
+
+      qdocker messages cache
+
+      qdocker messages cache --unread --format json
+    """
+    wants_json = options.is_json(output)
+    found = Client().get(container_path(name, "/messages"), {"unread_only": unread})
+    if wants_json:
+        for each in found:
+            options.write_line(each)
+        return
+    header = ("MESSAGE ID", "FROM", "TYPE", "SENT", "ERROR RATE", "LISTENED", "READ", "DATA")
+    write_table(header, [_message_row(each) for each in found])
+
+
+def _message_row(each: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        each["id"][:12],
+        each["sender"],
+        each["type"],
+        ago(each["sent_at"]),
+        f"{each['error_rate']:.2%}",
+        "yes" if each["listened"] else "no",
+        "before" if each["read_before"] else "now",
+        json.dumps(each["data"], ensure_ascii=False),
+    )

@@ -1,0 +1,263 @@
+"""A container as `ps` and `inspect` show it, from the JSON of a `ContainerView`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from qrealm.base.units import format_bytes
+from qrealm.faces.qdocker.times import ago, iso, spoken, stamp
+
+View = Mapping[str, Any]
+ID_LETTERS = 12
+_CELL_LETTERS = 30
+_SHARE_SHOWN = 0.0005
+_SETTLED = 0.995
+_WITHOUT_FACTS = {
+    "waiting": "Waiting for a node",
+    "creating": "Being created",
+    "removing": "Removal In Progress",
+}
+
+COLUMNS = {
+    "ID": "CONTAINER ID",
+    "Image": "IMAGE",
+    "Node": "NODE",
+    "Status": "STATUS",
+    "Quantum": "QUANTUM",
+    "Group": "GROUP",
+    "Ports": "PORTS",
+    "Names": "NAMES",
+}
+HEADINGS = {
+    "State": "STATE",
+    "Command": "COMMAND",
+    "CreatedAt": "CREATED AT",
+    "RunningFor": "CREATED",
+    "Labels": "LABELS",
+    "Mounts": "MOUNTS",
+    "Networks": "NETWORKS",
+    "Cluster": "CLUSTER",
+    "Scheduler": "SCHEDULER",
+    "Simulated": "SIMULATED",
+    "EngineID": "ENGINE ID",
+    "QuantumStates": "STATES",
+    "QuantumProbability": "PROBABILITY",
+    "QuantumWeight": "WEIGHT",
+    "QuantumMeasured": "MEASURED",
+    "QuantumQubits": "QUBITS",
+    "QuantumPurity": "PURITY",
+    "QuantumCoherence": "COHERENCE",
+}
+
+
+def state_of(view: View) -> str:
+    """Docker's word for its state; ``waiting`` for one without a node, ``unknown`` where no engine
+    answers."""
+    if view["facts"] is not None:
+        return str(view["facts"]["state"])
+    phase = view["record"]["phase"]
+    return {"waiting": "waiting", "creating": "creating", "removing": "removing"}.get(phase, "unknown")
+
+
+def is_simulated(view: View) -> bool:
+    """Whether the container is nothing but a record."""
+    return view["node"] is not None and bool(view["node"]["simulated"])
+
+
+def status_of(view: View, now: float | None = None) -> str:
+    """Docker's STATUS: ``"Up 3 minutes (healthy)"``."""
+    text = _status(view, state_of(view), time.time() if now is None else now)
+    return f"{text} (simulated)" if is_simulated(view) else text
+
+
+def _status(view: View, state: str, now: float) -> str:
+    facts = view["facts"]
+    if facts is None:
+        return _WITHOUT_FACTS.get(state, "Unknown: the node does not answer")
+    since = facts["started_at"]
+    up = spoken(max(0.0, now - since)) if since is not None else "some time"
+    if state in ("running", "paused"):
+        marks = f" ({facts['health']})" if facts["health"] else ""
+        return f"Up {up}{marks}" + (" (Paused)" if state == "paused" else "")
+    if state in ("exited", "restarting"):
+        ended = facts["finished_at"]
+        name = "Exited" if state == "exited" else "Restarting"
+        text = f"{name} ({facts['exit_code'] or 0})"
+        return f"{text} {ago(ended, now)}" if ended is not None else text
+    return {"created": "Created", "removing": "Removal In Progress", "dead": "Dead"}.get(state, state)
+
+
+def quantum_of(view: View) -> str:
+    """``"running 20% stopped 80%"``; a state that is certain stands alone, with a mark if it was measured."""
+    shares = view["probabilities"]
+    measured = view["record"]["measured"]
+    state, most = max(shares.items(), key=lambda item: item[1])
+    if most >= _SETTLED:
+        return f"{state} (measured)" if measured and measured["state"] == state else state
+    return " ".join(f"{name} {share:.0%}" for name, share in shares.items() if share >= _SHARE_SHOWN)
+
+
+def ports_of(view: View) -> str:
+    """``"0.0.0.0:8080->80/tcp, 443/udp"``."""
+    ports = view["facts"]["ports"] if view["facts"] is not None else view["record"]["spec"]["ports"]
+    return ", ".join(_port(port) for port in ports)
+
+
+def _port(port: Mapping[str, Any]) -> str:
+    inner = f"{port['container_port']}/{port['protocol']}"
+    if port["host_port"] is None:
+        return inner
+    address = port["host_ip"] or "0.0.0.0"
+    return f"{f'[{address}]' if ':' in address else address}:{port['host_port']}->{inner}"
+
+
+def ps_row(view: View, *, full: bool, now: float | None = None) -> dict[str, str]:
+    """A row of `ps`: Docker's fields and ours, as text. `full`: nothing is cut."""
+    record, spec, quantum = view["record"], view["record"]["spec"], view["record"]["quantum"]
+    others = ",".join(name for name in view["group"] if name != record["name"])
+    command = " ".join([*(spec["entrypoint"] or ()), *(spec["command"] or ())])
+    mounts = ",".join(mount["source"] for mount in spec["mounts"])
+    coherence = view["coherence_bits"]
+    return {
+        "ID": record["id"] if full else record["id"][:ID_LETTERS],
+        "Image": spec["image"] if full else _cut(spec["image"]),
+        "Command": f'"{command}"' if full else f'"{_cut(command)}"',
+        "Node": record["node"] or "",
+        "State": state_of(view),
+        "Status": status_of(view, now),
+        "CreatedAt": stamp(record["created_at"]),
+        "RunningFor": ago(record["created_at"], now),
+        "Quantum": quantum_of(view),
+        "Group": others if full else _cut(others),
+        "Ports": ports_of(view),
+        "Names": record["name"],
+        "Labels": ",".join(f"{key}={value}" for key, value in sorted(spec["labels"].items())),
+        "Mounts": mounts if full else _cut(mounts),
+        "Networks": spec["network"] or "",
+        "Cluster": record["cluster"] or "",
+        "Scheduler": record["scheduler"],
+        "Simulated": "true" if is_simulated(view) else "false",
+        "EngineID": record["engine_id"] or "",
+        "QuantumStates": ",".join(quantum["states"]),
+        "QuantumProbability": f"{quantum['probability']:g}",
+        "QuantumWeight": f"{quantum['weight']:g}",
+        "QuantumMeasured": record["measured"]["state"] if record["measured"] else "",
+        "QuantumQubits": str(view["num_qubits"]),
+        "QuantumPurity": f"{view['purity']:.6g}",
+        "QuantumCoherence": "" if coherence is None else f"{coherence:.6g}",
+    }
+
+
+def inspect_document(view: View) -> dict[str, Any]:
+    """What `inspect` prints: Docker's outline, with `Quantum` beside it."""
+    record, facts, spec = view["record"], view["facts"], view["record"]["spec"]
+    quantum, measured = record["quantum"], record["measured"]
+    return {
+        "Id": record["id"],
+        "Name": record["name"],
+        "Created": iso(record["created_at"]),
+        "Image": spec["image"],
+        "State": _state_document(view),
+        "Node": None if view["node"] is None else _node_document(view["node"]),
+        "EngineId": record["engine_id"],
+        "Simulated": is_simulated(view),
+        "Quantum": {
+            "States": quantum["states"],
+            "DeclaredProbability": quantum["probability"],
+            "Weight": quantum["weight"],
+            "Probabilities": view["probabilities"],
+            "Measured": measured and {"State": measured["state"], "At": iso(measured["at"])},
+            "Group": view["group"],
+            "NumQubits": view["num_qubits"],
+            "Purity": view["purity"],
+            "CoherenceBits": view["coherence_bits"],
+        },
+        "Config": {
+            "Cmd": spec["command"],
+            "Entrypoint": spec["entrypoint"],
+            "Env": [f"{name}={value}" for name, value in spec["environment"].items()],
+            "Labels": spec["labels"],
+            "User": spec["user"] or "",
+            "WorkingDir": spec["working_dir"] or "",
+            "Healthcheck": spec["health"],
+        },
+        "HostConfig": {
+            "NanoCpus": round(spec["limits"]["cpus"] * 1e9),
+            "Memory": spec["limits"]["memory_bytes"],
+            "PidsLimit": spec["limits"]["pids"],
+            "RestartPolicy": {
+                "Name": spec["restart"]["name"],
+                "MaximumRetryCount": spec["restart"]["retries_max"],
+            },
+            "ReadonlyRootfs": spec["read_only"],
+            "CapAdd": spec["cap_add"],
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "NetworkMode": spec["network"] or "default",
+        },
+        "Mounts": spec["mounts"],
+        "Ports": facts["ports"] if facts is not None else spec["ports"],
+        "Cluster": record["cluster"],
+        "Scheduler": record["scheduler"],
+        "Phase": record["phase"],
+        "Wanted": record["wanted"],
+        "Restarts": record["restarts"],
+    }
+
+
+def _state_document(view: View) -> dict[str, Any]:
+    facts, state = view["facts"], state_of(view)
+    if facts is None:
+        return {"Status": state, "Running": False}
+    return {
+        "Status": state,
+        "Running": state == "running",
+        "Paused": state == "paused",
+        "Restarting": state == "restarting",
+        "OOMKilled": facts["out_of_memory"],
+        "Dead": state == "dead",
+        "ExitCode": facts["exit_code"],
+        "Error": facts["error"],
+        "StartedAt": None if facts["started_at"] is None else iso(facts["started_at"]),
+        "FinishedAt": None if facts["finished_at"] is None else iso(facts["finished_at"]),
+        "Health": None if facts["health"] is None else {"Status": facts["health"]},
+    }
+
+
+def _node_document(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Name": node["name"],
+        "Engine": node["engine"],
+        "Driver": node["endpoint"]["driver"],
+        "Endpoint": node["endpoint"]["url"],
+        "State": node["state"],
+    }
+
+
+def node_row(view: View, now: float | None = None) -> dict[str, str]:
+    """A row of `nodes ls`."""
+    record = view["record"]
+    endpoint = record["endpoint"]
+    where = endpoint["url"] or endpoint["folder"] or "default"
+    if endpoint["member"]:
+        where += f" ({endpoint['member']})"
+    status = record["state"].capitalize() + (" (simulated)" if record["simulated"] else "")
+    return {
+        "Name": record["name"],
+        "Status": f"{status}: {view['error']}" if view["error"] else status,
+        "Driver": endpoint["driver"],
+        "Engine": record["engine"],
+        "Endpoint": where,
+        "Containers": str(view["containers"]),
+        "CPU": f"{view['cpus_taken']:g} / {record['cpus']:g}",
+        "Memory": f"{format_bytes(view['memory_taken_bytes'])} / {format_bytes(record['memory_bytes'])}",
+        "Load": f"{view['load']:.2f}",
+        "Labels": ",".join(f"{key}={value}" for key, value in sorted(record["labels"].items())),
+        "Seen": ago(record["seen_at"], now),
+    }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CELL_LETTERS else text[: _CELL_LETTERS - 1] + "…"

@@ -1,0 +1,152 @@
+"""From Docker's words on the command line to a container's specification, as JSON for the daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qrealm.base.errors import RequestError
+from qrealm.faces.qdocker.times import read_duration
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
+_SIZE_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_PORT_MAX = 65535
+
+
+def read_memory(text: str, option: str = "--memory") -> int:
+    """Bytes of ``"512"`` (MiB), ``"512m"``, ``"1g"``. Raises RequestError."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise RequestError(
+            f"{option} got {text!r:.40}; the rule is a number of MiB, or one with b, k, m, g or t",
+            hint="for example 512, 512m, 1g",
+        )
+    number, unit = match.groups()
+    return round(float(number) * _SIZE_UNITS[unit.lower() or "m"])
+
+
+def read_environment(words: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:
+    """Variables of ``--env-file`` and then ``--env``, which wins. Raises RequestError."""
+    found: dict[str, str] = {}
+    for file in files or ():
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise RequestError(f"--env-file {str(file)!r} cannot be read: {problem}") from problem
+        for number, line in enumerate(lines, 1):
+            if line.strip() and not line.lstrip().startswith("#"):
+                _set_variable(found, line.lstrip(), f"--env-file {file}, line {number},")
+    for word in words or ():
+        _set_variable(found, word, "--env")
+    return found
+
+
+def _set_variable(found: dict[str, str], word: str, option: str) -> None:
+    name, sign, value = word.partition("=")
+    if not name or any(letter.isspace() for letter in name):
+        raise RequestError(f"{option} got {word!r:.60}; the rule is NAME=VALUE or NAME")
+    if sign:
+        found[name] = value
+    elif name in os.environ:  # as Docker: a name that is not set here is not set there
+        found[name] = os.environ[name]
+
+
+def read_labels(words: Sequence[str] | None) -> dict[str, str]:
+    """Labels of ``KEY=VALUE`` or ``KEY``. Raises RequestError."""
+    found = {}
+    for word in words or ():
+        key, _, value = word.partition("=")
+        if not key:
+            raise RequestError(f"--label got {word!r:.60}; the rule is KEY=VALUE or KEY")
+        found[key] = value
+    return found
+
+
+def read_mount(word: str) -> dict[str, Any]:
+    """A mount of ``SOURCE:TARGET[:ro|rw]``. Raises RequestError."""
+    parts = word.split(":")
+    mode = parts.pop() if len(parts) == 3 else "rw"
+    if len(parts) != 2 or not all(parts) or mode not in ("ro", "rw") or not parts[1].startswith("/"):
+        raise RequestError(
+            f"--volume got {word!r:.80}; the rule is SOURCE:TARGET[:ro], TARGET beginning with /",
+            hint="for example -v /srv/data:/data:ro, or -v cache:/var/cache for a named volume",
+        )
+    source = parts[0]
+    if source.startswith((".", "~")):
+        source = str(Path(os.path.normpath(Path(source).expanduser().absolute())))
+    return {"source": source, "target": parts[1], "read_only": mode == "ro"}
+
+
+def read_ports(word: str) -> list[dict[str, Any]]:
+    """Ports of ``[[IP:][HOST]:]CONTAINER[/tcp|udp]``; ranges of equal length. Raises RequestError."""
+    match = re.fullmatch(
+        r"(?:(?:(?P<ip>\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(?P<host>\d*(?:-\d+)?):)?"
+        r"(?P<own>\d+(?:-\d+)?)(?:/(?P<protocol>tcp|udp))?",
+        word,
+    )
+    if match is None:
+        raise _port_rule(word)
+    own = _port_range(match["own"], word)
+    host: Sequence[int | None] = [None] * len(own)
+    if match["host"]:
+        host = _port_range(match["host"], word)
+    if len(host) != len(own):
+        raise _port_rule(word)
+    return [
+        {
+            "container_port": inner,
+            "host_port": outer,
+            "protocol": match["protocol"] or "tcp",
+            "host_ip": (match["ip"] or "").strip("[]"),
+        }
+        for inner, outer in zip(own, host, strict=True)
+    ]
+
+
+def _port_range(text: str, word: str) -> Sequence[int]:
+    first, _, last = text.partition("-")
+    if not first:
+        raise _port_rule(word)
+    ports = range(int(first), int(last or first) + 1)
+    if not ports or ports[0] < 1 or ports[-1] > _PORT_MAX:
+        raise _port_rule(word)
+    return ports
+
+
+def _port_rule(word: str) -> RequestError:
+    return RequestError(
+        f"--publish got {word!r:.60}; the rule is [[IP:][HOST]:]CONTAINER[/tcp|udp], ports from 1 to "
+        f"{_PORT_MAX}, ranges of equal length",
+        hint="for example -p 8080:80, -p 127.0.0.1:5353:53/udp, -p 8000-8002:80-82",
+    )
+
+
+def read_restart(word: str) -> dict[str, Any]:
+    """A restart policy. Raises RequestError."""
+    name, sign, count = word.partition(":")
+    if name not in ("no", "always", "unless-stopped", "on-failure") or (
+        sign and not (name == "on-failure" and count.isdigit())
+    ):
+        raise RequestError(
+            f"--restart got {word!r:.40}; there are no, always, unless-stopped, "
+            "on-failure and on-failure:COUNT"
+        )
+    return {"name": name, "retries_max": int(count or 0)}
+
+
+def read_health(
+    command: str | None, interval: str, timeout: str, retries: int, start_period: str
+) -> dict[str, Any] | None:
+    """A health check, run by the container's shell. Raises RequestError."""
+    if command is None:
+        return None
+    return {
+        "command": ["/bin/sh", "-c", command],
+        "interval_s": read_duration(interval, "--health-interval"),
+        "timeout_s": read_duration(timeout, "--health-timeout"),
+        "retries": retries,
+        "start_period_s": read_duration(start_period, "--health-start-period"),
+    }

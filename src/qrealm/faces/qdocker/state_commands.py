@@ -1,0 +1,159 @@
+"""`qdocker create-cluster`, `rm-cluster`, `maintenance`, `export-state` and `import-state`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qrealm.base.errors import RequestError
+from qrealm.faces.qdocker import options
+from qrealm.faces.qdocker.client import Client, cluster_path
+from qrealm.faces.qdocker.progress import shown_progress
+from qrealm.faces.qdocker.tables import write_facts
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, tell, warn, write
+
+_STDIO = "-"
+FilenameOption = Annotated[str, typer.Option("--filename", "-f", metavar="FILE", help="- is a pipe.")]
+
+
+def create_cluster(
+    file: Annotated[str, typer.Argument(metavar="FILE.yaml", help="Cluster or Compose file; - is stdin.")],
+    scheduler: options.SchedulerOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Make all containers of a file and entangle them as it says; all or none. Prints their names.
+
+    A Compose file has the quantum keys under x-quantum. What is there already and unchanged is kept.
+
+    [bold]Example[/bold]
+
+      qdocker create-cluster canary.yaml
+    """
+    wants_json = options.is_json(output)
+    text = _read(file, "create-cluster")
+    body: dict[str, Any] = {"text": text, "filename": "<stdin>" if file == _STDIO else file}
+    if scheduler is not None:
+        body["scheduler"] = scheduler
+    with shown_progress(quiet) as shown:
+        for line in Client().lines("POST", "/clusters", body):
+            if "progress" in line:
+                shown.step(line["progress"])
+    found = line["result"]
+    if wants_json:
+        options.write_line(found)
+        return
+    for each in found["created"]:
+        write(each["container"]["name"])
+    for name in found["existing"]:
+        tell(f"{name} was there already")
+    for each in found["entangled"]:
+        tell(f"{each['first']} and {each['second']} are entangled: {each['mode']}")
+
+
+def rm_cluster(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a cluster.")],
+    force: options.ForceOption = False,
+) -> None:
+    """Remove all containers of a cluster. Prints each name.
+
+    [bold]Example[/bold]
+
+      qdocker rm-cluster canary --force
+    """
+    for each in Client().delete(cluster_path(name), {"force": force})["removed"]:
+        write(each)
+
+
+def maintenance(output: options.PlainFormatOption = "table") -> int:
+    """Prepare registers again that lost their coherence, restart unhealthy containers, and bring state and
+    engines in line. Exit code 1 when something could not be mended.
+
+    [bold]Example[/bold]
+
+      qdocker maintenance
+    """
+    wants_json = options.is_json(output)
+    found = Client().post("/maintenance")
+    if wants_json:
+        options.write_line(found)
+    else:
+        write_facts([(name.replace("_", " "), ", ".join(each) or "-") for name, each in found.items()])
+        for problem in found["problems"]:
+            warn(problem)
+    return EXIT_ERROR if found["problems"] else 0
+
+
+def export_state(filename: FilenameOption = _STDIO) -> None:
+    """Write containers, registers, nodes and relations to a file that only you can read, as JSON.
+
+    [bold]Example[/bold]
+
+      qdocker export-state --filename state.json
+    """
+    text = json.dumps(Client().get("/state"), indent=2, ensure_ascii=False) + "\n"
+    if filename == _STDIO:
+        write(text)
+        return
+    path = Path(filename)
+    try:
+        # Complete or not at all: a full disk leaves the old file.
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as problem:
+        raise RequestError(f"--filename {filename!r} cannot be written: {problem.strerror}") from problem
+    tell(f"written: {filename}")
+
+
+def import_state(
+    filename: FilenameOption = _STDIO,
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """Take over what `export-state` wrote: all of it, or nothing when a name is taken.
+
+    [bold]Example[/bold]
+
+      qdocker import-state --filename state.json
+    """
+    wants_json = options.is_json(output)
+    try:
+        data = json.loads(_read(filename, "--filename"))
+    except ValueError as problem:
+        raise RequestError(f"--filename {filename!r} is not JSON: {problem}") from problem
+    if not isinstance(data, dict):
+        raise RequestError(f"--filename {filename!r} is no exported state", hint="qdocker export-state")
+    found = Client().post("/state", {"data": data})
+    if wants_json:
+        options.write_line(found)
+    else:
+        write_facts([(name.replace("_", " "), _counted(value)) for name, value in found.items()])
+
+
+def _counted(value: object) -> str:
+    return ", ".join(map(str, value)) or "-" if isinstance(value, list) else str(value)
+
+
+def _read(name: str, what: str) -> str:
+    try:
+        if name == _STDIO:
+            return sys.stdin.buffer.read().decode("utf-8")
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as problem:
+        raise RequestError(f"{what} got {name!r}, which cannot be read: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise RequestError(f"{what} got {name!r}, which is not UTF-8 text") from problem

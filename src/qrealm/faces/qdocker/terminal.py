@@ -1,0 +1,122 @@
+"""Where words go, and exit codes: data to stdout, messages to stderr. Rich is loaded only for a progress bar,
+so that a short command is quick."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import io
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import typer
+
+from qrealm.base.errors import CommandNotFoundError, CommandNotRunnableError, QrealmError
+from qrealm.faces.qdocker.home import debug_wanted
+
+EXIT_ERROR = 1
+EXIT_OWN_ERROR = 125
+"""As Docker's: qdocker or the engine failed, not the container's command."""
+EXIT_NOT_RUNNABLE = 126
+EXIT_NOT_FOUND = 127
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+DOCKER_CODES = frozenset({"create", "run", "exec"})
+"""Commands whose exit codes are those of `docker run`."""
+
+_BOLD_RED, _BOLD_CYAN, _BOLD_YELLOW, _PLAIN = "\x1b[1;31m", "\x1b[1;36m", "\x1b[1;33m", "\x1b[0m"
+_Arguments = ParamSpec("_Arguments")
+
+
+def speak_plainly() -> None:
+    """Let stdout write every text, whatever its encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def write(text: str) -> None:
+    """A line of data."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def write_json(value: Any) -> None:
+    """A value as indented JSON."""
+    write(json.dumps(value, indent=4, ensure_ascii=False))
+
+
+def tell(text: str) -> None:
+    """A message."""
+    sys.stderr.write(text + "\n")
+
+
+def warn(text: str) -> None:
+    """A warning."""
+    tell(f"{_marked('warning:', _BOLD_YELLOW)} {text}")
+
+
+def report(problem: QrealmError) -> None:
+    """An error: what happened, then the hint; a traceback only for those who debug."""
+    if debug_wanted():
+        sys.stderr.write("".join(traceback.format_exception(problem)))
+    head, separator, hint = str(problem).partition("\nhint: ")
+    tell(f"{_marked('error:', _BOLD_RED)} {head}")
+    if separator:
+        tell(f"{_marked('hint:', _BOLD_CYAN)} {hint}")
+
+
+def exit_code_of(problem: QrealmError, command_name: str) -> int:
+    """What a command exits with after this error: Docker's codes."""
+    if command_name not in DOCKER_CODES:
+        return EXIT_ERROR
+    if isinstance(problem, CommandNotFoundError):
+        return EXIT_NOT_FOUND
+    if isinstance(problem, CommandNotRunnableError):
+        return EXIT_NOT_RUNNABLE
+    return EXIT_OWN_ERROR
+
+
+def usage_code(command_name: str) -> int:
+    """What a command exits with when its words are wrong."""
+    return EXIT_OWN_ERROR if command_name in DOCKER_CODES else EXIT_ERROR
+
+
+def command(name: str, body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
+    """Turn what can go wrong into an exit code; any other exception is a bug and keeps its traceback."""
+
+    @functools.wraps(body)
+    def guarded(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        try:
+            code = body(*args, **kwargs) or 0
+            sys.stdout.flush()
+        except QrealmError as problem:
+            report(problem)
+            code = exit_code_of(problem, name)
+        except KeyboardInterrupt:
+            tell("interrupted")
+            code = EXIT_INTERRUPTED
+        except BrokenPipeError:
+            # Python flushes stdout once more at its end; give it somewhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = EXIT_BROKEN_PIPE
+        if code:
+            raise typer.Exit(code)
+
+    guarded.__doc__ = folded(body.__doc__ or "")
+    return guarded
+
+
+def folded(text: str) -> str:
+    """A help text with each paragraph on one line, for the terminal to wrap."""
+    return "\n\n".join(" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))
+
+
+def _marked(word: str, colour: str) -> str:
+    """A word in colour on a terminal that wants it (https://no-color.org)."""
+    wanted = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return f"{colour}{word}{_PLAIN}" if wanted else word
