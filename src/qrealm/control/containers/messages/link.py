@@ -1,10 +1,10 @@
 """The link over which two entangled containers agree on a key.
 
-The register of a group is not spent on messages. The link is a source of pairs beside it: for every message
-it gives both ends fresh pairs (|00⟩ + |11⟩)/√2, each half of which has then waited as long as the group's
-register has, under the register's own T1 and T2. So the quality of the link is that of the group's
-entanglement, and a group that has decohered cannot send in secret. The daemon plays both ends and the link:
-what is simulated is the physics of the pairs, not two machines.
+The register of a group is not spent on messages. Being in one group is what gives two containers a link, and
+the link is a source of pairs: for every message it gives both ends fresh pairs (|00⟩ + |11⟩)/√2, each half of
+which waits `WAIT_S` until it is measured, under the T1 and T2 of the registers. So a short decoherence time
+makes a noisy link, and a very short one none. The daemon plays both ends and the link: what is simulated is
+the physics of the pairs, not two machines.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 
 from qrealm.base.errors import RequestError
 from qrealm.network import pairs_needed
+
+WAIT_S = 0.01
+"""How long each half of a pair is stored before it is measured, in seconds: the way there and the turn of the
+other end."""
 
 _STEPS = 40
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from qrealm.base.clock import Clock
 from qrealm.base.errors import MessageRefusalError
-from qrealm.control.containers.messages.link import link_lifetime_s, link_state
+from qrealm.control.containers.messages.link import WAIT_S, link_lifetime_s, link_state
 from qrealm.control.containers.messages.payload import checked_type, encoded
 from qrealm.control.containers.reports import MessageReport, OpenedMessage
 from qrealm.control.containers.values import ContainerRecord, MessageRecord
@@ -59,7 +59,7 @@ class Messages:
         data: Any,
         *,
         intercept_share: float = 0.0,
-        age_s: float | None = None,
+        wait_s: float = WAIT_S,
     ) -> MessageReport:
         """Agree on a key over the link of two containers, and deliver a message sealed with it.
 
@@ -71,7 +71,7 @@ class Messages:
             type: 1 to 64 letters, digits, dots, dashes and underscores.
             data: a JSON value of at most 1 MiB.
             intercept_share: share of the pairs that somebody measures on their way, from 0 to 1.
-            age_s: how long the pairs have waited; None: since the group's register was prepared.
+            wait_s: how long each half of a pair is stored before it is measured.
 
         Raises:
             NoSuchContainerError: no such sender or receiver.
@@ -86,16 +86,15 @@ class Messages:
             )
         word, raw = checked_type(type), encoded(data)
         ends = self._store.containers.find(sender), self._store.containers.find(receiver)
-        prepared_s = self._group_age_s(*ends)
-        age = prepared_s if age_s is None else age_s
-        state = link_state(age, self._t1_s, self._t2_s)
+        self._check_one_group(*ends)
+        state = link_state(wait_s, self._t1_s, self._t2_s)
         with self._store.transaction():
             generator = self._random()
         found = agree_on_key(
             state, generator, pairs=pairs_needed(state) or PAIRS_MIN, intercept_share=intercept_share
         )
         if found.aborted is not None:
-            raise self._refused(*ends, word, found, age)
+            raise self._refused(*ends, word, found, wait_s)
         return self._deliver(*ends, word, raw, found)
 
     def read(
@@ -126,8 +125,8 @@ class Messages:
                         self._store.messages.mark_read(record.id, now)
             return opened
 
-    def _group_age_s(self, sender: ContainerRecord, receiver: ContainerRecord) -> float:
-        """Age of the register of both, which must be one."""
+    def _check_one_group(self, sender: ContainerRecord, receiver: ContainerRecord) -> None:
+        """Raises MessageRefusalError unless both share a register."""
         if sender.id == receiver.id:
             raise MessageRefusalError(f"a message from {sender.name!r} to itself; it takes two containers")
         register = self._store.registers.of(sender.id)
@@ -137,10 +136,14 @@ class Messages:
                 "can give a key",
                 hint=f"qdocker entangle {sender.name} {receiver.name}",
             )
-        return max(0.0, self._clock.now() - register.prepared_at)
 
     def _refused(
-        self, sender: ContainerRecord, receiver: ContainerRecord, word: str, found: KeyAgreement, age_s: float
+        self,
+        sender: ContainerRecord,
+        receiver: ContainerRecord,
+        word: str,
+        found: KeyAgreement,
+        wait_s: float,
     ) -> MessageRefusalError:
         told = {
             "to": receiver.name,
@@ -156,13 +159,14 @@ class Messages:
                 what, hint="send it again once nobody listens: every try uses fresh pairs"
             )
         lifetime = link_lifetime_s(self._t1_s, self._t2_s)
-        if age_s <= lifetime:
+        if wait_s <= lifetime:
             return MessageRefusalError(
                 what, hint="send it again: this was chance, or a listener on few pairs"
             )
         return MessageRefusalError(
-            f"{what}; their group was prepared {age_s:.3g} s ago, and gives keys for {lifetime:.3g} s",
-            hint="run `qdocker maintenance`, which prepares the group again, or raise decoherence_time_ms",
+            f"{what}; half of each pair is stored for {wait_s:.3g} s, and keys come of {lifetime:.3g} s "
+            "at most",
+            hint="raise decoherence_time_ms in the configuration",
         )
 
     def _deliver(
