@@ -20,8 +20,9 @@ from qrealm.base.errors import TooLargeError
 QUBITS_MAX = 31
 """Row and column of an entry share one 64-bit word while entries are sorted."""
 
-ENTRIES_MAX = 1 << 24
-"""Most entries of one matrix: 400 MB, what twelve qubits have when none is zero."""
+ENTRIES_MAX = 1 << 22
+"""Most entries of one matrix: what eleven qubits have when none is zero. 100 MB, 600 MB while it is
+sorted, and about a second for a gate."""
 
 ENTRY_BYTES = 72
 """Memory of an entry while entries are sorted and summed."""

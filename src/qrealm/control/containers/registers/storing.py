@@ -1,7 +1,8 @@
 """Registers as bytes, for the store.
 
-Version 1: ``QRG1``, the length of the header (4 bytes, little endian), the header as JSON, and the entries
-deflated: keys (row and column in one word, 8 bytes each, as differences), then values (16 bytes each).
+Version 1, all little endian: ``QRG1``, CRC-32 of all that follows (4 bytes), the length of the header (4
+bytes), the header as JSON, and the entries deflated: keys (row and column in one word, 8 bytes each, as
+differences), then values (16 bytes each).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def to_bytes(register: Register) -> bytes:
     keys = keys_of(register.density)
     steps = np.diff(keys, prepend=np.uint64(0)).astype("<u8").tobytes()
     entries = zlib.compress(steps + register.density.values.astype("<c16").tobytes(), level=1)
-    return MAGIC + struct.pack("<I", len(words)) + words + entries
+    body = struct.pack("<I", len(words)) + words + entries
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
 
 def from_bytes(data: bytes) -> Register:
@@ -55,8 +57,10 @@ def from_bytes(data: bytes) -> Register:
 
 
 def _read(data: bytes) -> Register:
-    (length,) = struct.unpack_from("<I", data, 4)
-    header = json.loads(data[8 : 8 + length])
+    checksum, length = struct.unpack_from("<II", data, 4)
+    if zlib.crc32(data[8:]) != checksum:
+        raise ValueError("its checksum is wrong")
+    header = json.loads(data[12 : 12 + length])
     members = tuple(Member(str(name), int(k), float(chance)) for name, k, chance in header["members"])
     num_qubits = sum(member.num_qubits for member in members)
     count = int(header["entries"])
@@ -64,9 +68,9 @@ def _read(data: bytes) -> Register:
     if not (0 < num_qubits <= QUBITS_MAX and 0 < count <= ENTRIES_MAX and all(map(math.isfinite, times))):
         raise ValueError(f"{num_qubits} qubits, {count} entries, times {times}")
     plain = zlib.decompressobj()
-    raw = plain.decompress(data[8 + length :], 24 * count)
+    raw = plain.decompress(data[12 + length :], 24 * count)
     rest = plain.decompress(plain.unconsumed_tail, 1)
-    if len(raw) != 24 * count or rest or not plain.eof:
+    if len(raw) != 24 * count or rest or not plain.eof or plain.unused_data:
         raise ValueError(f"entries take {24 * count} bytes, and others came")
     keys = np.cumsum(np.frombuffer(raw, "<u8", count), dtype=np.uint64)
     rows, cols = keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)

@@ -1,0 +1,293 @@
+"""Entangling: what was declared holds in every outcome, coherently, and the first keeps its probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qrealm.base.errors import RegisterError
+from qrealm.control.containers import registers as rg
+from qrealm.control.containers.values import Member, Register, Relation
+from qrealm.simulate.sparse_density import to_dense
+
+OURS = rg.find_simulator("qrealm")
+
+
+class World:
+    """Registers and relations as whoever keeps them would."""
+
+    def __init__(self, num_containers: int, num_states: int, probabilities=(0.2, 0.5, 0.7)) -> None:
+        self.k = num_states
+        self.registers: list[Register] = []
+        self.relations: list[Relation] = []
+        self.now = 0.0
+        for i in range(num_containers):
+            member = Member("abcdefgh"[i], num_states, probabilities[i % len(probabilities)])
+            self.registers.append(rg.prepare(member, 0.0, OURS))
+
+    def register(self, name: str) -> Register:
+        return next(r for r in self.registers if any(m.container == name for m in r.members))
+
+    def entangle(self, first: str, second: str, mode: str, limit: int = 16) -> rg.Entangled:
+        held = list({id(r): r for r in (self.register(first), self.register(second))}.values())
+        found = rg.entangle(held, self.relations, first, second, mode, self.now, limit, OURS)  # type: ignore[arg-type]
+        self.registers = [r for r in self.registers if r not in held]
+        self.registers += [found.register, *found.others]
+        self.relations = [r for r in self.relations if r not in found.relations_dropped]
+        self.relations += found.relations_new
+        return found
+
+    def decay(self, seconds: float) -> None:
+        self.now += seconds
+        self.registers = [rg.decayed(r, self.now, 2.0, 1.0, OURS) for r in self.registers]
+
+    def gate(self, name: str, *targets: str, angle: float | None = None) -> None:
+        held = list({id(r): r for r in map(self.register, targets)}.values())
+        made = rg.apply_gate(held, name, [(t, 0) for t in targets], angle, self.now, 16, OURS)
+        self.registers = [*(r for r in self.registers if r not in held), made]
+
+    def remove(self, name: str) -> None:
+        register = self.register(name)
+        left = rg.without(register, name)
+        self.registers = [r for r in self.registers if r is not register] + ([left] if left else [])
+        new, gone = rg.relations_without(self.relations, name, self.k)
+        self.relations = [*(r for r in self.relations if r not in gone), *new]
+
+    def holds(self, relation: Relation) -> bool:
+        joint = rg.joint_probabilities(self.register(relation.first), [relation.first, relation.second])
+
+        def follower(x: int) -> int:
+            if relation.mode == "opposite":
+                return self.k - 1 - x
+            return (x + relation.shift) % self.k
+
+        return all(y == follower(x) for x, y in joint)
+
+
+def chances(world: World, name: str):
+    return rg.probabilities(world.register(name), name)
+
+
+@pytest.mark.parametrize(
+    "mode, outcomes", [("same", {(0, 0): 0.2, (1, 1): 0.8}), ("opposite", {(0, 1): 0.2, (1, 0): 0.8})]
+)
+def test_two_states_become_a_coherent_pair(mode, outcomes):
+    world = World(2, 2)
+    found = world.entangle("a", "b", mode)
+    assert rg.joint_probabilities(found.register, ["a", "b"]) == pytest.approx(outcomes)
+    assert rg.purity(found.register) == pytest.approx(1)
+    entropy = -(0.2 * math.log2(0.2) + 0.8 * math.log2(0.8))
+    assert rg.mutual_information_bits(found.register, "a", "b") == pytest.approx(2 * entropy)
+    assert found.relations_new == (Relation("a", "b", mode, 0, 0.0),)
+    assert found.relations_dropped == found.others == ()
+    assert not found.already
+
+
+def test_spread_deals_every_state_once():
+    world = World(3, 3)
+    world.entangle("a", "b", "spread")
+    world.entangle("b", "c", "spread")
+    joint = rg.joint_probabilities(world.register("a"), ["a", "b", "c"])
+    assert joint == pytest.approx({(0, 1, 2): 0.2, (1, 2, 0): 0.4, (2, 0, 1): 0.4})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 5), st.data())
+def test_whatever_is_entangled_in_whatever_order_what_was_declared_holds(k, data):
+    world = World(5 if k < 5 else 4, k)
+    names = "abcdefgh"[: len(world.registers)]
+    pairs = st.lists(st.sampled_from(names), min_size=2, max_size=2, unique=True)
+    for _ in range(data.draw(st.integers(1, 6))):
+        what = data.draw(st.sampled_from(["entangle", "entangle", "entangle", "decay", "gate"]))
+        if what == "decay":
+            world.decay(0.2)
+            continue
+        first, second = data.draw(pairs)
+        if what == "gate":
+            world.gate("cx", first, second)
+            continue
+        mode = data.draw(st.sampled_from(["same", "opposite", "spread"]))
+        before = chances(world, first)
+        try:
+            world.entangle(first, second, mode)
+        except RegisterError as problem:
+            assert "otherwise" in str(problem)  # noqa: PT017
+            continue
+        assert chances(world, first) == pytest.approx(before, abs=1e-9)
+    roots = Counter(relation.second for relation in world.relations)
+    assert all(count == 1 for count in roots.values())
+    # Prepared anew by the same relations, every one holds.
+    for register in list(world.registers):
+        fresh = rg.prepare_group(register.members, world.relations, 0.0, OURS)
+        world.registers[world.registers.index(register)] = fresh
+        assert rg.fresh_fidelity(fresh, world.relations) == pytest.approx(1)
+    assert all(world.holds(relation) for relation in world.relations)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 4), st.lists(st.integers(0, 24), min_size=3, max_size=8))
+def test_spread_is_even_in_every_outcome(k, choices):
+    """However groups grow into each other: each state is had by floor or ceil of m/k containers."""
+    world = World(5, k)
+    for choice in choices:
+        first, second = "abcde"[choice // 5], "abcde"[choice % 5]
+        if first != second:
+            world.entangle(first, second, "spread")
+        for register in world.registers:
+            names = [member.container for member in register.members]
+            for outcome in rg.joint_probabilities(register, names):
+                counts = [outcome.count(state) for state in range(k)]
+                assert max(counts) - min(counts) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["same", "opposite", "spread"]), min_size=3, max_size=3), st.integers(0, 3))
+def test_groups_are_joined_with_all_their_relations(modes, second):
+    world = World(4, 4)
+    world.entangle("a", "b", modes[0])
+    world.entangle("c", "d", modes[1])
+    before = chances(world, "b")
+    world.entangle("b", "dccd"[second], modes[2])
+    assert len(world.registers) == 1
+    assert len(world.relations) == 3
+    assert all(world.holds(relation) for relation in world.relations)
+    assert chances(world, "b") == pytest.approx(before)
+    assert rg.purity(world.registers[0]) == pytest.approx(1)
+
+
+def test_entangling_twice_does_nothing_and_after_decay_it_mends():
+    world = World(3, 2)
+    world.entangle("a", "b", "same")
+    world.entangle("b", "c", "opposite")
+    again = world.entangle("a", "b", "same")
+    assert again.already
+    assert again.register is world.register("a")
+    assert world.entangle("a", "c", "opposite").already  # implied by the two others
+    assert world.entangle("b", "a", "same").already  # the other way round
+    world.decay(0.5)
+    assert not world.holds(Relation("a", "c", "opposite"))
+    before = chances(world, "a")
+    mended = world.entangle("a", "c", "opposite")
+    assert not mended.already
+    assert mended.relations_new == mended.relations_dropped == ()
+    assert chances(world, "a") == pytest.approx(before)
+    assert all(world.holds(relation) for relation in world.relations)
+    assert world.holds(Relation("a", "c", "opposite"))
+
+
+def test_mending_towards_the_root_turns_the_relations_round():
+    world = World(3, 3)
+    world.entangle("a", "b", "spread")
+    world.entangle("b", "c", "same")
+    world.decay(0.5)
+    before = chances(world, "b")
+    found = world.entangle("b", "a", "spread")
+    assert found.relations_dropped == (Relation("a", "b", "spread", 1, 0.0),)
+    assert found.relations_new == (Relation("b", "a", "spread", 2, 0.0),)
+    assert chances(world, "b") == pytest.approx(before)
+    assert world.holds(Relation("b", "a", "spread", 2))
+
+
+@pytest.mark.parametrize("k, mode", [(2, "opposite"), (2, "spread"), (3, "opposite"), (3, "spread")])
+def test_what_contradicts_is_refused(k, mode):
+    world = World(2, k)
+    world.entangle("a", "b", "same")
+    with pytest.raises(RegisterError, match="say otherwise") as problem:
+        world.entangle("a", "b", mode)
+    assert "measure" in problem.value.hint
+
+
+def test_opposite_of_two_states_is_spread_too():
+    world = World(2, 2)
+    world.entangle("a", "b", "opposite")
+    assert world.entangle("a", "b", "spread").already
+
+
+def test_who_is_joined_by_a_gate_alone_keeps_its_own_state():
+    world = World(4, 2, (0.5,))
+    world.gate("ry", "d", angle=-math.pi / 2)  # d to |0⟩
+    world.gate("cx", "b", "d")
+    world.entangle("b", "c", "same")
+    assert len(world.register("b").members) == 3
+    found = world.entangle("a", "b", "same")
+    assert {m.container for m in found.register.members} == {"a", "b", "c"}
+    (left,) = found.others
+    assert [m.container for m in left.members] == ["d"]
+    np.testing.assert_allclose(to_dense(left.density), np.eye(2) / 2, atol=1e-14)
+    assert all(world.holds(relation) for relation in world.relations)
+
+
+def test_inside_one_register_nobody_is_split_off():
+    world = World(3, 2, (0.5,))
+    world.gate("cx", "a", "b")
+    world.gate("cx", "b", "c")
+    found = world.entangle("a", "b", "same")
+    assert found.others == ()
+    assert found.register.num_qubits == 3
+    assert world.holds(Relation("a", "b", "same"))
+
+
+def test_the_first_keeps_its_state_and_undeclared_indices_are_copied():
+    world = World(2, 3)
+    world.gate("x", "a")  # weight on index 3, which stands for no state
+    before = chances(world, "a")
+    assert before[3] == pytest.approx(0.4)
+    found = world.entangle("a", "b", "opposite")
+    joint = rg.joint_probabilities(found.register, ["a", "b"])
+    assert joint == pytest.approx({(0, 2): before[0], (1, 1): before[1], (3, 3): before[3]})
+
+
+@pytest.mark.parametrize(
+    "first, second, mode, words",
+    [
+        ("a", "a", "same", "same container twice"),
+        ("a", "b", "likewise", "one of same, opposite, spread"),
+        ("a", "b", "same", r"2 \+ 2 = 4 qubits; a group may have 3"),
+    ],
+)
+def test_what_cannot_be(first, second, mode, words):
+    world = World(2, 3)
+    with pytest.raises(RegisterError, match=words):
+        world.entangle(first, second, mode, limit=3)
+
+
+def test_different_numbers_of_states():
+    registers = [rg.prepare(Member("a", 2, 0.5), 0.0, OURS), rg.prepare(Member("b", 3, 0.5), 0.0, OURS)]
+    with pytest.raises(RegisterError, match="2 and 3 states"):
+        rg.entangle(registers, (), "a", "b", "same", 0.0, 16, OURS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 3), st.data())
+def test_whoever_was_tied_through_a_removed_container_is_tied_directly(k, data):
+    world = World(4, k)
+    for second in "bcd":
+        first = data.draw(st.sampled_from("abc"[: "abcd".index(second)]))
+        world.entangle(first, second, data.draw(st.sampled_from(["same", "opposite", "spread"])))
+    world.remove(data.draw(st.sampled_from("abcd")))
+    assert all(world.holds(relation) for relation in world.relations)
+    followers = [relation.second for relation in world.relations]
+    assert len(followers) == len(set(followers))
+    if k == 2:  # every tie between two states has a name
+        assert len(world.relations) == 2
+
+
+def test_a_ghz_state_of_sixteen():
+    registers = [rg.prepare(Member(f"{i:02d}", 2, 0.3), 0.0, OURS) for i in range(16)]
+    group, relations = registers[0], []
+    for register in registers[1:]:
+        name = register.members[0].container
+        found = rg.entangle([group, register], relations, "00", name, "same", 0.0, 16, OURS)
+        group = found.register
+        relations += found.relations_new
+    assert len(group.density.values) == 4
+    joint = rg.joint_probabilities(group, [m.container for m in group.members])
+    assert joint == pytest.approx({(0,) * 16: 0.3, (1,) * 16: 0.7})
+    other = rg.prepare(Member("x", 2, 0.3), 0.0, OURS)
+    with pytest.raises(RegisterError, match="16 \\+ 1 = 17 qubits; a group may have 16"):
+        rg.entangle([group, other], relations, "00", "x", "same", 0.0, 16, OURS)
