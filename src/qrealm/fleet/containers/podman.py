@@ -1,13 +1,54 @@
-"""Containers on Podman, through its Docker-compatible socket."""
+"""Containers on Podman, through its Docker-compatible socket.
+
+What Podman does otherwise, and stays so: images of no registry are called ``localhost/NAME``; processor
+cores are not compared with what the host has; a host folder that is not there is noticed at the start.
+"""
 
 from __future__ import annotations
 
-from qrealm.fleet.containers.docker import DockerDriver
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from qrealm.base.errors import EngineRefusalError
+from qrealm.fleet.containers.docker import DockerDriver, short
+from qrealm.fleet.containers.docker_form import NANO, facts_of, seconds_of
+from qrealm.fleet.containers.protocol import ContainerFacts, ContainerState
 
 
 class PodmanDriver(DockerDriver):
-    """A `ContainerDriver` for Podman 4 and later, through ``podman.socket`` or ``podman system service``."""
+    """A `ContainerDriver` for Podman 4 and later, through ``podman.socket`` or ``podman system service``.
+
+    Podman has timers of systemd run its health checks. Where there is no systemd nobody runs them, so looking
+    at a container runs the check that is due.
+    """
 
     engine = "Podman"
     url_default = "unix:///run/podman/podman.sock"
     unavailable_hint = "start it (systemctl start podman.socket), or name the engine's own url"
+
+    def inspect(self, engine_id: str) -> ContainerFacts:
+        doing = f"inspect {short(engine_id)}"
+        with self._wire.calling(doing) as client:
+            told = client.inspect_container(engine_id)
+            if not check_is_due(told, time.time()):
+                return facts_of(told)
+            try:
+                path = f"/libpod/containers/{engine_id}/healthcheck"
+                self._wire.request(client, "GET", path, doing).close()
+            except EngineRefusalError:
+                pass  # it has ended meanwhile; the next look tells
+            return facts_of(client.inspect_container(engine_id))
+
+
+def check_is_due(told: Mapping[str, Any], now: float) -> bool:
+    """Whether a running container's health check is overdue by half an interval, as systemd's never is."""
+    check = told["Config"].get("Healthcheck") or {}
+    if not check.get("Test") or told["State"]["Status"] != ContainerState.RUNNING:
+        return False
+    health = told["State"].get("Health") or told["State"].get("Healthcheck") or {}
+    last = [seconds_of(entry.get("End")) for entry in health.get("Log") or ()]
+    since = max([moment for moment in last if moment is not None], default=None)
+    if since is None:
+        since = seconds_of(told["State"].get("StartedAt"))
+    return since is not None and now - since > 1.5 * check.get("Interval", 30 * NANO) / NANO

@@ -1,0 +1,345 @@
+"""Containers on one node of a Docker swarm, through a manager of the swarm.
+
+A container is a service with one replica, or none while it is stopped, bound to its node. What a swarm
+cannot do like an engine alone:
+
+* A stopped service keeps neither exit code nor output. A container that ended by itself keeps both.
+* No new privileges needs Docker 25 on the node, or the node's dockerd with ``--no-new-privileges``; older
+  ones ignore the wish. Memory is limited, swap is not.
+* The grace of a stop counts where this manager hosts the node; elsewhere it is 10 s.
+* A node fetches an image when it starts a container; `pull` acts where this manager hosts the node.
+* Commands inside a container run only where this manager hosts the node; its logs come from anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from qrealm.base.errors import (
+    EngineRefusalError,
+    EngineUnavailableError,
+    ImageError,
+    NoSuchContainerError,
+    QrealmError,
+)
+from qrealm.fleet.containers.connection import IMAGE_HINT, refusal
+from qrealm.fleet.containers.docker import DockerDriver, DockerExec, log_query, short
+from qrealm.fleet.containers.docker_form import facts_of
+from qrealm.fleet.containers.protocol import (
+    ContainerFacts,
+    ContainerSpec,
+    ContainerState,
+    EngineFacts,
+    ExecSpec,
+    LogRequest,
+    Output,
+    PullProgress,
+)
+from qrealm.fleet.containers.swarm_form import (
+    ENDED,
+    GRACE_S,
+    Told,
+    endpoint_spec,
+    facts_of_service,
+    latest,
+    replicas_of,
+    starts_of,
+    task_template,
+)
+
+_POLL_S = 0.05
+_FETCH_SECONDS_MAX = 600.0  # a node that fetches an image before it starts a container
+_TRIES = 5
+
+
+class SwarmDriver(DockerDriver):
+    """A `ContainerDriver` for one node of a swarm.
+
+    Args:
+        endpoint: of a manager; `member` is the node's host name, or its id where host names are not unique.
+    """
+
+    engine: ClassVar[str] = "Docker swarm"
+
+    def facts(self) -> EngineFacts:
+        with self._wire.calling("list the swarm's nodes") as client:
+            nodes = client.nodes()
+        members = tuple(sorted(node["Description"]["Hostname"] for node in nodes))
+        if self.endpoint.member is None:
+            return replace(super().facts(), members=members)
+        node = self._pick(nodes)
+        if (state := node["Status"]["State"]) != "ready":
+            raise EngineUnavailableError(
+                f"{self._wire.name}: node {self.endpoint.member!r} is {state}: "
+                f"{node['Status'].get('Message') or 'no reason given'}",
+                hint="start Docker on the node, or remove it from the swarm",
+            )
+        told = node["Description"]
+        return EngineFacts(
+            engine=f"{self.engine} {told['Engine']['EngineVersion']}",
+            cpus=told["Resources"]["NanoCPUs"] / 1e9,
+            memory_bytes=int(told["Resources"]["MemoryBytes"]),
+            host=told["Hostname"],
+            architecture=told["Platform"]["Architecture"],
+            members=members,
+        )
+
+    def has_image(self, image: str) -> bool:
+        return super().has_image(image) if self._hosted_here() else True
+
+    def pull(self, image: str, progress: Callable[[PullProgress], None] | None = None) -> None:
+        if self._hosted_here():
+            super().pull(image, progress)
+        elif progress is not None:
+            progress(PullProgress("", f"node {self.endpoint.member} fetches it when the container starts"))
+
+    def create(self, spec: ContainerSpec) -> str:
+        doing = f"create {spec.name!r}"
+        if addressed := [port for port in spec.ports if port.host_ip]:
+            raise EngineRefusalError(
+                f"{self._wire.name}: {doing}: a swarm shows ports on all addresses of a node, "
+                f"not on {addressed[0].host_ip} alone"
+            )
+        if spec.network == "none":
+            raise EngineRefusalError(
+                f"{self._wire.name}: {doing}: a swarm cannot leave a container without a network",
+                hint="name another network or none at all, or add the host with the driver docker",
+            )
+        with self._wire.calling(doing) as client:
+            node = self._pick(client.nodes())
+        if not self.has_image(spec.image):
+            raise ImageError(f"{self._wire.name}: {doing}: no such image: {spec.image}", hint=IMAGE_HINT)
+        by_id = node["ID"] == self.endpoint.member
+        constraint = f"node.id=={node['ID']}" if by_id else f"node.hostname=={self.endpoint.member}"
+        with self._wire.calling(doing) as client:
+            made = client.create_service(
+                task_template(spec, constraint),
+                name=spec.name,
+                labels=dict(spec.labels),
+                mode={"Replicated": {"Replicas": 0}},
+                endpoint_spec=endpoint_spec(spec.ports),
+            )
+        return str(made["ID"])
+
+    def start(self, engine_id: str) -> None:
+        doing = f"start {short(engine_id)}"
+        service, tasks = self._look(engine_id, doing)
+        task = latest(tasks)
+        wanted = replicas_of(service)
+        if not wanted or task is None or task["Status"]["State"] in ENDED:
+            number = self._scale(engine_id, 1, doing)
+        else:
+            number = starts_of(service["Spec"]["TaskTemplate"])
+        if fault := self._fault_of_start(engine_id, number, doing):
+            with suppress(QrealmError):  # the fault itself is what the caller has to hear
+                self._scale(engine_id, 0, doing)
+            raise fault
+
+    def stop(self, engine_id: str, grace_s: float = GRACE_S) -> None:
+        doing = f"stop {short(engine_id)}"
+        service, tasks = self._look(engine_id, doing)
+        if not replicas_of(service):
+            return
+        task = latest(tasks)
+        if task is not None and task["Status"]["State"] in ENDED and not _may_go_on(service):
+            return  # it ended by itself: its exit code and its output stay
+        container = self._container_here(tasks)
+        self._scale(engine_id, 0, doing)
+        if container is not None:
+            with suppress(NoSuchContainerError, EngineRefusalError):  # the swarm was quicker
+                super().stop(container, grace_s)
+        self._wait_for_end(engine_id, doing, max(grace_s, GRACE_S) + self.timeout_s)
+
+    def remove(self, engine_id: str, *, force: bool = False) -> None:
+        doing = f"remove {short(engine_id)}"
+        try:
+            service, tasks = self._look(engine_id, doing)
+            if not force and self._facts(service, tasks).state is ContainerState.RUNNING:
+                raise EngineRefusalError(
+                    f"{self._wire.name}: {doing}: it runs", hint="stop it first, or use force"
+                )
+            with self._wire.calling(doing) as client:
+                client.remove_service(engine_id)
+        except NoSuchContainerError:
+            return
+        if container := self._container_here(tasks):
+            # Nobody asks for its end to be seen: what is forced away is killed, as a container alone is.
+            super().remove(container, force=True)
+        self._wait_for_end(engine_id, doing, GRACE_S + self.timeout_s)
+
+    def inspect(self, engine_id: str) -> ContainerFacts:
+        return self._facts(*self._look(engine_id, f"inspect {short(engine_id)}"))
+
+    def find(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._wire.calling("list services") as client:
+            services = client.services(filters={"label": wanted})
+            tasks = client.tasks() if services else []
+        mine = [service for service in services if self._is_mine(service)]
+        return [
+            self._facts(service, [task for task in tasks if task["ServiceID"] == service["ID"]])
+            for service in mine
+        ]
+
+    def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]:
+        doing = f"logs of {short(engine_id)}"
+        _, tasks = self._look(engine_id, doing)
+        if container := self._container_here(tasks):
+            return super().logs(container, request)
+        if request.until is not None or request.follow:
+            raise EngineRefusalError(
+                f"{self._wire.name}: {doing}: node {self.endpoint.member!r} is another host than this "
+                "manager, and a swarm can neither end nor follow the output of a container there",
+                hint="ask without follow and until",
+            )
+        with self._wire.calling(doing) as client:
+            path = f"/services/{engine_id}/logs"
+            answer = self._wire.request(client, "GET", path, doing, params=log_query(request))
+        return self._wire.frames(answer, doing)
+
+    def execute(self, engine_id: str, spec: ExecSpec) -> DockerExec:
+        doing = f"run {spec.command[0]!r} in {short(engine_id)}"
+        service, tasks = self._look(engine_id, doing)
+        container = self._container_here(tasks)
+        if self._facts(service, tasks).state is not ContainerState.RUNNING:
+            raise EngineRefusalError(f"{self._wire.name}: {doing}: it is not running")
+        if container is None:
+            raise EngineRefusalError(
+                f"{self._wire.name}: {doing}: node {self.endpoint.member!r} is another host than this "
+                "manager, and a swarm runs no commands there",
+                hint="add the host as a node of its own with the driver docker",
+            )
+        return super().execute(container, spec)
+
+    def _pick(self, nodes: Sequence[Told]) -> Told:
+        member = self.endpoint.member
+        named = [node for node in nodes if member in (node["Description"]["Hostname"], node["ID"])]
+        if len(named) == 1:
+            return named[0]
+        there = ", ".join(sorted(node["Description"]["Hostname"] for node in nodes))
+        if named:
+            raise EngineRefusalError(
+                f"{self._wire.name}: {len(named)} nodes have the host name {member!r}",
+                hint=f"name the node by its id: {', '.join(node['ID'] for node in named)}",
+            )
+        raise NoSuchContainerError(
+            f"{self._wire.name}: the swarm has no node {member!r}", hint=f"its nodes are: {there}"
+        )
+
+    def _hosted_here(self) -> bool:
+        with self._wire.calling("info") as client:
+            told = client.info()
+        here = (told["Name"], (told.get("Swarm") or {}).get("NodeID"))
+        return self.endpoint.member is None or self.endpoint.member in here
+
+    def _is_mine(self, service: Told) -> bool:
+        member = self.endpoint.member
+        held = (service["Spec"]["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
+        return member is None or bool({f"node.hostname=={member}", f"node.id=={member}"} & set(held))
+
+    def _look(self, engine_id: str, doing: str) -> tuple[Told, list[Told]]:
+        with self._wire.calling(doing) as client:
+            return client.inspect_service(engine_id), client.tasks(filters={"service": engine_id})
+
+    def _facts(self, service: Told, tasks: Sequence[Told]) -> ContainerFacts:
+        facts = facts_of_service(service, tasks)
+        if facts.state is ContainerState.CREATED or not (container := self._container_here(tasks)):
+            return facts
+        try:
+            with self._wire.calling(f"inspect {short(container)}") as client:
+                near = facts_of(client.inspect_container(container))
+        except NoSuchContainerError:
+            return facts
+        return replace(
+            near,
+            engine_id=facts.engine_id,
+            name=facts.name,
+            image=facts.image,
+            # Between two tasks the last container has ended, and the swarm knows that another comes.
+            state=facts.state if facts.state is ContainerState.RESTARTING else near.state,
+            error=near.error or facts.error,
+            labels=facts.labels,
+        )
+
+    def _container_here(self, tasks: Sequence[Told]) -> str | None:
+        """Id of the latest task's container, where this engine is its node."""
+        task = latest(tasks)
+        if task is None:
+            return None
+        told = (task["Status"].get("ContainerStatus") or {}).get("ContainerID")
+        if not told:
+            return None
+        with self._wire.calling("info") as client:
+            here = client.info()["Swarm"]["NodeID"]
+        return str(told) if task.get("NodeID") == here else None
+
+    def _scale(self, engine_id: str, replicas: int, doing: str) -> int:
+        """Have it run or not; the number of the start that this belongs to."""
+        for attempt in range(_TRIES):
+            with self._wire.calling(doing) as client:
+                service = client.inspect_service(engine_id)
+                spec: dict[str, Any] = service["Spec"]
+                template = spec["TaskTemplate"]
+                number = starts_of(template) + replicas
+                template["ForceUpdate"] = number
+                spec["Mode"] = {"Replicated": {"Replicas": replicas}}
+                path = f"/services/{engine_id}/update"
+                version = {"version": service["Version"]["Index"]}
+                try:
+                    self._wire.request(client, "POST", path, doing, params=version, json=spec).close()
+                except EngineRefusalError as refused:
+                    # The swarm itself writes into a service now and then.
+                    if "out of sequence" not in refused.message or attempt == _TRIES - 1:
+                        raise
+                else:
+                    return number
+        raise AssertionError("unreachable")
+
+    def _fault_of_start(self, engine_id: str, number: int, doing: str) -> QrealmError | None:
+        """Wait until the container of this start runs, or has run; else what kept it from that."""
+        begin = time.monotonic()
+        while True:
+            _, tasks = self._look(engine_id, doing)
+            mine = [task for task in tasks if starts_of(task["Spec"]) == number]
+            status = first["Status"] if (first := min(mine, key=_made, default=None)) else {}
+            state = status.get("State")
+            told = str(status.get("Err") or status.get("Message") or "no node has taken it")
+            # It may have run and ended between two looks; "task:" begins what is said of a process that ran.
+            if state in ("running", "complete") or (state in ENDED and told.startswith("task:")):
+                return None
+            if state in ENDED:
+                return refusal(f"{self._wire.name}: {doing}", None, told)
+            waited = time.monotonic() - begin
+            if waited > (_FETCH_SECONDS_MAX if state == "preparing" else self.timeout_s):
+                return EngineRefusalError(
+                    f"{self._wire.name}: {doing}: not started after {waited:.0f} s: {told}"
+                )
+            time.sleep(_POLL_S)
+
+    def _wait_for_end(self, engine_id: str, doing: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            with self._wire.calling(doing) as client:
+                tasks = [task for task in client.tasks() if task["ServiceID"] == engine_id]
+            if all(task["Status"]["State"] in ENDED for task in tasks):
+                return
+            if time.monotonic() > deadline:
+                raise EngineUnavailableError(
+                    f"{self._wire.name}: {doing}: node {self.endpoint.member!r} has not ended it after "
+                    f"{seconds:g} s",
+                    hint="is the node up?",
+                )
+            time.sleep(_POLL_S)
+
+
+def _made(task: Told) -> str:
+    return str(task["CreatedAt"])
+
+
+def _may_go_on(service: Told) -> bool:
+    """Whether the swarm starts a container again that has ended."""
+    return bool(service["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] != "none")

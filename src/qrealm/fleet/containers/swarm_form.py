@@ -1,0 +1,136 @@
+"""Specifications and facts as a Docker swarm writes them: a container is a service of at most one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qrealm.fleet.containers.docker_form import NANO, health_check, mounts, seconds_of
+from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec, ContainerState, Port
+
+GRACE_S = 10.0
+_RESTART_DELAY_S = 0.1
+_CONDITIONS = {"no": "none", "on-failure": "on-failure", "always": "any", "unless-stopped": "any"}
+ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned", "remove"})
+
+Told = Mapping[str, Any]
+
+
+def task_template(spec: ContainerSpec, constraint: str) -> dict[str, Any]:
+    """What each task of the service is made from."""
+    container: dict[str, Any] = {
+        "Image": spec.image,
+        "Labels": dict(spec.labels),
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Mounts": mounts(spec),
+        "ReadOnly": spec.read_only,
+        "CapabilityDrop": ["ALL"],
+        "CapabilityAdd": [_capability(name) for name in spec.cap_add],
+        "Privileges": {"NoNewPrivileges": True},
+        "StopGracePeriod": round(GRACE_S * NANO),
+    }
+    optional = {
+        "Command": None if spec.entrypoint is None else list(spec.entrypoint),
+        "Args": None if spec.command is None else list(spec.command),
+        "User": spec.user,
+        "Dir": spec.working_dir,
+        "Healthcheck": None if spec.health is None else health_check(spec.health),
+    }
+    container |= {key: value for key, value in optional.items() if value is not None}
+    limits = spec.limits
+    restart: dict[str, Any] = {
+        "Condition": _CONDITIONS[spec.restart.name],
+        "Delay": round(_RESTART_DELAY_S * NANO),
+    }
+    if spec.restart.name == "on-failure" and spec.restart.retries_max:
+        restart["MaxAttempts"] = spec.restart.retries_max
+    template: dict[str, Any] = {
+        "ContainerSpec": container,
+        "Resources": {
+            "Limits": {
+                "NanoCPUs": round(limits.cpus * NANO),
+                "MemoryBytes": limits.memory_bytes,
+                "Pids": limits.pids,
+            }
+        },
+        "RestartPolicy": restart,
+        "Placement": {"Constraints": [constraint]},
+        "ForceUpdate": 0,
+    }
+    if spec.network is not None:
+        template["Networks"] = [{"Target": spec.network}]
+    return template
+
+
+def endpoint_spec(ports: Sequence[Port]) -> dict[str, Any]:
+    """Ports on the member itself, not on every node of the swarm."""
+    return {
+        "Ports": [
+            {
+                "Protocol": port.protocol,
+                "TargetPort": port.container_port,
+                "PublishMode": "host",
+                **({} if port.host_port is None else {"PublishedPort": port.host_port}),
+            }
+            for port in ports
+        ]
+    }
+
+
+def replicas_of(service: Told) -> int:
+    return int(service["Spec"]["Mode"]["Replicated"].get("Replicas", 1))
+
+
+def starts_of(told: Told) -> int:
+    """How often a service was started; of a task, which of these starts it belongs to."""
+    return int(told.get("ForceUpdate") or 0)
+
+
+def latest(tasks: Sequence[Told]) -> Told | None:
+    return max(tasks, key=lambda task: str(task["CreatedAt"]), default=None)
+
+
+def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
+    """What the swarm's manager knows, which is less than what the member's own engine does."""
+    spec = service["Spec"]
+    template = spec["TaskTemplate"]
+    started = starts_of(template)
+    task = latest(tasks)
+    status: Told = task["Status"] if task is not None else {}
+    name = status.get("State")
+    exit_code = finished_at = None
+    if name == "running" and replicas_of(service):
+        state = ContainerState.RUNNING
+    elif name in ENDED or (started and not replicas_of(service)):
+        state = ContainerState.EXITED
+        exit_code = (status.get("ContainerStatus") or {}).get("ExitCode")
+        finished_at = seconds_of(status.get("Timestamp"))
+    elif len(tasks) > 1:
+        state = ContainerState.RESTARTING
+    else:
+        state = ContainerState.CREATED
+    return ContainerFacts(
+        engine_id=service["ID"],
+        name=spec["Name"],
+        image=template["ContainerSpec"]["Image"],
+        state=state,
+        exit_code=exit_code,
+        started_at=seconds_of(status.get("Timestamp")) if state is ContainerState.RUNNING else None,
+        finished_at=finished_at,
+        error=str(status.get("Err") or ""),
+        ports=_ports(spec),
+        labels=dict(spec.get("Labels") or {}),
+    )
+
+
+def _ports(spec: Told) -> tuple[Port, ...]:
+    told = (spec.get("EndpointSpec") or {}).get("Ports") or ()
+    return tuple(
+        Port(port["TargetPort"], port.get("PublishedPort") or None, port.get("Protocol", "tcp"))
+        for port in told
+    )
+
+
+def _capability(name: str) -> str:
+    # Unlike a container's, a service's capabilities are not completed.
+    return name if name.startswith("CAP_") or name == "ALL" else f"CAP_{name}"
