@@ -45,7 +45,7 @@ def create(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="Such as nginx:1.27.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Unique in qdocker.")],
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND...]", help="Instead of the image's own.")
+        list[str] | None, typer.Argument(metavar="COMMAND", help="Instead of the image's own.")
     ] = None,
     quantum_weight: Annotated[float, typer.Option(help="How much it counts in placement.")] = 1.0,
     quantum_probability: Annotated[float, typer.Option(help="Of its first state, 0 to 1.")] = 0.5,

@@ -11,45 +11,22 @@ import json
 import logging
 import os
 import shutil
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-
-import uvicorn
 
 from qrealm.base.clock import SystemClock
 from qrealm.base.errors import ConfigError, DaemonError, QrealmError
 from qrealm.base.version import installed_version
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config, load_config
-from qrealm.faces.http.containers import container_app
 from qrealm.faces.http.error_json import error_to_json
+from qrealm.faces.http.server import answer_until_signal
 from qrealm.faces.qdocker.home import DaemonLock, Home, debug_wanted
 
 _LOG = logging.getLogger("qrealm.qdocker")
-_STREAMS_END_S = 5
 _BACKLOG = 128
-
-
-class _Server(uvicorn.Server):
-    """Tells streams that follow to end as soon as a signal comes, and the parent when it can be spoken to."""
-
-    def __init__(self, config: uvicorn.Config, stopping: threading.Event, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-        self._ready = ready
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._stopping.set()
-        super().handle_exit(sig, frame)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
 
 
 def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lambda: None) -> None:
@@ -66,6 +43,7 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
         StoreError: the database cannot be opened.
     """
     home.make()
+    os.umask(0o077)  # database, socket, records: for their owner alone
     lock = DaemonLock(home)
     lock.take()
     try:
@@ -73,7 +51,10 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
         engine = ContainerEngine(config, home.folder, SystemClock())
         engine.open()
         try:
-            _answer(engine, home, ready)
+            with _listening(home) as listener:
+                version = installed_version()
+                _LOG.info("qdocker %s, process %d, answers on %s", version, os.getpid(), home.socket)
+                answer_until_signal(engine, listener, ready)
         finally:
             engine.close()
             _LOG.info("ended")
@@ -97,23 +78,6 @@ def _configured(home: Home, path: Path | None) -> Config:
         copy.chmod(0o600)
         copy.replace(home.config)
     return config
-
-
-def _answer(engine: ContainerEngine, home: Home, ready: Callable[[], None]) -> None:
-    stopping = threading.Event()
-    settings = uvicorn.Config(
-        container_app(engine, stopping),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=_STREAMS_END_S,
-    )
-    with _listening(home) as listener:
-        # uvicorn has its own handlers and afterwards raises the signal again, which must not kill us then.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        _LOG.info("qdocker %s, process %d, answers on %s", installed_version(), os.getpid(), home.socket)
-        _Server(settings, stopping, ready).run(sockets=[listener])
 
 
 def _listening(home: Home) -> socket.socket:

@@ -9,12 +9,13 @@ import typer
 
 from qrealm.base.errors import QrealmError
 from qrealm.base.units import format_bytes
+from qrealm.base.version import installed_version
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import debug_wanted, find_home
 from qrealm.faces.qdocker.launch import end, launch
 from qrealm.faces.qdocker.options import PlainFormatOption, is_json, write_line
 from qrealm.faces.qdocker.tables import write_facts
-from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, write
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, warn, write
 from qrealm.faces.qdocker.times import spoken
 
 _STOP_S = 30.0
@@ -48,10 +49,13 @@ def start(
         serve(home, None if config is None else config.absolute())
         return
     pid = launch(home, config)
-    running = Client(home).get("/ping")
-    write(f"qdocker {running['version']} runs as process {pid}")
+    nodes = Client(home).get("/nodes")
+    write(f"qdocker {installed_version()} runs as process {pid}")
     write(f"socket: {home.socket}")
     write(f"log: {home.log}")
+    if all(node["record"]["simulated"] for node in nodes):
+        warn("every node is simulated: containers are nothing but records")
+        tell("hint: start Docker or Podman, then qdocker nodes add NAME")
 
 
 def stop(

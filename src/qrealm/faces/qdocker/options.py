@@ -20,7 +20,7 @@ PlainFormatOption = Annotated[
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name, id or unique beginning of an id.")]
 NamesArgument = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="Names, ids or unique beginnings of ids.")
+    list[str], typer.Argument(metavar="NAME", help="Names, ids or unique beginnings of ids.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Also what runs, or what does not answer.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the names or ids.")]

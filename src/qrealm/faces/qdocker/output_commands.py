@@ -52,7 +52,7 @@ def logs(
 
 def execute(
     name: options.NameArgument,
-    words: Annotated[list[str], typer.Argument(metavar="COMMAND [ARGUMENTS...]", help="Run inside it.")],
+    words: Annotated[list[str], typer.Argument(metavar="COMMAND", help="Run inside it.")],
     env: options.EnvOption = None,
     user: options.UserOption = None,
     workdir: options.WorkdirOption = None,

@@ -29,7 +29,7 @@ NODE_COLUMNS = {
     "Labels": "LABELS",
 }
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name of a node.")]
-NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE...", help="Names of nodes.")]
+NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE", help="Names of nodes.")]
 PathOption = Annotated[Path | None, typer.Option(help="A PEM file.", show_default=False)]
 
 

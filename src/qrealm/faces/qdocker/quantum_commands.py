@@ -82,7 +82,7 @@ def apply_gate(
     name: options.NameArgument,
     gate: Annotated[str, typer.Argument(metavar="GATE", help="X, Y, Z, H, RX, RY, RZ, CX and others.")],
     other: Annotated[
-        str | None, typer.Argument(metavar="[NAME2]", help="The target of a gate on two containers.")
+        str | None, typer.Argument(metavar="NAME2", help="The target of a gate on two containers.")
     ] = None,
     angle: Annotated[
         float | None, typer.Option(metavar="RADIANS", help="Of a rotation.", show_default=False)

@@ -1,0 +1,58 @@
+"""The process's HTTP server: answers on a socket that it is given, until a signal ends it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.faces.http.containers import container_app
+
+_STREAMS_END_S = 5
+
+
+class _Server(uvicorn.Server):
+    """Tells streams that follow to end as soon as a signal comes, and its owner when it can be spoken to."""
+
+    def __init__(self, config: uvicorn.Config, stopping: threading.Event, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._ready = ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def answer_until_signal(
+    engine: ContainerEngine, listener: socket.socket, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Answer requests until SIGTERM or SIGINT; both are ignored from then on, so that the caller can end in
+    order.
+
+    Args:
+        engine: open.
+        listener: a bound socket; closed at the end.
+        ready: called once when requests are answered.
+    """
+    stopping = threading.Event()
+    settings = uvicorn.Config(
+        container_app(engine, stopping),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_STREAMS_END_S,
+    )
+    # uvicorn has its own handlers and afterwards raises the signal again, which must not kill us then.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    _Server(settings, stopping, ready).run(sockets=[listener])
