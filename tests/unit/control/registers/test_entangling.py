@@ -277,6 +277,17 @@ def test_whoever_was_tied_through_a_removed_container_is_tied_directly(k, data):
         assert len(world.relations) == 2
 
 
+def test_the_leader_of_a_removed_container_leads_its_followers():
+    later = Relation("b", "c", "opposite", 0, 1.0)
+    leader = Relation("a", "b", "same", 0, 5.0)
+    new, gone = rg.relations_without([later, leader], "b", 3)
+    assert new == (Relation("a", "c", "opposite", 0, 5.0),)
+    assert set(gone) == {later, leader}
+    # With three states no mode says "opposite and then one further".
+    assert rg.relations_without([Relation("a", "b", "spread", 1), later], "b", 3)[0] == ()
+    assert rg.relations_without([later], "z", 3) == ((), ())
+
+
 def test_a_ghz_state_of_sixteen():
     registers = [rg.prepare(Member(f"{i:02d}", 2, 0.3), 0.0, OURS) for i in range(16)]
     group, relations = registers[0], []

@@ -325,6 +325,14 @@ def test_measures_of_a_decaying_pair():
     assert rg.coherence_share(later) == pytest.approx(((1 + c * c) / 2 - 0.25) / 0.75)
 
 
+def test_fidelity_counts_only_what_keeps_the_relations():
+    flat = rg.prepare_group([Member("a", 2, 0.5), Member("b", 2, 0.5)], (), 0.0, OURS)
+    assert rg.fresh_fidelity(flat, ()) == pytest.approx(1)
+    assert rg.fresh_fidelity(flat, [Relation("a", "b", "same")]) == pytest.approx(0.5)
+    flipped = rg.apply_gate([bell(0.3)], "x", [("b", 0)], None, 0.0, 16, OURS)
+    assert rg.fresh_fidelity(flipped, [Relation("a", "b", "same")]) == 0.0
+
+
 def test_nothing_can_be_lost_where_nothing_is_uncertain():
     register = rg.prepare(Member("a", 2, 1.0), 0.0, OURS)
     assert rg.coherence_share(rg.decayed(register, 50.0, 1.0, 1.0, OURS)) == 1.0
