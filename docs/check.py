@@ -1,8 +1,9 @@
 """Runs the code in README.md and docs/*.md and checks that relative links lead somewhere.
 
 The ```python blocks of a page run in order in one process, so later blocks see earlier names; `await` is
-allowed at the top. Lines of ```console blocks that start with "$ qrealm" run as commands and must succeed.
-All of it happens in a temporary folder in which `examples` and `tests` are the project's.
+allowed at the top. Lines of ```console blocks that start with "$ qrealm" or "$ qdocker" run as commands and must
+succeed. All of it happens in a temporary folder in which `examples` and `tests` are the project's, and which is
+the home of the page's own qdocker daemon.
 
 The Python of a page that imports an optional package which is not installed is skipped, and that is told.
 Where QREALM_REQUIRE names the package, it is a fault.
@@ -24,7 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SECONDS_MAX = 300
-OPTIONAL = frozenset("qiskit qiskit_aer cirq pennylane torch stim cotengra matplotlib pyqir".split())
+OPTIONAL = frozenset("qiskit qiskit_aer cirq pennylane torch stim cotengra matplotlib pyqir docker".split())
+OURS = ("$ qrealm", "$ qdocker")
 REQUIRED = frozenset(name.strip() for name in os.environ.get("QREALM_REQUIRE", "").split(","))
 
 # Keeps line numbers of the page in a traceback, and allows await.
@@ -75,9 +77,9 @@ def missing_of(program: str) -> list[str]:
 
 
 def commands_of(page: str) -> list[str]:
-    """The qrealm commands of the console blocks."""
+    """The commands of ours in the console blocks."""
     texts = (block.text for block in blocks_of(page) if block.language == "console")
-    return [line[2:] for text in texts for line in text.splitlines() if line.startswith("$ qrealm")]
+    return [line[2:] for text in texts for line in text.splitlines() if line.startswith(OURS)]
 
 
 def broken_links(path: Path) -> list[str]:
@@ -100,6 +102,7 @@ def run_page(path: Path, missing: Collection[str] = ()) -> list[str]:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     faults = []
     with tempfile.TemporaryDirectory() as folder:
+        environment["QUANTUM_DOCKER_HOME"] = f"{folder}/home"
         for shared in ("examples", "tests"):
             Path(folder, shared).symlink_to(ROOT / shared)
         program = [] if missing else [python_of(page)]
@@ -119,6 +122,8 @@ def run_page(path: Path, missing: Collection[str] = ()) -> list[str]:
             )
             if done.returncode:
                 faults.append(f"{title}\n{done.stderr or done.stdout}\n  again: {shlex.join(command[:1])} …")
+        if Path(folder, "home").exists():
+            subprocess.run(["qdocker", "stop"], env=environment, capture_output=True, timeout=SECONDS_MAX)
     return faults
 
 

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qrealm import errors, noise, optimize
+    from qrealm import containers, errors, noise, optimize
     from qrealm.algorithms.amplitude_estimation import (
         run_amplitude_estimation,
         run_iterative_amplitude_estimation,
@@ -37,11 +37,14 @@ if TYPE_CHECKING:
     from qrealm.algorithms.vqe import run_vqe
     from qrealm.circuits import Circuit, Parameter, PauliSum, read
     from qrealm.circuits.noise import Channel, CompiledCircuit, Device, NoiseModel, ReadoutError
+    from qrealm.control.containers.circuits import QuantumCircuitManager
+    from qrealm.control.containers.engine import QuantumDockerEngine
     from qrealm.control.engine import QuantumJobResult, QuantumVirtualizationEngine
     from qrealm.faces.providers.cirq import QrealmSampler, QrealmSimulator
     from qrealm.faces.providers.pennylane import QrealmDevice
     from qrealm.faces.providers.qiskit import EstimatorV2, QrealmProvider, SamplerV2
     from qrealm.faces.providers.torch import QrealmLayer
+    from qrealm.network import agree_on_key
     from qrealm.protect import (
         Mitigated,
         ReadoutCorrection,
@@ -84,6 +87,8 @@ _HOMES = {
     "QrealmSampler": "qrealm.faces.providers.cirq",
     "QrealmSimulator": "qrealm.faces.providers.cirq",
     "QuantumBackend": "qrealm.simulate.backends",
+    "QuantumCircuitManager": "qrealm.control.containers.circuits",
+    "QuantumDockerEngine": "qrealm.control.containers.engine",
     "QuantumJobResult": "qrealm.control.engine",
     "QuantumVirtualizationEngine": "qrealm.control.engine",
     "ReadoutCorrection": "qrealm.protect",
@@ -92,6 +97,7 @@ _HOMES = {
     "SamplerV2": "qrealm.faces.providers.qiskit",
     "TensorNetworkOptions": "qrealm.simulate.backends.tensor_network.options",
     "VerifyReport": "qrealm.simulate.verify",
+    "agree_on_key": "qrealm.network",
     "benchmark": "qrealm.simulate.benchmark",
     "estimate": "qrealm.simulate.estimate",
     "expectations": "qrealm.simulate.run",
@@ -142,6 +148,7 @@ _NEEDS = {
     "SamplerV2": "qiskit",
 }
 _MODULES = {
+    "containers": "qrealm.containers",
     "errors": "qrealm.errors",
     "noise": "qrealm.noise",
     "optimize": "qrealm.optimize",
@@ -168,6 +175,8 @@ __all__ = [
     "QrealmSampler",
     "QrealmSimulator",
     "QuantumBackend",
+    "QuantumCircuitManager",
+    "QuantumDockerEngine",
     "QuantumJobResult",
     "QuantumVirtualizationEngine",
     "ReadoutCorrection",
@@ -177,7 +186,9 @@ __all__ = [
     "TensorNetworkOptions",
     "VerifyReport",
     "__version__",
+    "agree_on_key",
     "benchmark",
+    "containers",
     "errors",
     "estimate",
     "expectations",
