@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
-from sqlalchemy.engine import URL, RootTransaction, make_url
+from sqlalchemy.engine import URL, NestedTransaction, RootTransaction, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from qrealm.base.errors import StoreError
-from qrealm.control.store.faults import START_ANEW, told_as_store_errors
+from qrealm.control.store.faults import START_ANEW, store_error, told_as_store_errors
 from qrealm.control.store.tables import SCHEMA_VERSION, about, metadata
 
 BUSY_TIMEOUT_S = 5.0
@@ -94,22 +94,27 @@ class Database:
 
     @contextmanager
     def _nested(self, connection: Connection) -> Iterator[Connection]:
+        if self._doomed is not None:
+            # SQLite would begin a new transaction here, and commit it.
+            raise self._doomed
         told = len(self._at_commit)
-        try:
-            with told_as_store_errors(self.place):
-                part = connection.begin_nested()
-                try:
-                    yield connection
-                except BaseException:
-                    if self._doomed is None:
-                        part.rollback()
-                    del self._at_commit[told:]
-                    raise
+        with told_as_store_errors(self.place):
+            part = connection.begin_nested()
+            try:
+                yield connection
                 part.commit()
-        except StoreError as problem:
-            # SQLite may have undone the whole transaction already: nothing after this may count.
-            self._doomed = self._doomed or problem
-            raise
+            except BaseException as problem:
+                del self._at_commit[told:]
+                self._undo_part(part, problem)
+                raise
+
+    def _undo_part(self, part: NestedTransaction, problem: BaseException) -> None:
+        try:
+            part.rollback()
+        except SQLAlchemyError:
+            # SQLite has undone the whole transaction already, as it does when the disk is full: nothing that
+            # is written from here on may count.
+            self._doomed = self._doomed or store_error(self.place, problem)
 
     @staticmethod
     def _undo(connection: Connection, started: RootTransaction) -> None:

@@ -39,6 +39,8 @@ SQLITE_WORDS = (
 
 def store_error(place: str, problem: BaseException) -> StoreError:
     """`problem` of the database at `place`, as qrealm says it."""
+    if isinstance(problem, StoreError):
+        return problem
     cause = problem.orig if isinstance(problem, DBAPIError) and problem.orig is not None else problem
     words = str(cause)
     name = getattr(cause, "sqlite_errorname", "") or ""

@@ -1,7 +1,7 @@
 """Registers as bytes.
 
 A header of fixed length, the members as JSON, then the entries of the density matrix, compressed: rows and
-columns as uint32, values as complex128, all little-endian. The checksum covers everything after the header.
+columns as uint32, values as complex128, all little-endian. The checksum covers everything but itself.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from qrealm.simulate.sparse_density import SparseDensity
 
 MAGIC = b"QRRG"
 VERSION = 1
-# Magic, version, qubits, bytes of the members, entries, time, prepared_at, checksum.
-HEADER = struct.Struct("<4sHHIQddI")
+# Magic, version, qubits, bytes of the members, entries, time, prepared_at; then the checksum.
+HEADER = struct.Struct("<4sHHIQdd")
+CHECKSUM = struct.Struct("<I")
 BYTES_PER_ENTRY = 4 + 4 + 16
 
 
@@ -44,9 +45,8 @@ def to_bytes(register: Register) -> bytes:
         len(density.values),
         register.time,
         register.prepared_at,
-        zlib.crc32(body),
     )
-    return header + body
+    return header + CHECKSUM.pack(zlib.crc32(body, zlib.crc32(header))) + body
 
 
 def from_bytes(data: bytes) -> Register:
@@ -55,16 +55,18 @@ def from_bytes(data: bytes) -> Register:
     Raises:
         StoreError: the bytes are damaged, or of a newer version.
     """
-    if len(data) < HEADER.size or data[:4] != MAGIC:
+    start = HEADER.size + CHECKSUM.size
+    if len(data) < start or data[:4] != MAGIC:
         raise _damaged("they do not begin as a register does")
-    _, version, num_qubits, members_size, entries, time, prepared_at, checksum = HEADER.unpack_from(data)
+    _, version, num_qubits, members_size, entries, time, prepared_at = HEADER.unpack_from(data)
     if version > VERSION:
         raise StoreError(
             f"a register was written by a newer qrealm: version {version}, this one knows up to {VERSION}",
             hint="install that qrealm again",
         )
-    body = memoryview(data)[HEADER.size :]
-    if zlib.crc32(body) != checksum:
+    body = memoryview(data)[start:]
+    (checksum,) = CHECKSUM.unpack_from(data, HEADER.size)
+    if zlib.crc32(body, zlib.crc32(data[: HEADER.size])) != checksum:
         raise _damaged("the checksum is wrong")
     arrays = zlib.decompress(body[members_size:])
     if len(arrays) != entries * BYTES_PER_ENTRY:

@@ -43,4 +43,4 @@ def raise_problems(filename: str, problems: Sequence[Problem]) -> None:
         place = ":".join(str(part) for part in (filename, other.line) if part)
         lines.append(f"{place}: {other.message}" if place else other.message)
     hint = next((problem.hint for problem in (first, *others) if problem.hint), "")
-    raise ConfigError("\n".join(lines), file=filename, line=first.line, key=first.key, hint=hint)
+    raise ConfigError("\n".join(lines), file=filename, line=first.line, key=first.key, hint=hint) from None
