@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from qrealm.simulate.sparse_density import SparseDensity, gathered, reduced
 
-BLOCK_MAX = 1 << 11
-"""Largest block whose eigenvalues are computed: 64 MiB, and a few seconds."""
+BLOCK_MAX = 1 << 10
+"""Largest block whose eigenvalues are computed: 16 MiB, and about a second."""
 
 
 def diagonal(density: SparseDensity) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:

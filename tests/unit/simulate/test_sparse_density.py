@@ -23,7 +23,8 @@ from qrealm.simulate.sparse_density import (
     summed,
     to_dense,
 )
-from qrealm.simulate.sparse_density_maps import changed
+from qrealm.simulate.sparse_density_filled import changed_filled
+from qrealm.simulate.sparse_density_maps import FILLED_ENTRIES_MIN, changed, is_filled
 from qrealm.simulate.sparse_density_measures import (
     BLOCK_MAX,
     coherence_bits,
@@ -95,8 +96,10 @@ def test_steps_agree_with_the_reference(seed, num_qubits):
     density = from_dense(reference.rho)
     for _ in range(4):
         step = random_step(rng, num_qubits)
+        filled = changed_filled(to_dense(density), [step])
         density = changed(density, [step])
         reference.kraus(step.kraus(), step.qubits)
+        np.testing.assert_allclose(filled, reference.rho, atol=1e-13)
         np.testing.assert_allclose(to_dense(density), reference.rho, atol=1e-13)
         assert_is_state(density)
 
@@ -162,7 +165,7 @@ def test_a_block_that_is_too_large_has_no_entropy():
     keys = np.concatenate((near << 13 | near, near[1:] << 13 | near[:-1], near[:-1] << 13 | near[1:]))
     values = np.repeat([1 / size, 0.1 / size, 0.1 / size], [size, size - 1, size - 1]).astype(complex)
     order = np.argsort(keys)
-    chain = SparseDensity(12, keys[order] >> 13, keys[order] & 0x1FFF, values[order])
+    chain = SparseDensity(11, keys[order] >> 13, keys[order] & 0x1FFF, values[order])
     assert entropy_bits(chain) is None
     assert coherence_bits(chain) is None
     assert mutual_information_bits(chain, (0,), (1,)) == pytest.approx(0, abs=1e-2)
@@ -197,6 +200,19 @@ def test_sixteen_entangled_qubits_decay_by_their_closed_form_in_less_than_a_seco
     assert outcome_probabilities(end, (5,)) == pytest.approx([0.5, 0.5])
 
 
+def test_a_filled_matrix_goes_the_other_way_and_ends_the_same():
+    state = pure(np.full(1 << 7, 2**-3.5))
+    steps = [Relaxation(np.array([0.5, 0.5]), 0.7, 0.6, (q,)) for q in range(7)]
+    steps.append(Permutation(np.array([2, 0, 3, 1], dtype=np.uint32), (5, 1)))
+    assert len(state.values) >= FILLED_ENTRIES_MIN
+    assert is_filled(state)
+    # Beside 5 further qubits in |0⟩ the same matrix is nearly empty.
+    wide = joined(state, basis_state(5, 0))
+    assert not is_filled(wide)
+    expected = to_dense(reduced(changed(wide, steps), range(7)))
+    np.testing.assert_allclose(to_dense(changed(state, steps)), expected, atol=1e-15)
+
+
 def test_only_what_double_precision_cannot_tell_is_dropped():
     keys = np.array([0, 0, 1, 2], dtype=np.uint64)
     values = np.array([0.5, 0.5, 2e-16, 0.5e-16], dtype=complex)
@@ -222,7 +238,8 @@ def test_too_many_entries_are_refused_before_they_are_made(call):
 def test_gates_that_fill_the_matrix_are_refused():
     state = pure(np.full(1 << 10, 2**-5.0))
     state = joined(state, basis_state(6, 0))
-    hadamard = np.array([[1, 1], [1, -1]]) / math.sqrt(2)
+    two = np.kron([[1, 1], [1, -1]], [[1, 1], [1, -1]]) / 2
+    four = np.kron(two, two)
     with pytest.raises(TooLargeError, match="measure the group") as problem:
-        changed(state, [Operators((hadamard,), (q,)) for q in range(10, 16)])
+        changed(state, [Operators((four,), (10, 11, 12, 13))])
     assert problem.value.needed_bytes > 72 * ENTRIES_MAX

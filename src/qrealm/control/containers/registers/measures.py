@@ -63,7 +63,7 @@ def coherence_bits(register: Register) -> float | None:
     distribution over its outcomes.
 
     Returns:
-        None where more than 2048 basis states hang together, so that their eigenvalues take too long.
+        None where more than 1024 basis states hang together, so that their eigenvalues take too long.
     """
     return of_density.coherence_bits(register.density)
 
