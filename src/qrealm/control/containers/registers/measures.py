@@ -28,7 +28,7 @@ def probabilities(register: Register, container_id: str) -> NDArray[np.float64]:
 
 
 def joint_probabilities(register: Register, container_ids: Sequence[str]) -> dict[tuple[int, ...], float]:
-    """Of every joint outcome of some containers, an index for each, by falling index order; those below 1e-12
+    """Of every joint outcome of some containers, an index for each, in rising order; those below 1e-12
     are left out.
 
     Raises:
