@@ -93,10 +93,13 @@ def facts_of(told: Mapping[str, Any]) -> ContainerFacts:
     state = told["State"]
     name = state["Status"]
     kind = ContainerState(_STATES.get(name, name))
-    finished = seconds_of(state.get("FinishedAt"))
+    started, finished = seconds_of(state.get("StartedAt")), seconds_of(state.get("FinishedAt"))
     ended = kind in (ContainerState.EXITED, ContainerState.DEAD) or (
         kind is ContainerState.RESTARTING and finished is not None
     )
+    if ended and started is not None and finished is not None:
+        # Of a process that ends at once, Docker may note the end first.
+        finished = max(started, finished)
     return ContainerFacts(
         engine_id=told["Id"],
         name=told["Name"].removeprefix("/"),
@@ -104,7 +107,7 @@ def facts_of(told: Mapping[str, Any]) -> ContainerFacts:
         state=kind,
         exit_code=state.get("ExitCode") if ended or state.get("Error") else None,
         health=_health(state, kind),
-        started_at=seconds_of(state.get("StartedAt")),
+        started_at=started,
         finished_at=finished,
         error=state.get("Error") or "",
         out_of_memory=bool(state.get("OOMKilled")),

@@ -6,6 +6,8 @@ cannot do like an engine alone:
 * A stopped service keeps neither exit code nor output. A container that ended by itself keeps both.
 * No new privileges needs Docker 25 on the node, or the node's dockerd with ``--no-new-privileges``; older
   ones ignore the wish. Memory is limited, swap is not.
+* A container that becomes unhealthy is ended by the swarm, and started again if its restart policy says so.
+  Where this manager does not host the node, a start waits until the first check is passed.
 * The grace of a stop counts where this manager hosts the node; elsewhere it is 10 s.
 * A node fetches an image when it starts a container; `pull` acts where this manager hosts the node.
 * Commands inside a container run only where this manager hosts the node; its logs come from anywhere.
@@ -188,7 +190,10 @@ class SwarmDriver(DockerDriver):
     def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]:
         doing = f"logs of {short(engine_id)}"
         _, tasks = self._look(engine_id, doing)
-        if container := self._container_here(tasks):
+        container = self._container_here(tasks)
+        # Of a container that was started again the swarm has what all its turns wrote.
+        whole = len(tasks) > 1 and not request.follow and request.until is None
+        if container is not None and not whole:
             return super().logs(container, request)
         if request.until is not None or request.follow:
             raise EngineRefusalError(
@@ -247,7 +252,7 @@ class SwarmDriver(DockerDriver):
 
     def _facts(self, service: Told, tasks: Sequence[Told]) -> ContainerFacts:
         facts = facts_of_service(service, tasks)
-        if facts.state is ContainerState.CREATED or not (container := self._container_here(tasks)):
+        if not (container := self._container_here(tasks)):
             return facts
         try:
             with self._wire.calling(f"inspect {short(container)}") as client:
@@ -311,6 +316,9 @@ class SwarmDriver(DockerDriver):
             # It may have run and ended between two looks; "task:" begins what is said of a process that ran.
             if state in ("running", "complete") or (state in ENDED and told.startswith("task:")):
                 return None
+            # One with a health check counts as starting until it is well.
+            if state == "starting" and self._runs_here(mine):
+                return None
             if state in ENDED:
                 return refusal(f"{self._wire.name}: {doing}", None, told)
             waited = time.monotonic() - begin
@@ -319,6 +327,12 @@ class SwarmDriver(DockerDriver):
                     f"{self._wire.name}: {doing}: not started after {waited:.0f} s: {told}"
                 )
             time.sleep(_POLL_S)
+
+    def _runs_here(self, tasks: Sequence[Told]) -> bool:
+        if not (container := self._container_here(tasks)):
+            return False
+        with self._wire.calling(f"inspect {short(container)}") as client:
+            return bool(client.inspect_container(container)["State"]["Running"])
 
     def _wait_for_end(self, engine_id: str, doing: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -1,0 +1,573 @@
+"""What every driver for containers promises: this suite runs on real engines, and on the one that has none.
+
+What the driver says it has set is looked up with the engine itself, and from inside the container.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from engines.docker_engine import docker_engine, why_no_docker
+from engines.image import IMAGE
+from engines.podman_engine import podman_engine, why_no_podman
+from qrealm.base.errors import (
+    CommandNotFoundError,
+    CommandNotRunnableError,
+    EngineRefusalError,
+    EngineUnavailableError,
+    ImageError,
+    NameTakenError,
+    NoSuchContainerError,
+)
+from qrealm.fleet.containers import DRIVERS, connect
+from qrealm.fleet.containers.protocol import (
+    ContainerSpec,
+    ContainerState,
+    Endpoint,
+    ExecSpec,
+    HealthCheck,
+    Limits,
+    LogRequest,
+    Mount,
+    Port,
+    Restart,
+)
+
+NAMES = (f"web-{number}" for number in itertools.count())
+MIB = 1 << 20
+SECONDS = 10.0
+
+
+def wait_for(condition, seconds=SECONDS):
+    """The first true answer of `condition`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+    return answer
+
+
+def text_of(outputs, stream=None):
+    return b"".join(piece.data for piece in outputs if stream in (None, piece.stream)).decode()
+
+
+@contextmanager
+def raw(url):
+    """The SDK's own client: a second opinion on what the driver did."""
+    import docker
+
+    client = docker.APIClient(base_url=url, version="auto", timeout=20)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="class")
+def endpoint(request, tmp_path_factory):
+    """The engine of the class that is tested."""
+    with request.cls.engine(tmp_path_factory) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="class")
+def driver(endpoint):
+    driver = connect(endpoint, timeout_s=20.0)
+    yield driver
+    driver.close()
+
+
+class Contract:
+    """The suite. A subclass gives `engine`, which starts one, and says how it differs."""
+
+    network = "none"
+    missing_image = "qrealm-nothing:1"
+
+    @pytest.fixture
+    def make(self, driver):
+        """Create containers that are gone when the test is."""
+        made = []
+
+        def create(command=None, **fields):
+            fields = {"network": self.network, "labels": {"suite": "contract"}} | fields
+            spec = ContainerSpec(fields.pop("name", next(NAMES)), IMAGE, command, **fields)
+            made.append(driver.create(spec))
+            return made[-1]
+
+        yield create
+        for engine_id in made:
+            driver.remove(engine_id, force=True)
+
+    def test_facts(self, driver, endpoint):
+        facts = driver.facts()
+        assert facts.cpus > 0
+        assert facts.memory_bytes > 64 * MIB
+        assert facts.architecture
+        assert facts.host
+        assert facts.simulated is DRIVERS[endpoint.driver].simulated
+        assert facts.engine.lower().startswith(endpoint.driver) or endpoint.driver == "swarm"
+
+    def test_images(self, driver):
+        assert driver.has_image(IMAGE)
+        assert not driver.has_image(self.missing_image)
+
+    def test_created_is_not_started(self, driver, make):
+        name = next(NAMES)
+        labels = {"io.qrealm.engine": "e1", "with": "a=b c"}
+        engine_id = make(name=name, labels=labels)
+        facts = driver.inspect(engine_id)
+        assert facts.engine_id == engine_id
+        assert (facts.name, facts.state) == (name, ContainerState.CREATED)
+        assert facts.image.removeprefix("localhost/") == IMAGE
+        assert labels.items() <= facts.labels.items()
+        assert (facts.exit_code, facts.started_at, facts.finished_at, facts.health) == (None,) * 4
+
+    def test_a_name_is_taken_once(self, make):
+        name = next(NAMES)
+        make(name=name)
+        with pytest.raises(NameTakenError, match=name):
+            make(name=name)
+
+    def test_one_of_many_at_once_gets_the_name(self, driver, make):
+        name = next(NAMES)
+
+        def attempt(_):
+            try:
+                return make(name=name)
+            except NameTakenError:
+                return None
+
+        with ThreadPoolExecutor(6) as pool:
+            won = [engine_id for engine_id in pool.map(attempt, range(6)) if engine_id]
+        assert len(won) == 1
+        assert driver.inspect(won[0]).name == name
+
+    def test_image_missing(self, driver):
+        with pytest.raises(ImageError, match=self.missing_image):
+            driver.create(ContainerSpec(next(NAMES), self.missing_image))
+
+    def test_start_and_stop_are_safe_to_repeat(self, driver, make):
+        engine_id = make()
+        before = time.time() - 1.0
+        driver.start(engine_id)
+        driver.start(engine_id)
+        facts = driver.inspect(engine_id)
+        assert facts.state is ContainerState.RUNNING
+        assert before < facts.started_at < time.time() + 1.0
+        assert facts.exit_code is None
+        assert facts.finished_at is None
+        driver.stop(engine_id, 5.0)
+        driver.stop(engine_id, 5.0)
+        assert driver.inspect(engine_id).state is ContainerState.EXITED
+        driver.start(engine_id)
+        assert driver.inspect(engine_id).state is ContainerState.RUNNING
+
+    def test_stop_of_what_never_ran(self, driver, make):
+        engine_id = make()
+        driver.stop(engine_id)
+        assert driver.inspect(engine_id).state is ContainerState.CREATED
+
+    def test_a_running_one_is_removed_by_force_only(self, driver, make):
+        engine_id = make()
+        driver.start(engine_id)
+        with pytest.raises(EngineRefusalError):
+            driver.remove(engine_id)
+        assert driver.inspect(engine_id).state is ContainerState.RUNNING
+        driver.remove(engine_id, force=True)
+        driver.remove(engine_id, force=True)
+        driver.remove(engine_id)
+
+    def test_what_is_gone_is_gone(self, driver, make):
+        engine_id = make()
+        driver.remove(engine_id)
+        for call in (
+            driver.inspect,
+            driver.start,
+            driver.stop,
+            lambda one: list(driver.logs(one, LogRequest())),
+            lambda one: driver.execute(one, ExecSpec(("true",))),
+        ):
+            with pytest.raises(NoSuchContainerError):
+                call(engine_id)
+
+    def test_found_by_labels(self, driver, make):
+        one = make(labels={"engine": "e7", "number": "1"})
+        two = make(labels={"engine": "e7", "number": "2"})
+        make(labels={"engine": "e8"})
+        driver.start(two)
+        found = {facts.engine_id: facts for facts in driver.find({"engine": "e7"})}
+        assert set(found) == {one, two}
+        assert found[two].state is ContainerState.RUNNING
+        assert [facts.engine_id for facts in driver.find({"engine": "e7", "number": "1"})] == [one]
+        assert list(driver.find({"engine": "none of this name"})) == []
+
+    def test_another_driver_finds_them_again(self, driver, endpoint, make):
+        engine_id = make(labels={"engine": "e9"})
+        other = connect(endpoint)
+        assert [facts.engine_id for facts in other.find({"engine": "e9"})] == [engine_id]
+        other.close()
+
+
+class RealContract(Contract):
+    """What only an engine with processes can show."""
+
+    keeps_output = True
+    exact_memory = True
+    tells_out_of_memory = True
+    no_new_privileges = True
+
+    def container_of(self, driver, client, engine_id):
+        """What the engine itself says of the container."""
+        return client.inspect_container(engine_id)
+
+    def run(self, driver, engine_id, *command, **fields):
+        execution = driver.execute(engine_id, ExecSpec(command, **fields))
+        outputs = list(execution.output())
+        return text_of(outputs, "stdout"), text_of(outputs, "stderr"), execution.exit_code()
+
+    def test_a_registry_that_does_not_answer(self, driver):
+        with pytest.raises(ImageError) as caught:
+            driver.pull("127.0.0.1:9/nothing:1")
+        assert "docker load" in caught.value.hint
+
+    def test_limits_and_hardening_are_set(self, driver, endpoint, make):
+        limits = Limits(0.5, 64 * MIB, 33)
+        engine_id = make(limits=limits, labels={"a": "b"}, cap_add=("CHOWN",), read_only=True)
+        driver.start(engine_id)
+        with raw(endpoint.url) as client:
+            told = self.container_of(driver, client, engine_id)
+        host = told["HostConfig"]
+        assert (host["NanoCpus"], host["Memory"], host["PidsLimit"]) == (500_000_000, 64 * MIB, 33)
+        if self.exact_memory:
+            assert host["MemorySwap"] == 64 * MIB
+        assert host["ReadonlyRootfs"] is True
+        assert not host["Privileged"]
+        assert told["Config"]["Labels"]["a"] == "b"
+        status, _, code = self.run(driver, engine_id, "cat", "/proc/self/status")
+        assert code == 0
+        lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        # Bit 0 is CAP_CHOWN: all others are dropped, for root too.
+        assert {int(lines[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")} == {1}
+        if self.no_new_privileges:
+            assert lines["NoNewPrivs"] == "1"
+        _, told_error, code = self.run(driver, engine_id, "touch", "/x")
+        assert code == 1
+        assert "Read-only file system" in told_error
+
+    def test_all_capabilities_are_dropped(self, driver, make):
+        engine_id = make()
+        driver.start(engine_id)
+        status, _, _ = self.run(driver, engine_id, "cat", "/proc/self/status")
+        lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert {int(lines[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")} == {0}
+
+    def test_the_limit_on_processes_holds(self, driver, make):
+        engine_id = make(limits=Limits(pids=8))
+        driver.start(engine_id)
+        forks = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; echo all"
+        out, err, _ = self.run(driver, engine_id, "sh", "-c", forks)
+        assert "all" not in out
+        assert "fork" in err
+
+    def test_the_limit_on_memory_kills(self, driver, make):
+        # Not at once: Docker misses what happens before it has begun to listen.
+        command = "sleep 0.3; exec dd if=/dev/zero of=/dev/null bs=64M count=1"
+        engine_id = make(("sh", "-c", command), limits=Limits(memory_bytes=16 * MIB))
+        driver.start(engine_id)
+        facts = wait_for(lambda: ended(driver, engine_id))
+        assert facts.exit_code == 137
+        assert facts.out_of_memory or not self.tells_out_of_memory
+
+    def test_exit_code(self, driver, make):
+        engine_id = make(("sh", "-c", "exit 7"))
+        driver.start(engine_id)
+        facts = wait_for(lambda: ended(driver, engine_id))
+        assert (facts.state, facts.exit_code) == (ContainerState.EXITED, 7)
+        assert facts.started_at <= facts.finished_at < time.time() + 1.0
+
+    def test_what_cannot_be_started(self, driver, make):
+        with pytest.raises(CommandNotFoundError, match="no-such-command"):
+            driver.start(make(("no-such-command",)))
+        with pytest.raises(CommandNotFoundError):
+            driver.start(make(("/no/such/command",)))
+        locked = make(("/bin/locked",))
+        with pytest.raises(CommandNotRunnableError, match="locked"):
+            driver.start(locked)
+        assert driver.inspect(locked).state is not ContainerState.RUNNING
+
+    def test_a_process_that_does_not_listen_is_killed(self, driver, make):
+        engine_id = make(("sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"))
+        driver.start(engine_id)
+        begin = time.monotonic()
+        driver.stop(engine_id, 1.0)
+        assert time.monotonic() - begin < 6.0
+        assert driver.inspect(engine_id).state is ContainerState.EXITED
+        assert driver.inspect(engine_id).exit_code in ((137,) if self.keeps_output else (137, None))
+
+    def test_environment_user_and_folder(self, driver, make):
+        script = "echo $COLOUR; id -u; cat /proc/self/cwd/passwd | head -n 1"
+        engine_id = make(
+            ("sh", "-c", f"{script}; sleep 60"), environment={"COLOUR": "a b"}, user="7:8", working_dir="/etc"
+        )
+        driver.start(engine_id)
+        text = wait_for(lambda: lines_of(driver, engine_id, 3))
+        assert text == "a b\n7\nroot:x:0:0::/:/bin/sh\n"
+
+    def test_logs(self, driver, make):
+        engine_id = make(("sh", "-c", "echo one; echo two >&2; sleep 1; echo three"))
+        begin = time.time()
+        driver.start(engine_id)
+        followed = list(driver.logs(engine_id, LogRequest(follow=True)))
+        assert text_of(followed, "stdout") == "one\nthree\n"
+        assert text_of(followed, "stderr") == "two\n"
+        assert text_of(driver.logs(engine_id, LogRequest(tail=1))) == "three\n"
+        stamped = text_of(driver.logs(engine_id, LogRequest(timestamps=True, tail=1)))
+        assert stamped.startswith("20")
+        assert stamped.endswith(" three\n")
+        third = driver.inspect(engine_id).finished_at
+        assert text_of(driver.logs(engine_id, LogRequest(since=third - 0.5))) == "three\n"
+        assert "three" not in text_of(driver.logs(engine_id, LogRequest(until=third - 0.5)))
+        assert text_of(driver.logs(engine_id, LogRequest(until=begin - 5.0))) == ""
+
+    def test_a_reader_of_logs_may_leave_early(self, driver, make):
+        engine_id = make(("sh", "-c", "while true; do echo again; sleep 0.05; done"))
+        driver.start(engine_id)
+        stream = driver.logs(engine_id, LogRequest(follow=True))
+        assert next(stream).data == b"again\n"
+        stream.close()
+        assert driver.inspect(engine_id).state is ContainerState.RUNNING
+
+    def test_commands_inside(self, driver, make):
+        engine_id = make()
+        driver.start(engine_id)
+        both = "echo out; echo err >&2; exit 3"
+        assert self.run(driver, engine_id, "sh", "-c", both) == ("out\n", "err\n", 3)
+        told = self.run(driver, engine_id, "sh", "-c", "echo $X; id -u; ls passwd", environment={"X": "y"},
+                        user="9", working_dir="/etc")  # fmt: skip
+        assert told == ("y\n9\npasswd\n", "", 0)
+        assert self.run(driver, engine_id, "no-such-command")[2] == 127
+        assert self.run(driver, engine_id, "/bin/locked")[2] == 126
+
+    def test_input_for_a_command(self, driver, make):
+        engine_id = make()
+        driver.start(engine_id)
+        # More than every buffer on the way holds, in both directions.
+        data = bytes(range(256)) * 8192
+        execution = driver.execute(engine_id, ExecSpec(("cat",), stdin=data))
+        assert b"".join(piece.data for piece in execution.output()) == data
+        assert execution.exit_code() == 0
+        assert self.run(driver, engine_id, "wc", "-c", stdin=b"")[0].strip() == "0"
+        # A command that does not read all of it.
+        assert self.run(driver, engine_id, "true", stdin=data)[2] == 0
+
+    def test_no_command_in_what_does_not_run(self, driver, make):
+        engine_id = make()
+        with pytest.raises(EngineRefusalError):
+            driver.execute(engine_id, ExecSpec(("true",)))
+
+    def test_health(self, driver, make):
+        check = HealthCheck(("test", "-e", "/tmp/well"), interval_s=0.3, timeout_s=5.0, retries=2)
+        engine_id = make(health=check)
+        driver.start(engine_id)
+        assert driver.inspect(engine_id).health == "starting"
+        wait_for(lambda: driver.inspect(engine_id).health == "unhealthy")
+        self.run(driver, engine_id, "touch", "/tmp/well")
+        wait_for(lambda: driver.inspect(engine_id).health == "healthy")
+        driver.stop(engine_id, 5.0)
+        assert driver.inspect(engine_id).health is None
+
+    def test_mounts(self, driver, make, tmp_path):
+        (tmp_path / "told").write_text("from outside\n")
+        volume = next(NAMES)
+        mounts = (Mount(str(tmp_path), "/host", read_only=True), Mount(volume, "/kept"))
+        engine_id = make(mounts=mounts)
+        driver.start(engine_id)
+        assert self.run(driver, engine_id, "cat", "/host/told")[0] == "from outside\n"
+        assert self.run(driver, engine_id, "touch", "/host/x")[2] == 1
+        assert self.run(driver, engine_id, "touch", "/kept/x")[2] == 0
+        driver.remove(engine_id, force=True)
+        # A named volume outlives its container.
+        again = make(mounts=(Mount(volume, "/kept"),))
+        driver.start(again)
+        assert self.run(driver, again, "ls", "/kept")[0] == "x\n"
+
+    @pytest.mark.parametrize(
+        "restart", [Restart("on-failure", 4), Restart("unless-stopped"), Restart("always"), Restart()]
+    )
+    def test_restart_policy_is_set(self, driver, endpoint, make, restart):
+        engine_id = make(restart=restart)
+        with raw(endpoint.url) as client:
+            told = client.inspect_container(engine_id)["HostConfig"]["RestartPolicy"]
+        assert (told["Name"] or "no", told["MaximumRetryCount"]) == (restart.name, restart.retries_max)
+
+    def test_the_engine_starts_it_again(self, driver, make):
+        engine_id = make(("sh", "-c", "echo begun; exit 1"), restart=Restart("on-failure", 2))
+        driver.start(engine_id)
+        wait_for(lambda: text_of(driver.logs(engine_id, LogRequest())).count("begun") == 3)
+        facts = wait_for(lambda: ended(driver, engine_id))
+        assert facts.exit_code == 1
+
+    def test_ports(self, driver, make):
+        engine_id = make(("httpd", "-f", "-p", "8080", "-h", "/etc"), network=None, ports=(Port(8080),))
+        driver.start(engine_id)
+        shown = driver.inspect(engine_id).ports[0]
+        assert shown.container_port == 8080
+        url = f"http://127.0.0.1:{shown.host_port}/passwd"
+
+        def page():
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    return answer.read()
+            except OSError:
+                return None
+
+        assert wait_for(page) == b"root:x:0:0::/:/bin/sh\n"
+        second = make(network=None, ports=(Port(8081, shown.host_port),))
+        with pytest.raises(EngineRefusalError, match=str(shown.host_port)):
+            driver.start(second)
+
+
+def ended(driver, engine_id):
+    facts = driver.inspect(engine_id)
+    return facts if facts.state is ContainerState.EXITED else None
+
+
+def lines_of(driver, engine_id, count):
+    text = text_of(driver.logs(engine_id, LogRequest()))
+    return text if text.count("\n") >= count else None
+
+
+@pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no_docker()))
+class TestDocker(RealContract):
+    @staticmethod
+    @contextmanager
+    def engine(_):
+        with docker_engine(bridge=True) as engine:
+            yield Endpoint("docker", engine.url)
+
+    def test_more_cores_than_there_are(self, driver, make):
+        with pytest.raises(EngineRefusalError, match="CPUs"):
+            make(limits=Limits(cpus=10_000.0))
+
+    def test_a_host_folder_that_is_not_there(self, make):
+        with pytest.raises(EngineRefusalError, match="/no/such/folder"):
+            make(mounts=(Mount("/no/such/folder", "/x"),))
+
+
+@pytest.mark.skipif(why_no_podman() is not None, reason=str(why_no_podman()))
+class TestPodman(RealContract):
+    tells_out_of_memory = False  # Podman 4.3 with control groups of version 1
+
+    @staticmethod
+    @contextmanager
+    def engine(_):
+        with podman_engine() as engine:
+            yield Endpoint("podman", engine.url)
+
+
+@pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no_docker()))
+class TestSwarm(RealContract):
+    network = None
+    keeps_output = False
+    exact_memory = False
+    no_new_privileges = False  # Docker 25 on the node
+
+    @staticmethod
+    @contextmanager
+    def engine(_):
+        with docker_engine(bridge=True) as engine, raw(engine.url) as client:
+            client.init_swarm(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:0")
+            yield Endpoint("swarm", engine.url, member=client.info()["Name"])
+
+    def container_of(self, driver, client, engine_id):
+        tasks = client.tasks(filters={"service": engine_id})
+        return client.inspect_container(tasks[0]["Status"]["ContainerStatus"]["ContainerID"])
+
+    @pytest.mark.parametrize(
+        "restart, condition",
+        [
+            (Restart("on-failure", 4), "on-failure"),
+            (Restart("unless-stopped"), "any"),
+            (Restart("always"), "any"),
+            (Restart(), "none"),
+        ],
+    )
+    def test_restart_policy_is_set(self, driver, endpoint, make, restart, condition):
+        engine_id = make(restart=restart)
+        with raw(endpoint.url) as client:
+            template = client.inspect_service(engine_id)["Spec"]["TaskTemplate"]
+        assert template["RestartPolicy"]["Condition"] == condition
+        assert template["RestartPolicy"].get("MaxAttempts", 0) == restart.retries_max
+        assert template["Placement"]["Constraints"] == [f"node.hostname=={endpoint.member}"]
+
+    def test_health(self, driver, make):
+        check = HealthCheck(("test", "-e", "/tmp/well"), interval_s=0.3, timeout_s=5.0, retries=8)
+        engine_id = make(health=check)
+        driver.start(engine_id)
+        assert driver.inspect(engine_id).state is ContainerState.RUNNING
+        assert driver.inspect(engine_id).health == "starting"
+        self.run(driver, engine_id, "touch", "/tmp/well")
+        wait_for(lambda: driver.inspect(engine_id).health == "healthy")
+        self.run(driver, engine_id, "rm", "/tmp/well")
+        # A swarm does not keep what is unhealthy.
+        assert wait_for(lambda: ended(driver, engine_id)).health is None
+
+    def test_members(self, driver, endpoint):
+        assert driver.facts().members == (endpoint.member,)
+        everywhere = connect(Endpoint("swarm", endpoint.url))
+        assert everywhere.facts().members == (endpoint.member,)
+        everywhere.close()
+        elsewhere = connect(Endpoint("swarm", endpoint.url, member="no-such-host"))
+        with pytest.raises(NoSuchContainerError, match="no-such-host"):
+            elsewhere.facts()
+        elsewhere.close()
+
+    def test_what_a_swarm_cannot_do(self, make):
+        with pytest.raises(EngineRefusalError, match="without a network"):
+            make(network="none")
+        with pytest.raises(EngineRefusalError, match=r"127\.0\.0\.1"):
+            make(ports=(Port(80, host_ip="127.0.0.1"),))
+
+
+class TestSimulated(Contract):
+    missing_image = "Not A Reference"
+
+    @staticmethod
+    @contextmanager
+    def engine(tmp_path_factory):
+        folder = str(tmp_path_factory.mktemp("simulated"))
+        yield Endpoint("simulated", "simulated://node-a?cpus=4&memory_mib=8192", folder=folder)
+
+    def test_capacity_is_the_urls(self, driver):
+        facts = driver.facts()
+        assert (facts.cpus, facts.memory_bytes, facts.host) == (4.0, 8192 * MIB, "node-a")
+        assert facts.engine == "simulated"
+
+    def test_it_says_that_nothing_runs(self, driver, make):
+        engine_id = make()
+        driver.start(engine_id)
+        assert "nothing runs" in text_of(driver.logs(engine_id, LogRequest()))
+        with pytest.raises(EngineRefusalError, match="simulated"):
+            driver.execute(engine_id, ExecSpec(("true",)))
+
+
+def test_every_driver_runs_the_suite():
+    classes = (TestDocker, TestPodman, TestSwarm, TestSimulated)
+    suites = {cls.__name__.removeprefix("Test").lower() for cls in classes}
+    assert suites == set(DRIVERS)
+
+
+def test_no_engine_at_all(tmp_path):
+    for name in ("docker", "podman", "swarm"):
+        driver = connect(Endpoint(name, f"unix://{tmp_path}/none.sock"))
+        with pytest.raises(EngineUnavailableError) as caught:
+            driver.facts()
+        assert str(tmp_path) in caught.value.message
+        assert caught.value.hint
+        driver.close()
