@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, Field
 from qrealm.control.containers.files import short_forms
 from qrealm.control.containers.files.compose import read_compose
 from qrealm.control.containers.files.container_shapes import (
+    CPUS_MIN,
+    MEMORY_MIN,
     ContainerShape,
     EntangleShape,
     Probability,
@@ -43,8 +45,8 @@ def _mebibytes(value: object) -> object:
 class ResourcesShape(Shape):
     """What a container may use; `memory` in MiB, or text such as ``1g``."""
 
-    cpu: Annotated[Number, Field(gt=0)] = 1.0
-    memory: Annotated[Number, BeforeValidator(_mebibytes), Field(gt=0)] = 512.0
+    cpu: Annotated[Number, Field(ge=CPUS_MIN)] = 1.0
+    memory: Annotated[Number, BeforeValidator(_mebibytes), Field(ge=MEMORY_MIN / MIB)] = 512.0
     pids: Annotated[Whole, Field(ge=1)] = PIDS_DEFAULT
 
 

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from qrealm.control.containers.files import short_forms
 from qrealm.control.containers.files.container_shapes import (
+    CPUS_MIN,
+    MEMORY_MIN,
     ContainerShape,
     EntangleShape,
     Probability,
@@ -18,7 +20,7 @@ from qrealm.control.containers.files.container_shapes import (
     Weight,
     quantum,
 )
-from qrealm.control.containers.files.fields import Flag, Name, Shape, Text, Whole, validated
+from qrealm.control.containers.files.fields import EMPTY_MAPPING, Flag, Name, Shape, Text, Whole, validated
 from qrealm.control.containers.files.problems import raise_problems
 from qrealm.control.containers.files.values import ClusterContainer, ClusterFile
 from qrealm.control.containers.files.yaml_lines import Document
@@ -57,8 +59,8 @@ def _reachable(value: str) -> str:
     return value
 
 
-Processors = Annotated[float, BeforeValidator(_processors), Field(gt=0)]
-Memory = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+Processors = Annotated[float, BeforeValidator(_processors), Field(ge=CPUS_MIN)]
+Memory = Annotated[int, BeforeValidator(_bytes), Field(ge=MEMORY_MIN)]
 Copies = Annotated[Whole, Field(ge=1)]
 
 
@@ -119,7 +121,7 @@ class FileQuantumShape(Shape):
 
 
 Service = Annotated[ServiceShape, BeforeValidator(_without_extensions)]
-Volume = Annotated[NamedVolumeShape, BeforeValidator(lambda value: {} if value is None else value)]
+Volume = Annotated[NamedVolumeShape, EMPTY_MAPPING]
 
 
 class ComposeShape(Shape):

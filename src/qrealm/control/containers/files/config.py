@@ -10,7 +10,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from qrealm.base.errors import ConfigError
-from qrealm.control.containers.files.fields import Flag, Name, Number, Pairs, Shape, Text, Whole, validated
+from qrealm.control.containers.files.fields import (
+    EMPTY_LIST,
+    EMPTY_MAPPING,
+    Flag,
+    Name,
+    Number,
+    Pairs,
+    Shape,
+    Text,
+    Whole,
+    validated,
+)
 from qrealm.control.containers.files.problems import Problem, raise_problems, suggestion
 from qrealm.control.containers.files.values import Config, NodeEntry
 from qrealm.control.containers.files.yaml_lines import Document, read_yaml
@@ -26,12 +37,23 @@ def _driver(name: str) -> str:
     return name
 
 
-class TlsShape(Shape):
-    """Paths of PEM files, relative ones to the folder of the configuration."""
+def _absolute(text: str) -> str:
+    # The daemon keeps a copy of the file elsewhere, so a path must not depend on where the file is.
+    path = Path(text).expanduser()
+    if not path.is_absolute():
+        raise ValueError(f"{text!r} must be a whole path, one that begins with / or ~")
+    return str(path)
 
-    ca: Text
-    cert: Text
-    key: Text
+
+WholePath = Annotated[Text, AfterValidator(_absolute)]
+
+
+class TlsShape(Shape):
+    """Paths of PEM files."""
+
+    ca: WholePath
+    cert: WholePath
+    key: WholePath
 
 
 class NodeShape(Shape):
@@ -42,7 +64,7 @@ class NodeShape(Shape):
     url: str = ""
     member: Text | None = None
     tls: TlsShape | None = None
-    folder: Text | None = None
+    folder: WholePath | None = None
     labels: Pairs = Field(default_factory=dict)
     cpus: Annotated[Number, Field(gt=0)] | None = None
     memory: Annotated[Number, Field(gt=0)] | None = None
@@ -69,8 +91,8 @@ class ConfigShape(Shape):
 class ConfigFileShape(Shape):
     """The whole file."""
 
-    quantum_docker_config: ConfigShape = ConfigShape()
-    nodes: list[NodeShape] = Field(default_factory=list)
+    quantum_docker_config: Annotated[ConfigShape, EMPTY_MAPPING] = ConfigShape()
+    nodes: Annotated[list[NodeShape], EMPTY_LIST] = Field(default_factory=list)
 
 
 def load_config(path: str | os.PathLike[str] | None = None) -> Config:
@@ -85,11 +107,10 @@ def load_config(path: str | os.PathLike[str] | None = None) -> Config:
     shape = validated(ConfigFileShape, document)
     raise_problems(document.filename, _disagreements(shape, document))
     chosen = shape.quantum_docker_config.model_dump(exclude_none=True)
-    folder = Path(path).absolute().parent
     known = {field.name for field in fields(Config)}
     return Config(
         **{name: value for name, value in chosen.items() if name in known},
-        nodes=tuple(_node(node, folder) for node in shape.nodes),
+        nodes=tuple(_node(node) for node in shape.nodes),
     )
 
 
@@ -131,7 +152,7 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
     return problems
 
 
-def _node(shape: NodeShape, folder: Path) -> NodeEntry:
+def _node(shape: NodeShape) -> NodeEntry:
     tls = shape.tls
     return NodeEntry(
         name=shape.name,
@@ -139,10 +160,10 @@ def _node(shape: NodeShape, folder: Path) -> NodeEntry:
             driver=shape.driver,
             url=shape.url,
             member=shape.member,
-            tls_ca=str(folder / tls.ca) if tls else None,
-            tls_cert=str(folder / tls.cert) if tls else None,
-            tls_key=str(folder / tls.key) if tls else None,
-            folder=str(folder / shape.folder) if shape.folder else None,
+            tls_ca=tls.ca if tls else None,
+            tls_cert=tls.cert if tls else None,
+            tls_key=tls.key if tls else None,
+            folder=shape.folder,
         ),
         labels={name: value or "" for name, value in shape.labels.items()},
         cpus=shape.cpus,

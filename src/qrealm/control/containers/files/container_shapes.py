@@ -33,7 +33,9 @@ from qrealm.control.containers.values import Mode, QuantumSpec
 from qrealm.fleet.containers.protocol import HealthCheck, Mount, Port, Restart
 
 T = TypeVar("T")
-UNDECLARED = "undeclared:"
+# Less than this no engine takes.
+CPUS_MIN = 0.01
+MEMORY_MIN = 6 << 20
 
 
 def _own_labels(labels: dict[str, str | None]) -> dict[str, str | None]:

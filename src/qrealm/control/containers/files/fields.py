@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from qrealm.control.containers.files import short_forms
 from qrealm.control.containers.files.problems import Problem, raise_problems, suggestion
 from qrealm.control.containers.files.yaml_lines import Document, Substituted
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound=BaseModel)
 LABELS_RESERVED = "io.qrealm."
@@ -87,6 +89,11 @@ Pairs = Annotated[dict[Text, ScalarText | None], BeforeValidator(_pairs)]
 Command = Annotated[list[ScalarText], BeforeValidator(_command)]
 Duration = Annotated[float, BeforeValidator(_seconds)]
 """In seconds; in a file ``30s``."""
+
+
+# A heading with nothing below it.
+EMPTY_MAPPING = BeforeValidator(lambda value: {} if value is None else value)
+EMPTY_LIST = BeforeValidator(lambda value: [] if value is None else value)
 
 
 def _mapping_or_not(value: object) -> str:
