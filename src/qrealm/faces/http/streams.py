@@ -39,15 +39,15 @@ class _Caller:
         if self.gone.is_set():
             raise CancelledRunError("whoever asked is gone")
 
-    async def lines(self) -> AsyncIterator[bytes]:
-        """The lines as bytes, until the source ends."""
-        try:
-            while (line := await self._lines.get()) is not _END:
-                yield json.dumps(line).encode() + b"\n"
-        finally:
-            self.gone.set()
-            while not self._lines.empty():  # lets a thread that waits for room go on, and see
-                self._lines.get_nowait()
+    async def take(self) -> object:
+        """The next line."""
+        return await self._lines.get()
+
+    def leave(self) -> None:
+        """Nobody listens any more: lets a thread that waits for room go on, and see."""
+        self.gone.set()
+        while not self._lines.empty():
+            self._lines.get_nowait()
 
 
 def stream(work: Callable[[Emit, threading.Event], None]) -> StreamingResponse:
@@ -76,8 +76,11 @@ def stream(work: Callable[[Emit, threading.Event], None]) -> StreamingResponse:
 
         # Not one of the pool's threads: one that waits for the next log line would keep it from others.
         threading.Thread(target=run, name="stream", daemon=True).start()
-        async for line in caller.lines():
-            yield line
+        try:
+            while (line := await caller.take()) is not _END:
+                yield json.dumps(line).encode() + b"\n"
+        finally:
+            caller.leave()
 
     return StreamingResponse(body(), media_type=NDJSON)
 

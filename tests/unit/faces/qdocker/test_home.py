@@ -1,0 +1,117 @@
+"""The daemon's folder and the lock that says whether it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from qrealm.base.errors import DaemonError, RequestError
+from qrealm.faces.qdocker.home import SOCKET_PATH_BYTES_MAX, DaemonLock, Home, find_home, running_pid
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from qrealm.faces.qdocker.home import DaemonLock, Home
+DaemonLock(Home(Path(sys.argv[1]))).take()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+LOOK = """
+import fcntl, os, sys, time
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(file, fcntl.LOCK_SH)
+print("held", flush=True)
+time.sleep(0.5)
+"""
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path / "h")
+    home.make()
+    return home
+
+
+@pytest.fixture
+def holder(home):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(home.folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("QUANTUM_DOCKER_HOME", str(tmp_path / "mine"))
+    assert find_home().folder == tmp_path / "mine"
+    monkeypatch.delenv("QUANTUM_DOCKER_HOME")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert find_home().folder == tmp_path / "qdocker"
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_home().folder == tmp_path / ".local" / "state" / "qdocker"
+
+
+def test_the_folder_is_its_owners_alone(home):
+    assert home.folder.stat().st_mode & 0o777 == 0o700
+    home.folder.chmod(0o755)
+    home.make()
+    assert home.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_socket_path_that_is_too_long_is_refused():
+    base = Path("/tmp")
+    free = SOCKET_PATH_BYTES_MAX - len("/tmp//qdocker.sock")
+    Home(base / ("x" * free)).check_socket_path()
+    with pytest.raises(RequestError, match=f"has {SOCKET_PATH_BYTES_MAX + 1} bytes"):
+        Home(base / ("x" * (free + 1))).check_socket_path()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DaemonError, match="cannot be the daemon's folder"):
+        Home(tmp_path / "file" / "h").make()
+
+
+def test_the_lock_says_who_runs(home, holder):
+    assert running_pid(home) == holder.pid
+    with pytest.raises(DaemonError, match=f"runs already, as process {holder.pid}"):
+        DaemonLock(home).take()
+
+
+def test_a_killed_holder_holds_nothing(home, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    assert home.pid.read_text().strip() == str(holder.pid)
+    assert running_pid(home) is None
+    lock = DaemonLock(home)
+    lock.take()
+    assert running_pid(home) == os.getpid()
+    lock.give_up()
+    assert running_pid(home) is None
+    assert home.pid.read_text() == ""
+
+
+def test_those_who_only_look_do_not_keep_a_daemon_from_starting(home):
+    """Looking takes the lock for a moment; a start in that moment waits instead of failing."""
+    words = [sys.executable, "-c", LOOK, str(home.pid)]
+    looking = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert looking.stdout is not None
+    with looking, looking.stdout:
+        looking.stdout.readline()
+        began = time.monotonic()
+        lock = DaemonLock(home)
+        lock.take()
+        assert time.monotonic() - began > 0.1
+        lock.give_up()

@@ -1,0 +1,200 @@
+"""The HTTP service over a real engine with simulated nodes: shapes of answers, errors, streams that end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+
+import httpx
+import pytest
+
+from qrealm.base.clock import SystemClock
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.files import load_config
+from qrealm.faces.http.containers import container_app
+from qrealm.faces.http.streams import stream
+from qrealm.fleet.containers.protocol import Endpoint
+
+CONFIG = """\
+quantum_docker_config: {seed: 7}
+nodes:
+  - {name: one, driver: simulated, cpus: 4, memory: 4096}
+"""
+
+
+@pytest.fixture
+def engine(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(CONFIG)
+    engine = ContainerEngine(load_config(file), tmp_path / "home", SystemClock())
+    engine.open()
+    yield engine
+    engine.close()
+
+
+class Service:
+    """Asks the application without a socket."""
+
+    def __init__(self, app):
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def request(self, method, path, **words):
+        async def ask():
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://qdocker") as client:
+                return await client.request(method, path, **words)
+
+        return asyncio.run(ask())
+
+    def get(self, path, **words):
+        return self.request("GET", path, **words)
+
+    def post(self, path, **words):
+        return self.request("POST", path, **words)
+
+    def delete(self, path):
+        return self.request("DELETE", path)
+
+
+@pytest.fixture
+def http(engine):
+    return Service(container_app(engine, threading.Event()))
+
+
+def make(http, name, **quantum):
+    spec = {"name": name, "image": "busybox"}
+    answer = http.post("/v1/containers", json={"spec": spec, "quantum": quantum})
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_create_streams_progress_and_then_the_report(http):
+    *progress, last = make(http, "web", probability=0.2)
+    assert all(set(line) == {"progress"} for line in progress)
+    record = last["result"]["container"]
+    assert record["name"] == "web"
+    assert record["quantum"] == {"states": ["running", "stopped"], "probability": 0.2, "weight": 1.0}
+    view = http.get("/v1/containers/web").json()
+    assert view["record"]["id"] == record["id"]
+    assert sum(view["probabilities"].values()) == pytest.approx(1.0)
+
+
+def test_an_error_in_a_stream_is_its_last_line(http):
+    make(http, "web")
+    (line,) = make(http, "web")
+    assert line["error"]["code"] == "QR504"
+    assert line["error"]["kind"] == "NameTakenError"
+
+
+@pytest.mark.parametrize(
+    "method, path, body, status, code",
+    [
+        ("GET", "/v1/containers/nope", None, 404, "QR507"),
+        ("POST", "/v1/containers/nope/measure", None, 404, "QR507"),
+        ("POST", "/v1/entanglements", {"first": "a"}, 422, "QR300"),
+        ("POST", "/v1/entanglements", {"first": "a", "second": "b", "mode": "odd"}, 422, "QR300"),
+        ("POST", "/v1/containers/nope/run", {"force": "yes"}, 422, "QR300"),
+        ("POST", "/v1/gates", {"gate": "X", "names": [], "bogus": 1}, 422, "QR300"),
+        ("POST", "/v1/containers", {"spec": {"name": "x"}}, 400, "QR125"),
+        ("GET", "/v1/bogus", None, 404, "QR300"),
+        ("DELETE", "/v1/status", None, 405, "QR300"),
+    ],
+)
+def test_errors_have_a_status_and_a_code(http, method, path, body, status, code):
+    answer = http.request(method, path, json=body)
+    assert answer.status_code == status
+    told = answer.json()
+    assert told["code"] == code
+    assert told["message"]
+
+
+def test_what_nobody_foresaw_is_told_without_its_traceback(http, engine, monkeypatch):
+    def broken(name):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(engine.circuits, "measure", broken)
+    answer = http.post("/v1/containers/web/measure")
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "QR900"
+    assert "ZeroDivisionError: by zero" in answer.json()["message"]
+
+
+def test_events_without_following_end(http):
+    make(http, "web")
+    lines = [json.loads(line) for line in http.get("/v1/events").text.splitlines()]
+    told = [(event["action"], event["name"]) for event in lines if event["type"] == "container"]
+    assert told == [("create", "web")]
+    last = lines[-1]["id"]
+    assert http.get("/v1/events", params={"after_id": last}).text == ""
+
+
+def read_some(response, count):
+    """The first lines of a streamed answer, then the caller goes."""
+
+    async def read():
+        found = []
+        async for line in response.body_iterator:
+            found.append(json.loads(line))
+            if len(found) == count:
+                break
+        await response.body_iterator.aclose()
+        return found
+
+    return read()
+
+
+def test_a_stream_stops_its_work_when_the_caller_goes():
+    ended = threading.Event()
+    emitted = []
+
+    def work(emit, gone):
+        try:
+            for number in range(10**9):
+                emit({"number": number})
+                emitted.append(number)
+        finally:
+            ended.set()
+
+    async def scenario():
+        found = await read_some(stream(work), 3)
+        deadline = time.monotonic() + 5
+        while not ended.is_set() and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        return found
+
+    assert asyncio.run(scenario()) == [{"number": 0}, {"number": 1}, {"number": 2}]
+    assert ended.is_set()
+    # It runs ahead of the caller by its queue and no further: memory is bounded.
+    assert len(emitted) < 200
+
+
+def test_a_waiting_stream_learns_that_the_caller_has_gone():
+    saw = threading.Event()
+
+    def work(emit, gone):
+        emit({"number": 0})
+        if gone.wait(5):
+            saw.set()
+
+    async def scenario():
+        await read_some(stream(work), 1)
+        for _ in range(200):
+            if saw.is_set():
+                return
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+    assert saw.is_set()
+
+
+def test_endpoints_of_nodes(http, engine):
+    endpoint = {"driver": "simulated"}
+    added = http.post(
+        "/v1/nodes", json={"name": "two", "endpoint": endpoint, "cpus": 2.0, "labels": {"z": "1"}}
+    )
+    assert added.json()["record"]["cpus"] == 2.0
+    assert {node["record"]["name"] for node in http.get("/v1/nodes").json()} >= {"one", "two"}
+    assert http.post("/v1/nodes/two/drain").json()["moves"] == []
+    assert http.post("/v1/nodes/two/activate").json() == {"name": "two"}
+    assert http.delete("/v1/nodes/two").json() == {"name": "two"}
+    assert isinstance(engine.nodes.all()[0].record.endpoint, Endpoint)

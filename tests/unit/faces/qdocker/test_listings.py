@@ -1,0 +1,215 @@
+"""Tables, templates, and a container's row as Docker's users know it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qrealm.base.errors import RequestError
+from qrealm.faces.qdocker.showing import inspect_document, node_row, ports_of, ps_row, quantum_of, status_of
+from qrealm.faces.qdocker.tables import fill, read_template, write_listing
+
+ROWS = [{"Name": "a", "State": "up"}, {"Name": "longer", "State": ""}]
+COLUMNS = {"Name": "NAME", "State": "STATE"}
+NOW = 1_700_000_000.0
+
+
+def listing(capsys, wanted, rows=ROWS, headings=None):
+    write_listing(rows, COLUMNS, wanted, headings=headings)
+    return capsys.readouterr().out
+
+
+def test_a_table_has_columns_three_spaces_apart(capsys):
+    assert listing(capsys, "table") == "NAME     STATE\na        up\nlonger\n"
+
+
+def test_an_empty_table_has_its_headings(capsys):
+    assert listing(capsys, "table", rows=[]) == "NAME   STATE\n"
+    assert listing(capsys, "json", rows=[]) == ""
+
+
+def test_json_is_one_object_a_line(capsys):
+    assert [json.loads(line) for line in listing(capsys, "json").splitlines()] == ROWS
+
+
+def test_templates(capsys):
+    assert listing(capsys, "{{.Name}}:{{ .State }}") == "a:up\nlonger:\n"
+    assert listing(capsys, r"table {{.State}}\t{{.Name}}") == "STATE   NAME\nup      a\n        longer\n"
+    assert listing(capsys, "{{json .Name}}") == '"a"\n"longer"\n'
+    assert json.loads(listing(capsys, "{{json .}}").splitlines()[0]) == ROWS[0]
+
+
+@pytest.mark.parametrize("template", ["{{.Nope}}", "{{Name}}", "{{.Name", "table {{.Nope}}"])
+@pytest.mark.parametrize("rows", [ROWS, []])
+def test_a_broken_template_is_an_error_also_without_rows(capsys, template, rows):
+    with pytest.raises(RequestError, match="--format got"):
+        listing(capsys, template, rows)
+
+
+def test_fields_inside_fields():
+    document = {"State": {"Running": True, "Error": ""}, "Node": None, "List": ["x"]}
+    assert (
+        fill("{{.State.Running}} [{{.State.Error}}] {{.Node}} {{.List}}", document)
+        == 'true [] <no value> ["x"]'
+    )
+    with pytest.raises(RequestError, match=r"State\.Nope"):
+        fill("{{.State.Nope}}", document)
+    with pytest.raises(RequestError):
+        read_template("{{.State")
+
+
+def make_view(state="running", *, simulated=False, probabilities=None, measured=None, **facts):
+    told = {
+        "engine_id": "e" * 64,
+        "name": "web",
+        "image": "nginx",
+        "state": state,
+        "exit_code": None,
+        "health": None,
+        "started_at": NOW - 180,
+        "finished_at": None,
+        "error": "",
+        "out_of_memory": False,
+        "ports": [],
+        "labels": {},
+    }
+    spec = {
+        "name": "web",
+        "image": "nginx:1.27",
+        "command": ["sh", "-c", "x"],
+        "entrypoint": None,
+        "environment": {"A": "1"},
+        "labels": {"b": "2", "a": "1"},
+        "limits": {"cpus": 0.5, "memory_bytes": 1 << 29, "pids": 256},
+        "restart": {"name": "no", "retries_max": 0},
+        "health": None,
+        "mounts": [],
+        "network": None,
+        "user": None,
+        "ports": [],
+        "working_dir": None,
+        "read_only": True,
+        "cap_add": [],
+    }
+    record = {
+        "id": "f" * 64,
+        "name": "web",
+        "spec": spec,
+        "node": "n1",
+        "engine_id": "e" * 64,
+        "phase": "ready",
+        "quantum": {"states": ["running", "stopped"], "probability": 0.2, "weight": 1.0},
+        "wanted": "running",
+        "created_at": NOW - 7200,
+        "cluster": None,
+        "scheduler": "portfolio",
+        "measured": measured,
+        "restarts": 0,
+    }
+    endpoint = {"driver": "docker", "url": "unix:///run/docker.sock", "folder": None, "member": None}
+    node = {
+        "name": "n1",
+        "engine": "Docker 20.10.24",
+        "endpoint": endpoint,
+        "state": "ready",
+        "simulated": simulated,
+    }
+    return {
+        "record": record,
+        "facts": {**told, **facts},
+        "node": node,
+        "group": ["web", "cache"],
+        "num_qubits": 2,
+        "probabilities": probabilities or {"running": 0.2, "stopped": 0.8},
+        "purity": 1.0,
+        "coherence_bits": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "view, status",
+    [
+        (make_view(), "Up 3 minutes"),
+        (make_view(health="unhealthy"), "Up 3 minutes (unhealthy)"),
+        (make_view("paused"), "Up 3 minutes (Paused)"),
+        (make_view("created"), "Created"),
+        (make_view("created", simulated=True), "Created (simulated)"),
+        (make_view("exited", exit_code=137, finished_at=NOW - 60), "Exited (137) 1 minute ago"),
+        (make_view("restarting", exit_code=1, finished_at=NOW - 1), "Restarting (1) 1 second ago"),
+        ({**make_view(), "facts": None}, "Unknown: the node does not answer"),
+    ],
+)
+def test_status(view, status):
+    assert status_of(view, NOW) == status
+
+
+def test_a_container_without_a_node_waits():
+    view = make_view()
+    view["record"] = {**view["record"], "phase": "waiting", "node": None}
+    view["facts"] = view["node"] = None
+    assert status_of(view, NOW) == "Waiting for a node"
+    assert inspect_document(view)["State"] == {"Status": "waiting", "Running": False}
+    assert ps_row(view, full=False)["Node"] == ""
+
+
+def test_quantum():
+    assert quantum_of(make_view()) == "running 20% stopped 80%"
+    certain = {"running": 0.0, "stopped": 1.0}
+    assert quantum_of(make_view(probabilities=certain)) == "stopped"
+    measured = {"state": "stopped", "at": NOW}
+    assert quantum_of(make_view(probabilities=certain, measured=measured)) == "stopped (measured)"
+    # What was measured long ago and has decayed since is no certainty any more.
+    assert quantum_of(make_view(measured=measured)) == "running 20% stopped 80%"
+
+
+def test_ports():
+    ports = [
+        {"container_port": 80, "host_port": 8080, "protocol": "tcp", "host_ip": ""},
+        {"container_port": 53, "host_port": 53, "protocol": "udp", "host_ip": "::1"},
+        {"container_port": 443, "host_port": None, "protocol": "tcp", "host_ip": ""},
+    ]
+    assert ports_of(make_view(ports=ports)) == "0.0.0.0:8080->80/tcp, [::1]:53->53/udp, 443/tcp"
+
+
+def test_a_row_of_ps_cuts_ids_and_names_the_others_of_the_group():
+    row = ps_row(make_view(), full=False, now=NOW)
+    assert row["ID"] == "f" * 12
+    assert row["Group"] == "cache"
+    assert row["Labels"] == "a=1,b=2"
+    assert row["RunningFor"] == "2 hours ago"
+    assert ps_row(make_view(), full=True)["ID"] == "f" * 64
+    assert all(isinstance(value, str) for value in row.values())
+
+
+def test_inspect_has_dockers_outline():
+    document = inspect_document(make_view())
+    assert document["HostConfig"]["NanoCpus"] == 500_000_000
+    assert document["HostConfig"]["Memory"] == 1 << 29
+    assert document["State"]["Status"] == "running"
+    assert document["Config"]["Env"] == ["A=1"]
+    assert document["Quantum"]["Probabilities"] == {"running": 0.2, "stopped": 0.8}
+    assert document["Node"]["Name"] == "n1"
+
+
+def test_a_row_of_nodes():
+    node = {
+        **make_view(simulated=True)["node"],
+        "cpus": 8.0,
+        "memory_bytes": 16 << 30,
+        "labels": {},
+        "seen_at": NOW,
+    }
+    view = {
+        "record": node,
+        "containers": 1,
+        "cpus_taken": 0.5,
+        "memory_taken_bytes": 1 << 29,
+        "load": 0.2,
+        "error": "",
+    }
+    row = node_row(view, NOW + 1)
+    assert row["Status"] == "Ready (simulated)"
+    assert row["CPU"] == "0.5 / 8"
+    assert row["Memory"] == "512 MiB / 16 GiB"
+    assert row["Seen"] == "1 second ago"
