@@ -20,8 +20,11 @@ from qrealm.control.containers.placement import (
     register_scheduler,
     unregister_scheduler,
 )
+from qrealm.control.containers.placement.exhaustive import best_placement
+from qrealm.control.containers.placement.pruning import pruned
 from qrealm.control.containers.placement.schedulers import SchedulerAnswer
 from qrealm.control.containers.values import NodeState
+from qrealm.optimize import Assignment, Bin, Item, Objective
 from qrealm.optimize.problems.evaluate import evaluate
 
 
@@ -313,6 +316,32 @@ def test_moves_come_in_an_order_that_finds_room():
     assert plan.moves[0].reason.startswith("moving it from b to c pays only together with the other moves")
 
 
+def test_moves_are_taken_back_one_at_a_time_two_at_a_time_and_all_together():
+    bins = [Bin(name, {"memory": 10.0}) for name in ("a", "b", "c")]
+
+    def item(name, current, memory):
+        return Item(name, {"memory": memory}, current=current, move_cost=0.0)
+
+    # Two equal ones were swapped, which neither can take back alone; the third's move pays.
+    items = [item("x", "a", 8.0), item("y", "b", 8.0), item("z", "a", 2.0)]
+    problem = Assignment(items, bins, objective=Objective(balance=1.0))
+    assert pruned(problem, np.array([1, 0, 2], dtype=np.int32)).tolist() == [0, 1, 2]
+    # A ring of three is only taken back as a whole.
+    ring = Assignment(
+        [item(name, name, 8.0) for name in ("a", "b", "c")], bins, objective=Objective(balance=1.0)
+    )
+    assert pruned(ring, np.array([1, 2, 0], dtype=np.int32)).tolist() == [0, 1, 2]
+
+
+def test_of_equal_placements_the_one_with_the_fewest_moves_is_found():
+    bins = [Bin(name, {"memory": 10.0}) for name in ("a", "b")]
+    items = [Item(name, {"memory": 8.0}, current=where) for name, where in (("x", "b"), ("y", "a"))]
+    problem = Assignment(items, bins, objective=Objective(balance=1.0))
+    answer, value = best_placement(problem)
+    assert answer.tolist() == [1, 0]
+    assert value == 0.0
+
+
 def test_explain_tells_everything():
     nodes = (node("a"), node("b"), node("c", memory=100), node("d", state=NodeState.DRAINING))
     containers = (container("x", "a"), container("new"))
@@ -361,7 +390,7 @@ def test_what_fits_nowhere_waits_the_lightest_first():
     nodes = (node("gone", state=NodeState.LOST), node("a", memory=1000))
     containers = (
         container("light", "gone", memory=900, weight=1.0),
-        container("heavy", "gone", memory=800, weight=5.0),
+        container("heavy", "gone", memory=800, weight=5.0, probability=0.0),
         container("data", "gone", memory=10, volumes=("v",)),
     )
     snapshot = Snapshot(nodes, containers, moving=ids("light", "heavy", "data"))

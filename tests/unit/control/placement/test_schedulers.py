@@ -118,6 +118,7 @@ def test_an_unknown_name_lists_the_known_ones(install):
 def test_built_in_names_cannot_be_taken(install):
     install("greedy = MODULE:LastNode")
     assert scheduler_named("greedy").help.startswith("the classical baseline")
+    assert [info.origin for info in schedulers() if info.name == "greedy"] == ["qrealm"]
     with pytest.raises(RequestError, match="built-in"):
         register_scheduler(Answering("portfolio", lambda problem: {}))
 

@@ -58,12 +58,11 @@ def moved_reason(candidates: Sequence[CandidateRecord], before: str) -> str:
     own = {name: value for name, value in chosen.parts.items() if name != "moves"}
     if home is not None:
         change = _difference(own, home.parts)
-        gain = -sum(change.values())
-        if gain > cost:
-            return (
-                f"moving it from {before} to {chosen.node} lowers the objective by {gain:.4g} "
-                f"({parts_in_words(change)}); the move costs {cost:.4g}"
-            )
+        return (
+            f"moving it from {before} to {chosen.node} lowers the objective by {-sum(change.values()):.4g} "
+            f"({parts_in_words(change)}); the move costs {cost:.4g}"
+        )
+    # Its old node has no room for it any more, with the other moves made.
     return (
         f"moving it from {before} to {chosen.node} pays only together with the other moves; "
         f"the move costs {cost:.4g}"
