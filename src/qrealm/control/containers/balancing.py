@@ -103,4 +103,5 @@ def _report(plan: Plan, moves: list[MoveReport], kept: tuple[str, ...], dry_run:
         seconds=plan.seconds,
         dry_run=dry_run,
         loads=plan.loads,
+        move_costs=plan.move_costs,
     )

@@ -50,23 +50,38 @@ class QuantumCircuitManager:
 
     def register(self, reference: str) -> Register:
         """The register of a container's group at this moment."""
-        return self._now(self._stored(self._ctx.store.containers.find(reference).id))
+        return self._look(reference)[1]
 
     def registers(self) -> tuple[Register, ...]:
         """Those of all groups at this moment."""
         return tuple(self._now(register) for register in self._ctx.store.registers.all())
 
+    def picture(self, node: str | None = None) -> tuple[tuple[ContainerRecord, ...], dict[str, Register]]:
+        """All containers, and the register of each by its id, as they are together at this moment; registers
+        of a node's containers alone when one is named."""
+        store = self._ctx.store
+        with store.transaction():
+            records, stored = store.containers.all(), store.registers.all()
+        shown = {record.id for record in records if node in (None, record.node)}
+        found: dict[str, Register] = {}
+        for register in stored:
+            if any(member.container in shown for member in register.members):
+                now = self._now(register)
+                found.update((member.container, now) for member in register.members)
+        return records, found
+
     def group(self, reference: str) -> tuple[str, ...]:
         """Names of the containers that share a container's register, itself included, in the register's
         order."""
-        record = self._ctx.store.containers.find(reference)
-        names = self._names()
-        return tuple(names[m.container].name for m in self._stored(record.id).members)
+        with self._ctx.store.transaction():
+            record = self._ctx.store.containers.find(reference)
+            names = self._names()
+            return tuple(names[m.container].name for m in self._stored(record.id).members)
 
     def probabilities(self, reference: str) -> dict[str, float]:
         """Of each of a container's states at this moment; undeclared ones are named where they have any."""
-        record = self._ctx.store.containers.find(reference)
-        return self.probabilities_in(self.register(reference), record)
+        record, register = self._look(reference)
+        return self.probabilities_in(register, record)
 
     def probabilities_in(self, register: Register, record: ContainerRecord) -> dict[str, float]:
         """Of each of a container's states in a register."""
@@ -80,20 +95,23 @@ class QuantumCircuitManager:
     def circuit(self, reference: str) -> Circuit:
         """The circuit that prepares a container's group as declared: without gates applied since, decay and
         measurements. Its qubits are those of the register."""
-        register = self._stored(self._ctx.store.containers.find(reference).id)
-        ids = [member.container for member in register.members]
-        return preparation_circuit(register.members, self._ctx.store.relations.all(ids))
+        with self._ctx.store.transaction():
+            register = self._stored(self._ctx.store.containers.find(reference).id)
+            relations = self._relations(register.members)
+        return preparation_circuit(register.members, relations)
 
     def measure(self, reference: str) -> MeasureReport:
         """Draw one joint outcome of the container's group. Every container of it is then in its own register,
-        in the state that was found, and the group's relations are used up."""
+        in the state that was found; the group's relations are spent until maintenance prepares it again."""
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
             record = ctx.store.containers.find(reference)
             register = self._now(self._stored(record.id))
             drawn = measure(register, ctx.random(), ctx.clock.now())
             ctx.store.registers.save(drawn.registers)
-            ctx.store.relations.delete(ctx.store.relations.all(drawn.outcomes))
+            ctx.store.relations.save(
+                replace(relation, spent=True) for relation in ctx.store.relations.all(drawn.outcomes)
+            )
             names = self._names()
             outcomes = {}
             for container, index in drawn.outcomes.items():
@@ -119,10 +137,9 @@ class QuantumCircuitManager:
             if one.id == two.id:
                 raise RegisterError(f"entangle got {one.name!r} twice; it takes two containers")
             registers = self._registers_of([one.id, two.id])
-            ids = [member.container for register in registers for member in register.members]
             joined = entangle(
                 registers,
-                ctx.store.relations.all(ids),
+                self._relations(member for register in registers for member in register.members),
                 one.id,
                 two.id,
                 checked,
@@ -133,6 +150,7 @@ class QuantumCircuitManager:
             if not joined.already:
                 ctx.store.relations.delete(joined.relations_dropped)
                 ctx.store.relations.save(joined.relations_new)
+                ctx.store.relations.delete(_contradicted(ctx.store.relations.all()))
                 ctx.store.registers.save([joined.register, *joined.others])
                 ctx.tell("register", "entangle", one.name, {"with": two.name, "mode": checked})
             names = self._names()
@@ -196,35 +214,66 @@ class QuantumCircuitManager:
             if rest is not None:
                 store.registers.save([rest])
             states = next(m.num_states for m in register.members if m.container == container_id)
-            relations = store.relations.all([m.container for m in register.members])
-            new, gone = relations_without(relations, container_id, states)
-            store.relations.delete(gone)
-            store.relations.save(new)
+            relations = store.relations.all()
+            for spent in (False, True):
+                alike = [relation for relation in relations if relation.spent is spent]
+                new, gone = relations_without(alike, container_id, states)
+                store.relations.delete(gone)
+                store.relations.save(replace(relation, spent=spent) for relation in new)
+            store.relations.delete(_contradicted(store.relations.all()))
 
-    def prepare_faded(self) -> tuple[str, ...]:
-        """Prepare the groups again whose coherence has faded, with all their relations; names of their
-        containers."""
+    def prepare_again(self, *, all_of_them: bool = False) -> tuple[str, ...]:
+        """Prepare the groups again of which a register has lost its coherence, with all their relations,
+        spent ones too; or every group. Names of their containers."""
         ctx = self._ctx
         renewed: list[str] = []
         with ctx.planning, ctx.store.transaction():
             names = self._names()
-            for register in ctx.store.registers.all():
-                if coherence_share(self._now(register)) >= COHERENCE_FLOOR:
-                    continue
-                self._prepare_again(register)
-                group = [names[member.container].name for member in register.members]
-                renewed.extend(group)
-                ctx.tell("register", "prepare", group[0], {"group": ",".join(group)})
+            registers = ctx.store.registers.all()
+            members = [member for register in registers for member in register.members]
+            relations = ctx.store.relations.all()
+            faded = {
+                member.container
+                for register in registers
+                if all_of_them or coherence_share(self._now(register)) < COHERENCE_FLOOR
+                for member in register.members
+            }
+            for tied in _tied(members, relations, registers):
+                if not faded.isdisjoint(member.container for member in tied):
+                    self._prepare(tied, relations)
+                    group = [names[member.container].name for member in tied]
+                    renewed.extend(group)
+                    ctx.tell("register", "prepare", group[0], {"group": ",".join(group)})
         return tuple(renewed)
 
-    def _prepare_again(self, register: Register) -> None:
+    def _prepare(self, tied: Sequence[Member], relations: Sequence[Relation]) -> None:
+        """Prepare some containers as declared; those that only a gate had joined are alone again."""
         ctx = self._ctx
-        relations = ctx.store.relations.all([member.container for member in register.members])
+        ids = {member.container for member in tied}
+        mine = [relation for relation in relations if relation.first in ids]
+        if sum(member.num_qubits for member in tied) > ctx.config.num_qubits:
+            # Together only over relations that are spent: as one group they would be too many.
+            ctx.store.relations.delete(relation for relation in mine if relation.spent)
+            mine = [relation for relation in mine if not relation.spent]
+        declared = [replace(relation, spent=False) for relation in mine]
         fresh = [
-            prepare_group(members, relations, ctx.clock.now(), ctx.simulator)
-            for members in _tied(register.members, relations)
+            prepare_group(members, declared, ctx.clock.now(), ctx.simulator)
+            for members in _tied(tied, declared, ())
         ]
         ctx.store.registers.save(fresh)
+        ctx.store.relations.save(declared)
+
+    def _relations(self, members: Iterable[Member]) -> tuple[Relation, ...]:
+        """The relations in force among some containers."""
+        found = self._ctx.store.relations.all([member.container for member in members])
+        return tuple(relation for relation in found if not relation.spent)
+
+    def _look(self, reference: str) -> tuple[ContainerRecord, Register]:
+        """A container and its register at this moment, as they are together."""
+        with self._ctx.store.transaction():
+            record = self._ctx.store.containers.find(reference)
+            stored = self._stored(record.id)
+        return record, self._now(stored)
 
     def _stored(self, container_id: str) -> Register:
         register = self._ctx.store.registers.of(container_id)
@@ -252,15 +301,38 @@ def state_name(record: ContainerRecord, index: int) -> str:
     return states[index] if index < len(states) else f"undeclared:{index}"
 
 
-def _tied(members: Sequence[Member], relations: Iterable[Relation]) -> list[list[Member]]:
-    """The members in groups that relations tie together, directly or over others, each in the register's
-    order."""
+def _tied(
+    members: Sequence[Member], relations: Iterable[Relation], registers: Iterable[Register]
+) -> list[list[Member]]:
+    """The members in groups that relations or shared registers tie together, directly or over others, each in
+    the given order."""
     group_of = {member.container: {member.container} for member in members}
-    for relation in relations:
-        joined = group_of[relation.first] | group_of[relation.second]
+    ties = [(relation.first, relation.second) for relation in relations]
+    for register in registers:
+        ties += itertools.pairwise(member.container for member in register.members)
+    for one, other in ties:
+        joined = group_of[one] | group_of[other]
         group_of.update(dict.fromkeys(joined, joined))
     groups = {min(group): group for group in group_of.values()}
     return [[member for member in members if member.container in group] for group in groups.values()]
+
+
+def _contradicted(relations: Iterable[Relation]) -> list[Relation]:
+    """Spent relations that relations in force have replaced: they would close a circle, or have a container
+    follow two others."""
+    group_of: dict[str, set[str]] = {}
+    followers: set[str] = set()
+    dropped = []
+    for relation in sorted(relations, key=lambda each: (each.spent, each.declared_at)):
+        one = group_of.setdefault(relation.first, {relation.first})
+        other = group_of.setdefault(relation.second, {relation.second})
+        if relation.spent and (one is other or relation.second in followers):
+            dropped.append(relation)
+            continue
+        joined = one | other
+        group_of.update(dict.fromkeys(joined, joined))
+        followers.add(relation.second)
+    return dropped
 
 
 def pairs(members: Sequence[Member]) -> Iterable[tuple[Member, Member]]:

@@ -12,8 +12,8 @@ from qrealm.control.containers.placement import Plan, Policy, Snapshot, decide
 from qrealm.control.containers.reports import PORTFOLIO
 from qrealm.control.containers.values import ContainerRecord, DecisionRecord, NodeState, Phase
 
-SEARCH_S = 0.3
-"""What a scheduler may take for one decision."""
+SEARCH_S = 1.0
+"""What a scheduler may take for one decision; it ends at once when its answer is proven to be the best."""
 
 
 class Deciding:
@@ -55,7 +55,11 @@ class Deciding:
         }
         if not records:
             return []
-        snapshot = self._snapshot(frozenset(record.id for record in records.values()))
+        nodes = {node.name for node in store.nodes.all()}
+        # Its data is there and nowhere else, so it waits for that node.
+        homes = {record.id: record.data_node for record in records.values()}
+        pinned = {each: home for each, home in homes.items() if home is not None and home in nodes}
+        snapshot = self._snapshot(frozenset(record.id for record in records.values()), pinned)
         plan = self._decide(snapshot, None, action)
         changed = []
         for decision in plan.decisions:

@@ -140,8 +140,10 @@ class BalanceReport:
         moves: in the order in which they were made.
         kept: names of containers that stay.
         objective_before, objective_after: value of the placement's objective, move costs left out.
-        bound: smallest value that is proven possible; None when nothing is known.
+        bound: smallest value of objective and move costs together that is proven possible; None when nothing
+            is known.
         dry_run: whether nothing was done.
+        move_costs: what the moves cost in the objective, not part of `objective_after`.
     """
 
     moves: tuple[MoveReport, ...]
@@ -154,6 +156,7 @@ class BalanceReport:
     dry_run: bool
     loads: Mapping[str, Mapping[str, float]]
     """Of every node afterwards: share of cpus, memory and load in use."""
+    move_costs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

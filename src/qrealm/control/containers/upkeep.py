@@ -3,8 +3,6 @@ together."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from qrealm.base.errors import QrealmError
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
@@ -26,10 +24,14 @@ class Upkeep:
         self._reconcile = reconcile
         self._watch = watch
 
-    def maintenance(self) -> MaintenanceReport:
+    def maintenance(self, *, renew: bool = False) -> MaintenanceReport:
         """Prepare registers again whose coherence has faded, restart what its health check finds unwell,
-        compare the records with every engine, try again to place what waits."""
-        prepared = self._circuits.prepare_faded()
+        compare the records with every engine, try again to place what waits.
+
+        Args:
+            renew: prepare every register again, faded or not, as for the next round of an experiment.
+        """
+        prepared = self._circuits.prepare_again(all_of_them=renew)
         found = self._reconcile.all()
         restarted: list[str] = []
         for record in self._ctx.store.containers.all():
@@ -53,7 +55,7 @@ class Upkeep:
     def _restart_unhealthy(self, seen: ContainerRecord) -> bool:
         ctx = self._ctx
         with ctx.names.hold(seen.name):
-            record = next((r for r in ctx.store.containers.all() if r.id == seen.id), None)
+            record = ctx.record(seen.id)
             if record is None or record.phase is not Phase.READY or record.wanted is not Wanted.RUNNING:
                 return False
             assert record.node is not None
@@ -65,9 +67,11 @@ class Upkeep:
             facts = driver.inspect(record.engine_id)
             if facts.health != "unhealthy" and facts.state is not ContainerState.DEAD:
                 return False
+            # Written down so that it is started if this is cut off in between.
+            ctx.change(record.id, begun=Wanted.RUNNING)
             driver.stop(record.engine_id)
             driver.start(record.engine_id)
             with ctx.store.transaction():
-                ctx.store.containers.save(replace(record, restarts=record.restarts + 1))
+                ctx.change(record.id, restarts=record.restarts + 1, begun=None)
                 ctx.tell("container", "restart", record.name, {"reason": str(facts.health or facts.state)})
             return True

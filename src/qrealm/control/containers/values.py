@@ -76,6 +76,8 @@ class ContainerRecord:
         scheduler: name of the scheduler that placed it.
         restarts: how often `maintenance` or the loss of a node had it started again.
         created_at: seconds since 1970 UTC.
+        begun: what its engine is being told to bring it to; None once the engine has answered.
+        data_node: where its volumes and folders are while it waits; None when it has none.
     """
 
     id: str
@@ -91,6 +93,8 @@ class ContainerRecord:
     scheduler: str = "portfolio"
     measured: Measured | None = None
     restarts: int = 0
+    begun: Wanted | None = None
+    data_node: str | None = None
 
 
 class NodeState(StrEnum):
@@ -110,6 +114,7 @@ class NodeRecord:
         simulated: whether its containers are nothing but records.
         seen_at: seconds since 1970 UTC when it answered last.
         added_at: when it was added.
+        returns_as: what a lost node is again when it answers.
     """
 
     name: str
@@ -122,6 +127,7 @@ class NodeRecord:
     labels: Mapping[str, str] = field(default_factory=dict)
     seen_at: float = 0.0
     added_at: float = 0.0
+    returns_as: NodeState = NodeState.READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,9 @@ class Relation:
     """A declared correlation of two containers: the second was made to follow the first.
 
     The index of the second's state is ``(k - 1 - i)`` for opposite and ``(i + shift) mod k`` else, where i is
-    that of the first and k the number of states of both. Shift is 0 for same.
+    that of the first and k the number of states of both. Shift is 0 for same. A relation that is `spent` was
+    measured: nothing ties the states any more, but where the two are placed, until maintenance prepares the
+    group again.
     """
 
     first: str
@@ -137,6 +145,7 @@ class Relation:
     mode: Mode
     shift: int = 0
     declared_at: float = 0.0
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

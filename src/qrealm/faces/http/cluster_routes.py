@@ -55,8 +55,8 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
         return stream(work)
 
     @routes.post("/maintenance")
-    def maintenance() -> Any:
-        return to_json(engine.upkeep.maintenance())
+    def maintenance(renew: bool = False) -> Any:
+        return to_json(engine.upkeep.maintenance(renew=renew))
 
     @routes.get("/state")
     def export_state() -> Any:

@@ -82,7 +82,8 @@ def show_balance(found: Mapping[str, Any], wants_json: bool) -> int:
     ]
     write_table(("CONTAINER", "FROM", "TO", "MOVED", "REASON"), rows)
     bound = "" if found["bound"] is None else f", proven bound {found['bound']:.4g}"
-    values = f"objective {found['objective_before']:.4g} to {found['objective_after']:.4g}{bound}"
+    moves = f" and {found['move_costs']:.4g} for moves" if found["move_costs"] else ""
+    values = f"objective {found['objective_before']:.4g} to {found['objective_after']:.4g}{moves}{bound}"
     idle = "; nothing was done" if found["dry_run"] else ""
     tell(f"{found['scheduler']}: {values}; {len(found['kept'])} stay; {found['seconds']:.3g} s{idle}")
     for node, shares in found["loads"].items():

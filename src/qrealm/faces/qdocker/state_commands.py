@@ -71,16 +71,25 @@ def rm_cluster(
         write(each)
 
 
-def maintenance(output: options.PlainFormatOption = "table") -> int:
+def maintenance(
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Prepare every register again, as for the next round.")
+    ] = False,
+    output: options.PlainFormatOption = "table",
+) -> int:
     """Prepare registers again that lost their coherence, restart unhealthy containers, and bring state and
     engines in line. Exit code 1 when something could not be mended.
+
+    Registers are prepared as declared, with the relations that measurements have spent.
 
     [bold]Example[/bold]
 
       qdocker maintenance
+
+      qdocker maintenance --renew
     """
     wants_json = options.is_json(output)
-    found = Client().post("/maintenance")
+    found = Client().post(f"/maintenance?renew={str(renew).lower()}")
     if wants_json:
         options.write_line(found)
     else:

@@ -35,7 +35,7 @@ def test_defaults_are_those_of_the_documentation():
     assert config.enable_quantum_scheduling
     assert config.enable_quantum_load_balancing
     assert (config.decoherence_time_ms, config.relaxation_time_ms) == (1000.0, 10_000.0)
-    assert (config.cpu_overcommit, config.node_lost_after_s, config.move_cost) == (4.0, 3.0, 0.02)
+    assert (config.cpu_overcommit, config.node_lost_after_s, config.move_cost) == (4.0, 3.0, 0.1)
     assert (config.seed, config.default_scheduler, config.nodes) == (None, "portfolio", ())
 
 
@@ -102,6 +102,13 @@ def test_the_example_shows_the_defaults():
     assert config.nodes[1].memory_bytes == 8 << 30
     assert config.nodes[1].endpoint.tls_ca == str(Path("~/.docker/ca.pem").expanduser())
     assert config == Config(nodes=config.nodes)
+
+
+def test_the_simulated_example():
+    config = load_config(EXAMPLES / "simulated.yaml")
+    assert {node.endpoint.driver for node in config.nodes} == {"simulated"}
+    assert len(config.nodes) == 3
+    assert config.seed == 7
 
 
 @pytest.mark.parametrize(

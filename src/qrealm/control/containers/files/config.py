@@ -83,7 +83,7 @@ class ConfigShape(Shape):
     relaxation_time_ms: Annotated[Number, Field(gt=0)] | None = None
     cpu_overcommit: Annotated[Number, Field(ge=1)] = 4.0
     node_lost_after_s: Annotated[Number, Field(gt=0)] = 3.0
-    move_cost: Annotated[Number, Field(ge=0)] = 0.02
+    move_cost: Annotated[Number, Field(ge=0)] = 0.1
     seed: Annotated[Whole, Field(ge=0)] | None = None
     scheduler: Text | None = None
 

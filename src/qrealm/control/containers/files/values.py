@@ -61,7 +61,7 @@ class Config:
     relaxation_time_ms: float = 0.0
     cpu_overcommit: float = 4.0
     node_lost_after_s: float = 3.0
-    move_cost: float = 0.02
+    move_cost: float = 0.1
     seed: int | None = None
     scheduler: str | None = None
     nodes: tuple[NodeEntry, ...] = ()

@@ -34,12 +34,12 @@ class Policy:
         cpu_overcommit: processor limits on a node may add up to so many times its processors.
         move_cost: what a move must lower the objective by to pay. Where nodes are balanced it compares with
             2/3 of the difference that the move makes up between the loads of two nodes, in mean loads, beyond
-            the container's own: 0.02 lets a container move for 3 % of a mean load. Else with one node in use.
+            the container's own: 0.1 lets a container move for 15 % of a mean load. Else with one node in use.
     """
 
     balance: bool = True
     cpu_overcommit: float = 4.0
-    move_cost: float = 0.02
+    move_cost: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
