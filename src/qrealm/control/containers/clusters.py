@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qrealm.base.errors import EngineRefusalError, NoSuchContainerError, QrealmError, RequestError
+from qrealm.base.errors import (
+    EngineRefusalError,
+    NoSuchContainerError,
+    QrealmError,
+    RequestError,
+    StoreError,
+)
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.files import ClusterFile, load_cluster
@@ -50,6 +56,9 @@ class Clusters:
         file = load_cluster(text, filename)
         wanted = [self._request(file, index, scheduler) for index in range(len(file.containers))]
         existing = self._existing(file, wanted)
+        settings = self._ctx.store.settings
+        cut_off = settings.get(_making_key(file.name)) is not None
+        settings.set(_making_key(file.name), repr(self._ctx.clock.now()))
         made: list[CreateReport] = []
         entangled: list[EntangleReport] = []
         try:
@@ -57,14 +66,19 @@ class Clusters:
                 if request.spec.name in existing:
                     continue
                 made.append(self._lifecycle.create(request, _told(request.spec.name, progress)))
-            fresh = {report.container.name for report in made}
-            for relation in file.entangled:
-                first, *others = relation.between
-                for other in others:
-                    if {first, other} & fresh:
-                        entangled.append(self._circuits.entangle(first, other, relation.mode))
+            # Of a cluster that was made whole, groups may have been measured since: those are left alone.
+            fresh = {request.spec.name for request in wanted}
+            if not cut_off:
+                fresh -= existing
+            with self._ctx.planning, self._ctx.store.transaction():
+                for relation in file.entangled:
+                    first, *others = relation.between
+                    for other in others:
+                        if {first, other} & fresh:
+                            entangled.append(self._circuits.entangle(first, other, relation.mode))
+                settings.delete(_making_key(file.name))
         except BaseException as problem:
-            self._undo(made)
+            self._undo(made, None if cut_off else _making_key(file.name))
             if isinstance(problem, QrealmError):
                 problem.message = f"cluster {file.name!r} was not made: {problem.message}"
                 problem.args = (problem.message, *problem.args[1:])
@@ -89,6 +103,9 @@ class Clusters:
                 f"rm-cluster got {name!r}, which is no cluster",
                 hint=f"there are: {', '.join(sorted(self.names())) or 'none'}",
             )
+        if not force:
+            for member in members:
+                self._lifecycle.check_removable(member)
         removed = [self._lifecycle.remove(member, force=force) for member in members]
         self._ctx.tell("cluster", "remove", name)
         return tuple(removed)
@@ -122,12 +139,23 @@ class Clusters:
             existing.add(record.name)
         return existing
 
-    def _undo(self, made: list[CreateReport]) -> None:
+    def _undo(self, made: list[CreateReport], setting: str | None) -> None:
         for report in reversed(made):
             try:
                 self._lifecycle.remove(report.container.name, force=True)
             except QrealmError as problem:
                 log.error("cannot take back %s: %s", report.container.name, problem)
+                setting = None
+        if setting is not None:
+            try:
+                self._ctx.store.settings.delete(setting)
+            except StoreError as problem:
+                log.error("the cluster counts as cut off: %s", problem)
+
+
+def _making_key(cluster: str) -> str:
+    """Name of the setting that says that the making of a cluster has begun and not ended."""
+    return f"making:{cluster}"
 
 
 def _told(name: str, progress: Progress | None) -> Callable[[PullProgress], None] | None:

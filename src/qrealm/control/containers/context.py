@@ -6,15 +6,18 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from qrealm.base.clock import Clock
+from qrealm.base.errors import NoSuchContainerError
 from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.files import Config
 from qrealm.control.containers.registers import DensitySimulator
+from qrealm.control.containers.values import ContainerRecord
 from qrealm.control.store.containers import ContainerStore
 
 log = logging.getLogger("qrealm.containers")
@@ -60,7 +63,9 @@ class Context:
         simulator: what computes the registers.
         planning: held from looking at the cluster to writing down what was decided, never while an engine is
             spoken to.
-        names: held by whoever changes one container, engine calls included. Taken before `planning`.
+        names: held by whoever changes one container, engine calls included.
+
+    Who needs several takes them in this order: names, `planning`, the store's transaction.
     """
 
     config: Config
@@ -91,6 +96,31 @@ class Context:
         number = int(self.store.settings.get(_MEASUREMENTS) or 0)
         self.store.settings.set(_MEASUREMENTS, str(number + 1))
         return np.random.default_rng([seed, number])
+
+    def record(self, container_id: str) -> ContainerRecord | None:
+        """The container with this id, or None."""
+        try:
+            found = self.store.containers.find(container_id)
+        except NoSuchContainerError:
+            return None
+        if found.id == container_id:
+            return found
+        # Another container has this id for a name.
+        return next((each for each in self.store.containers.all() if each.id == container_id), None)
+
+    def change(self, container_id: str, **changes: Any) -> ContainerRecord:
+        """Change fields of a container's record as it stands now, which may be newer than the caller's copy.
+
+        Raises:
+            NoSuchContainerError: it is gone.
+        """
+        with self.store.transaction():
+            record = self.record(container_id)
+            if record is None:
+                raise NoSuchContainerError(f"there is no container {container_id[:12]!r} any more")
+            record = replace(record, **changes)
+            self.store.containers.save(record)
+        return record
 
     def tell(self, kind: str, action: str, name: str, attributes: Mapping[str, str] | None = None) -> None:
         """Write an event down."""

@@ -23,6 +23,7 @@ from qrealm.base.errors import (
     QrealmError,
     RegisterError,
     RequestError,
+    StoreError,
 )
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
@@ -42,6 +43,7 @@ from qrealm.control.containers.values import (
 )
 from qrealm.fleet.containers.protocol import (
     LABEL_CONTAINER,
+    LABEL_ENGINE,
     ContainerDriver,
     ContainerFacts,
     ContainerState,
@@ -52,7 +54,11 @@ from qrealm.fleet.containers.protocol import (
     PullProgress,
 )
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
+WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
+"""Of nodes and states, which no engine is told."""
+
+REMOVED = "removed:"
 SETTLE_S = 0.4
 """How long a container that was just started is watched, to tell that it ended at once."""
 
@@ -81,14 +87,13 @@ class Lifecycle:
             record, decision = self._reserve(request)
             try:
                 engine_id, pulled = self._make(record, request.pull, progress)
+                with self._ctx.store.transaction():
+                    record = self._ctx.change(record.id, engine_id=engine_id, phase=Phase.READY)
+                    attributes = {"image": record.spec.image, "node": str(record.node)}
+                    self._ctx.tell("container", "create", name, attributes)
             except BaseException:
                 self._undo(record)
                 raise
-            record = replace(record, engine_id=engine_id, phase=Phase.READY)
-            with self._ctx.store.transaction():
-                self._ctx.store.containers.save(record)
-                attributes = {"image": record.spec.image, "node": str(record.node)}
-                self._ctx.tell("container", "create", name, attributes)
             return CreateReport(record, decision, pulled)
 
     def run(self, reference: str, *, force: bool = False) -> RunReport:
@@ -96,27 +101,28 @@ class Lifecycle:
         first state, stopped in any other; started in any case with `force`.
 
         Raises:
+            EngineUnavailableError: its node does not answer. When that shows before the measurement, nothing
+                is measured; after it the outcome stands, and is carried out when the node answers again.
             CommandNotFoundError, CommandNotRunnableError: its image does not have the command, or it cannot
                 be run. The outcome stands.
         """
         name = self._ctx.store.containers.find(reference).name
         with self._ctx.names.hold(name):
             record = self._ready(name)
-            with self._ctx.store.transaction():
-                measured = self._circuits.measure(name)
-                wanted = measured.state == record.quantum.states[0] or force
-                forced = force and measured.state != record.quantum.states[0]
-                record = self._ctx.store.containers.get(name)
-                record = replace(record, wanted=Wanted.RUNNING if wanted else Wanted.STOPPED)
-                self._ctx.store.containers.save(record)
             driver, engine_id = self._engine_of(record)
             before = driver.inspect(engine_id)
             was_running = runs(before)
+            with self._ctx.planning, self._ctx.store.transaction():
+                measured = self._circuits.measure(name)
+                wanted = measured.state == record.quantum.states[0] or force
+                forced = force and measured.state != record.quantum.states[0]
+                shall = Wanted.RUNNING if wanted else Wanted.STOPPED
+                begun = shall if wanted != was_running else None
+                record = self._ctx.change(record.id, wanted=shall, begun=begun)
             if wanted and not was_running:
                 facts = self._start(record, driver, engine_id)
             elif not wanted and was_running:
-                driver.stop(engine_id)
-                self._tell(record, "stop", {"reason": f"measured {measured.state}"})
+                self._stop(record, driver, engine_id, 10.0, f"measured {measured.state}")
                 facts = driver.inspect(engine_id)
             else:
                 facts = before
@@ -136,14 +142,12 @@ class Lifecycle:
             raise RequestError(f"stop-container got a grace of {grace_s:g} s; it must be from 0 to 86,400")
         name = self._ctx.store.containers.find(reference).name
         with self._ctx.names.hold(name):
-            record = replace(self._ready(name), wanted=Wanted.STOPPED)
-            self._ctx.store.containers.save(record)
+            record = self._ready(name)
             driver, engine_id = self._engine_of(record)
-            was_running = runs(driver.inspect(engine_id))
-            driver.stop(engine_id, grace_s)
-            if was_running:
-                self._tell(record, "stop", {"reason": "asked"})
-            return record
+            if not runs(driver.inspect(engine_id)):
+                return self._ctx.change(record.id, wanted=Wanted.STOPPED)
+            record = self._ctx.change(record.id, wanted=Wanted.STOPPED, begun=Wanted.STOPPED)
+            return self._stop(record, driver, engine_id, grace_s, "asked")
 
     def remove(self, reference: str, *, force: bool = False) -> str:
         """Remove the container, its share of its register, its relations and its messages.
@@ -157,21 +161,24 @@ class Lifecycle:
         name = self._ctx.store.containers.find(reference).name
         with self._ctx.names.hold(name):
             record = self._ctx.store.containers.get(name)
-            if record.engine_id is not None and record.node is not None:
-                try:
-                    driver, engine_id = self._engine_of(record)
-                    if not force and runs(self._facts(driver, engine_id)):
-                        raise EngineRefusalError(
-                            f"container {name!r} is running; it must be stopped before it is removed",
-                            hint=f"qdocker stop-container {name}, or qdocker rm --force {name}",
-                        )
-                    self._ctx.store.containers.save(replace(record, phase=Phase.REMOVING))
-                    driver.remove(engine_id, force=force)
-                except EngineUnavailableError:
-                    if not force:
-                        raise
+            try:
+                self._remove_there(record, force)
+            except (EngineUnavailableError, NoSuchContainerError) as problem:
+                # The second: the record of its node is gone.
+                if not force:
+                    raise
+                log.warning("what is left of %s goes when its node is seen again: %s", name, problem)
             self.forget(record)
             return name
+
+    def check_removable(self, reference: str) -> None:
+        """Raises EngineRefusalError for a container that runs."""
+        record = self._ctx.store.containers.find(reference)
+        if record.engine_id is not None and runs(self._facts(*self._engine_of(record))):
+            raise EngineRefusalError(
+                f"container {record.name!r} is running; it must be stopped before it is removed",
+                hint=f"qdocker stop-container {record.name}, or qdocker rm --force {record.name}",
+            )
 
     def forget(self, record: ContainerRecord) -> None:
         """Drop a container from the store; its engine has removed it, or will when it is seen there again."""
@@ -244,33 +251,68 @@ class Lifecycle:
         pulled = fetch(driver, record.spec.image, pull, progress)
         return driver.create(labelled(record, self._ctx.store.engine_id)), pulled
 
+    def _remove_there(self, record: ContainerRecord, force: bool) -> None:
+        """Have its node's engine remove it, and what was left of it by a making that was cut off."""
+        if record.node is None:
+            return
+        if not force:
+            self.check_removable(record.name)
+        driver, _ = self._driver_of(record)
+        self._ctx.change(record.id, phase=Phase.REMOVING)
+        try:
+            for facts in driver.find(own_labels(self._ctx, record.id)):
+                driver.remove(facts.engine_id, force=force)
+        except EngineRefusalError:
+            self._ctx.change(record.id, phase=record.phase)
+            raise
+
     def _undo(self, record: ContainerRecord) -> None:
         """Leave nothing of a container whose making failed."""
         try:
             driver = self._ctx.drivers.of(self._node(record))
-            for facts in driver.find({LABEL_CONTAINER: record.id}):
+            for facts in driver.find(own_labels(self._ctx, record.id)):
                 driver.remove(facts.engine_id, force=True)
         except QrealmError as problem:
             # Its label is kept as removed, so that it goes when the node is seen again.
             log.warning("cannot clear up after %s: %s", record.name, problem)
-        with self._ctx.store.transaction():
-            self._circuits.drop(record.id)
-            self._ctx.store.settings.set(removed_key(record.id), repr(self._ctx.clock.now()))
-            self._ctx.store.containers.delete(record.id)
+        try:
+            with self._ctx.store.transaction():
+                self._circuits.drop(record.id)
+                self._ctx.store.settings.set(removed_key(record.id), repr(self._ctx.clock.now()))
+                self._ctx.store.containers.delete(record.id)
+        except StoreError as problem:
+            # The caller is told why the making failed; the record goes with the next comparison.
+            log.error("cannot take back the record of %s: %s", record.name, problem)
 
     def _start(self, record: ContainerRecord, driver: ContainerDriver, engine_id: str) -> ContainerFacts:
         try:
             driver.start(engine_id)
         except EngineRefusalError:
-            self._ctx.store.containers.save(replace(record, wanted=Wanted.STOPPED))
+            self._ctx.change(record.id, wanted=Wanted.STOPPED, begun=None)
             raise
-        self._tell(record, "start")
+        with self._ctx.store.transaction():
+            self._ctx.change(record.id, begun=None)
+            self._tell(record, "start")
         # Records of a simulated node do not end by themselves.
         simulated = self._node(record).simulated
         facts = driver.inspect(engine_id) if simulated else settled(driver, engine_id)
         if not runs(facts):
-            self._tell(record, "die", {"exit_code": str(facts.exit_code)})
+            with self._ctx.store.transaction():
+                self._ctx.change(record.id, wanted=Wanted.STOPPED)
+                self._tell(record, "die", {"exit_code": str(facts.exit_code)})
         return facts
+
+    def _stop(
+        self, record: ContainerRecord, driver: ContainerDriver, engine_id: str, grace_s: float, reason: str
+    ) -> ContainerRecord:
+        try:
+            driver.stop(engine_id, grace_s)
+        except EngineRefusalError:
+            self._ctx.change(record.id, wanted=Wanted.RUNNING, begun=None)
+            raise
+        with self._ctx.store.transaction():
+            self._tell(record, "stop", {"reason": reason})
+            return self._ctx.change(record.id, begun=None)
 
     def _ready(self, reference: str) -> ContainerRecord:
         """The record of a container that its engine has."""
@@ -290,13 +332,17 @@ class Lifecycle:
     def _engine_of(self, record: ContainerRecord) -> tuple[ContainerDriver, str]:
         if record.engine_id is None:
             raise InternalError(f"container {record.name!r} has no id on its engine")
+        driver, _ = self._driver_of(record)
+        return driver, record.engine_id
+
+    def _driver_of(self, record: ContainerRecord) -> tuple[ContainerDriver, NodeRecord]:
         node = self._node(record)
         if node.state is NodeState.LOST:
             raise EngineUnavailableError(
                 f"node {node.name!r} of container {record.name!r} does not answer",
                 hint="its containers are being placed elsewhere; qdocker nodes ls shows the nodes",
             )
-        return self._ctx.drivers.of(node), record.engine_id
+        return self._ctx.drivers.of(node), node
 
     def _facts(self, driver: ContainerDriver, engine_id: str) -> ContainerFacts | None:
         try:
@@ -318,9 +364,14 @@ def member_of(record: ContainerRecord) -> Member:
     return Member(record.id, len(record.quantum.states), record.quantum.probability)
 
 
+def own_labels(context: Context, container_id: str) -> dict[str, str]:
+    """By what an engine finds a container of this store."""
+    return {LABEL_ENGINE: context.store.engine_id, LABEL_CONTAINER: container_id}
+
+
 def removed_key(container_id: str) -> str:
     """Name of the setting that says that a container was removed on purpose."""
-    return f"removed:{container_id}"
+    return f"{REMOVED}{container_id}"
 
 
 def fetch(driver: ContainerDriver, image: str, pull: str, progress: Progress | None = None) -> bool:
@@ -350,8 +401,8 @@ def check_request(request: CreateRequest, num_qubits: int) -> None:
     """Raises RequestError or RegisterError for a container that cannot be."""
     if not NAME.fullmatch(request.spec.name):
         raise RequestError(
-            f"create got the name {request.spec.name!r:.80}; a name has letters, digits, '_', '.' and '-', "
-            "and begins with a letter or digit"
+            f"create got the name {request.spec.name!r:.80}; a name has two or more letters, digits, '_', "
+            "'.' and '-', and begins with a letter or digit"
         )
     if request.pull not in _PULLS:
         raise RequestError(f"create got pull={request.pull!r}; it must be one of {', '.join(_PULLS)}")
@@ -370,7 +421,7 @@ def check_request(request: CreateRequest, num_qubits: int) -> None:
 def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
     """Raises RegisterError for states, a probability or a weight that make no register."""
     states = quantum.states
-    if len(states) < 2 or len(set(states)) != len(states) or not all(NAME.fullmatch(s) for s in states):
+    if len(states) < 2 or len(set(states)) != len(states) or not all(WORD.fullmatch(s) for s in states):
         raise RegisterError(
             f"create got the states {','.join(states)!r:.80}; there must be at least two, all different, "
             "each of letters, digits, '_', '.' and '-'"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
-from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError
+from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import labelled, runs
-from qrealm.control.containers.lifecycle import fetch
+from qrealm.control.containers.lifecycle import fetch, own_labels
 from qrealm.control.containers.values import ContainerRecord, NodeState, Phase, Wanted
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, ContainerDriver
 
@@ -48,10 +47,12 @@ class Moves:
                 )
             driver = ctx.drivers.of(node)
             running = runs(source.inspect(record.engine_id))
-            engine_id = self._copy(record, source, driver, running)
-            with ctx.store.transaction():
-                ctx.store.containers.save(replace(record, node=target, engine_id=engine_id))
-                ctx.tell("container", "move", name, {"from": record.node, "to": target})
+            for left in driver.find(own_labels(ctx, record.id)):
+                if left.engine_id == record.engine_id:
+                    raise RequestError(f"container {name!r} cannot move: {target!r} is the engine it is on")
+                # Of a move that was cut off.
+                driver.remove(left.engine_id, force=True)
+            self._copy(record, source, driver, running, target)
             try:
                 source.stop(record.engine_id)
                 source.remove(record.engine_id, force=True)
@@ -60,37 +61,67 @@ class Moves:
                 log.warning("the old copy of %s on %s stays for now: %s", name, record.node, problem)
 
     def _copy(
-        self, record: ContainerRecord, source: ContainerDriver, driver: ContainerDriver, running: bool
-    ) -> str:
-        """The container on another engine, running if it ran; as before when that fails."""
+        self,
+        record: ContainerRecord,
+        source: ContainerDriver,
+        driver: ContainerDriver,
+        running: bool,
+        target: str,
+    ) -> None:
+        """The container on another node, running if it ran, and written down; as before when that fails."""
         assert record.engine_id is not None
+        ctx = self._ctx
         fetch(driver, record.spec.image, "missing")
         in_the_way = running and any(port.host_port is not None for port in record.spec.ports)
-        engine_id = driver.create(labelled(record, self._ctx.store.engine_id))
+        engine_id = driver.create(labelled(record, ctx.store.engine_id))
         try:
             if in_the_way:
+                # Written down so that the old one is started again if this is cut off.
+                ctx.change(record.id, begun=Wanted.RUNNING)
                 source.stop(record.engine_id)
             if running:
                 driver.start(engine_id)
+            with ctx.planning, ctx.store.transaction():
+                if ctx.store.nodes.get(target).state is NodeState.LOST:
+                    raise EngineUnavailableError(f"node {target!r} was lost meanwhile")
+                ctx.change(record.id, node=target, engine_id=engine_id, phase=Phase.READY, begun=None)
+                ctx.tell("container", "move", record.name, {"from": str(record.node), "to": target})
         except BaseException:
-            driver.remove(engine_id, force=True)
-            if in_the_way:
-                source.start(record.engine_id)
+            self._take_back(record, source, driver, engine_id, in_the_way)
             raise
-        return engine_id
 
-    def make_again(self, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _take_back(
+        self,
+        record: ContainerRecord,
+        source: ContainerDriver,
+        driver: ContainerDriver,
+        engine_id: str,
+        stopped: bool,
+    ) -> None:
+        """Undo a copy. What cannot be undone now is by the next comparison with the engines."""
+        try:
+            driver.remove(engine_id, force=True)
+        except QrealmError as problem:
+            log.warning("the copy of %s on its target stays for now: %s", record.name, problem)
+        if stopped:
+            try:
+                source.start(str(record.engine_id))
+                self._ctx.change(record.id, begun=None)
+            except QrealmError as problem:
+                log.error("%s does not run again on node %s yet: %s", record.name, record.node, problem)
+
+    def make_again(self, names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
         """Make containers again that are written down as to be made again, several at a time.
 
         Returns:
-            Names of those that were made, and a line for each that was not; these stay written down.
+            Names of those that were made, and by name a line for each that was not; these stay written down.
         """
         if not names:
-            return (), ()
+            return (), {}
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="make-again") as pool:
             problems = list(pool.map(self._make_again_told, names))
-        done = tuple(name for name, problem in zip(names, problems, strict=True) if not problem)
-        return done, tuple(problem for problem in problems if problem)
+        told = {name: problem for name, problem in zip(names, problems, strict=True) if problem}
+        return tuple(name for name in names if name not in told), told
 
     def _make_again_told(self, name: str) -> str:
         try:
@@ -108,33 +139,49 @@ class Moves:
         """
         ctx = self._ctx
         with ctx.names.hold(name):
-            record = ctx.store.containers.get(name)
-            if record.phase is not Phase.MAKING_AGAIN or record.node is None:
+            record = next((r for r in ctx.store.containers.all() if r.name == name), None)
+            if record is None or record.phase is not Phase.MAKING_AGAIN or record.node is None:
                 return
             driver = ctx.drivers.of(ctx.store.nodes.get(record.node))
-            # Whatever was cut off in the middle of an earlier try.
+            # Of an earlier try that was cut off, or of an engine whose state was imported.
             for left in driver.find({LABEL_CONTAINER: record.id}):
                 driver.remove(left.engine_id, force=True)
             fetch(driver, record.spec.image, "missing")
             engine_id = driver.create(labelled(record, ctx.store.engine_id))
-            record = replace(record, engine_id=engine_id, phase=Phase.READY, restarts=record.restarts + 1)
             if record.wanted is Wanted.RUNNING:
                 try:
                     driver.start(engine_id)
                 except EngineRefusalError:
                     driver.remove(engine_id, force=True)
                     raise
-            with ctx.store.transaction():
-                ctx.store.containers.save(record)
-                ctx.tell("container", "make-again", name, {"node": str(record.node)})
+            with ctx.planning, ctx.store.transaction():
+                now = ctx.record(record.id)
+                meant = now is not None and (now.phase, now.node) == (record.phase, record.node)
+                if meant:
+                    restarts = record.restarts + 1
+                    ctx.change(
+                        record.id, engine_id=engine_id, phase=Phase.READY, restarts=restarts, begun=None
+                    )
+                    ctx.tell("container", "make-again", name, {"node": str(record.node)})
+            if not meant:
+                # This node was lost meanwhile, and the container has been given another.
+                driver.remove(engine_id, force=True)
 
     def mark(self, records: Iterable[ContainerRecord]) -> list[str]:
         """Write down that containers are to be made again where their records say, or wait; inside a
         transaction. Names of those that are to be made now."""
         names = []
         for record in records:
+            before = self._ctx.record(record.id)
+            if before is None:
+                continue
             phase = Phase.WAITING if record.node is None else Phase.MAKING_AGAIN
-            self._ctx.store.containers.save(replace(record, engine_id=None, phase=phase))
+            data_node = None
+            if phase is Phase.WAITING and record.spec.mounts:
+                data_node = before.node or before.data_node
+            self._ctx.change(
+                record.id, node=record.node, engine_id=None, phase=phase, begun=None, data_node=data_node
+            )
             if record.node is not None:
                 names.append(record.name)
         return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from qrealm.base.errors import (
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
-from qrealm.control.containers.lifecycle import NAME, Lifecycle
+from qrealm.control.containers.lifecycle import WORD, Lifecycle
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.reports import BalanceReport, NodeView
-from qrealm.control.containers.values import NodeRecord, NodeState
+from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Register
 from qrealm.control.containers.watch import Watch
 from qrealm.fleet.containers import detect
-from qrealm.fleet.containers.protocol import Endpoint
+from qrealm.fleet.containers.protocol import LABEL_ENGINE, Endpoint
 
 LOCAL = "local"
 
@@ -66,6 +66,7 @@ class Nodes:
         """
         ctx = self._ctx
         record = self._look(name, endpoint, labels or {}, cpus, memory_bytes)
+        self._check_other(record)
         with ctx.planning, ctx.store.transaction():
             for other in ctx.store.nodes.all():
                 if other.name == name and other.endpoint != record.endpoint:
@@ -76,7 +77,9 @@ class Nodes:
                 if other.name != name and other.endpoint == record.endpoint and not record.simulated:
                     raise NameTakenError(f"nodes add got {name!r}, but node {other.name!r} is that engine")
                 if other.name == name:
-                    record = replace(record, state=other.state, added_at=other.added_at)
+                    record = replace(
+                        record, state=other.state, added_at=other.added_at, returns_as=other.returns_as
+                    )
             ctx.store.nodes.save(record)
             ctx.tell("node", "add", name, {"engine": record.engine})
         self._reconcile.node(record)
@@ -99,13 +102,20 @@ class Nodes:
 
     def all(self) -> tuple[NodeView, ...]:
         """Every node and what of it is taken."""
-        return tuple(self.view(node) for node in self._ctx.store.nodes.all())
+        picture = self._circuits.picture()
+        return tuple(self._view(node, *picture) for node in self._ctx.store.nodes.all())
 
     def view(self, node: NodeRecord) -> NodeView:
         """A node and what of it is taken."""
-        mine = [record for record in self._ctx.store.containers.all() if record.node == node.name]
+        return self._view(node, *self._circuits.picture(node.name))
+
+    def _view(
+        self, node: NodeRecord, records: Sequence[ContainerRecord], registers: Mapping[str, Register]
+    ) -> NodeView:
+        mine = [record for record in records if record.node == node.name]
         load = sum(
-            record.quantum.weight * self._circuits.probabilities(record.name)[record.quantum.states[0]]
+            record.quantum.weight
+            * self._circuits.probabilities_in(registers[record.id], record)[record.quantum.states[0]]
             for record in mine
         )
         return NodeView(
@@ -137,8 +147,9 @@ class Nodes:
             node = ctx.store.nodes.get(name)
             if node.state is NodeState.DRAINING:
                 node = replace(node, state=NodeState.READY)
-                ctx.store.nodes.save(node)
                 ctx.tell("node", "activate", name)
+            node = replace(node, returns_as=NodeState.READY)
+            ctx.store.nodes.save(node)
         self._watch.place_waiting()
         return self.view(node)
 
@@ -146,20 +157,45 @@ class Nodes:
         """Forget a node. It must have no containers; with `force` they are removed with it."""
         ctx = self._ctx
         node = ctx.store.nodes.get(name)
-        mine = [record.name for record in ctx.store.containers.all() if record.node == name]
-        if mine and not force:
-            raise EngineRefusalError(
-                f"node {name!r} has containers: {', '.join(mine)}",
-                hint=f"move them: qdocker nodes drain {name}; or remove them too: "
-                f"qdocker nodes rm --force {name}",
-            )
-        for container in mine:
-            self._lifecycle.remove(container, force=True)
+        if node.state is not NodeState.LOST:
+            # Copies that a move could not remove must not stay behind.
+            self._reconcile.node(node)
+        if force:
+            with ctx.planning, ctx.store.transaction():
+                node = ctx.store.nodes.get(name)
+                if node.state is NodeState.READY:
+                    ctx.store.nodes.save(replace(node, state=NodeState.DRAINING))
+            for container in self._on(name):
+                self._lifecycle.remove(container, force=True)
         with ctx.planning, ctx.store.transaction():
+            if left := self._on(name):
+                raise EngineRefusalError(
+                    f"node {name!r} has containers: {', '.join(left)}",
+                    hint=f"move them: qdocker nodes drain {name}; or remove them too: "
+                    f"qdocker nodes rm --force {name}",
+                )
             ctx.store.nodes.delete(name)
             ctx.tell("node", "remove", name)
         ctx.drivers.forget(node.endpoint)
         return name
+
+    def _on(self, name: str) -> list[str]:
+        """Names of the containers that a node has."""
+        return [record.name for record in self._ctx.store.containers.all() if record.node == name]
+
+    def _check_other(self, record: NodeRecord) -> None:
+        """Raises NameTakenError for an engine that is a node already, by another address."""
+        ctx = self._ctx
+        there = ctx.drivers.of(record).find({LABEL_ENGINE: ctx.store.engine_id})
+        ids = {facts.engine_id for facts in there}
+        lost = {node.name for node in ctx.store.nodes.all() if node.state is NodeState.LOST}
+        known = {node.name for node in ctx.store.nodes.all()} - lost - {record.name}
+        for container in ctx.store.containers.all():
+            if container.engine_id in ids and container.node in known:
+                raise NameTakenError(
+                    f"nodes add got {record.name!r}, but node {container.node!r} is that engine: it has the "
+                    f"container {container.name!r}"
+                )
 
     def _look(
         self,
@@ -170,7 +206,7 @@ class Nodes:
         memory_bytes: int | None,
     ) -> NodeRecord:
         """Ask an engine what it is."""
-        if not NAME.fullmatch(name):
+        if not WORD.fullmatch(name):
             raise RequestError(
                 f"nodes add got the name {name!r:.80}; a name has letters, digits, '_', '.' and '-', and "
                 "begins with a letter or digit"

@@ -7,14 +7,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError
+from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import record_from, runs
-from qrealm.control.containers.lifecycle import Lifecycle, member_of, removed_key
+from qrealm.control.containers.lifecycle import (
+    REMOVED,
+    Lifecycle,
+    check_quantum,
+    member_of,
+    own_labels,
+    removed_key,
+)
 from qrealm.control.containers.moves import Moves
 from qrealm.control.containers.registers import prepare
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase, Wanted
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, ContainerDriver, ContainerFacts
+
+REMOVED_KEPT_S = 30 * 86_400.0
 
 
 @dataclass
@@ -40,6 +49,8 @@ class Reconcile:
     def all(self) -> Found:
         """Every node that answers."""
         found = Found()
+        self._forget_removed()
+        self._without_node(found)
         for node in self._ctx.store.nodes.all():
             if node.state is not NodeState.LOST:
                 self.node(node, found)
@@ -57,7 +68,11 @@ class Reconcile:
             return found
         copies: dict[str, list[ContainerFacts]] = defaultdict(list)
         for facts in there:
-            copies[facts.labels[LABEL_CONTAINER]].append(facts)
+            container_id = facts.labels.get(LABEL_CONTAINER)
+            if container_id is None:
+                found.problems.append(f"{facts.name} on {node.name}: has our label, and none with its id")
+            else:
+                copies[container_id].append(facts)
         known = {record.id: record for record in self._ctx.store.containers.all()}
         here = [record for record in known.values() if record.node == node.name]
         for container_id in [*copies, *(record.id for record in here if record.id not in copies)]:
@@ -79,12 +94,19 @@ class Reconcile:
         """One container on one node, while nobody else changes it."""
         with self._ctx.names.hold(known.name if known else container_id):
             # Both may have changed while this waited for its turn.
-            copies = driver.find({LABEL_CONTAINER: container_id})
-            record = next((r for r in self._ctx.store.containers.all() if r.id == container_id), None)
+            copies = driver.find(own_labels(self._ctx, container_id))
+            record = self._ctx.record(container_id)
             if record is None:
                 self._unknown(node, driver, copies, found)
                 return
+            if record.node != node.name and copies:
+                record = self._taken_back(record, node, copies)
             here = record.node == node.name
+            if not here and any(facts.engine_id == record.engine_id for facts in copies):
+                raise RequestError(
+                    f"node {node.name!r} is the same engine as {record.node!r}",
+                    hint=f"qdocker nodes rm {node.name}",
+                )
             if here and record.phase is Phase.REMOVING:
                 for facts in copies:
                     driver.remove(facts.engine_id, force=True)
@@ -109,6 +131,33 @@ class Reconcile:
                 self._moves.make_again_now(record.name)
                 found.made_again.append(record.name)
 
+    def _taken_back(
+        self, record: ContainerRecord, node: NodeRecord, copies: Sequence[ContainerFacts]
+    ) -> ContainerRecord:
+        """The record, with this node as its own if the container is here and nowhere else: its node came
+        back, maybe by another name, before it was made again."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            now = ctx.record(record.id)
+            if now is None:
+                return record
+            nowhere = now.phase in (Phase.WAITING, Phase.MAKING_AGAIN)
+            if now.phase is Phase.READY and any(facts.engine_id == now.engine_id for facts in copies):
+                states = {other.name: other.state for other in ctx.store.nodes.all()}
+                nowhere = states.get(str(now.node), NodeState.LOST) is NodeState.LOST
+            if not nowhere:
+                return now
+            begun = Wanted.RUNNING if now.wanted is Wanted.RUNNING else None
+            ctx.tell("container", "return", now.name, {"node": node.name})
+            return ctx.change(
+                now.id,
+                node=node.name,
+                engine_id=copies[0].engine_id,
+                phase=Phase.READY,
+                begun=begun,
+                data_node=None,
+            )
+
     def _own(self, record: ContainerRecord, copies: Sequence[ContainerFacts]) -> ContainerFacts | None:
         """The copy that the record means."""
         for facts in copies:
@@ -122,19 +171,65 @@ class Reconcile:
         self, record: ContainerRecord, facts: ContainerFacts, driver: ContainerDriver, found: Found
     ) -> None:
         """A container that is there: finish what was cut off, and take note of one that ended by itself."""
+        ctx = self._ctx
         if record.phase is not Phase.READY:
-            record = replace(record, engine_id=facts.engine_id, phase=Phase.READY)
-            self._ctx.store.containers.save(record)
+            record = ctx.change(record.id, engine_id=facts.engine_id, phase=Phase.READY)
             found.finished.append(record.name)
-        if record.wanted is Wanted.RUNNING and not runs(facts):
-            if facts.started_at is None:
-                # Wanted, written down, and cut off before the engine was told.
-                driver.start(facts.engine_id)
-                self._ctx.tell("container", "start", record.name, {"node": str(record.node)})
-                found.finished.append(record.name)
-            else:
-                self._ctx.store.containers.save(replace(record, wanted=Wanted.STOPPED))
-                self._ctx.tell("container", "die", record.name, {"exit_code": str(facts.exit_code)})
+        running = runs(facts)
+        if record.begun is not None:
+            # Written down, and cut off before the engine had answered.
+            self._finish(record, facts.engine_id, running, driver)
+            found.finished.append(record.name)
+        elif running is not (record.wanted is Wanted.RUNNING):
+            wanted = Wanted.RUNNING if running else Wanted.STOPPED
+            told = {"reason": "by another hand"} if running else {"exit_code": str(facts.exit_code)}
+            with ctx.store.transaction():
+                ctx.change(record.id, wanted=wanted)
+                ctx.tell("container", "start" if running else "die", record.name, told)
+
+    def _finish(
+        self, record: ContainerRecord, engine_id: str, running: bool, driver: ContainerDriver
+    ) -> None:
+        ctx = self._ctx
+        start = record.begun is Wanted.RUNNING
+        try:
+            if start and not running:
+                driver.start(engine_id)
+            elif running and not start:
+                driver.stop(engine_id)
+        except EngineRefusalError:
+            ctx.change(record.id, wanted=Wanted.RUNNING if running else Wanted.STOPPED, begun=None)
+            raise
+        with ctx.store.transaction():
+            ctx.change(record.id, begun=None)
+            if start is not running:
+                ctx.tell(
+                    "container", "start" if start else "stop", record.name, {"node": str(record.node)}
+                )
+
+    def _without_node(self, found: Found) -> None:
+        """Containers whose node's record is gone wait for another."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            nodes = {node.name for node in ctx.store.nodes.all()}
+            for record in ctx.store.containers.all():
+                if record.node is None or record.node in nodes:
+                    continue
+                if record.phase in (Phase.CREATING, Phase.REMOVING):
+                    self._lifecycle.forget(record)
+                    found.removed.append(record.name)
+                else:
+                    self._moves.mark([replace(record, node=None)])
+                    ctx.tell("container", "wait", record.name, {"node": record.node})
+
+    def _forget_removed(self) -> None:
+        """Forget removals so old that no node comes back with what was removed."""
+        settings = self._ctx.store.settings
+        now = self._ctx.clock.now()
+        old = [name for name, at in settings.all(REMOVED).items() if now - float(at) > REMOVED_KEPT_S]
+        with self._ctx.store.transaction():
+            for name in old:
+                settings.delete(name)
 
     def _unknown(
         self, node: NodeRecord, driver: ContainerDriver, copies: Sequence[ContainerFacts], found: Found
@@ -148,13 +243,15 @@ class Reconcile:
                 continue
             try:
                 record = record_from(facts, node.name)
+                check_quantum(record.quantum, self._ctx.config.num_qubits)
             except (KeyError, ValueError) as problem:
                 log.warning("container %s has our label and cannot be read: %s", facts.name, problem)
                 found.problems.append(f"{facts.name} on {node.name}: its labels cannot be read")
                 continue
             with self._ctx.planning, self._ctx.store.transaction():
                 if any(other.name == record.name for other in self._ctx.store.containers.all()):
-                    record = replace(record, name=f"{record.name}-{secrets.token_hex(3)}")
+                    name = f"{record.name}-{secrets.token_hex(3)}"
+                    record = replace(record, name=name, spec=replace(record.spec, name=name))
                 self._ctx.store.containers.save(record)
                 now = self._ctx.clock.now()
                 self._ctx.store.registers.save([prepare(member_of(record), now, self._ctx.simulator)])

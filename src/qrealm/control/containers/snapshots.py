@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from qrealm.base.errors import NameTakenError, NoRoomError, RequestError
+from qrealm.base.errors import NameTakenError, NoRoomError, RequestError, StoreError
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.json_codec import from_json, to_json
+from qrealm.control.containers.lifecycle import removed_key
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.values import (
     ContainerRecord,
@@ -72,19 +73,23 @@ class Snapshots:
             NameTakenError: a container of this name, or a node of this name with another engine, is here.
         """
         state = _State(document)
+        state.check()
         ctx, store = self._ctx, self._ctx.store
         with ctx.planning, store.transaction():
             self._check_free(state)
             for node in state.nodes:
                 if all(node.name != other.name for other in store.nodes.all()):
-                    store.nodes.save(replace(node, state=NodeState.READY, seen_at=ctx.clock.now()))
+                    state_now = NodeState.DRAINING if _closed(node) else NodeState.READY
+                    store.nodes.save(replace(node, state=state_now, seen_at=ctx.clock.now()))
             mine = state.engine_id == store.engine_id
             for record in state.containers:
-                phase = record.phase if record.phase is Phase.WAITING or mine else Phase.MAKING_AGAIN
-                if phase is Phase.CREATING:
+                phase = record.phase
+                if phase is Phase.CREATING or (phase is Phase.READY and not mine):
                     phase = Phase.MAKING_AGAIN
                 engine_id = record.engine_id if mine else None
                 store.containers.save(replace(record, phase=phase, engine_id=engine_id))
+                # It may have been removed here since it was exported.
+                store.settings.delete(removed_key(record.id))
             store.registers.save(state.registers)
             store.relations.save(state.relations)
             for container, secret in state.identities.items():
@@ -151,11 +156,43 @@ class _State:
             self.messages = from_json(tuple[MessageRecord, ...], document["messages"])
             self.registers: list[Register] = [from_bytes(_bytes(text)) for text in document["registers"]]
             self.identities = {name: _bytes(text) for name, text in document["identities"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        except (KeyError, TypeError, ValueError, AttributeError, StoreError) as problem:
             raise RequestError(
                 f"import-state got a document that cannot be read: {problem!s:.200}",
                 hint="give a file that qdocker export-state wrote, unchanged",
             ) from problem
+
+    def check(self) -> None:
+        """Raises RequestError for parts that do not belong together."""
+        ids = [record.id for record in self.containers]
+        members = [member.container for register in self.registers for member in register.members]
+        group_of = {m.container: n for n, each in enumerate(self.registers) for m in each.members}
+        nodes = {node.name for node in self.nodes}
+        states = {record.id: len(record.quantum.states) for record in self.containers}
+        fault = ""
+        if len(set(ids)) < len(ids) or len({record.name for record in self.containers}) < len(ids):
+            fault = "two containers have one name or id"
+        elif sorted(members) != sorted(ids):
+            fault = "a container is not a member of exactly one register"
+        elif any(states[m.container] != m.num_states for each in self.registers for m in each.members):
+            fault = "a register does not fit its container's states"
+        elif any(record.node is not None and record.node not in nodes for record in self.containers):
+            fault = "a container is on a node that is not in it"
+        elif any({tie.first, tie.second} - set(ids) for tie in self.relations):
+            fault = "a relation is of a container that is not in it"
+        elif any(not tie.spent and group_of[tie.first] != group_of[tie.second] for tie in self.relations):
+            fault = "a relation is of two containers that share no register"
+        elif not self.identities.keys() <= set(ids):
+            fault = "a key is of no container in it"
+        if fault:
+            raise RequestError(
+                f"import-state got a document whose parts contradict each other: {fault}",
+                hint="give a file that qdocker export-state wrote, unchanged",
+            )
+
+
+def _closed(node: NodeRecord) -> bool:
+    return NodeState.DRAINING in (node.state, node.returns_as if node.state is NodeState.LOST else None)
 
 
 def _text(data: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +19,13 @@ from qrealm.control.containers.registers import (
     purity,
 )
 from qrealm.control.containers.reports import ContainerView
-from qrealm.control.containers.values import ContainerRecord, EventRecord, NodeState, Register
+from qrealm.control.containers.values import (
+    ContainerRecord,
+    EventRecord,
+    NodeRecord,
+    NodeState,
+    Register,
+)
 from qrealm.fleet.containers.protocol import ContainerFacts
 
 LOOKS_AT_ONCE = 16
@@ -39,16 +45,30 @@ class Views:
         """Containers in the order of their making, newest first; all when `references` is None."""
         store = self._ctx.store
         if references is None:
-            records = sorted(store.containers.all(), key=lambda each: -each.created_at)
+            asked = None
         else:
-            records = [store.containers.find(reference) for reference in references]
+            asked = [store.containers.find(reference).id for reference in references]
+        every, registers = self._circuits.picture()
+        if asked is None:
+            records = sorted(every, key=lambda each: -each.created_at)
+        else:
+            by_id = {record.id: record for record in every}
+            records = [by_id[each] for each in asked if each in by_id]
         with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
             facts = list(pool.map(self._facts, records))
-        return tuple(self._view(record, fact) for record, fact in zip(records, facts, strict=True))
+        names = {record.id: record.name for record in every}
+        nodes = {node.name: node for node in store.nodes.all()}
+        return tuple(
+            self._view(record, fact, registers[record.id], names, nodes.get(str(record.node)))
+            for record, fact in zip(records, facts, strict=True)
+        )
 
     def inspect(self, reference: str) -> ContainerView:
         """One container."""
-        return self.containers([reference])[0]
+        found = self.containers([reference])
+        if not found:
+            raise NoSuchContainerError(f"container {reference!r} was removed in this moment")
+        return found[0]
 
     def events(
         self,
@@ -115,8 +135,9 @@ class Views:
         }
 
     def _resources(self, nodes: Sequence[Any]) -> dict[str, Any]:
-        names = {record.id: record.name for record in self._ctx.store.containers.all()}
-        registers = self._circuits.registers()
+        records, by_id = self._circuits.picture()
+        names = {record.id: record.name for record in records}
+        registers = list({id(register): register for register in by_id.values()}.values())
         coherence = {_title(register, names): coherence_bits(register) for register in registers}
         entanglement = {
             f"{names[one.container]},{names[two.container]}": mutual_information_bits(
@@ -141,27 +162,29 @@ class Views:
     def _facts(self, record: ContainerRecord) -> ContainerFacts | None:
         if record.node is None or record.engine_id is None:
             return None
-        node = self._ctx.store.nodes.get(record.node)
-        if node.state is NodeState.LOST:
-            return None
         try:
+            node = self._ctx.store.nodes.get(record.node)
+            if node.state is NodeState.LOST:
+                return None
             return self._ctx.drivers.of(node).inspect(record.engine_id)
         except QrealmError:
             # A node that does not answer, or has lost the container: shown as unknown.
             return None
 
-    def _view(self, record: ContainerRecord, facts: ContainerFacts | None) -> ContainerView:
-        register = self._circuits.register(record.id)
-        try:
-            node = None if record.node is None else self._ctx.store.nodes.get(record.node)
-        except NoSuchContainerError:
-            node = None
+    def _view(
+        self,
+        record: ContainerRecord,
+        facts: ContainerFacts | None,
+        register: Register,
+        names: Mapping[str, str],
+        node: NodeRecord | None,
+    ) -> ContainerView:
         return ContainerView(
             record,
             facts,
             node,
             self._circuits.probabilities_in(register, record),
-            self._circuits.group(record.id),
+            tuple(names[member.container] for member in register.members),
             register.num_qubits,
             purity(register),
             coherence_bits(register),

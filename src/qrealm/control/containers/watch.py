@@ -4,7 +4,7 @@ back is cleaned of what has been made elsewhere meanwhile."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -34,6 +34,7 @@ class Watch:
         self._reconcile = reconcile
         self._answered: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._problems: dict[str, str] = {}
         self._seen: dict[str, dict[str, tuple[str, str | None]]] = {}
         self._retried = context.clock.now()
         self._ended = threading.Event()
@@ -66,14 +67,21 @@ class Watch:
         with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
             problems = dict(zip((n.name for n in nodes), pool.map(self._probe, nodes), strict=True))
         now = self._ctx.clock.now()
+        silent: dict[str, str] = {}
+        back: list[NodeRecord] = []
         for node in nodes:
-            if problems[node.name] is None:
+            problem = problems[node.name]
+            if problem is None:
                 self._answered[node.name] = now
                 self._failures[node.name] = 0
                 if node.state is NodeState.LOST:
-                    self._returned(node)
-            elif node.state is not NodeState.LOST:
-                self._silent(node, now, problems[node.name] or "")
+                    back.append(node)
+            elif node.state is not NodeState.LOST and self._silent(node, now):
+                silent[node.name] = problem
+        # All at once, so that nothing of one is placed on another.
+        self._lose(silent)
+        for node in back:
+            self._returned(node)
         if now - self._retried >= RETRY_S:
             self._retried = now
             self._retry()
@@ -98,34 +106,47 @@ class Watch:
                 self._ctx.tell("container", "state", name, told)
         return None
 
-    def _silent(self, node: NodeRecord, now: float, problem: str) -> None:
+    def _silent(self, node: NodeRecord, now: float) -> bool:
+        """Whether a node that did not answer has been silent for so long that it is lost."""
         self._failures[node.name] = self._failures.get(node.name, 0) + 1
         since = self._answered.setdefault(node.name, now)
         # A machine that slept sees a long silence at its first look; two failures are a node's own fault.
-        if now - since >= self._ctx.config.node_lost_after_s and self._failures[node.name] >= 2:
-            self.lose(node, problem)
+        return now - since >= self._ctx.config.node_lost_after_s and self._failures[node.name] >= 2
 
     def lose(self, node: NodeRecord, problem: str) -> None:
         """A node is gone: its containers are placed on the others and made there again."""
+        self._lose({node.name: problem})
+
+    def _lose(self, problems: Mapping[str, str]) -> None:
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
-            node = ctx.store.nodes.get(node.name)
-            if node.state is NodeState.LOST:
+            gone = [
+                node
+                for node in ctx.store.nodes.all()
+                if node.name in problems and node.state is not NodeState.LOST
+            ]
+            if not gone:
                 return
-            ctx.store.nodes.save(replace(node, state=NodeState.LOST))
-            ctx.tell("node", "lost", node.name, {"problem": problem})
+            for node in gone:
+                ctx.store.nodes.save(replace(node, state=NodeState.LOST, returns_as=node.state))
+                ctx.tell("node", "lost", node.name, {"problem": problems[node.name]})
             names = self._moves.mark(self._deciding.place_again("node lost"))
         self._make(names)
 
     def _returned(self, node: NodeRecord) -> None:
-        ctx = self._ctx
-        with ctx.store.transaction():
-            node = replace(ctx.store.nodes.get(node.name), state=NodeState.READY, seen_at=ctx.clock.now())
-            ctx.store.nodes.save(node)
-            ctx.tell("node", "return", node.name)
+        # Before it takes new containers: what has its data there goes first.
         found = self._reconcile.node(node)
         for line in found.problems:
             log.warning("after the return of %s: %s", node.name, line)
+        if node.name in found.unreachable:
+            return
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            now = next((each for each in ctx.store.nodes.all() if each.name == node.name), None)
+            if now is None:
+                return
+            ctx.store.nodes.save(replace(now, state=now.returns_as, seen_at=ctx.clock.now()))
+            ctx.tell("node", "return", node.name)
         self.place_waiting()
 
     def place_waiting(self) -> None:
@@ -137,13 +158,20 @@ class Watch:
 
     def _retry(self) -> None:
         records = self._ctx.store.containers.all()
-        if any(record.phase is Phase.WAITING for record in records):
-            self.place_waiting()
         lost = {n.name for n in self._ctx.store.nodes.all() if n.state is NodeState.LOST}
+        placeless = (Phase.READY, Phase.MAKING_AGAIN)
+        # On a lost node: made there in the moment in which it was lost.
+        if any(r.phase is Phase.WAITING or (r.node in lost and r.phase in placeless) for r in records):
+            self.place_waiting()
         again = [r.name for r in records if r.phase is Phase.MAKING_AGAIN and r.node not in lost]
         self._make(again)
 
     def _make(self, names: Iterable[str]) -> None:
-        _, problems = self._moves.make_again(list(names))
-        for line in problems:
-            self._ctx.tell("engine", "problem", "make-again", {"problem": line})
+        done, problems = self._moves.make_again(list(names))
+        for name in done:
+            self._problems.pop(name, None)
+        for name, line in problems.items():
+            # The same problem is told once, however often it is tried.
+            if self._problems.get(name) != line:
+                self._problems[name] = line
+                self._ctx.tell("engine", "problem", name, {"problem": line})

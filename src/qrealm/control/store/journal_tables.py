@@ -201,3 +201,15 @@ class Settings:
         """Add or replace it."""
         with self._database.transaction() as connection:
             save_row(connection, settings, "name", {"name": name, "value": value})
+
+    def delete(self, name: str) -> None:
+        """Remove it. No error when it was never set."""
+        with self._database.transaction() as connection:
+            connection.execute(delete(settings).where(settings.c.name == name))
+
+    def all(self, prefix: str) -> dict[str, str]:
+        """Those whose name begins so, by name."""
+        query = select(settings.c.name, settings.c.value)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.where(settings.c.name.startswith(prefix, autoescape=True))).all()
+        return {row.name: row.value for row in rows}
