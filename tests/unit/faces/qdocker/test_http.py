@@ -128,19 +128,11 @@ def test_events_without_following_end(http):
     assert http.get("/v1/events", params={"after_id": last}).text == ""
 
 
-def read_some(response, count):
-    """The first lines of a streamed answer, then the caller goes."""
-
-    async def read():
-        found = []
-        async for line in response.body_iterator:
-            found.append(json.loads(line))
-            if len(found) == count:
-                break
-        await response.body_iterator.aclose()
-        return found
-
-    return read()
+async def until(event):
+    """Let the loop run until a thread has set the event, 5 s at most."""
+    deadline = time.monotonic() + 5
+    while not event.is_set() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
 
 
 def test_a_stream_stops_its_work_when_the_caller_goes():
@@ -156,10 +148,10 @@ def test_a_stream_stops_its_work_when_the_caller_goes():
             ended.set()
 
     async def scenario():
-        found = await read_some(stream(work), 3)
-        deadline = time.monotonic() + 5
-        while not ended.is_set() and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        lines = stream(work).body_iterator
+        found = [json.loads(await anext(lines)) for _ in range(3)]
+        await lines.aclose()
+        await until(ended)
         return found
 
     assert asyncio.run(scenario()) == [{"number": 0}, {"number": 1}, {"number": 2}]
@@ -169,19 +161,20 @@ def test_a_stream_stops_its_work_when_the_caller_goes():
 
 
 def test_a_waiting_stream_learns_that_the_caller_has_gone():
-    saw = threading.Event()
+    waits, saw = threading.Event(), threading.Event()
 
     def work(emit, gone):
         emit({"number": 0})
+        waits.set()
         if gone.wait(5):
             saw.set()
 
     async def scenario():
-        await read_some(stream(work), 1)
-        for _ in range(200):
-            if saw.is_set():
-                return
-            await asyncio.sleep(0.01)
+        lines = stream(work).body_iterator
+        await anext(lines)
+        await until(waits)
+        await lines.aclose()
+        await until(saw)
 
     asyncio.run(scenario())
     assert saw.is_set()
