@@ -1,94 +1,83 @@
-"""Registers as bytes.
+"""Registers as bytes, for the store.
 
-A header of fixed length, the members as JSON, then the entries of the density matrix, compressed: rows and
-columns as uint32, values as complex128, all little-endian. The checksum covers everything but itself.
+Version 1, all little endian: ``QRG1``, CRC-32 of all that follows (4 bytes), the length of the header (4
+bytes), the header as JSON, and the entries deflated: keys (row and column in one word, 8 bytes each, as
+differences), then values (16 bytes each).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 
 import numpy as np
 
 from qrealm.base.errors import StoreError
-from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.control.containers.values import Member, Register
-from qrealm.simulate.sparse_density import SparseDensity
+from qrealm.simulate.sparse_density import ENTRIES_MAX, QUBITS_MAX, SparseDensity, keys_of
 
-MAGIC = b"QRRG"
-VERSION = 1
-# Magic, version, qubits, bytes of the members, entries, time, prepared_at; then the checksum.
-HEADER = struct.Struct("<4sHHIQdd")
-CHECKSUM = struct.Struct("<I")
-BYTES_PER_ENTRY = 4 + 4 + 16
+MAGIC = b"QRG1"
 
 
 def to_bytes(register: Register) -> bytes:
-    """The register as bytes; `from_bytes` gives back the same, to the last bit."""
-    density = register.density
-    members = json.dumps(to_json(register.members), separators=(",", ":")).encode()
-    arrays = b"".join(
-        (
-            np.ascontiguousarray(density.rows, "<u4").tobytes(),
-            np.ascontiguousarray(density.cols, "<u4").tobytes(),
-            np.ascontiguousarray(density.values, "<c16").tobytes(),
-        )
-    )
-    body = members + zlib.compress(arrays, level=1)
-    header = HEADER.pack(
-        MAGIC,
-        VERSION,
-        density.num_qubits,
-        len(members),
-        len(density.values),
-        register.time,
-        register.prepared_at,
-    )
-    return header + CHECKSUM.pack(zlib.crc32(body, zlib.crc32(header))) + body
+    """A register as `from_bytes` reads it, bit for bit."""
+    header = {
+        "members": [[m.container, m.num_states, m.probability] for m in register.members],
+        "time": register.time,
+        "prepared_at": register.prepared_at,
+        "entries": len(register.density.values),
+    }
+    words = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    keys = keys_of(register.density)
+    steps = np.diff(keys, prepend=np.uint64(0)).astype("<u8").tobytes()
+    entries = zlib.compress(steps + register.density.values.astype("<c16").tobytes(), level=1)
+    body = struct.pack("<I", len(words)) + words + entries
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
 
 def from_bytes(data: bytes) -> Register:
     """The register that `to_bytes` wrote.
 
     Raises:
-        StoreError: the bytes are damaged, or of a newer version.
+        StoreError: another version, or damaged.
     """
-    start = HEADER.size + CHECKSUM.size
-    if len(data) < start or data[:4] != MAGIC:
-        raise _damaged("they do not begin as a register does")
-    _, version, num_qubits, members_size, entries, time, prepared_at = HEADER.unpack_from(data)
-    if version > VERSION:
+    if data[:4] != MAGIC:
         raise StoreError(
-            f"a register was written by a newer qrealm: version {version}, this one knows up to {VERSION}",
-            hint="install that qrealm again",
+            f"a register begins with {data[:4]!r}; this version of qrealm reads {MAGIC!r}",
+            hint="it was written by another version of qrealm, or the database is damaged",
         )
-    body = memoryview(data)[start:]
-    (checksum,) = CHECKSUM.unpack_from(data, HEADER.size)
-    if zlib.crc32(body, zlib.crc32(data[: HEADER.size])) != checksum:
-        raise _damaged("the checksum is wrong")
-    arrays = zlib.decompress(body[members_size:])
-    if len(arrays) != entries * BYTES_PER_ENTRY:
-        raise _damaged(f"{entries} entries are said to be there, and {len(arrays)} bytes are")
-    members = from_json(tuple[Member, ...], json.loads(bytes(body[:members_size])))
-    if sum(member.num_qubits for member in members) != num_qubits:
-        raise _damaged("members and matrix have different numbers of qubits")
-    return Register(
-        members=members,
-        density=SparseDensity(
-            num_qubits=num_qubits,
-            rows=np.frombuffer(arrays, "<u4", entries).astype(np.uint32),
-            cols=np.frombuffer(arrays, "<u4", entries, 4 * entries).astype(np.uint32),
-            values=np.frombuffer(arrays, "<c16", entries, 8 * entries).astype(np.complex128),
-        ),
-        time=time,
-        prepared_at=prepared_at,
-    )
+    try:
+        return _read(data)
+    except (ValueError, KeyError, TypeError, struct.error, zlib.error) as problem:
+        raise StoreError(
+            f"a register cannot be read: {problem}", hint="the database is damaged; restore a saved state"
+        ) from problem
 
 
-def _damaged(why: str) -> StoreError:
-    return StoreError(
-        f"the bytes of a register are damaged: {why}",
-        hint="remove the container, or restore an exported state with `qdocker import-state --replace`",
-    )
+def _read(data: bytes) -> Register:
+    checksum, length = struct.unpack_from("<II", data, 4)
+    if zlib.crc32(data[8:]) != checksum:
+        raise ValueError("its checksum is wrong")
+    header = json.loads(data[12 : 12 + length])
+    members = tuple(Member(str(name), int(k), float(chance)) for name, k, chance in header["members"])
+    num_qubits = sum(member.num_qubits for member in members)
+    count = int(header["entries"])
+    times = float(header["time"]), float(header["prepared_at"])
+    if not (0 < num_qubits <= QUBITS_MAX and 0 < count <= ENTRIES_MAX and all(map(math.isfinite, times))):
+        raise ValueError(f"{num_qubits} qubits, {count} entries, times {times}")
+    plain = zlib.decompressobj()
+    raw = plain.decompress(data[12 + length :], 24 * count)
+    rest = plain.decompress(plain.unconsumed_tail, 1)
+    if len(raw) != 24 * count or rest or not plain.eof or plain.unused_data:
+        raise ValueError(f"entries take {24 * count} bytes, and others came")
+    keys = np.cumsum(np.frombuffer(raw, "<u8", count), dtype=np.uint64)
+    rows, cols = keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)
+    values = np.frombuffer(raw, "<c16", count, 8 * count).astype(np.complex128)
+    if (keys[1:] <= keys[:-1]).any() or (rows >> num_qubits).any() or (cols >> num_qubits).any():
+        raise ValueError("entries are not in order")
+    if not np.isfinite(values).all() or abs(values[rows == cols].sum() - 1.0) > 1e-6:
+        raise ValueError("its trace is not 1")
+    density = SparseDensity(num_qubits, rows.astype(np.uint32), cols.astype(np.uint32), values)
+    return Register(members, density, *times)

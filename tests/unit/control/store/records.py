@@ -70,7 +70,9 @@ def register(*numbers: int, seed: int = 0) -> Register:
     rng = np.random.default_rng(seed)
     dim = 2 ** len(numbers)
     rows, cols = (index.ravel().astype(np.uint32) for index in np.indices((dim, dim)))
-    values = rng.normal(size=dim * dim) + 1j * rng.normal(size=dim * dim)
+    amplitudes = rng.normal(size=dim) + 1j * rng.normal(size=dim)
+    amplitudes /= np.linalg.norm(amplitudes)
+    values = np.outer(amplitudes, amplitudes.conj()).ravel()
     members = tuple(Member(f"{number:064x}", 2, 0.3) for number in numbers)
     return Register(members, SparseDensity(len(numbers), rows, cols, values), 12.5, 11.25)
 

@@ -223,7 +223,7 @@ def test_records_changed_by_hand(tmp_path):
         connection.execute("UPDATE registers SET state = x'00'")
     connection.close()
     with ContainerStore(path) as store:
-        assert any("register are damaged" in problem for problem in store.check())
+        assert any("a register begins with" in problem for problem in store.check())
 
 
 def test_a_newer_version_is_refused(tmp_path):
@@ -277,7 +277,8 @@ def test_a_file_that_may_not_be_written(tmp_path):
         folder.mkdir(mode=0o755)
         try:
             ContainerStore(folder / "q.db").close()
-            (folder / "q.db.lock").chmod(0o666)
+            (folder / "q.db.lock").chmod(0o644)
+            (folder / "q.db").chmod(0o644)
             out, _ = started(code, folder / "q.db", tmp_path / "other.db").communicate(timeout=60)
         finally:
             for path in folder.iterdir():
@@ -311,6 +312,13 @@ def test_a_url_of_sqlite(tmp_path):
         store.settings.set("a", "1")
     with ContainerStore(tmp_path / "q.db") as store:
         assert store.settings.get("a") == "1"
+
+
+def test_nobody_else_may_read_it(tmp_path):
+    with ContainerStore(tmp_path / "q.db") as store:
+        store.settings.set("a", "1")
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+        assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_committed_is_on_the_disk(tmp_path):

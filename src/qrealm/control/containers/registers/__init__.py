@@ -24,7 +24,6 @@ from qrealm.control.containers.registers.preparing import (
     prepare,
     prepare_group,
 )
-from qrealm.control.containers.registers.storing import from_bytes, to_bytes
 from qrealm.simulate.sparse_density_simulators import SIMULATORS, DensitySimulator, find_simulator
 
 __all__ = [
@@ -41,7 +40,6 @@ __all__ = [
     "entangle",
     "find_simulator",
     "fresh_fidelity",
-    "from_bytes",
     "joint_probabilities",
     "measure",
     "mutual_information_bits",
@@ -51,6 +49,5 @@ __all__ = [
     "probabilities",
     "purity",
     "relations_without",
-    "to_bytes",
     "without",
 ]
