@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import URL, NestedTransaction, RootTransaction, make_url
@@ -21,6 +21,7 @@ from qrealm.control.store.faults import START_ANEW, store_error, told_as_store_e
 from qrealm.control.store.tables import SCHEMA_VERSION, about, metadata
 
 BUSY_TIMEOUT_S = 5.0
+OPEN_PRIVATE = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
 
 
 class Database:
@@ -42,7 +43,7 @@ class Database:
         self._depth = 0
         self._doomed: StoreError | None = None
         self._at_commit: list[Callable[[], None]] = []
-        self._lock_file: IO[bytes] | None = None
+        self._lock_file: int | None = None
         if self.is_sqlite:
             self._lock_file = _locked_file(url.database)
         try:
@@ -160,7 +161,7 @@ class Database:
             if engine is not None:
                 engine.dispose()
         if self._lock_file is not None:
-            self._lock_file.close()
+            os.close(self._lock_file)
             self._lock_file = None
 
     def _prepare(self) -> str:
@@ -215,11 +216,12 @@ def _url_of(path_or_url: str | os.PathLike[str]) -> URL:
     return url
 
 
-def _locked_file(database: str | None) -> IO[bytes]:
+def _locked_file(database: str | None) -> int:
     """Hold the file `<database>.lock` for as long as this process has it open."""
-    path = Path(f"{database}.lock")
     try:
-        file = path.open("ab")
+        # The database holds secrets; SQLite gives its other files the rights of the first.
+        os.close(os.open(f"{database}", OPEN_PRIVATE, 0o600))
+        file = os.open(f"{database}.lock", OPEN_PRIVATE, 0o600)
     except OSError as problem:
         raise StoreError(
             f"the store {database} cannot be opened: {problem.strerror}",
@@ -228,13 +230,13 @@ def _locked_file(database: str | None) -> IO[bytes]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
+        os.close(file)
         raise StoreError(
             f"the store {database} is open already, here or in another process",
             hint="end the other daemon (`qdocker stop`), or name another file",
         ) from None
     except OSError as problem:
-        file.close()
+        os.close(file)
         raise StoreError(
             f"the store {database} cannot be locked: {problem.strerror}",
             hint="keep it on a local disk, not on a network folder",

@@ -70,14 +70,21 @@ class ClusterShape(Shape):
     entangle: list[EntangleShape] = Field(default_factory=list)
 
 
-def load_cluster(text: str, filename: str = "", environ: Mapping[str, str] | None = None) -> ClusterFile:
+def load_cluster(
+    text: str,
+    filename: str = "",
+    environ: Mapping[str, str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> ClusterFile:
     """Read a cluster file, or a Compose file, which is one with `services`.
 
     Args:
         text: of the file.
-        filename: for messages; relative host folders begin at its folder.
+        filename: for messages.
         environ: variables of a Compose file, and environment variables that are named without a value; None
             takes those of this process.
+        folder: where relative host folders begin, and whose name a Compose file has that says none; None
+            takes that of `filename`, or the one that this process is in.
 
     Raises:
         ConfigError: it breaks rules: all of them are told, each with file, line and key.
@@ -88,11 +95,12 @@ def load_cluster(text: str, filename: str = "", environ: Mapping[str, str] | Non
     if document.data is None:
         what = "the file is empty; a cluster has a name and containers, a Compose file services"
         raise_problems(filename, [Problem(None, "", what)])
-    folder = Path(filename).absolute().parent if filename else Path.cwd()
+    place = Path(folder) if folder is not None else Path(filename).parent if filename else Path()
+    place = place.absolute()
     if isinstance(document.data, dict) and "services" in document.data:
         document = read_yaml(text, filename, lambda value: substituted(value, environ))
-        return read_compose(document, folder, environ)
-    return _read_cluster(document, folder, environ)
+        return read_compose(document, place, environ)
+    return _read_cluster(document, place, environ)
 
 
 def _read_cluster(document: Document, folder: Path, environ: Mapping[str, str]) -> ClusterFile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +28,7 @@ from qrealm.fleet.containers import DRIVERS
 from qrealm.fleet.containers.protocol import Endpoint
 
 MIB = 1 << 20
+DEFAULTS = Config()
 
 
 def _driver(name: str) -> str:
@@ -73,17 +73,17 @@ class NodeShape(Shape):
 class ConfigShape(Shape):
     """The keys below `quantum_docker_config`, as `Config` explains them."""
 
-    num_qubits: Annotated[Whole, Field(ge=1, le=31)] = 16
+    num_qubits: Annotated[Whole, Field(ge=1, le=31)] = DEFAULTS.num_qubits
     simulation_backend: Literal["qrealm", "cirq", "qiskit"] = "qrealm"
-    max_containers: Annotated[Whole, Field(ge=1)] = 50
-    enable_quantum_networking: Flag = True
-    enable_quantum_scheduling: Flag = True
-    enable_quantum_load_balancing: Flag = True
-    decoherence_time_ms: Annotated[Number, Field(gt=0)] = 1000.0
+    max_containers: Annotated[Whole, Field(ge=1)] = DEFAULTS.max_containers
+    enable_quantum_networking: Flag = DEFAULTS.enable_quantum_networking
+    enable_quantum_scheduling: Flag = DEFAULTS.enable_quantum_scheduling
+    enable_quantum_load_balancing: Flag = DEFAULTS.enable_quantum_load_balancing
+    decoherence_time_ms: Annotated[Number, Field(gt=0)] = DEFAULTS.decoherence_time_ms
     relaxation_time_ms: Annotated[Number, Field(gt=0)] | None = None
-    cpu_overcommit: Annotated[Number, Field(ge=1)] = 4.0
-    node_lost_after_s: Annotated[Number, Field(gt=0)] = 3.0
-    move_cost: Annotated[Number, Field(ge=0)] = 0.1
+    cpu_overcommit: Annotated[Number, Field(ge=1)] = DEFAULTS.cpu_overcommit
+    node_lost_after_s: Annotated[Number, Field(gt=0)] = DEFAULTS.node_lost_after_s
+    move_cost: Annotated[Number, Field(ge=0)] = DEFAULTS.move_cost
     seed: Annotated[Whole, Field(ge=0)] | None = None
     scheduler: Text | None = None
 
@@ -106,12 +106,8 @@ def load_config(path: str | os.PathLike[str] | None = None) -> Config:
     document = read_yaml(_text_of(path), str(path))
     shape = validated(ConfigFileShape, document)
     raise_problems(document.filename, _disagreements(shape, document))
-    chosen = shape.quantum_docker_config.model_dump(exclude_none=True)
-    known = {field.name for field in fields(Config)}
-    return Config(
-        **{name: value for name, value in chosen.items() if name in known},
-        nodes=tuple(_node(node) for node in shape.nodes),
-    )
+    chosen = shape.quantum_docker_config.model_dump(exclude_unset=True, exclude_none=True)
+    return Config(**chosen, nodes=tuple(_node(node) for node in shape.nodes))
 
 
 def _text_of(path: str | os.PathLike[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path as FolderPath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -32,7 +32,6 @@ from qrealm.control.containers.files.yaml_lines import Document
 from qrealm.control.containers.values import Mode, QuantumSpec
 from qrealm.fleet.containers.protocol import HealthCheck, Mount, Port, Restart
 
-T = TypeVar("T")
 # Less than this no engine takes.
 CPUS_MIN = 0.01
 MEMORY_MIN = 6 << 20
@@ -62,6 +61,15 @@ def _port_text(value: str) -> str:
     return value
 
 
+def _published(value: str) -> str:
+    # A range would need one port of the container for each.
+    if not value.isdecimal():
+        raise ValueError(f"must be one port, or 0 to let the engine choose; it is {value!r}")
+    if int(value):
+        short_forms.port_number(int(value))
+    return value
+
+
 def _volume_text(value: str) -> str:
     # Where it begins is known later; whether it can be read is told with everything else.
     short_forms.mount(value, FolderPath("/"))
@@ -78,7 +86,7 @@ class PortShape(Shape):
     """A port in Compose's long form."""
 
     target: Annotated[Whole, Field(ge=1, le=short_forms.PORT_MAX)]
-    published: Annotated[ScalarText, AfterValidator(_port_text)] | None = None
+    published: Annotated[ScalarText, AfterValidator(_published)] | None = None
     protocol: Literal["tcp", "udp"] = "tcp"
     host_ip: Annotated[str, AfterValidator(short_forms.host_address)] = ""
 
@@ -138,7 +146,7 @@ class ContainerShape(Shape):
     restart: Annotated[str, AfterValidator(_restart_text)] = "no"
     healthcheck: HealthShape | None = None
     labels: Labels = Field(default_factory=dict)
-    user: ScalarText | None = None
+    user: Annotated[ScalarText, Field(min_length=1)] | None = None
     working_dir: Text | None = None
     read_only: Flag = False
     cap_add: list[Text] = Field(default_factory=list)
@@ -189,7 +197,7 @@ class Reader:
             "restart": short_forms.restart(shape.restart) if shape.restart else Restart(),
             "health": _health(shape.healthcheck),
             "mounts": tuple(self._mounts(shape.volumes, (*path, "volumes"))),
-            "ports": tuple(self._ports(shape.ports, (*path, "ports"))),
+            "ports": tuple(port for item in shape.ports for port in _port(item)),
             "user": shape.user,
             "working_dir": shape.working_dir,
             "read_only": shape.read_only,
@@ -226,28 +234,18 @@ class Reader:
             made.append(Entanglement(tuple(between), _mode(shape.mode)))
         return tuple(made)
 
-    def _try(self, path: Path, read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except ValueError as problem:
-            self.note(path, str(problem))
-            return None
-
     def _environment(self, pairs: Mapping[str, str | None]) -> dict[str, str]:
         """As Compose: a name alone takes its value from outside, and is left out where there is none."""
         found = {name: self._environ.get(name) if value is None else value for name, value in pairs.items()}
         return {name: value for name, value in found.items() if value is not None}
 
-    def _ports(self, items: Sequence[str | PortShape], path: Path) -> Iterator[Port]:
-        for index, item in enumerate(items):
-            read = self._try((*path, index), lambda item=item: _port(item))  # type: ignore[misc]
-            yield from read or ()
-
     def _mounts(self, items: Sequence[str | VolumeShape], path: Path) -> Iterator[Mount]:
         targets: set[str] = set()
         for index, item in enumerate(items):
-            mount = self._try((*path, index), lambda item=item: self._mount(item))  # type: ignore[misc]
-            if mount is None:
+            try:
+                mount = self._mount(item)
+            except ValueError as problem:
+                self.note((*path, index), str(problem))
                 continue
             if mount.target in targets:
                 self.note((*path, index), f"another volume is at {mount.target!r} already")
@@ -281,12 +279,7 @@ def _mode(text: str) -> Mode:
 def _port(item: str | PortShape) -> tuple[Port, ...]:
     if isinstance(item, str):
         return short_forms.ports(item)
-    # The long form publishes one port; a range would need one container's port for each.
-    published = item.published
-    if published is not None and not published.isdecimal():
-        raise ValueError(f"published must be one port; it is {published!r}")
-    host = int(published) if published else 0
-    host_port = short_forms.port_number(host) if host else None
+    host_port = int(item.published or 0) or None
     return (Port(item.target, host_port, item.protocol, item.host_ip),)
 
 

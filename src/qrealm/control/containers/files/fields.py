@@ -139,8 +139,11 @@ def _words(detail: ErrorDetails) -> str:
         return f"must be {context['expected']}; it is {found!r}{_near(found, str(context['expected']))}"
     if kind == "string_pattern_mismatch":
         return f"{found!r} must be letters, digits, '_', '.' and '-', and begin with a letter or digit"
+    if kind == "too_short" and context["min_length"] == 1:
+        return "must not be empty"
     if kind in RULES:
-        return f"{RULES[kind].format(**context)}; it is {_shown(found)}"
+        limits = {name: _plain(value) for name, value in context.items()}
+        return f"{RULES[kind].format(**limits)}; it is {_shown(found)}"
     return f"{detail['msg'][0].lower()}{detail['msg'][1:]}; it is {_shown(found)}"
 
 
@@ -163,6 +166,10 @@ RULES = {
     "string_too_long": "must have {max_length} characters at most",
     "too_short": "must have at least {min_length} entries",
 }
+
+
+def _plain(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _shown(value: object) -> str:

@@ -1,0 +1,249 @@
+"""Compose files with quantum keys."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from qrealm.base.errors import ConfigError
+from qrealm.control.containers.files import ClusterContainer, Entanglement, load_cluster
+from qrealm.control.containers.values import QuantumSpec
+from qrealm.fleet.containers.protocol import ContainerSpec, HealthCheck, Limits, Mount, Port, Restart
+
+EXAMPLES = Path(__file__).parents[4] / "examples" / "qdocker"
+
+
+def loaded(text, environ=None):
+    return load_cluster(textwrap.dedent(text), "/srv/shop/compose.yaml", environ or {})
+
+
+def refusal(text, environ=None):
+    with pytest.raises(ConfigError) as told:
+        loaded(text, environ)
+    return told.value
+
+
+def one(line):
+    return f"name: n\nservices:\n  web:\n    image: nginx\n    {line}\n"
+
+
+def test_the_smallest_file_is_called_as_its_folder():
+    file = loaded("services: {web: {image: nginx}}")
+    assert file.name == "shop"
+    assert file.containers == (ClusterContainer(ContainerSpec("web", "nginx"), QuantumSpec()),)
+
+
+EVERY_KEY = """\
+version: "3.9"
+name: store
+x-other: {anything: [goes]}
+services:
+  web:
+    image: nginx
+    container_name: front
+    command: [a, b]
+    entrypoint: /init -x
+    environment: [A=1, B, C]
+    ports: ["80", {target: 53, published: "53", protocol: udp}]
+    volumes: ["data:/data", "named:/named", "shared:/shared:ro", "./x:/x"]
+    restart: no
+    healthcheck: {test: [CMD-SHELL, "curl -f ."], interval: 10s}
+    labels: {a: b}
+    user: "1000:1000"
+    working_dir: /w
+    read_only: true
+    cap_add: [CHOWN]
+    mem_limit: 64m
+    cpus: "0.25"
+    pids_limit: 9
+    network_mode: none
+    x-other: 1
+    x-quantum: {weight: 2, probability: 0.25, states: [a, b, c], node: left}
+  api:
+    image: api
+    deploy: {resources: {limits: {cpus: 0.5, memory: 32M, pids: 5}}}
+    x-quantum: {states: [x, y, z]}
+volumes:
+  data:
+  named: {name: its-own}
+  shared: {external: true}
+x-quantum:
+  entangle:
+    - {between: [web, api], mode: same}
+"""
+
+
+def test_every_key():
+    file = loaded(
+        EVERY_KEY,
+        {"B": "b"},
+    )
+    assert file.name == "store"
+    front, api = file.containers
+    assert front == ClusterContainer(
+        ContainerSpec(
+            name="front",
+            image="nginx",
+            command=("a", "b"),
+            entrypoint=("/init", "-x"),
+            environment={"A": "1", "B": "b"},
+            labels={"a": "b"},
+            limits=Limits(0.25, 64 << 20, 9),
+            restart=Restart(),
+            health=HealthCheck(("/bin/sh", "-c", "curl -f ."), 10.0),
+            mounts=(
+                Mount("store_data", "/data"),
+                Mount("its-own", "/named"),
+                Mount("shared", "/shared", True),
+                Mount("/srv/shop/x", "/x"),
+            ),
+            ports=(Port(80), Port(53, 53, "udp")),
+            network="none",
+            user="1000:1000",
+            working_dir="/w",
+            read_only=True,
+            cap_add=("CHOWN",),
+        ),
+        QuantumSpec(("a", "b", "c"), 0.25, 2.0),
+        "left",
+    )
+    assert api.spec.limits == Limits(0.5, 32 << 20, 5)
+    assert file.entangled == (Entanglement(("front", "api"), "same"),)
+
+
+@pytest.mark.parametrize("line", ["scale: 3", "deploy: {replicas: 3}"])
+def test_copies(line):
+    file = loaded(one(line) + "x-quantum: {entangle: [{between: [web], mode: spread}]}\n")
+    assert [container.spec.name for container in file.containers] == ["web-1", "web-2", "web-3"]
+    assert file.entangled == (Entanglement(("web-1", "web-2", "web-3"), "spread"),)
+
+
+def test_one_copy_can_be_named():
+    text = one("scale: 2") + "  api: {image: x}\nx-quantum: {entangle: [{between: [api, web-2]}]}\n"
+    assert loaded(text).entangled == (Entanglement(("api", "web-2"), "same"),)
+
+
+def test_variables_stand_for_numbers_too():
+    file = loaded(
+        """
+        services:
+          web:
+            image: nginx:${TAG:-1.27}
+            scale: ${COPIES}
+            read_only: "${READ}"
+            cpus: ${CPUS}
+            mem_limit: ${MEMORY}
+            environment: {VERSION: "${TAG:-1.10}", PRICE: 5$$}
+            x-quantum: {probability: "${P}"}
+        """,
+        {"COPIES": "2", "READ": "true", "CPUS": "0.5", "MEMORY": "64m", "P": "0.25"},
+    )
+    first = file.containers[0]
+    assert len(file.containers) == 2
+    assert first.spec.image == "nginx:1.27"
+    assert first.spec.read_only
+    assert first.spec.limits == Limits(0.5, 64 << 20)
+    assert first.spec.environment == {"VERSION": "1.10", "PRICE": "5$"}
+    assert first.quantum.probability == 0.25
+
+
+def test_a_variable_that_is_no_number():
+    error = refusal(one("scale: ${N}"), {"N": "three"})
+    assert (error.line, error.key) == (5, "services.web.scale")
+    assert "must be a whole number; it is the text 'three'" in error.message
+
+
+def test_a_variable_that_is_not_set():
+    error = refusal(one("user: ${WHO}"))
+    assert (error.line, error.key) == (5, "services.web.user")
+    assert "the variable WHO is not set" in error.message
+
+
+def test_this_process_lends_its_environment(monkeypatch):
+    monkeypatch.setenv("QREALM_TEST_TAG", "7")
+    file = load_cluster("services: {web: {image: 'nginx:$QREALM_TEST_TAG'}}", "compose.yaml")
+    assert file.containers[0].spec.image == "nginx:7"
+
+
+@pytest.mark.parametrize(
+    "line, key, words",
+    [
+        ("build: .", "build", "no key of Compose that qrealm supports"),
+        ("depends_on: [x]", "depends_on", "no key of Compose that qrealm supports"),
+        ("enviroment: {}", "enviroment", "did you mean 'environment'?"),
+        ("privileged: true", "privileged", "no key of Compose"),
+        ("mem_limit: 1x", "mem_limit", "'1x' is no amount of memory"),
+        ("mem_limit: 4m", "mem_limit", "must be 6291456 or more"),
+        ("cpus: many", "cpus", "must be a number of processors; it is 'many'"),
+        ("cpus: 'nan'", "cpus", "must be a finite number"),
+        ("network_mode: service:x", "network_mode", "of another container is not supported"),
+        ("scale: 0", "scale", "must be 1 or more"),
+        ("deploy: {mode: global}", "deploy.mode", "no key of Compose"),
+        ("deploy: {resources: {reservations: {}}}", "deploy.resources.reservations", "no key of Compose"),
+        ("x-quantum: {probabilty: 0.1}", "x-quantum.probabilty", "did you mean 'probability'?"),
+        ("x-quantum: {probability: 2}", "x-quantum.probability", "must be 1 or less"),
+        ("volumes: ['data:/x']", "volumes[0]", "the volume 'data' is not declared"),
+        ("labels: [1]", "labels", "each must be NAME=value"),
+        ("ports: [{target: 80, mode: host}]", "ports[0].mode", "no key of Compose"),
+    ],
+)
+def test_wrong_keys_are_named_with_line(line, key, words):
+    error = refusal(one(line))
+    assert (error.line, error.key) == (5, f"services.web.{key}")
+    assert words in error.message
+    assert "\n" not in error.message
+
+
+@pytest.mark.parametrize(
+    "lines, key, words",
+    [
+        (["scale: 2", "deploy: {replicas: 3}"], "scale", "is 2, and deploy.replicas is 3"),
+        (["scale: 2", "container_name: x"], "container_name", "cannot be given to 2 containers"),
+        (["scale: 2", "ports: ['80:80']"], "ports", "cannot be given to 2 containers"),
+        (["cpus: 1", "deploy: {resources: {limits: {cpus: 2}}}"], "cpus", "limits.cpus is 2"),
+    ],
+)  # fmt: skip
+def test_keys_that_contradict_each_other(lines, key, words):
+    error = refusal(one("\n    ".join(lines)))
+    assert error.key == f"services.web.{key}"
+    assert words in error.message
+
+
+def test_ports_that_the_engine_chooses_can_be_copied():
+    assert len(loaded(one("scale: 2\n    ports: ['80', {target: 81, published: 0}]")).containers) == 2
+
+
+@pytest.mark.parametrize(
+    "text, key, words",
+    [
+        ("services: {}", "services", "must not be empty"),
+        ("services: {web: {}}", "services.web.image", "is missing"),
+        ("services: {web: }", "services.web", "must be a mapping"),
+        ("services: {'a b': {image: x}}", "services.a b", "must be letters"),
+        ("services: {web: {image: x}}\nnetworks: {a: }", "networks", "no key of Compose"),
+        ("services: {web: {image: x}}\nvolumes: {a: {driver: nfs}}", "volumes.a.driver", "no key of Compose"),
+        ("services: {web: {image: x}}\nx-quantum: {mode: same}", "x-quantum.mode", "no key"),
+        ("services: {a: {image: x, container_name: b}, b: {image: x}}", "services.b", "is called 'b' too"),
+        (
+            "services: {a: {image: x}}\nx-quantum: {entangle: [{between: [a, b]}]}",
+            "x-quantum.entangle[0].between[1]",
+            "no container 'b' in this file; there are a",
+        ),
+    ],
+)
+def test_wrong_files(text, key, words):
+    error = refusal(text)
+    assert error.key == key
+    assert words in error.message
+
+
+def test_the_example():
+    path = EXAMPLES / "compose.yaml"
+    file = load_cluster(path.read_text(), str(path), {"NGINX_VERSION": "1.28"})
+    assert file.name == "shop"
+    assert [container.spec.name for container in file.containers] == ["web-1", "web-2", "web-3", "admin"]
+    assert {container.spec.image for container in file.containers} == {"nginx:1.28"}
+    assert file.containers[3].spec.mounts == (Mount("shop_pages", "/usr/share/nginx/html", True),)
+    assert file.entangled == (Entanglement(("web-1", "web-2", "web-3"), "spread"),)
