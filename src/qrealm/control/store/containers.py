@@ -22,7 +22,8 @@ class ContainerStore:
     """The store. Every call is all or nothing and safe from several threads; what returned is on the disk.
 
     Args:
-        path_or_url: a file for SQLite, made where there is none, or a SQLAlchemy URL of another database.
+        path_or_url: a file for SQLite, made where there is none, or a SQLAlchemy URL of another database. The
+            SQL is portable; SQLite is what is tested, and what keeps a second process out.
         kept: how many events, and how many decisions, are kept; older ones are dropped.
 
     Attributes:
