@@ -29,7 +29,7 @@ RUNC = "OCI runtime create failed: runc create failed: unable to start container
         (500, 'the container name "web" is already in use by ab. You have to remove that', NameTakenError),
         (
             409,
-            "rpc error: code = AlreadyExists desc = name conflicts with an existing object: service w already",
+            "rpc error: code = AlreadyExists desc = name conflicts with an existing object: service w",
             NameTakenError,
         ),
         (404, "No such container: abc", NoSuchContainerError),
@@ -42,7 +42,7 @@ RUNC = "OCI runtime create failed: runc create failed: unable to start container
         (400, f'{RUNC}: exec: "/tmp": is a directory: unknown', CommandNotRunnableError),
         (500, f"{RUNC}: exec /x: exec format error", CommandNotRunnableError),
         # A mount that fails has the words of a missing command, and is none.
-        (400, f'{RUNC}: error mounting "/a" to rootfs: no such file or directory', EngineRefusalError),
+        (400, f'{RUNC}: error mounting "/a": no such file or directory', EngineRefusalError),
         (500, "driver failed: Bind for 0.0.0.0:80 failed: port is already allocated", EngineRefusalError),
         (400, "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available", EngineRefusalError),
         (404, "network gone not found", EngineRefusalError),

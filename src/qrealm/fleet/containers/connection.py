@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import re
+import select
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _FRAME_HEADER = struct.Struct(">BxxxL")
+_STDERR = 2
 _READ_BYTES_MAX = 1 << 16
+_SEND_BYTES_MAX = 1 << 14
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # What engines say, in the order in which it is looked for: Docker 20 to 29 and Podman 4 and 5.
 _NO_SPACE = ("no space left on device", "disk quota exceeded")
@@ -142,7 +147,30 @@ class Connection:
                 kind, left = _FRAME_HEADER.unpack(header)
                 while left and (data := response.raw.read(min(left, _READ_BYTES_MAX))):
                     left -= len(data)
-                    yield Output("stderr" if kind == 2 else "stdout", data)
+                    yield Output("stderr" if kind == _STDERR else "stdout", data)
+        except self._broken as error:
+            raise self._unavailable(doing, error) from error
+        finally:
+            response.close()
+
+    def exchange(self, response: Any, data: bytes, doing: str) -> Iterator[Output]:
+        """The same of an answer whose body ends with its connection, while `data` is sent there.
+
+        One thread reads and writes: two may not share a TLS connection.
+        """
+        sock = socket_of(response)
+        sock.setblocking(False)
+        left = memoryview(data)
+        arrived = bytearray(_buffered(response))
+        try:
+            _send_end(sock, left)
+            while True:
+                yield from _whole_frames(arrived)
+                got, left = _move(sock, left)
+                if got == b"":
+                    return
+                if got is not None:
+                    arrived += got
         except self._broken as error:
             raise self._unavailable(doing, error) from error
         finally:
@@ -164,16 +192,19 @@ class Connection:
         self._disconnect()
 
     def _connected(self) -> APIClient:
-        if self._endpoint.url.startswith("unix://"):
-            # The SDK forgets to close a socket that finds nobody; and its words for that are long.
-            knock(self._endpoint.url, self.timeout_s)
         with self._lock:
+            tunnel = self._tunnel
+            url = self._endpoint.url if tunnel is None else tunnel.url
+            if url.startswith("unix://"):
+                # The SDK forgets to close a socket that finds nobody; and its words for that are long.
+                knock(url, self.timeout_s)
             if self._client is None:
                 self._client = self._connect()
             return self._client
 
     def _connect(self) -> APIClient:
         import docker
+        from docker.constants import DEFAULT_DOCKER_API_VERSION
         from docker.tls import TLSConfig
 
         where = self._endpoint
@@ -181,10 +212,21 @@ class Connection:
         if url.startswith("ssh://"):
             self._tunnel = SshTunnel(url, timeout_s=self.timeout_s)
             url = self._tunnel.url
+            knock(url, self.timeout_s)
         elif where.tls_ca or where.tls_cert:
             pair = (where.tls_cert, where.tls_key) if where.tls_cert and where.tls_key else None
             tls = TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
-        return docker.APIClient(base_url=url, version="auto", timeout=self.timeout_s, tls=tls)
+        options = {"base_url": url, "timeout": self.timeout_s, "tls": tls}
+        if not tls:
+            return docker.APIClient(version="auto", **options)
+        # requests would take REQUESTS_CA_BUNDLE from the environment in place of the endpoint's authority,
+        # also for the question about the version that the SDK asks while it is made.
+        with docker.APIClient(version=DEFAULT_DOCKER_API_VERSION, **options) as asking:
+            asking.trust_env = False
+            version = asking.version(api_version=False)["ApiVersion"]
+        client = docker.APIClient(version=version, **options)
+        client.trust_env = False
+        return client
 
     def _disconnect(self) -> None:
         # The next call connects anew: the engine may come back.
@@ -224,3 +266,56 @@ def knock(url: str, timeout_s: float) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout_s)
         sock.connect(urlsplit(url).path)
+
+
+def _buffered(response: Any) -> bytes:
+    """What was read together with the answer's head."""
+    with suppress(*_NOT_NOW):
+        return bytes(response.raw._fp.fp.peek())
+    return b""
+
+
+def _move(sock: Any, left: memoryview) -> tuple[bytes | None, memoryview]:
+    """Wait until the connection takes or gives something, and let it: what came (nothing at its end, None for
+    none yet), and what is left to send."""
+    # A TLS connection may hold bytes that no select can see: so it is read before it is waited for.
+    try:
+        return sock.recv(_READ_BYTES_MAX), left
+    except _NOT_NOW:
+        pass
+    except ConnectionError:
+        return b"", left  # ended without having read all: the exit code says what became of it
+    if left:
+        try:
+            sent = sock.send(left[:_SEND_BYTES_MAX])
+        except _NOT_NOW:
+            pass
+        except ConnectionError:
+            return None, left[len(left) :]
+        else:
+            _send_end(sock, left[sent:])
+            return None, left[sent:]
+    waiting = select.poll()  # unlike select, for any number of open files
+    waiting.register(sock, select.POLLIN | (select.POLLOUT if left else 0))
+    waiting.poll()
+    return None, left
+
+
+def _send_end(sock: Any, left: memoryview) -> None:
+    if not left:
+        with suppress(OSError):
+            # Not SSLSocket's own: after that it would take what still comes for plain text.
+            socket.socket.shutdown(sock, socket.SHUT_WR)
+
+
+def _whole_frames(arrived: bytearray) -> Iterator[Output]:
+    """Take every complete frame off the front."""
+    size = _FRAME_HEADER.size
+    while len(arrived) >= size:
+        kind, length = _FRAME_HEADER.unpack_from(arrived)
+        if len(arrived) < size + length:
+            return
+        data = bytes(arrived[size : size + length])
+        del arrived[: size + length]
+        if data:
+            yield Output("stderr" if kind == _STDERR else "stdout", data)

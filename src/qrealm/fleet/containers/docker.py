@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,7 +15,7 @@ from qrealm.base.errors import (
     ImageError,
     NoSuchContainerError,
 )
-from qrealm.fleet.containers.connection import IMAGE_HINT, Connection, refusal, socket_of
+from qrealm.fleet.containers.connection import IMAGE_HINT, Connection, refusal
 from qrealm.fleet.containers.docker_form import container_body, facts_of
 from qrealm.fleet.containers.protocol import (
     ContainerFacts,
@@ -192,12 +189,14 @@ class DockerExec:
         self._answer = answer
         self._doing = doing
         self._first = b""
-        if stdin is not None:
-            # A thread writes, so that a command that writes before it has read all cannot block both ends.
-            threading.Thread(target=_feed, args=(socket_of(answer), stdin), daemon=True).start()
+        self._stdin = stdin
 
     def output(self) -> Iterator[Output]:
-        for piece in self._wire.frames(self._answer, self._doing):
+        if self._stdin is None:
+            pieces = self._wire.frames(self._answer, self._doing)
+        else:
+            pieces = self._wire.exchange(self._answer, self._stdin, self._doing)
+        for piece in pieces:
             self._first = self._first or piece.data[:_WORDS_BYTES_MAX]
             yield piece
 
@@ -223,13 +222,6 @@ class DockerExec:
                     f"{self._wire.name}: {self._doing}: no exit code after {self._wire.timeout_s:g} s"
                 )
             time.sleep(_POLL_S)
-
-
-def _feed(sock: Any, data: bytes) -> None:
-    # A command that ends before it has read all closes its end; its exit code says what became of it.
-    with suppress(OSError):
-        sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
 
 
 def log_query(request: LogRequest) -> dict[str, Any]:

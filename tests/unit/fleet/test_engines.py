@@ -1,0 +1,131 @@
+"""Engines that are lost and come back, that hang, and that are far away: real ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from engines.certificates import Authority
+from engines.docker_engine import docker_engine, docker_engines, why_no_docker
+from engines.image import IMAGE
+from engines.leftovers import processes_of
+from engines.ssh_server import ssh_server, why_no_ssh, with_path
+from qrealm.base.errors import EngineUnavailableError
+from qrealm.fleet.containers import connect
+from qrealm.fleet.containers.protocol import ContainerSpec, ContainerState, Endpoint, ExecSpec, LogRequest
+
+pytestmark = pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no_docker()))
+SPEC = ContainerSpec("web", IMAGE, network="none", labels={"a": "b"})
+
+
+def echo(driver, engine_id, data):
+    execution = driver.execute(engine_id, ExecSpec(("cat",), stdin=data))
+    answer = b"".join(piece.data for piece in execution.output())
+    return answer, execution.exit_code()
+
+
+def test_three_engines_and_one_is_lost():
+    with docker_engines(3) as engines:
+        drivers = [connect(Endpoint("docker", engine.url), timeout_s=5.0) for engine in engines]
+        ids = [driver.create(SPEC) for driver in drivers]
+        for driver, engine_id in zip(drivers, ids, strict=True):
+            driver.start(engine_id)
+        # Each engine knows its own container and no other.
+        known = [[facts.engine_id for facts in driver.find({})] for driver in drivers]
+        assert known == [[one] for one in ids]
+        following = drivers[0].logs(ids[0], LogRequest(follow=True))
+        assert next(following).data == b"ready\n"
+        engines[0].kill()
+        with pytest.raises(EngineUnavailableError):
+            list(following)
+        begin = time.monotonic()
+        with pytest.raises(EngineUnavailableError, match=str(engines[0].folder)):
+            drivers[0].inspect(ids[0])
+        assert time.monotonic() - begin < 1.0
+        assert [driver.inspect(one).state for driver, one in zip(drivers[1:], ids[1:], strict=True)] == [
+            ContainerState.RUNNING
+        ] * 2
+        engines[0].start()
+        # The same driver speaks to it again, and the container is there.
+        assert [facts.engine_id for facts in drivers[0].find({"a": "b"})] == [ids[0]]
+        drivers[0].start(ids[0])
+        assert drivers[0].inspect(ids[0]).state is ContainerState.RUNNING
+        for driver in drivers:
+            driver.close()
+    assert not [engine for engine in engines if engine.folder.exists()]
+    mounts = Path("/proc/mounts").read_text()
+    assert not [engine for engine in engines if str(engine.folder) in mounts]
+
+
+def test_an_engine_that_stands_still():
+    with docker_engine() as engine:
+        driver = connect(Endpoint("docker", engine.url), timeout_s=0.5)
+        engine_id = driver.create(SPEC)
+        pid = int((engine.folder / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            with pytest.raises(EngineUnavailableError) as caught:
+                driver.inspect(engine_id)
+            assert time.monotonic() - begin < 2.0
+            assert "within 0.5 s" in caught.value.hint
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert driver.inspect(engine_id).state is ContainerState.CREATED
+        driver.close()
+
+
+def test_an_engine_behind_tls(tmp_path, monkeypatch):
+    # The endpoint's authority counts, whatever the environment says.
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
+    authority = Authority(tmp_path)
+    server, server_key = authority.issue("server")
+    certificate, key = authority.issue("client")
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    url = f"tcp://127.0.0.1:{port}"
+    options = ["-H", url, "--tlsverify", "--tlscacert", authority.path]
+    options += ["--tlscert", server, "--tlskey", server_key]
+    with docker_engine(options=options):
+        driver = connect(Endpoint("docker", url, None, authority.path, certificate, key))
+        engine_id = driver.create(SPEC)
+        driver.start(engine_id)
+        data = bytes(range(256)) * 4096
+        assert echo(driver, engine_id, data) == (data, 0)
+        driver.close()
+        nobody = connect(Endpoint("docker", url, None, authority.path))
+        with pytest.raises(EngineUnavailableError) as caught:
+            nobody.facts()
+        assert "tls_" in caught.value.hint
+        nobody.close()
+
+
+@pytest.mark.skipif(why_no_ssh() is not None, reason=str(why_no_ssh()))
+def test_an_engine_behind_ssh(monkeypatch):
+    with docker_engine() as engine, ssh_server() as (url, folder):
+        monkeypatch.setenv("PATH", with_path(folder))
+        there = f"{url}{engine.url.removeprefix('unix://')}"
+        driver = connect(Endpoint("docker", there))
+        engine_id = driver.create(SPEC)
+        driver.start(engine_id)
+        data = bytes(range(256)) * 4096
+        assert echo(driver, engine_id, data) == (data, 0)
+        # A connection that breaks is made anew.
+        for pid in processes_of(engine.folder):
+            if b"ssh" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+        with pytest.raises(EngineUnavailableError, match="ssh"):
+            driver.facts()
+        assert driver.inspect(engine_id).state is ContainerState.RUNNING
+        driver.close()
+        nothing = connect(Endpoint("docker", f"{url}/no/such.sock"))
+        with pytest.raises(EngineUnavailableError):
+            nothing.facts()
+        nothing.close()
