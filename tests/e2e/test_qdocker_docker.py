@@ -1,0 +1,138 @@
+"""The `qdocker` command before one real Docker engine: exit codes, output, stdin, Ctrl-C, and what `docker
+inspect` shows meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.docker_engine import docker_engine
+from engines.eyes import clean, inspect, running, why_no_eyes
+from engines.image import IMAGE
+
+pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
+
+QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
+Done = subprocess.CompletedProcess[bytes]
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with docker_engine() as started:
+        yield started.url
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
+    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
+        yield {**kept, "QUANTUM_DOCKER_HOME": str(Path(folder) / "h"), "PYTHONUTF8": "1"}
+
+
+@pytest.fixture
+def qdocker(url: str, environment: dict[str, str], tmp_path: Path) -> Iterator[Run]:
+    def run(*words: str, given: bytes = b"") -> Done:
+        return subprocess.run(
+            [*QDOCKER, *words], env=environment, input=given, capture_output=True, timeout=90, check=False
+        )
+
+    config = tmp_path / "config.yaml"
+    config.write_text(f"nodes:\n  - {{name: east, driver: docker, url: '{url}'}}\n")
+    try:
+        assert run("start", "--config", str(config)).returncode == 0
+        yield run
+    finally:
+        run("stop")
+        clean([url])
+
+
+def create(qdocker: Run, name: str, *command: str, options: tuple[str, ...] = ()) -> None:
+    done = qdocker(
+        "create", "--network", "none", "--quantum-probability", "1", *options, IMAGE, name, *command
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def engine_name(qdocker: Run, name: str) -> str:
+    """The engine's id, for Docker's own command."""
+    return json.loads(qdocker("inspect", name).stdout)[0]["EngineId"]
+
+
+def test_run_starts_a_real_container_and_the_daemon_may_go(qdocker, url):
+    create(qdocker, "web", options=("--cpu", "0.5", "--memory", "64", "-e", "A=1", "--pids-limit", "50"))
+    identity = engine_name(qdocker, "web")
+    assert qdocker("run", "web").returncode == 0
+    seen = inspect(url, identity)
+    assert seen["State"]["Running"]
+    assert seen["HostConfig"]["NanoCpus"] == 500_000_000
+    assert seen["HostConfig"]["Memory"] == 64 << 20
+    assert seen["HostConfig"]["PidsLimit"] == 50
+    assert "A=1" in seen["Config"]["Env"]
+    assert qdocker("stop").returncode == 0
+    assert len(running(url)) == 1, "the end of the daemon stops nothing"
+    assert qdocker("start").returncode == 0
+    assert b"Up " in qdocker("ps", "--filter", "name=web").stdout
+    assert b"simulated" not in qdocker("ps").stdout
+    assert qdocker("rm", "web").returncode == 1, "it runs"
+    assert qdocker("rm", "--force", "web").stdout == b"web\n"
+    assert running(url) == set()
+
+
+def test_exit_codes_of_run_are_dockers(qdocker):
+    create(qdocker, "dies", "sh", "-c", "echo bye >&2; exit 3")
+    create(qdocker, "nowhere", "/nope")
+    create(qdocker, "locked", "/bin/locked")
+    dies = qdocker("run", "dies")
+    assert dies.returncode == 3
+    assert b"ended at once with code 3" in dies.stderr
+    logs = qdocker("logs", "dies")
+    assert (logs.stdout, logs.stderr, logs.returncode) == (b"", b"bye\n", 0)
+    assert qdocker("run", "nowhere").returncode == 127
+    assert qdocker("run", "locked").returncode == 126
+    missing = qdocker("create", "--pull", "never", "nosuch:1", "missing")
+    assert missing.returncode == 125
+    assert b"QR503" in missing.stderr
+    assert b"Exited (3)" in qdocker("ps", "-a", "--filter", "status=exited").stdout
+
+
+def test_exec(qdocker):
+    create(qdocker, "web")
+    assert qdocker("exec", "web", "true").returncode == 125, "it does not run"
+    assert qdocker("run", "web").returncode == 0
+    done = qdocker("exec", "web", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 7)
+    assert qdocker("exec", "web", "/nope").returncode == 127
+    assert qdocker("exec", "web", "/bin/locked").returncode == 126
+    given = bytes(range(256)) * 1000
+    words = ["exec", "-i", "-e", "B=2", "-w", "/tmp", "web", "sh", "-c", "cat; echo $B; pwd"]
+    done = qdocker(*words, given=given)
+    assert done.stdout == given + b"2\n/tmp\n"
+
+
+def test_following_logs_ends_by_ctrl_c_and_with_the_container(qdocker, environment):
+    create(qdocker, "web")
+    assert qdocker("run", "web").returncode == 0
+
+    def follow() -> subprocess.Popen[bytes]:
+        follower = subprocess.Popen([*QDOCKER, "logs", "-f", "web"], env=environment, stdout=-1, stderr=-1)
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == b"ready\n"
+        return follower
+
+    with follow() as follower:
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(timeout=20) == 130
+    with follow() as follower:
+        assert qdocker("stop-container", "-t", "2", "web").stdout == b"web\n"
+        assert follower.wait(timeout=20) == 0
+    assert qdocker("logs", "--tail", "1", "web").stdout == b"ready\n"
+    assert qdocker("logs", "--since", "1h", "-t", "web").stdout.endswith(b"Z ready\n")
