@@ -78,7 +78,7 @@ def test_three_services_fail_together(engine, url):
 
 
 def test_a_turned_qubit_loosens_the_tie(engine):
-    """After RY(0.5) the database disagrees in sin²(0.25) of all rounds. Outcomes alone: no container starts."""
+    """After RY(0.5) the database disagrees in sin²(0.25) of all rounds; of outcomes, without starting any."""
     engine.clusters.create(example("chaos.yaml"), "chaos.yaml")
     seen = Counter()
     for _ in range(TURNS):

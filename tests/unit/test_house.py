@@ -47,7 +47,8 @@ NOT_IMPURE = {
 # for it.
 LAZY = frozenset(
     """
-    qiskit qiskit_aer cirq pennylane pyqasm openqasm3 matplotlib torch stim cotengra scipy pyqir ortools docker
+    qiskit qiskit_aer cirq pennylane pyqasm openqasm3 matplotlib torch stim cotengra scipy pyqir ortools
+    docker
     """.split()
 )
 # Modules that are loaded only when their framework is wanted: these may import it at the top.

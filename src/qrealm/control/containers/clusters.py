@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from qrealm.base.errors import (
     EngineRefusalError,
@@ -37,7 +38,13 @@ class Clusters:
         self._lifecycle = lifecycle
 
     def create(
-        self, text: str, filename: str = "", scheduler: str = PORTFOLIO, progress: Progress | None = None
+        self,
+        text: str,
+        filename: str = "",
+        scheduler: str = PORTFOLIO,
+        progress: Progress | None = None,
+        environ: Mapping[str, str] | None = None,
+        folder: str | Path | None = None,
     ) -> ClusterReport:
         """Make every container of a cluster or Compose file and entangle them as it says.
 
@@ -48,12 +55,14 @@ class Clusters:
             text: of the file.
             filename: for messages.
             progress: told the container's name and each step of fetching its image.
+            environ: variables that the file names; those of this process when None.
+            folder: where relative host folders in it begin; that of `filename` when None.
 
         Raises:
             ConfigError: with file, line and key.
             QrealmError: what stood in the way of a container, named in the message.
         """
-        file = load_cluster(text, filename)
+        file = load_cluster(text, filename, environ, None if folder is None else Path(folder))
         wanted = [self._request(file, index, scheduler) for index in range(len(file.containers))]
         existing = self._existing(file, wanted)
         settings = self._ctx.store.settings

@@ -58,10 +58,13 @@ class Rebalance(_Body):
 
 
 class Cluster(_Body):
-    """The text of a cluster or Compose file; `filename` is what messages call it."""
+    """The text of a cluster or Compose file; `filename` is what messages call it, `environ` has the variables
+    that it names, and relative host folders in it begin at `folder`."""
 
     text: str
     filename: str
+    environ: dict[str, str]
+    folder: str
     scheduler: str | None = None
 
 

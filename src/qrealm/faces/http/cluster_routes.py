@@ -11,10 +11,10 @@ from fastapi.responses import StreamingResponse
 
 from qrealm.base.version import installed_version
 from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.interface import Endpoint, PullProgress
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.faces.http import bodies
 from qrealm.faces.http.streams import Emit, stream
-from qrealm.fleet.containers.protocol import Endpoint, PullProgress
 
 
 def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRouter:
@@ -141,7 +141,14 @@ def placement_routes(engine: ContainerEngine) -> APIRouter:
                 emit({"container": name, "progress": to_json(step)})
 
             chosen = {} if body.scheduler is None else {"scheduler": body.scheduler}
-            report = engine.clusters.create(body.text, body.filename, progress=progress, **chosen)
+            report = engine.clusters.create(
+                body.text,
+                body.filename,
+                progress=progress,
+                environ=body.environ,
+                folder=body.folder,
+                **chosen,
+            )
             emit({"result": to_json(report)})
 
         return stream(work)

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Body, Query
 from fastapi.responses import StreamingResponse
 
 from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.interface import ExecSpec, LogRequest, Output, PullProgress
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.faces.http import bodies
 from qrealm.faces.http.streams import Emit, close_quietly, stream
-from qrealm.fleet.containers.protocol import ExecSpec, LogRequest, Output, PullProgress
 
 Document = Annotated[dict[str, Any], Body()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from qrealm.faces.qdocker.tables import write_facts
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, tell, warn, write
 
 _STDIO = "-"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FilenameOption = Annotated[str, typer.Option("--filename", "-f", metavar="FILE", help="- is a pipe.")]
 
 
@@ -38,7 +40,14 @@ def create_cluster(
     """
     wants_json = options.is_json(output)
     text = _read(file, "create-cluster")
-    body: dict[str, Any] = {"text": text, "filename": "<stdin>" if file == _STDIO else file}
+    # The daemon has another environment and another folder than whoever wrote the command.
+    named = {word: os.environ[word] for word in _VARIABLE.findall(text) if word in os.environ}
+    body: dict[str, Any] = {
+        "text": text,
+        "filename": "<stdin>" if file == _STDIO else file,
+        "environ": named,
+        "folder": str(Path.cwd() if file == _STDIO else Path(file).absolute().parent),
+    }
     if scheduler is not None:
         body["scheduler"] = scheduler
     with shown_progress(quiet) as shown:

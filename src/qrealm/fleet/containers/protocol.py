@@ -269,7 +269,7 @@ class ContainerDriver(Protocol):
     def has_image(self, image: str) -> bool: ...
 
     def pull(self, image: str, progress: Callable[[PullProgress], None] | None = None) -> None:
-        """Fetch an image. Raises ImageError when there is none of this name or the registry does not answer."""
+        """Fetch an image. Raises ImageError when there is none of this name or no registry answers."""
         ...
 
     def create(self, spec: ContainerSpec) -> str:

@@ -14,7 +14,6 @@ from qrealm.control.containers.files import (
     ClusterContainer,
     ClusterFile,
     Entanglement,
-    environment_for,
     load_cluster,
 )
 from qrealm.control.containers.json_codec import from_json, to_json
@@ -264,13 +263,6 @@ def test_a_folder_of_its_own():
     file = load_cluster("services: {a: {image: c, volumes: ['./x:/y']}}", "f.yaml", folder="/srv/other")
     assert file.name == "other"
     assert file.containers[0].spec.mounts[0].source == "/srv/other/x"
-
-
-def test_the_part_of_the_environment_that_a_file_may_ask_for():
-    environ = {"TAG": "1", "HOST": "h", "SECRET": "s", "image": "i"}
-    text = "services: {a: {image: 'x:${TAG:-$OTHER}', environment: [HOST]}}"
-    assert environment_for(text, environ) == {"TAG": "1", "HOST": "h", "image": "i"}
-    assert load_cluster(text, "", environment_for(text, environ)) == load_cluster(text, "", environ)
 
 
 def test_the_examples():

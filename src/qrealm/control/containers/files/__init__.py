@@ -9,7 +9,6 @@ from qrealm.control.containers.files.values import (
     Entanglement,
     NodeEntry,
 )
-from qrealm.control.containers.files.variables import environment_for
 
 __all__ = [
     "ClusterContainer",
@@ -17,7 +16,6 @@ __all__ = [
     "Config",
     "Entanglement",
     "NodeEntry",
-    "environment_for",
     "load_cluster",
     "load_config",
 ]

@@ -9,12 +9,6 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OPERATOR = re.compile(r":?[-?+]")
 
 
-def environment_for(text: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of `environ` whose names stand anywhere in `text`: what a cluster file may ask for, and little
-    more, for whoever sends the file to another process."""
-    return {name: environ[name] for name in set(NAME.findall(text)) if name in environ}
-
-
 def substituted(text: str, environ: Mapping[str, str]) -> str:
     """`text` with ``$NAME``, ``${NAME}``, ``${NAME:-else}``, ``${NAME:?message}`` and ``${NAME:+instead}``
     replaced; ``$$`` is one dollar sign. Without the colon an empty variable counts as set. What stands after

@@ -1,0 +1,5 @@
+"""What faces need of the drivers' values to call the engine: under one roof, so that they import no driver."""
+
+from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, LogRequest, Output, PullProgress
+
+__all__ = ["Endpoint", "ExecSpec", "LogRequest", "Output", "PullProgress"]
