@@ -1,9 +1,9 @@
 """Runs the code in README.md and docs/*.md and checks that relative links lead somewhere.
 
 The ```python blocks of a page run in order in one process, so later blocks see earlier names; `await` is
-allowed at the top. Lines of ```console blocks that start with "$ qrealm" or "$ qdocker" run as commands and must
-succeed. All of it happens in a temporary folder in which `examples` and `tests` are the project's, and which is
-the home of the page's own qdocker daemon.
+allowed at the top. Lines of ```console blocks that start with "$ qrealm" or "$ qdocker" run as commands and
+must succeed. All of it happens in a temporary folder in which `examples` and `tests` are the project's, and
+which is the home of the page's own qdocker daemon.
 
 The Python of a page that imports an optional package which is not installed is skipped, and that is told.
 Where QREALM_REQUIRE names the package, it is a fault.

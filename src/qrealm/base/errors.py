@@ -29,7 +29,7 @@
     │   │   └── SolverRefusalError  QR332   the solver cannot take this problem
     │   ├── MissingExtraError   QR400   an optional package is not installed (also an ImportError)
     │   ├── MissingNameError    QR401   a name of `qrealm` that needs such a package (also an AttributeError)
-    │   ├── ConfigError         QR410   a configuration or cluster file breaks a rule; tells file, line and key
+    │   ├── ConfigError         QR410   a configuration or cluster file breaks a rule; tells file and line
     │   ├── EngineRefusalError  QR502   a container engine said no
     │   │   ├── ImageError          QR503   the image is not there and cannot be fetched
     │   │   ├── NameTakenError      QR504   another container has this name
@@ -446,7 +446,7 @@ class MessageRefusalError(UserError):
 
 
 class StoreError(QrealmError):
-    """The database cannot be read or written: the disk is full, the file is damaged, someone else holds it."""
+    """The database cannot be read or written: a full disk, a damaged file, or somebody else holds it."""
 
     code = "QR540"
 

@@ -1,4 +1,4 @@
-"""What faces need of the drivers' values to call the engine: under one roof, so that they import no driver."""
+"""The drivers' values that faces need to call the engine: under one roof, so that they import no driver."""
 
 from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, LogRequest, Output, PullProgress
 
