@@ -191,8 +191,8 @@ def _code_at_once(found: dict[str, Any]) -> int:
     killed = f", which is signal {code - _SIGNALS_FROM}" if code > _SIGNALS_FROM else ""
     tell(f"container {found['name']} ended at once{cause} with code {code}{killed}{_said(facts)}")
     tell(
-        f"hint: qdocker logs {found['name']}; if a permission is missing: containers have no capabilities but "
-        "those of --cap-add, and images that begin as root often need CHOWN, SETGID and SETUID"
+        f"hint: qdocker logs {found['name']}; if a permission is missing: containers have no capabilities "
+        "but those of --cap-add, and images that begin as root often need CHOWN, SETGID and SETUID"
     )
     return int(code)
 
