@@ -83,13 +83,13 @@ def recover(template, operation, number):
     if not number:
         home.engine.watch.look()
         home.come_back(*home.endpoints)
-        check_kept(home, operation, whole=False)
+        check_kept(home, operation)
         if operation.made:
             # Whoever was cut off may ask again, and has all of it then.
             again = home.store.containers.all()
             if not operation.made <= {record.name for record in again}:
                 operation.run(home)
-            check_kept(home, operation, whole=True)
+            check_kept(home, operation)
     home.close()
 
 

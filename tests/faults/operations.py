@@ -133,18 +133,13 @@ class Template:
         return home
 
 
-def check_kept(home, operation, *, whole):
-    """What must hold after an operation that was cut off, once the engine has been mended.
-
-    Args:
-        whole: whether of several containers that it makes there must be all or none.
-    """
+def check_kept(home, operation):
+    """What must hold after an operation that was cut off, once the engine has been mended."""
     home.check()
     names = {record.name for record in home.store.containers.all()}
     assert operation.subject | names >= RUNNING.keys()
     assert names <= RUNNING.keys() | operation.made
-    if whole:
-        assert operation.made <= names or operation.made.isdisjoint(names)
+    assert operation.made <= names or operation.made.isdisjoint(names)
     for name in RUNNING.keys() - operation.subject:
         assert home.runs(name) is RUNNING[name], name
 

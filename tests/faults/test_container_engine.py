@@ -40,12 +40,12 @@ def test_a_call_that_fails_leaves_nothing_half_made(quick_path, name, how):
         home.engine.upkeep.maintenance()
         # The second round is for what was made on a node that was lost in the first.
         home.engine.watch.look()
-        check_kept(home, operation, whole=error is not None or not failed)
+        check_kept(home, operation)
         if error is not None and operation.made:
             assert operation.made.isdisjoint(record.name for record in home.store.containers.all()), failed
         home.come_back(*home.endpoints)
         assert NodeState.LOST not in {node.state for node in home.store.nodes.all()}
-        check_kept(home, operation, whole=False)
+        check_kept(home, operation)
         home.close()
         if not failed:
             return

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from tests.unit.control.containers.homes import Home
 
-from qrealm.base.errors import NameTakenError, QrealmError
+from qrealm.base.errors import InternalError, NameTakenError, QrealmError
 from qrealm.control.containers.values import NodeState
 
 THREADS = 6
@@ -29,7 +29,7 @@ def together(works, timeout_s=DEADLOCK_S):
 
     pool = ThreadPoolExecutor(len(works))
     futures = [pool.submit(begin, work) for work in works]
-    done, stuck = wait(futures, timeout_s)
+    _, stuck = wait(futures, timeout_s)
     pool.shutdown(wait=not stuck)
     assert not stuck, f"{len(stuck)} threads wait for each other"
     return [future.exception() or future.result() for future in futures]
@@ -63,7 +63,8 @@ def hammer(home, seed):
             what()
             done += 1
         except QrealmError as problem:
-            assert problem.code != "QR900", problem
+            if isinstance(problem, InternalError):
+                raise
     return done
 
 
@@ -152,7 +153,8 @@ def test_an_export_in_the_middle_of_work_is_whole(quick_path):
     with Home(quick_path / "one") as home:
         for name in ("aa", "bb", "cc"):
             home.create(name)
-        works = [partial(home.engine.circuits.entangle, "aa", "bb"), partial(home.engine.circuits.measure, "aa")]
+        circuits = home.engine.circuits
+        works = [partial(circuits.entangle, "aa", "bb"), partial(circuits.measure, "aa")]
         found = together([*works, home.engine.snapshots.export, partial(home.create, "dd")])
         document = json.loads(json.dumps(found[2]))
     for node in document["nodes"]:

@@ -10,8 +10,8 @@ from qrealm.base.errors import (
     NoSuchContainerError,
     QrealmError,
     RequestError,
-    StoreError,
 )
+from qrealm.control.containers import half_made
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.files import ClusterFile, load_cluster
@@ -64,30 +64,37 @@ class Clusters:
         """
         file = load_cluster(text, filename, environ, None if folder is None else Path(folder))
         wanted = [self._request(file, index, scheduler) for index in range(len(file.containers))]
+        with self._ctx.names.hold(half_made.turn(file.name)):
+            half_made.take_back(self._ctx, self._lifecycle, file.name)
+            self._ctx.making.add(file.name)
+            try:
+                return self._made(file, wanted, progress)
+            finally:
+                self._ctx.making.discard(file.name)
+
+    def _made(
+        self, file: ClusterFile, wanted: list[CreateRequest], progress: Progress | None
+    ) -> ClusterReport:
+        """All of the cluster, or nothing more than was there."""
         existing = self._existing(file, wanted)
-        settings = self._ctx.store.settings
-        cut_off = settings.get(_making_key(file.name)) is not None
-        settings.set(_making_key(file.name), repr(self._ctx.clock.now()))
         made: list[CreateReport] = []
         entangled: list[EntangleReport] = []
+        half_made.begin(self._ctx, file.name)
         try:
             for request in wanted:
                 if request.spec.name in existing:
                     continue
                 made.append(self._lifecycle.create(request, _told(request.spec.name, progress)))
-            # Of a cluster that was made whole, groups may have been measured since: those are left alone.
-            fresh = {request.spec.name for request in wanted}
-            if not cut_off:
-                fresh -= existing
+            fresh = {report.container.name for report in made}
             with self._ctx.planning, self._ctx.store.transaction():
                 for relation in file.entangled:
                     first, *others = relation.between
                     for other in others:
                         if {first, other} & fresh:
                             entangled.append(self._circuits.entangle(first, other, relation.mode))
-                settings.delete(_making_key(file.name))
+                half_made.end(self._ctx, file.name)
         except BaseException as problem:
-            self._undo(made, None if cut_off else _making_key(file.name))
+            self._undo(file.name)
             if isinstance(problem, QrealmError):
                 problem.message = f"cluster {file.name!r} was not made: {problem.message}"
                 problem.args = (problem.message, *problem.args[1:])
@@ -148,23 +155,12 @@ class Clusters:
             existing.add(record.name)
         return existing
 
-    def _undo(self, made: list[CreateReport], setting: str | None) -> None:
-        for report in reversed(made):
-            try:
-                self._lifecycle.remove(report.container.name, force=True)
-            except QrealmError as problem:
-                log.error("cannot take back %s: %s", report.container.name, problem)
-                setting = None
-        if setting is not None:
-            try:
-                self._ctx.store.settings.delete(setting)
-            except StoreError as problem:
-                log.error("the cluster counts as cut off: %s", problem)
-
-
-def _making_key(cluster: str) -> str:
-    """Name of the setting that says that the making of a cluster has begun and not ended."""
-    return f"making:{cluster}"
+    def _undo(self, cluster: str) -> None:
+        try:
+            half_made.take_back(self._ctx, self._lifecycle, cluster)
+        except QrealmError as problem:
+            # It stays written down: maintenance, or the next start, tries again.
+            log.error("cannot take back cluster %s yet: %s", cluster, problem)
 
 
 def _told(name: str, progress: Progress | None) -> Callable[[PullProgress], None] | None:

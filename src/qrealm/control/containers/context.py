@@ -64,6 +64,7 @@ class Context:
         planning: held from looking at the cluster to writing down what was decided, never while an engine is
             spoken to.
         names: held by whoever changes one container, engine calls included.
+        making: names of the clusters that this process is making.
 
     Who needs several takes them in this order: names, `planning`, the store's transaction.
     """
@@ -76,6 +77,7 @@ class Context:
     simulator: DensitySimulator
     planning: threading.RLock = field(default_factory=threading.RLock)
     names: NameLocks = field(default_factory=NameLocks)
+    making: set[str] = field(default_factory=set)
 
     @property
     def t2_s(self) -> float:

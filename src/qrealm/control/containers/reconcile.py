@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
+from qrealm.control.containers import half_made
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import record_from, runs
 from qrealm.control.containers.lifecycle import (
@@ -51,6 +52,7 @@ class Reconcile:
         found = Found()
         self._forget_removed()
         self._without_node(found)
+        self._half_made(found)
         for node in self._ctx.store.nodes.all():
             if node.state is not NodeState.LOST:
                 self.node(node, found)
@@ -221,6 +223,17 @@ class Reconcile:
                 else:
                     self._moves.mark([replace(record, node=None)])
                     ctx.tell("container", "wait", record.name, {"node": record.node})
+
+    def _half_made(self, found: Found) -> None:
+        """Take back clusters whose making was cut off."""
+        for cluster in half_made.begun(self._ctx):
+            if cluster in self._ctx.making:
+                continue
+            with self._ctx.names.hold(half_made.turn(cluster)):
+                try:
+                    found.removed.extend(half_made.take_back(self._ctx, self._lifecycle, cluster))
+                except QrealmError as problem:
+                    found.problems.append(f"cluster {cluster}: {problem.message}")
 
     def _forget_removed(self) -> None:
         """Forget removals so old that no node comes back with what was removed."""
