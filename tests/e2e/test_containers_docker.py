@@ -53,11 +53,10 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def engine(url: str, tmp_path: Path) -> Iterator[ContainerEngine]:
-    opened = engine_of({"one": url}, tmp_path / "home")
     try:
-        yield opened
+        with engine_of({"one": url}, tmp_path / "home") as opened:
+            yield opened
     finally:
-        opened.close()
         clean([url])
 
 
@@ -370,6 +369,15 @@ def test_a_foreign_container_whose_labels_make_no_sense_stays_alone(engine, url)
     docker(url, "create", "--name", "odd", "--network", "none", *words, IMAGE)
     report = engine.upkeep.maintenance()
     assert report.adopted == ()
+    assert any("odd" in line for line in report.problems)
+    assert states(url) == {"web": "created", "odd": "created"}
+
+
+def test_a_label_of_the_engine_alone_stops_no_maintenance(engine, url):
+    engine.lifecycle.create(request("web"))
+    ours = inspect(url, "web")["Config"]["Labels"]["io.qrealm.engine"]
+    docker(url, "create", "--name", "odd", "--network", "none", "--label", f"io.qrealm.engine={ours}", IMAGE)
+    report = engine.upkeep.maintenance()
     assert any("odd" in line for line in report.problems)
     assert states(url) == {"web": "created", "odd": "created"}
 

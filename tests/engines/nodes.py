@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ def config_of(urls: Mapping[str, str], *, node_mib: int | None = None, **more: A
     return Config(**{"seed": 11, "decoherence_time_ms": HOUR_MS, "nodes": nodes, **more})
 
 
+@contextmanager
 def engine_of(
     urls: Mapping[str, str],
     home: Path,
@@ -37,9 +40,13 @@ def engine_of(
     drivers: DriverPool | None = None,
     watch: bool = False,
     **more: Any,
-) -> ContainerEngine:
+) -> Iterator[ContainerEngine]:
     """A container engine that is open; `more` goes into its configuration."""
-    return ContainerEngine(config_of(urls, **more), home, clock, drivers).open(watch=watch)
+    engine = ContainerEngine(config_of(urls, **more), home, clock, drivers).open(watch=watch)
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 def request(
@@ -50,14 +57,15 @@ def request(
     node: str | None = None,
     memory_mib: int = 32,
     image: str = IMAGE,
+    network: str | None = "none",
     **more: Any,
 ) -> CreateRequest:
-    """A small container without a network; the image's own command runs until it is told to end."""
+    """A small container; the image's own command runs until it is told to end."""
     spec = ContainerSpec(
         name,
         image,
         command=command or None,
-        network="none",
+        network=network,
         limits=Limits(cpus=0.25, memory_bytes=memory_mib * MIB),
         **more,
     )
@@ -79,10 +87,9 @@ def where(engine: ContainerEngine) -> dict[str, str | None]:
     return {view.record.name: view.record.node for view in engine.views.containers()}
 
 
-def make(engine: ContainerEngine, requests: Sequence[CreateRequest], *, run: bool = True) -> None:
-    """Create containers, and run them."""
+def make(engine: ContainerEngine, requests: Sequence[CreateRequest]) -> None:
+    """Create containers one after the other, and run them all at once."""
     for each in requests:
         engine.lifecycle.create(each)
-    if run:
-        for each in requests:
-            engine.lifecycle.run(each.spec.name)
+    with ThreadPoolExecutor(len(requests)) as pool:
+        list(pool.map(engine.lifecycle.run, [each.spec.name for each in requests]))
