@@ -21,7 +21,7 @@ from qrealm.control.containers.values import QuantumSpec
 from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint
 
 DRAWS = 400
-DRAWS_OF_GROUPS = 150
+DRAWS_OF_GROUPS = 80
 SIGMAS = 5.0
 T2_MS = 1000.0
 FADED_S = 50.0

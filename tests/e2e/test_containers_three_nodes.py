@@ -150,7 +150,7 @@ def test_a_node_that_hangs_is_lost_too(machines, urls, tmp_path):
 
 def test_two_nodes_at_once(machines, urls, tmp_path):
     with engine_of(urls, tmp_path / "home", watch=True) as engine:
-        names = [f"c{i}" for i in range(6)]
+        names = [f"c{i}" for i in range(3)]
         make(engine, [request(name) for name in names])
         machines["n1"].kill()
         machines["n2"].kill()
@@ -160,8 +160,8 @@ def test_two_nodes_at_once(machines, urls, tmp_path):
         machines["n2"].start()
         wait_until(lambda: states(urls["n1"]) == states(urls["n2"]) == {}, 10)
         assert set(where(engine).values()) == {"n3"}
-        assert len(engine.balancing.rebalance().moves) == 4
-        assert sorted(len(running(url)) for url in urls.values()) == [2, 2, 2]
+        assert len(engine.balancing.rebalance().moves) == 2
+        assert sorted(len(running(url)) for url in urls.values()) == [1, 1, 1]
 
 
 def test_what_was_stopped_stays_stopped_when_its_node_dies(machines, urls, tmp_path):
@@ -287,9 +287,9 @@ def test_a_third_node_gets_what_pays_for_its_move_and_no_more(urls, tmp_path):
 def test_moves_that_cost_more_than_they_gain_are_not_made(urls, tmp_path):
     two = {name: urls[name] for name in ("n1", "n2")}
     with engine_of(two, tmp_path / "home", move_cost=1e6) as engine:
-        make(engine, [request(f"c{i}", node="n1") for i in range(4)])
+        make(engine, [request(f"c{i}", node="n1") for i in range(2)])
         assert engine.balancing.rebalance().moves == ()
-        assert len(running(urls["n1"])) == 4
+        assert len(running(urls["n1"])) == 2
 
 
 def test_load_balance_moves_the_named_ones_alone(urls, tmp_path):
