@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,7 @@ from qrealm.control.store.containers import ContainerStore
 
 T = TypeVar("T")
 DATABASE = "qdocker.db"
+ENGINE_ID = "engine.id"
 
 
 class ContainerEngine:
@@ -76,7 +78,7 @@ class ContainerEngine:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as problem:
             raise StoreError(f"the folder {home} cannot be made: {problem.strerror}") from problem
-        store = ContainerStore(home / DATABASE)
+        store = _opened(home)
         clock = clock or SystemClock()
         ctx = Context(config, home, store, clock, drivers or DriverPool(), simulator)
         self._ctx = ctx
@@ -136,6 +138,25 @@ class ContainerEngine:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _opened(home: Path) -> ContainerStore:
+    """The database of a home folder. The engine's id is kept beside it, too: whoever loses the database alone
+    finds the containers again by their labels."""
+    kept = home / ENGINE_ID
+    try:
+        engine_id = kept.read_text(encoding="ascii").strip() if kept.exists() else None
+        if engine_id is not None and not re.fullmatch("[0-9a-f]{16}", engine_id):
+            raise StoreError(
+                f"{kept} has {engine_id!r:.40}; it must have 16 hexadecimal digits",
+                hint="remove the file; it is written again from the database",
+            )
+        store = ContainerStore(home / DATABASE, engine_id=engine_id)
+        if store.engine_id != engine_id:
+            kept.write_text(store.engine_id + "\n", encoding="ascii")
+    except OSError as problem:
+        raise StoreError(f"{kept} cannot be read or written: {problem.strerror}") from problem
+    return store
 
 
 class QuantumDockerEngine:

@@ -166,7 +166,9 @@ class Views:
             node = self._ctx.store.nodes.get(record.node)
             if node.state is NodeState.LOST:
                 return None
-            return self._ctx.drivers.of(node).inspect(record.engine_id)
+            # A node that hangs must not hold up the list: it is shown as unknown, and lost soon after.
+            limit_s = max(0.5, self._ctx.config.node_lost_after_s / 2)
+            return self._ctx.drivers.of(node, limit_s).inspect(record.engine_id)
         except QrealmError:
             # A node that does not answer, or has lost the container: shown as unknown.
             return None

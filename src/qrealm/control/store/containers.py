@@ -25,9 +25,10 @@ class ContainerStore:
         path_or_url: a file for SQLite, made where there is none, or a SQLAlchemy URL of another database. The
             SQL is portable; SQLite is what is tested, and what keeps a second process out.
         kept: how many events, and how many decisions, are kept; older ones are dropped.
+        engine_id: of a database that is made now, so that it finds the containers of one that was lost.
 
     Attributes:
-        engine_id: 16 hexadecimal digits, made at random when the database was; marks the containers that are
+        engine_id: 16 hexadecimal digits, given to the database when it was made; marks the containers that are
             its own.
         containers, nodes, registers, relations, identities, events, decisions, messages, settings: the
             tables.
@@ -37,8 +38,10 @@ class ContainerStore:
             another process.
     """
 
-    def __init__(self, path_or_url: str | os.PathLike[str], *, kept: int = ROWS_KEPT) -> None:
-        self._database = Database(path_or_url)
+    def __init__(
+        self, path_or_url: str | os.PathLike[str], *, kept: int = ROWS_KEPT, engine_id: str | None = None
+    ) -> None:
+        self._database = Database(path_or_url, engine_id)
         try:
             self.engine_id = self._database.engine_id
             self.containers = Containers(self._database)

@@ -29,12 +29,13 @@ class Database:
 
     Args:
         path_or_url: a file for SQLite, or a SQLAlchemy URL of another database.
+        engine_id: given to a database that is made now; drawn at random when None.
 
     Raises:
         StoreError: it cannot be opened, is damaged, of a newer version, or held by another process.
     """
 
-    def __init__(self, path_or_url: str | os.PathLike[str]) -> None:
+    def __init__(self, path_or_url: str | os.PathLike[str], engine_id: str | None = None) -> None:
         url = _url_of(path_or_url)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.place = (url.database or "") if self.is_sqlite else url.render_as_string()
@@ -49,7 +50,7 @@ class Database:
         try:
             with told_as_store_errors(self.place):
                 self._writer, self._readers = _engines(url)
-                self.engine_id = self._prepare()
+                self.engine_id = self._prepare(engine_id or secrets.token_hex(8))
         except BaseException:
             self.close()
             raise
@@ -164,7 +165,7 @@ class Database:
             os.close(self._lock_file)
             self._lock_file = None
 
-    def _prepare(self) -> str:
+    def _prepare(self, engine_id: str) -> str:
         """Make the tables where there are none, and return the engine's id."""
         if self.is_sqlite:
             with self._readers.connect() as connection:
@@ -184,7 +185,7 @@ class Database:
                 )
             if not known:
                 metadata.create_all(connection)
-                known["engine_id"] = json.dumps(secrets.token_hex(8))
+                known["engine_id"] = json.dumps(engine_id)
                 rows = {"schema_version": json.dumps(SCHEMA_VERSION), "engine_id": known["engine_id"]}
                 connection.execute(insert(about), [{"name": k, "value": v} for k, v in rows.items()])
         return str(json.loads(known["engine_id"]))
