@@ -28,7 +28,7 @@ class ContainerStore:
         engine_id: of a database that is made now, so that it finds the containers of one that was lost.
 
     Attributes:
-        engine_id: 16 hexadecimal digits, given to the database when it was made; marks the containers that are
+        engine_id: 16 hexadecimal digits, given to the database when it was made; marks the containers that
             its own.
         containers, nodes, registers, relations, identities, events, decisions, messages, settings: the
             tables.
