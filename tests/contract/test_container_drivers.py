@@ -20,7 +20,6 @@ from qrealm.base.errors import (
     EngineRefusalError,
     EngineUnavailableError,
     ImageError,
-    NoSuchContainerError,
 )
 from qrealm.fleet.containers import DRIVERS, connect
 from qrealm.fleet.containers.protocol import (
@@ -372,7 +371,7 @@ class TestSwarm(RealContract):
         assert everywhere.facts().members == (endpoint.member,)
         everywhere.close()
         elsewhere = connect(Endpoint("swarm", endpoint.url, member="no-such-host"))
-        with pytest.raises(NoSuchContainerError, match="no-such-host"):
+        with pytest.raises(EngineRefusalError, match="no-such-host"):
             elsewhere.facts()
         elsewhere.close()
 

@@ -45,18 +45,22 @@ class DockerEngine:
     Args:
         bridge: give it a network bridge of its own, for containers with ports; else only ``network="none"``.
         options: more of dockerd's options, such as ``("-H", "tcp://127.0.0.1:23760")``.
+        within: a command that becomes dockerd, such as ``("nsenter", "--net=/var/run/netns/a")``.
 
     Attributes:
         url: of its socket.
         folder: with its data, socket and log.
     """
 
-    def __init__(self, *, bridge: bool = False, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, bridge: bool = False, options: Sequence[str] = (), within: Sequence[str] = ()
+    ) -> None:
         # Not pytest's folder: the path of a socket may have no more than 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="qrealm-dockerd-", dir="/tmp"))
         self.url = f"unix://{self.folder}/docker.sock"
         self._bridge = f"qr{next(_SUBNETS)}" if bridge else None
         self._options = list(options)
+        self._within = list(within)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -64,8 +68,8 @@ class DockerEngine:
         if self._bridge is not None and not Path("/sys/class/net", self._bridge).exists():
             self._add_bridge(self._bridge)
         at = self.folder
-        command = ["dockerd", "--data-root", f"{at}/data", "--exec-root", f"{at}/exec", "-p", f"{at}/pid"]
-        command += ["-H", self.url, f"--bridge={self._bridge or 'none'}"]
+        command = [*self._within, "dockerd", "--data-root", f"{at}/data", "--exec-root", f"{at}/exec"]
+        command += ["-p", f"{at}/pid", "-H", self.url, f"--bridge={self._bridge or 'none'}"]
         command += ["--iptables=false", "--ip-masq=false"]
         # What a killed one left behind would keep the next from starting: it takes a dead containerd that
         # nobody has waited for as one that lives.

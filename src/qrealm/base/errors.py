@@ -426,6 +426,12 @@ class NoSuchContainerError(UserError, LookupError):
     code = "QR507"
 
 
+class NodeDownError(EngineUnavailableError):
+    """The cluster that a node belongs to says that it is down: nobody has to wait and see."""
+
+    code = "QR508"
+
+
 class RegisterError(UserError, ValueError):
     """Something that a container's register of qubits cannot do: too many qubits, an unknown gate, a relation
     that contradicts another."""

@@ -170,7 +170,7 @@ def test_a_service_has_the_same_wishes():
     assert template["Resources"]["Limits"] == limits
     assert template["RestartPolicy"]["MaxAttempts"] == 3
     assert template["Placement"] == {"Constraints": ["node.hostname==n1"]}
-    assert template["Networks"] == [{"Target": "front"}]
+    assert template["Networks"] == [{"Target": "front", "Aliases": ["web"]}]
     ports = endpoint_spec(SPEC.ports)["Ports"]
     assert ports[0]["PublishedPort"] == 8080
     assert "PublishedPort" not in ports[1]

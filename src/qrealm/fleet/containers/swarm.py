@@ -44,6 +44,7 @@ from qrealm.fleet.containers.protocol import (
 from qrealm.fleet.containers.swarm_form import (
     ENDED,
     GRACE_S,
+    LABEL_NAME,
     Told,
     endpoint_spec,
     facts_of_service,
@@ -52,10 +53,12 @@ from qrealm.fleet.containers.swarm_form import (
     starts_of,
     task_template,
 )
+from qrealm.fleet.containers.swarm_members import SwarmMember, find_member, service_name
 
 _POLL_S = 0.05
 _FETCH_SECONDS_MAX = 600.0  # a node that fetches an image before it starts a container
 _TRIES = 5
+_LOOKS_PER_MEMBER = 10  # how often a container is asked for before its node is
 
 
 class SwarmDriver(DockerDriver):
@@ -68,19 +71,15 @@ class SwarmDriver(DockerDriver):
     engine: ClassVar[str] = "Docker swarm"
 
     def facts(self) -> EngineFacts:
+        doing = f"{self._wire.name}: list the swarm's nodes"
         with self._wire.calling("list the swarm's nodes") as client:
             nodes = client.nodes()
         members = tuple(sorted(node["Description"]["Hostname"] for node in nodes))
         if self.endpoint.member is None:
             return replace(super().facts(), members=members)
-        node = self._pick(nodes)
-        if (state := node["Status"]["State"]) != "ready":
-            raise EngineUnavailableError(
-                f"{self._wire.name}: node {self.endpoint.member!r} is {state}: "
-                f"{node['Status'].get('Message') or 'no reason given'}",
-                hint="start Docker on the node, or remove it from the swarm",
-            )
-        told = node["Description"]
+        member = find_member(nodes, self.endpoint.member, doing)
+        member.check_takes(doing)
+        told = member.told["Description"]
         return EngineFacts(
             engine=f"{self.engine} {told['Engine']['EngineVersion']}",
             cpus=told["Resources"]["NanoCPUs"] / 1e9,
@@ -111,17 +110,15 @@ class SwarmDriver(DockerDriver):
                 f"{self._wire.name}: {doing}: a swarm cannot leave a container without a network",
                 hint="name another network or none at all, or add the host with the driver docker",
             )
-        with self._wire.calling(doing) as client:
-            node = self._pick(client.nodes())
+        member = self._member(doing)
+        member.check_takes(f"{self._wire.name}: {doing}")
         if not self.has_image(spec.image):
             raise ImageError(f"{self._wire.name}: {doing}: no such image: {spec.image}", hint=IMAGE_HINT)
-        by_id = node["ID"] == self.endpoint.member
-        constraint = f"node.id=={node['ID']}" if by_id else f"node.hostname=={self.endpoint.member}"
         with self._wire.calling(doing) as client:
             made = client.create_service(
-                task_template(spec, constraint),
-                name=spec.name,
-                labels=dict(spec.labels),
+                task_template(spec, member.constraint),
+                name=service_name(spec.name, member, client.services(), f"{self._wire.name}: {doing}"),
+                labels={**spec.labels, LABEL_NAME: spec.name},
                 mode={"Replicated": {"Replicas": 0}},
                 endpoint_spec=endpoint_spec(spec.ports),
             )
@@ -177,13 +174,19 @@ class SwarmDriver(DockerDriver):
         return self._facts(*self._look(engine_id, f"inspect {short(engine_id)}"))
 
     def find(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
+        doing = "list services"
         wanted = [f"{name}={value}" for name, value in labels.items()]
-        with self._wire.calling("list services") as client:
+        member = None
+        if self.endpoint.member is not None:
+            member = self._member(doing)
+            member.check_keeps(f"{self._wire.name}: {doing}")
+        with self._wire.calling(doing) as client:
             services = client.services(filters={"label": wanted})
-            tasks = client.tasks() if services else []
-        mine = [service for service in services if self._is_mine(service)]
+            mine = [service for service in services if member is None or member.owns(service)]
+            tasks = client.tasks() if mine else []
+        here = self._node_here() if mine else None
         return [
-            self._facts(service, [task for task in tasks if task["ServiceID"] == service["ID"]])
+            self._facts(service, [task for task in tasks if task["ServiceID"] == service["ID"]], here)
             for service in mine
         ]
 
@@ -220,20 +223,16 @@ class SwarmDriver(DockerDriver):
             )
         return super().execute(container, spec)
 
-    def _pick(self, nodes: Sequence[Told]) -> Told:
-        member = self.endpoint.member
-        named = [node for node in nodes if member in (node["Description"]["Hostname"], node["ID"])]
-        if len(named) == 1:
-            return named[0]
-        there = ", ".join(sorted(node["Description"]["Hostname"] for node in nodes))
-        if named:
+    def _member(self, doing: str) -> SwarmMember:
+        doing_there = f"{self._wire.name}: {doing}"
+        with self._wire.calling(doing) as client:
+            nodes = client.nodes()
+        if self.endpoint.member is None:
+            hosts = ", ".join(sorted(str(node["Description"]["Hostname"]) for node in nodes))
             raise EngineRefusalError(
-                f"{self._wire.name}: {len(named)} nodes have the host name {member!r}",
-                hint=f"name the node by its id: {', '.join(node['ID'] for node in named)}",
+                f"{doing_there}: the endpoint names no member of the swarm", hint=f"its members are: {hosts}"
             )
-        raise NoSuchContainerError(
-            f"{self._wire.name}: the swarm has no node {member!r}", hint=f"its nodes are: {there}"
-        )
+        return find_member(nodes, self.endpoint.member, doing_there)
 
     def _hosted_here(self) -> bool:
         with self._wire.calling("info") as client:
@@ -241,18 +240,18 @@ class SwarmDriver(DockerDriver):
         here = (told["Name"], (told.get("Swarm") or {}).get("NodeID"))
         return self.endpoint.member is None or self.endpoint.member in here
 
-    def _is_mine(self, service: Told) -> bool:
-        member = self.endpoint.member
-        held = (service["Spec"]["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
-        return member is None or bool({f"node.hostname=={member}", f"node.id=={member}"} & set(held))
+    def _node_here(self) -> str:
+        """Id, in the swarm, of the node that this manager runs on."""
+        with self._wire.calling("info") as client:
+            return str(client.info()["Swarm"]["NodeID"])
 
     def _look(self, engine_id: str, doing: str) -> tuple[Told, list[Told]]:
         with self._wire.calling(doing) as client:
             return client.inspect_service(engine_id), client.tasks(filters={"service": engine_id})
 
-    def _facts(self, service: Told, tasks: Sequence[Told]) -> ContainerFacts:
+    def _facts(self, service: Told, tasks: Sequence[Told], here: str | None = None) -> ContainerFacts:
         facts = facts_of_service(service, tasks)
-        if not (container := self._container_here(tasks)):
+        if not (container := self._container_here(tasks, here)):
             return facts
         try:
             with self._wire.calling(f"inspect {short(container)}") as client:
@@ -270,17 +269,15 @@ class SwarmDriver(DockerDriver):
             labels=facts.labels,
         )
 
-    def _container_here(self, tasks: Sequence[Told]) -> str | None:
-        """Id of the latest task's container, where this engine is its node."""
+    def _container_here(self, tasks: Sequence[Told], here: str | None = None) -> str | None:
+        """Id of the latest task's container, where this engine is its node; `here`: that node, if known."""
         task = latest(tasks)
         if task is None:
             return None
         told = (task["Status"].get("ContainerStatus") or {}).get("ContainerID")
         if not told:
             return None
-        with self._wire.calling("info") as client:
-            here = client.info()["Swarm"]["NodeID"]
-        return str(told) if task.get("NodeID") == here else None
+        return str(told) if task.get("NodeID") == (here or self._node_here()) else None
 
     def _scale(self, engine_id: str, replicas: int, doing: str) -> int:
         """Have it run or not; the number of the start that this belongs to."""
@@ -306,7 +303,7 @@ class SwarmDriver(DockerDriver):
 
     def _fault_of_start(self, engine_id: str, number: int, doing: str) -> QrealmError | None:
         """Wait until the container of this start runs, or has run; else what kept it from that."""
-        begin = time.monotonic()
+        begin, looks = time.monotonic(), 0
         while True:
             _, tasks = self._look(engine_id, doing)
             mine = [task for task in tasks if starts_of(task["Spec"]) == number]
@@ -321,6 +318,9 @@ class SwarmDriver(DockerDriver):
                 return None
             if state in ENDED:
                 return refusal(f"{self._wire.name}: {doing}", None, told)
+            looks += 1
+            if looks % _LOOKS_PER_MEMBER == 0:
+                self._member(doing).check_keeps(f"{self._wire.name}: {doing}")
             waited = time.monotonic() - begin
             if waited > (_FETCH_SECONDS_MAX if state == "preparing" else self.timeout_s):
                 return EngineRefusalError(
@@ -335,12 +335,15 @@ class SwarmDriver(DockerDriver):
             return bool(client.inspect_container(container)["State"]["Running"])
 
     def _wait_for_end(self, engine_id: str, doing: str, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+        deadline, looks = time.monotonic() + seconds, 0
         while True:
             with self._wire.calling(doing) as client:
                 tasks = [task for task in client.tasks() if task["ServiceID"] == engine_id]
             if all(task["Status"]["State"] in ENDED for task in tasks):
                 return
+            looks += 1
+            if looks % _LOOKS_PER_MEMBER == 0:
+                self._member(doing).check_keeps(f"{self._wire.name}: {doing}")
             if time.monotonic() > deadline:
                 raise EngineUnavailableError(
                     f"{self._wire.name}: {doing}: node {self.endpoint.member!r} has not ended it after "

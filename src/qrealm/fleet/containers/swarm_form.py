@@ -9,6 +9,9 @@ from qrealm.fleet.containers.docker_form import NANO, health_check, mounts, seco
 from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec, ContainerState, Port
 
 GRACE_S = 10.0
+SERVICE_NAME_LENGTH_MAX = 63
+LABEL_NAME = "io.qrealm.name"
+"""Label of a service: the name of its container, which the service's own may have to differ from."""
 _RESTART_DELAY_S = 0.1
 _CONDITIONS = {"no": "none", "on-failure": "on-failure", "always": "any", "unless-stopped": "any"}
 ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned", "remove"})
@@ -20,7 +23,7 @@ def task_template(spec: ContainerSpec, constraint: str) -> dict[str, Any]:
     """What each task of the service is made from."""
     container: dict[str, Any] = {
         "Image": spec.image,
-        "Labels": dict(spec.labels),
+        "Labels": {**spec.labels, LABEL_NAME: spec.name},
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Mounts": mounts(spec),
         "ReadOnly": spec.read_only,
@@ -58,7 +61,8 @@ def task_template(spec: ContainerSpec, constraint: str) -> dict[str, Any]:
         "ForceUpdate": 0,
     }
     if spec.network is not None:
-        template["Networks"] = [{"Target": spec.network}]
+        # By this name it is found there, also where its service is called otherwise.
+        template["Networks"] = [{"Target": spec.network, "Aliases": [spec.name]}]
     return template
 
 
@@ -75,6 +79,12 @@ def endpoint_spec(ports: Sequence[Port]) -> dict[str, Any]:
             for port in ports
         ]
     }
+
+
+def name_of(service: Told) -> str:
+    """Of the container that a service is."""
+    spec = service["Spec"]
+    return str((spec.get("Labels") or {}).get(LABEL_NAME, spec["Name"]))
 
 
 def replicas_of(service: Told) -> int:
@@ -111,7 +121,7 @@ def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
         state = ContainerState.CREATED
     return ContainerFacts(
         engine_id=service["ID"],
-        name=spec["Name"],
+        name=name_of(service),
         image=template["ContainerSpec"]["Image"],
         state=state,
         exit_code=exit_code,
@@ -119,7 +129,7 @@ def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
         finished_at=finished_at,
         error=str(status.get("Err") or ""),
         ports=_ports(spec),
-        labels=dict(spec.get("Labels") or {}),
+        labels={name: told for name, told in (spec.get("Labels") or {}).items() if name != LABEL_NAME},
     )
 
 
