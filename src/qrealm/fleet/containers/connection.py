@@ -179,7 +179,7 @@ class Connection:
     def request(self, client: APIClient, method: str, path: str, doing: str, **options: Any) -> Any:
         """A call for which the SDK has no method, its answer not yet read; a no is raised."""
         url = f"{client.base_url}/v{client.api_version}{path}"
-        response = client.request(method, url, stream=True, timeout=self.timeout_s, **options)
+        response = client.request(method, url, stream=True, **{"timeout": self.timeout_s, **options})
         if response.status_code >= 400:
             try:
                 words = response.json().get("message", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from qrealm.base.errors import (
     ImageError,
     NoSuchContainerError,
 )
-from qrealm.fleet.containers.connection import IMAGE_HINT, Connection, refusal
+from qrealm.fleet.containers.connection import Connection, refusal
 from qrealm.fleet.containers.docker_form import container_body, facts_of
 from qrealm.fleet.containers.protocol import (
     ContainerFacts,
@@ -27,6 +28,7 @@ from qrealm.fleet.containers.protocol import (
     Output,
     PullProgress,
 )
+from qrealm.fleet.containers.pulling import Pull
 
 _POLL_S = 0.02
 _WORDS_BYTES_MAX = 1000
@@ -75,27 +77,15 @@ class DockerDriver:
         return True
 
     def pull(self, image: str, progress: Callable[[PullProgress], None] | None = None) -> None:
-        for step in self._pull_steps(image):
-            if progress is not None:
-                progress(step)
+        """Fetch an image.
 
-    def _pull_steps(self, image: str) -> Iterator[PullProgress]:
-        doing = f"pull {image!r}"
-        with self._wire.calling(doing) as client:
-            try:
-                for step in client.pull(image, stream=True, decode=True):
-                    if told := step.get("error"):
-                        raise self._pull_failed(doing, str(told))
-                    yield pull_progress(step)
-            except self._wire.api_error as error:
-                raise self._pull_failed(doing, error.explanation or str(error)) from error
-
-    def _pull_failed(self, doing: str, told: str) -> EngineRefusalError:
-        meant = refusal(f"{self._wire.name}: {doing}", None, told)
-        if type(meant) is EngineRefusalError and meant.hint:  # a full disk
-            return meant
-        # A registry that does not answer has many words for it.
-        return ImageError(meant.message, hint=IMAGE_HINT)
+        While nothing new comes, as from a registry that hangs, `progress` is told the last step again each
+        second. What it raises ends the pull.
+        """
+        with closing(Pull(self._wire, image)) as pull:
+            for step in pull.steps():
+                if progress is not None:
+                    progress(step)
 
     def create(self, spec: ContainerSpec) -> str:
         with self._wire.calling(f"create {spec.name!r}") as client:
@@ -237,13 +227,6 @@ def log_query(request: LogRequest) -> dict[str, Any]:
         if moment is not None:
             query[name] = f"{moment:.6f}"
     return query
-
-
-def pull_progress(step: Mapping[str, Any]) -> PullProgress:
-    detail = step.get("progressDetail") or {}
-    return PullProgress(
-        str(step.get("id", "")), str(step.get("status", "")), detail.get("current"), detail.get("total")
-    )
 
 
 def short(engine_id: str) -> str:
