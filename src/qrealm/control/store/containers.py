@@ -29,7 +29,7 @@ class ContainerStore:
 
     Attributes:
         engine_id: 16 hexadecimal digits, given to the database when it was made; marks the containers that
-            its own.
+            are its own.
         containers, nodes, registers, relations, identities, events, decisions, messages, settings: the
             tables.
 
