@@ -4,14 +4,17 @@ containers go, what the members' own engines say of them, and what happens when 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from engines.eyes import answers, docker
 from engines.nodes import HOUR_MS, request, wait_until, where
+from engines.nodes import make as make_all
 from engines.swarm_nodes import Member, swarm, wait_until_ready, why_no_swarm
 from qrealm.base.errors import EngineRefusalError, NameTakenError, NodeDownError, RequestError
 from qrealm.control.containers.engine import ContainerEngine
@@ -72,8 +75,11 @@ def wanted(name: str, *command: str, **more):
 
 def containers(member: Member) -> list[dict]:
     """All containers that a member's own engine has, as ``docker inspect`` prints them."""
-    ids = docker(member.url, "ps", "-aq").split()
-    return json.loads(docker(member.url, "container", "inspect", *ids)) if ids else []
+    found = []
+    for container in docker(member.url, "ps", "-aq").split():
+        with suppress(subprocess.CalledProcessError):  # gone since the list was made
+            found += json.loads(docker(member.url, "container", "inspect", container))
+    return found
 
 
 def running(member: Member) -> list[str]:
@@ -92,9 +98,7 @@ def all_running(members: Mapping[str, Member]) -> list[str]:
 
 
 def make(engine: ContainerEngine, *names: str, node: str | None = None) -> None:
-    for name in names:
-        engine.lifecycle.create(wanted(name, node=node))
-        engine.lifecycle.run(name)
+    make_all(engine, [wanted(name, node=node) for name in names])
 
 
 def state_of(engine: ContainerEngine, node: str) -> NodeState:
@@ -106,7 +110,9 @@ def text_of(pieces) -> str:
 
 
 def test_a_life_on_another_member_than_the_manager(members, engine):
-    engine.lifecycle.create(wanted("web", "sh", "-c", "echo one; echo two; sleep 600", node="n3"))
+    engine.lifecycle.create(
+        wanted("web", "sh", "-c", "trap 'exit 0' TERM; echo one; echo two; sleep 600 & wait", node="n3")
+    )
     assert everywhere(members) == {"n1": [], "n2": [], "n3": []}
     report = engine.lifecycle.run("web")
     assert (report.measured.state, report.started) == ("running", True)
@@ -223,9 +229,6 @@ def test_a_member_that_dies_is_made_up_for(members, engine, capsys, record_prope
     wait_until(lambda: containers(members["n3"]) == [], 10)
     assert where(engine) == placed
     assert len(docker(members["n1"].url, "service", "ls", "-q").split()) == 6
-    report = engine.balancing.rebalance()
-    assert len(report.moves) == 2
-    assert [len(there) for there in everywhere(members).values()] == [2, 2, 2]
 
 
 def test_a_member_that_is_cut_off_is_made_up_for_and_its_copies_go(members, engine):

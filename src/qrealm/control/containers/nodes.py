@@ -63,6 +63,7 @@ class Nodes:
         Raises:
             NameTakenError: a node of this name speaks to another engine. The same node twice is no error.
             EngineUnavailableError: the engine does not answer.
+            RequestError: a bad name or limit; a swarm of which no member is named.
         """
         ctx = self._ctx
         record = self._look(name, endpoint, labels or {}, cpus, memory_bytes)
@@ -221,6 +222,13 @@ class Nodes:
         except QrealmError:
             self._ctx.drivers.forget(endpoint)
             raise
+        if facts.members and endpoint.member is None:
+            raise RequestError(
+                f"nodes add got {name!r}, a swarm with the members {', '.join(facts.members)}; a node is one "
+                "of them",
+                hint=f"add each by a name of its own: qdocker nodes add NAME --driver {endpoint.driver} "
+                f"--member {facts.members[0]}",
+            )
         now = self._ctx.clock.now()
         return NodeRecord(
             name=name,

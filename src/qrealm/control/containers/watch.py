@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from qrealm.base.errors import EngineUnavailableError, QrealmError
+from qrealm.base.errors import EngineUnavailableError, NodeDownError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.moves import Moves
@@ -41,7 +41,9 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to make rounds."""
+        """Begin to make rounds. No error when that has been done."""
+        if self._thread is not None:
+            return
         self._thread = threading.Thread(target=self._rounds, name="watch-nodes", daemon=True)
         self._thread.start()
 
@@ -76,17 +78,20 @@ class Watch:
                 self._failures[node.name] = 0
                 if node.state is NodeState.LOST:
                     back.append(node)
-            elif node.state is not NodeState.LOST and self._silent(node, now):
-                silent[node.name] = problem
+            elif node.state is not NodeState.LOST and self._silent(node, now, problem):
+                silent[node.name] = problem.message
         # All at once, so that nothing of one is placed on another.
         self._lose(silent)
         for node in back:
             self._returned(node)
+        if back:
+            # After all of them: what waits may be on one that came back.
+            self.place_waiting()
         if now - self._retried >= RETRY_S:
             self._retried = now
             self._retry()
 
-    def _probe(self, node: NodeRecord) -> str | None:
+    def _probe(self, node: NodeRecord) -> QrealmError | None:
         """None when the node answers, else what went wrong; takes note of what its containers do."""
         limit_s = max(0.5, self._ctx.config.node_lost_after_s / 2)
         try:
@@ -95,7 +100,7 @@ class Watch:
         except QrealmError as problem:
             if isinstance(problem, EngineUnavailableError):
                 self._ctx.drivers.forget(node.endpoint)
-            return problem.message
+            return problem
         seen: dict[str, tuple[str, str | None]] = {f.name: (f.state.value, f.health) for f in there}
         before = self._seen.get(node.name, seen)
         self._seen[node.name] = seen
@@ -106,8 +111,10 @@ class Watch:
                 self._ctx.tell("container", "state", name, told)
         return None
 
-    def _silent(self, node: NodeRecord, now: float) -> bool:
+    def _silent(self, node: NodeRecord, now: float, problem: QrealmError) -> bool:
         """Whether a node that did not answer has been silent for so long that it is lost."""
+        if isinstance(problem, NodeDownError):
+            return True  # its cluster has waited already
         self._failures[node.name] = self._failures.get(node.name, 0) + 1
         since = self._answered.setdefault(node.name, now)
         # A machine that slept sees a long silence at its first look; two failures are a node's own fault.
@@ -147,7 +154,6 @@ class Watch:
                 return
             ctx.store.nodes.save(replace(now, state=now.returns_as, seen_at=ctx.clock.now()))
             ctx.tell("node", "return", node.name)
-        self.place_waiting()
 
     def place_waiting(self) -> None:
         """Try again to place what waits for a node."""

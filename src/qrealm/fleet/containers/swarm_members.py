@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qrealm.base.errors import EngineRefusalError, NameTakenError, NodeDownError
+from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NameTakenError, NodeDownError
 from qrealm.fleet.containers.swarm_form import LABEL_NAME, SERVICE_NAME_LENGTH_MAX, Told, name_of
 
 _ID_PART = 8
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,14 @@ class SwarmMember:
         return not self.constraints.isdisjoint(placement.get("Constraints") or [])
 
     def check_keeps(self, doing: str) -> None:
-        """Raises NodeDownError where what runs there is gone or about to go."""
-        state = self.told["Status"]["State"]
-        # After an election a member is "unknown" until it tells its new manager that it is there.
+        """Raises NodeDownError where what runs there is gone or about to go, EngineUnavailableError where it
+        may be."""
+        state, message = self.told["Status"]["State"], self.told["Status"].get("Message") or "no reason given"
         if state in ("down", "disconnected"):
-            raise NodeDownError(
-                f"{doing}: the swarm says that node {self.host!r} is {state}: "
-                f"{self.told['Status'].get('Message') or 'no reason given'}",
+            # A manager that has just begun knows no member, until each has told it that it is there.
+            sure = _UNKNOWN not in message
+            raise (NodeDownError if sure else EngineUnavailableError)(
+                f"{doing}: the swarm says that node {self.host!r} is {state}: {message}",
                 hint="start Docker on the node, or remove it from the swarm",
             )
         if self.told["Spec"]["Availability"] == "drain":
