@@ -50,9 +50,9 @@ def forked(work):
 
 @contextmanager
 def ending(home, number):
-    """End the process at the step of this number: after a node's call, before a commit."""
+    """End the process before the step of this number, so after the one before it: a call or a commit."""
     store = home.engine._ctx.store._database._writer
-    home.faults.arm(number, "exit after", STEPS)
+    home.faults.arm(number, "exit before", STEPS)
 
     def committing(connection):
         home.faults.around("store", "commit", lambda: None)
@@ -84,6 +84,9 @@ def recover(template, operation, number):
         home.engine.watch.look()
         home.come_back(*home.endpoints)
         check_kept(home, operation)
+        if operation.runs:
+            told = home.record(operation.runs).measured
+            assert home.runs(operation.runs) is (told is not None and told.state == "running")
         if operation.made:
             # Whoever was cut off may ask again, and has all of it then.
             again = home.store.containers.all()

@@ -43,12 +43,14 @@ class Operation:
         before: what else is done before it begins.
         subject: names of the containers that it may remove, start or stop.
         made: names of containers that it makes: all of them or none.
+        runs: name of the container that it has run: it must do in the end what was measured of it.
     """
 
     run: object
     before: object = lambda home: None
     subject: frozenset = frozenset()
     made: frozenset = frozenset()
+    runs: str = ""
 
 
 def _measured_away(home):
@@ -77,10 +79,13 @@ def _import(home):
 OPERATIONS = {
     "create": Operation(lambda home: home.create("new"), made=frozenset({"new"})),
     "run": Operation(
-        lambda home: home.engine.lifecycle.run("cache", force=True), subject=frozenset({"cache"})
+        lambda home: home.engine.lifecycle.run("cache"), subject=frozenset({"cache"}), runs="cache"
     ),
     "run that stops": Operation(
-        lambda home: home.engine.lifecycle.run("web"), _measured_away, subject=frozenset({"web"})
+        lambda home: home.engine.lifecycle.run("web"),
+        _measured_away,
+        subject=frozenset({"web"}),
+        runs="web",
     ),
     "stop": Operation(lambda home: home.engine.lifecycle.stop("db"), subject=frozenset({"db"})),
     "remove": Operation(lambda home: home.engine.lifecycle.remove("cache"), subject=frozenset({"cache"})),
