@@ -11,6 +11,9 @@ cannot do like an engine alone:
 * The grace of a stop counts where this manager hosts the node; elsewhere it is 10 s.
 * A node fetches an image when it starts a container; `pull` acts where this manager hosts the node.
 * Commands inside a container run only where this manager hosts the node; its logs come from anywhere.
+* A node that dies is known to be down after three heartbeats that are missing, of 5 s each unless
+  ``docker swarm update --dispatcher-heartbeat`` says otherwise; until then its containers seem to run.
+* The swarm knows a service's name once: see `service_name`.
 """
 
 from __future__ import annotations
