@@ -144,6 +144,7 @@ class BalanceReport:
             is known.
         dry_run: whether nothing was done.
         move_costs: what the moves cost in the objective, not part of `objective_after`.
+        stays: by name of each container that was to leave its node, or was named, and is still there: why.
     """
 
     moves: tuple[MoveReport, ...]
@@ -157,6 +158,7 @@ class BalanceReport:
     loads: Mapping[str, Mapping[str, float]]
     """Of every node afterwards: share of cpus, memory and load in use."""
     move_costs: float = 0.0
+    stays: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +221,14 @@ class ContainerView:
     """A container as `ps` and `inspect` show it.
 
     Attributes:
-        facts: what its engine says; None when it has none, or the node does not answer.
+        facts: what its engine says; None when it has none, or the node does not answer, or it is `missing`.
         node: its node's record; None while it waits.
         probabilities: of its states at this moment, measured by nobody.
         group: names of the containers that share its register, itself included.
         purity: tr ρ² of its group's register.
         coherence_bits: relative entropy of coherence of its group's register; None where the register is too
             large to tell.
+        missing: whether the node answers and has no such container.
     """
 
     record: ContainerRecord
@@ -236,6 +239,7 @@ class ContainerView:
     num_qubits: int
     purity: float
     coherence_bits: float | None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
