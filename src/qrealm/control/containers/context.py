@@ -16,6 +16,7 @@ from qrealm.base.clock import Clock
 from qrealm.base.errors import NoSuchContainerError
 from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.files import Config
+from qrealm.control.containers.labels import Seals
 from qrealm.control.containers.registers import DensitySimulator
 from qrealm.control.containers.values import ContainerRecord
 from qrealm.control.store.containers import ContainerStore
@@ -61,6 +62,7 @@ class Context:
         clock: tells the time of decay, events and losses.
         drivers: a connection to each node.
         simulator: what computes the registers.
+        seals: tells this engine's containers from others.
         planning: held from looking at the cluster to writing down what was decided, never while an engine is
             spoken to.
         names: held by whoever changes one container, engine calls included.
@@ -75,6 +77,7 @@ class Context:
     clock: Clock
     drivers: DriverPool
     simulator: DensitySimulator
+    seals: Seals
     planning: threading.RLock = field(default_factory=threading.RLock)
     names: NameLocks = field(default_factory=NameLocks)
     making: set[str] = field(default_factory=set)

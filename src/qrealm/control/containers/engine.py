@@ -18,6 +18,7 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.files import Config
+from qrealm.control.containers.labels import Seals
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.messages import Messages
 from qrealm.control.containers.moves import Moves
@@ -36,11 +37,13 @@ from qrealm.control.containers.snapshots import Snapshots
 from qrealm.control.containers.upkeep import Upkeep
 from qrealm.control.containers.views import Views
 from qrealm.control.containers.watch import Watch
+from qrealm.control.security import kept_key
 from qrealm.control.store.containers import ContainerStore
 
 T = TypeVar("T")
 DATABASE = "qdocker.db"
 ENGINE_ID = "engine.id"
+LABELS_KEY = "labels.key"
 
 
 class ContainerEngine:
@@ -78,9 +81,9 @@ class ContainerEngine:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as problem:
             raise StoreError(f"the folder {home} cannot be made: {problem.strerror}") from problem
-        store = _opened(home)
+        store, seals = _opened(home)
         clock = clock or SystemClock()
-        ctx = Context(config, home, store, clock, drivers or DriverPool(), simulator)
+        ctx = Context(config, home, store, clock, drivers or DriverPool(), simulator, seals)
         self._ctx = ctx
         self.circuits = QuantumCircuitManager(ctx)
         deciding = Deciding(ctx, self.circuits)
@@ -140,9 +143,13 @@ class ContainerEngine:
         self.close()
 
 
-def _opened(home: Path) -> ContainerStore:
-    """The database of a home folder. The engine's id is kept beside it, too: whoever loses the database alone
-    finds the containers again by their labels."""
+def _opened(home: Path) -> tuple[ContainerStore, Seals]:
+    """The database of a home folder. The engine's id and the key that seals labels are kept beside it:
+    whoever loses the database alone finds the containers again by their labels.
+
+    Without the file of the key a new one is written. Containers that the database has are known by their ids,
+    and are sealed anew when they are made again; others do not open any more, and are left alone.
+    """
     kept = home / ENGINE_ID
     try:
         engine_id = kept.read_text(encoding="ascii").strip() if kept.exists() else None
@@ -152,11 +159,15 @@ def _opened(home: Path) -> ContainerStore:
                 hint="remove the file; it is written again from the database",
             )
         store = ContainerStore(home / DATABASE, engine_id=engine_id)
-        if store.engine_id != engine_id:
-            kept.write_text(store.engine_id + "\n", encoding="ascii")
+        try:
+            if store.engine_id != engine_id:
+                kept.write_text(store.engine_id + "\n", encoding="ascii")
+            return store, Seals(store.engine_id, kept_key(home / LABELS_KEY))
+        except BaseException:
+            store.close()
+            raise
     except OSError as problem:
         raise StoreError(f"{kept} cannot be read or written: {problem.strerror}") from problem
-    return store
 
 
 class QuantumDockerEngine:

@@ -28,7 +28,7 @@ from qrealm.base.errors import (
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
-from qrealm.control.containers.labels import labelled, runs
+from qrealm.control.containers.labels import runs
 from qrealm.control.containers.registers import prepare
 from qrealm.control.containers.reports import CreateReport, CreateRequest, RunReport
 from qrealm.control.containers.values import (
@@ -249,7 +249,7 @@ class Lifecycle:
     def _make(self, record: ContainerRecord, pull: str, progress: Progress | None) -> tuple[str, bool]:
         driver = self._ctx.drivers.of(self._node(record))
         pulled = fetch(driver, record.spec.image, pull, progress)
-        return driver.create(labelled(record, self._ctx.store.engine_id)), pulled
+        return driver.create(self._ctx.seals.labelled(record)), pulled
 
     def _remove_there(self, record: ContainerRecord, force: bool) -> None:
         """Have its node's engine remove it, and what was left of it by a making that was cut off."""
@@ -260,7 +260,7 @@ class Lifecycle:
         driver, _ = self._driver_of(record)
         self._ctx.change(record.id, phase=Phase.REMOVING)
         try:
-            for facts in driver.find(own_labels(self._ctx, record.id)):
+            for facts in own_copies(self._ctx, driver, record):
                 driver.remove(facts.engine_id, force=force)
         except EngineRefusalError:
             self._ctx.change(record.id, phase=record.phase)
@@ -270,7 +270,7 @@ class Lifecycle:
         """Leave nothing of a container whose making failed."""
         try:
             driver = self._ctx.drivers.of(self._node(record))
-            for facts in driver.find(own_labels(self._ctx, record.id)):
+            for facts in own_copies(self._ctx, driver, record):
                 driver.remove(facts.engine_id, force=True)
         except QrealmError as problem:
             # Its label is kept as removed, so that it goes when the node is seen again.
@@ -367,6 +367,12 @@ def member_of(record: ContainerRecord) -> Member:
 def own_labels(context: Context, container_id: str) -> dict[str, str]:
     """By what an engine finds a container of this store."""
     return {LABEL_ENGINE: context.store.engine_id, LABEL_CONTAINER: container_id}
+
+
+def own_copies(context: Context, driver: ContainerDriver, record: ContainerRecord) -> list[ContainerFacts]:
+    """What a node has of a container, without what others gave its labels."""
+    found = driver.find(own_labels(context, record.id))
+    return [facts for facts in found if context.seals.ours(facts, record)]
 
 
 def removed_key(container_id: str) -> str:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
 from qrealm.control.containers.context import Context, log
-from qrealm.control.containers.labels import labelled, runs
-from qrealm.control.containers.lifecycle import fetch, own_labels
+from qrealm.control.containers.labels import runs
+from qrealm.control.containers.lifecycle import fetch, own_copies
 from qrealm.control.containers.values import ContainerRecord, NodeState, Phase, Wanted
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, ContainerDriver
 
@@ -47,7 +47,7 @@ class Moves:
                 )
             driver = ctx.drivers.of(node)
             running = runs(source.inspect(record.engine_id))
-            for left in driver.find(own_labels(ctx, record.id)):
+            for left in own_copies(ctx, driver, record):
                 if left.engine_id == record.engine_id:
                     raise RequestError(f"container {name!r} cannot move: {target!r} is the engine it is on")
                 # Of a move that was cut off.
@@ -73,7 +73,7 @@ class Moves:
         ctx = self._ctx
         fetch(driver, record.spec.image, "missing")
         in_the_way = running and any(port.host_port is not None for port in record.spec.ports)
-        engine_id = driver.create(labelled(record, ctx.store.engine_id))
+        engine_id = driver.create(ctx.seals.labelled(record))
         try:
             if in_the_way:
                 # Written down so that the old one is started again if this is cut off.
@@ -145,9 +145,10 @@ class Moves:
             driver = ctx.drivers.of(ctx.store.nodes.get(record.node))
             # Of an earlier try that was cut off, or of an engine whose state was imported.
             for left in driver.find({LABEL_CONTAINER: record.id}):
-                driver.remove(left.engine_id, force=True)
+                if ctx.seals.ours(left, record):
+                    driver.remove(left.engine_id, force=True)
             fetch(driver, record.spec.image, "missing")
-            engine_id = driver.create(labelled(record, ctx.store.engine_id))
+            engine_id = driver.create(ctx.seals.labelled(record))
             if record.wanted is Wanted.RUNNING:
                 try:
                     driver.start(engine_id)
@@ -179,8 +180,10 @@ class Moves:
             data_node = None
             if phase is Phase.WAITING and record.spec.mounts:
                 data_node = before.node or before.data_node
+            # An imported container still has the id of the one that is to be replaced.
+            replaces = before.engine_id if before.phase is phase and before.node == record.node else None
             self._ctx.change(
-                record.id, node=record.node, engine_id=None, phase=phase, begun=None, data_node=data_node
+                record.id, node=record.node, engine_id=replaces, phase=phase, begun=None, data_node=data_node
             )
             if record.node is not None:
                 names.append(record.name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
 from qrealm.control.containers import half_made
 from qrealm.control.containers.context import Context, log
-from qrealm.control.containers.labels import record_from, runs
+from qrealm.control.containers.labels import runs
 from qrealm.control.containers.lifecycle import (
     REMOVED,
     Lifecycle,
@@ -96,8 +96,8 @@ class Reconcile:
         """One container on one node, while nobody else changes it."""
         with self._ctx.names.hold(known.name if known else container_id):
             # Both may have changed while this waited for its turn.
-            copies = driver.find(own_labels(self._ctx, container_id))
             record = self._ctx.record(container_id)
+            copies = self._ours(node, driver.find(own_labels(self._ctx, container_id)), record, found)
             if record is None:
                 self._unknown(node, driver, copies, found)
                 return
@@ -132,6 +132,24 @@ class Reconcile:
                 self._moves.mark([record])
                 self._moves.make_again_now(record.name)
                 found.made_again.append(record.name)
+
+    def _ours(
+        self,
+        node: NodeRecord,
+        copies: Sequence[ContainerFacts],
+        record: ContainerRecord | None,
+        found: Found,
+    ) -> list[ContainerFacts]:
+        """Those that this engine made. The others are told and left alone: anybody may give out labels."""
+        ours = [facts for facts in copies if self._ctx.seals.ours(facts, record)]
+        for facts in copies:
+            if facts not in ours:
+                log.warning("container %s on %s has our label, and no seal of ours", facts.name, node.name)
+                found.problems.append(
+                    f"{facts.name} on {node.name}: has our label, but its seal does not open with this "
+                    "engine's key; it is left alone"
+                )
+        return ours
 
     def _taken_back(
         self, record: ContainerRecord, node: NodeRecord, copies: Sequence[ContainerFacts]
@@ -249,16 +267,22 @@ class Reconcile:
     ) -> None:
         """Containers with our label that no record names: removed on purpose while their node was away, or
         written down in a store that is older than they are."""
-        for facts in copies:
-            if self._ctx.store.settings.get(removed_key(facts.labels[LABEL_CONTAINER])) is not None:
+        ids = {facts.labels[LABEL_CONTAINER] for facts in copies}
+        if any(self._ctx.store.settings.get(removed_key(each)) is not None for each in ids):
+            for facts in copies:
                 driver.remove(facts.engine_id, force=True)
                 found.removed.append(facts.name)
-                continue
+            return
+        if len(copies) > 1:
+            names = ", ".join(facts.name for facts in copies)
+            found.problems.append(f"{names} on {node.name}: have the same labels; remove all but one")
+            return
+        for facts in copies:
             try:
-                record = record_from(facts, node.name)
+                record = self._ctx.seals.record_from(facts, node.name)
                 check_quantum(record.quantum, self._ctx.config.num_qubits)
-            except (KeyError, ValueError) as problem:
-                log.warning("container %s has our label and cannot be read: %s", facts.name, problem)
+            except (KeyError, TypeError, ValueError) as problem:
+                log.warning("container %s has our seal and cannot be read: %s", facts.name, problem)
                 found.problems.append(f"{facts.name} on {node.name}: its labels cannot be read")
                 continue
             with self._ctx.planning, self._ctx.store.transaction():

@@ -86,8 +86,8 @@ class Snapshots:
                 phase = record.phase
                 if phase is Phase.CREATING or (phase is Phase.READY and not mine):
                     phase = Phase.MAKING_AGAIN
-                engine_id = record.engine_id if mine else None
-                store.containers.save(replace(record, phase=phase, engine_id=engine_id))
+                # The engine's id stays: by it the container of another's is known, and replaced.
+                store.containers.save(replace(record, phase=phase))
                 # It may have been removed here since it was exported.
                 store.settings.delete(removed_key(record.id))
             store.registers.save(state.registers)

@@ -18,7 +18,6 @@ from qrealm.base.errors import (
     NoSuchContainerError,
     RequestError,
 )
-from qrealm.control.containers.labels import labelled
 from qrealm.control.containers.values import NodeState, Phase, Wanted
 from qrealm.fleet.containers.protocol import ContainerState, Endpoint
 from qrealm.fleet.containers.simulated import SimulatedDriver
@@ -330,7 +329,7 @@ def test_an_unknown_container_with_our_labels_is_adopted(home):
     home.engine.lifecycle.remove("web")
     home.store.settings.delete(f"removed:{record.id}")
     driver = SimulatedDriver(home.endpoints["nb"])
-    driver.start(driver.create(labelled(record, home.store.engine_id)))
+    driver.start(driver.create(home.engine._ctx.seals.labelled(record)))
     assert home.engine.upkeep.maintenance().adopted == ("web",)
     adopted = home.record("web")
     assert (adopted.id, adopted.node, adopted.wanted) == (record.id, "nb", Wanted.RUNNING)
@@ -342,7 +341,7 @@ def test_an_adopted_container_whose_name_is_taken_gets_another(home):
     record = home.create("web", node="na")
     home.engine.lifecycle.remove("web")
     home.store.settings.delete(f"removed:{record.id}")
-    SimulatedDriver(home.endpoints["nb"]).create(labelled(record, home.store.engine_id))
+    SimulatedDriver(home.endpoints["nb"]).create(home.engine._ctx.seals.labelled(record))
     home.create("web", node="na")
     (name,) = home.engine.upkeep.maintenance().adopted
     assert name.startswith("web-")
@@ -351,7 +350,7 @@ def test_an_adopted_container_whose_name_is_taken_gets_another(home):
 
 def test_labels_that_cannot_be_read_are_told_and_left_alone(home):
     record = home.create("web", node="na")
-    good = labelled(record, home.store.engine_id)
+    good = home.engine._ctx.seals.labelled(record)
     driver = SimulatedDriver(home.endpoints["nb"])
     for n, change in enumerate(({"io.qrealm.spec": "{"}, {"io.qrealm.quantum": '{"states": ["a"]}'})):
         labels = {**good.labels, **change, "io.qrealm.container": f"{n}" * 64}
