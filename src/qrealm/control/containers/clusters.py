@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 
 from qrealm.base.errors import (
+    CancelledRunError,
     EngineRefusalError,
     NoSuchContainerError,
     QrealmError,
@@ -14,19 +18,18 @@ from qrealm.base.errors import (
 from qrealm.control.containers import half_made
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.declaring import Tie
 from qrealm.control.containers.files import ClusterFile, load_cluster
 from qrealm.control.containers.lifecycle import Lifecycle
-from qrealm.control.containers.reports import (
-    PORTFOLIO,
-    ClusterReport,
-    CreateReport,
-    CreateRequest,
-    EntangleReport,
-)
+from qrealm.control.containers.placement import Action
+from qrealm.control.containers.reports import PORTFOLIO, ClusterReport, CreateReport, CreateRequest
+from qrealm.control.containers.reserving import Reserved
 from qrealm.control.containers.values import ContainerRecord
 from qrealm.fleet.containers.protocol import PullProgress
 
 Progress = Callable[[str, PullProgress], None]
+AT_ONCE = 4
+"""Containers of a cluster that are made at the same time."""
 
 
 class Clusters:
@@ -48,13 +51,14 @@ class Clusters:
     ) -> ClusterReport:
         """Make every container of a cluster or Compose file and entangle them as it says.
 
-        Whatever fails, what this call made is removed again. Containers of the cluster that are there
+        Their nodes are decided together, by the relations that the file declares too, before anything is
+        made. Whatever fails, what this call made is removed again. Containers of the cluster that are there
         already, made from the same lines, are kept: the command is safe to repeat.
 
         Args:
             text: of the file.
             filename: for messages.
-            progress: told the container's name and each step of fetching its image.
+            progress: told the container's name and each step of fetching its image; by several threads.
             environ: variables that the file names; those of this process when None.
             folder: where relative host folders in it begin; that of `filename` when None.
 
@@ -77,31 +81,65 @@ class Clusters:
     ) -> ClusterReport:
         """All of the cluster, or nothing more than was there."""
         existing = self._existing(file, wanted)
-        made: list[CreateReport] = []
-        entangled: list[EntangleReport] = []
-        half_made.begin(self._ctx, file.name)
-        try:
-            for request in wanted:
-                if request.spec.name in existing:
-                    continue
-                made.append(self._lifecycle.create(request, _told(request.spec.name, progress)))
-            fresh = {report.container.name for report in made}
-            with self._ctx.planning, self._ctx.store.transaction():
-                for relation in file.entangled:
-                    first, *others = relation.between
-                    for other in others:
-                        if {first, other} & fresh:
-                            entangled.append(self._circuits.entangle(first, other, relation.mode))
-                half_made.end(self._ctx, file.name)
-        except BaseException as problem:
-            self._undo(file.name)
-            if isinstance(problem, QrealmError):
-                problem.message = f"cluster {file.name!r} was not made: {problem.message}"
-                problem.args = (problem.message, *problem.args[1:])
-            raise
+        fresh = [request for request in wanted if request.spec.name not in existing]
+        names = {request.spec.name for request in fresh}
+        ties: list[Tie] = [
+            (relation.between[0], other, relation.mode)
+            for relation in file.entangled
+            for other in relation.between[1:]
+            if {relation.between[0], other} & names
+        ]
+        with ExitStack() as held:
+            # In one order for all, so that two who make clusters cannot wait for each other.
+            for name in sorted(names):
+                held.enter_context(self._ctx.names.hold(name))
+            half_made.begin(self._ctx, file.name)
+            try:
+                reserved = self._lifecycle.reserve(fresh, ties, Action.CREATE_CLUSTER)
+                made = self._all_made(fresh, reserved, progress)
+                with self._ctx.planning, self._ctx.store.transaction():
+                    entangled = tuple(self._circuits.entangle(*tie) for tie in ties)
+                    half_made.end(self._ctx, file.name)
+            except BaseException as problem:
+                self._undo(file.name)
+                if isinstance(problem, QrealmError):
+                    problem.message = f"cluster {file.name!r} was not made: {problem.message}"
+                    problem.args = (problem.message, *problem.args[1:])
+                raise
         if made:
             self._ctx.tell("cluster", "create", file.name, {"containers": str(len(wanted))})
-        return ClusterReport(file.name, tuple(made), tuple(sorted(existing)), tuple(entangled))
+        return ClusterReport(file.name, made, tuple(sorted(existing)), entangled)
+
+    def _all_made(
+        self, requests: Sequence[CreateRequest], reserved: Sequence[Reserved], progress: Progress | None
+    ) -> tuple[CreateReport, ...]:
+        """Reserved containers, made several at a time. With the first that fails the others are given up."""
+        given_up = threading.Event()
+
+        def make(request: CreateRequest, kept: Reserved) -> CreateReport:
+            name = request.spec.name
+
+            def tell(step: PullProgress) -> None:
+                if given_up.is_set():
+                    raise _GivenUpError(f"the making of {name!r} was given up")
+                if progress is not None:
+                    progress(name, step)
+
+            if given_up.is_set():
+                raise _GivenUpError(f"the making of {name!r} was given up")
+            return self._lifecycle.make(*kept, request.pull, tell)
+
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="make") as pool:
+            tasks = [pool.submit(make, *pair) for pair in zip(requests, reserved, strict=True)]
+            try:
+                wait(tasks, return_when=FIRST_EXCEPTION)
+            finally:
+                given_up.set()
+        problems = [problem for task in tasks if (problem := task.exception()) is not None]
+        # What was given up is no reason.
+        for problem in sorted(problems, key=lambda each: isinstance(each, _GivenUpError)):
+            raise problem
+        return tuple(task.result() for task in tasks)
 
     def names(self) -> dict[str, tuple[str, ...]]:
         """Names of the containers of each cluster."""
@@ -163,11 +201,5 @@ class Clusters:
             log.error("cannot take back cluster %s yet: %s", cluster, problem)
 
 
-def _told(name: str, progress: Progress | None) -> Callable[[PullProgress], None] | None:
-    if progress is None:
-        return None
-
-    def tell(step: PullProgress) -> None:
-        progress(name, step)
-
-    return tell
+class _GivenUpError(CancelledRunError):
+    """Another container of the cluster could not be made."""

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 
-from qrealm.base.errors import RegisterError
+from qrealm.base.errors import NoRoomError, RegisterError, RunError
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
-from qrealm.control.containers.placement import Plan, Policy, Snapshot, decide
+from qrealm.control.containers.declaring import Expected
+from qrealm.control.containers.placement import Plan, Policy, Snapshot, decide, sharing
+from qrealm.control.containers.placement.decide import WITHOUT_SCHEDULER
 from qrealm.control.containers.reports import PORTFOLIO
-from qrealm.control.containers.values import ContainerRecord, DecisionRecord, NodeState, Phase
+from qrealm.control.containers.values import ContainerRecord, DecisionRecord, NodeState, Phase, Register
 
 SEARCH_S = 1.0
 """What a scheduler may take for one decision; it ends at once when its answer is proven to be the best."""
 
+ANSWER_S = 30.0
+"""When one that does not keep to that is given up."""
+
 
 class Deciding:
-    """Makes placement problems of what is written down. Inside a transaction, `planning` held."""
+    """Makes placement problems of what is written down.
+
+    `place_again` is quick, and for inside a transaction with `planning` held. The others ask a scheduler, which
+    may think for long: outside both, `scheduling` held. What they answer is checked when it is written down.
+    """
 
     def __init__(self, context: Context, circuits: QuantumCircuitManager) -> None:
         self._ctx = context
@@ -29,19 +40,42 @@ class Deciding:
             return asked
         return self._ctx.config.default_scheduler
 
-    def place_new(self, record: ContainerRecord, node: str | None) -> DecisionRecord:
-        """The node of a container that is about to be made.
+    def place_new(
+        self,
+        coming: Sequence[ContainerRecord],
+        pinned: Mapping[str, str],
+        told: Expected,
+        action: str = "create",
+    ) -> dict[str, DecisionRecord]:
+        """The nodes of containers that are about to be made, decided together: the decisions by name.
+
+        Outside a transaction: the scheduler takes its time.
+
+        Args:
+            pinned: nodes that were asked for, by container id.
+            told: their relations and probabilities as they will be.
 
         Raises:
-            NoRoomError: no node takes it.
+            NoRoomError: no nodes take them all.
+            RunError: the scheduler broke, or gave no answer in time.
         """
-        pinned = {} if node is None else {record.id: node}
+        snapshot = self._snapshot(frozenset(record.id for record in coming), dict(pinned))
         snapshot = replace(
-            self._snapshot(frozenset({record.id}), pinned),
-            containers=(*self._ctx.store.containers.all(), record),
+            snapshot,
+            containers=(*snapshot.containers, *coming),
+            relations=told.relations,
+            probabilities={**snapshot.probabilities, **told.probabilities},
         )
-        plan = self._decide(snapshot, record.scheduler, "create")
-        return plan.decisions[0]
+        plan = self._decide(snapshot, coming[0].scheduler, action)
+        decisions = {decision.container: decision for decision in plan.decisions}
+        for volume, names in sharing(coming).items():
+            if len({decisions[name].chosen for name in names}) > 1:
+                raise NoRoomError(
+                    f"no node takes {' and '.join(names)} together, which share the volume {volume}",
+                    hint="give them volumes of their own, ask for less (--cpu, --memory), or add a node "
+                    "(qdocker nodes add)",
+                )
+        return decisions
 
     def place_again(self, action: str) -> list[ContainerRecord]:
         """The containers of lost nodes and those that wait, each with its node, or None for one that waits
@@ -75,24 +109,23 @@ class Deciding:
         return self._decide(self._snapshot(frozenset(moving)), scheduler, action)
 
     def _decide(self, snapshot: Snapshot, scheduler: str | None, action: str) -> Plan:
-        config = self._ctx.config
-        return decide(
-            snapshot,
-            self.scheduler(scheduler),
-            seconds=SEARCH_S,
-            seed=config.seed or 0,
-            action=action,
-            now=self._ctx.clock.now(),
-        )
+        name = self.scheduler(scheduler)
+        now, seed = self._ctx.clock.now(), self._ctx.config.seed or 0
+
+        def think() -> Plan:
+            return decide(snapshot, name, seconds=SEARCH_S, seed=seed, action=action, now=now)
+
+        return think() if action in WITHOUT_SCHEDULER else _answered(name, think)
 
     def _snapshot(self, moving: frozenset[str], pinned: dict[str, str] | None = None) -> Snapshot:
         ctx = self._ctx
-        containers = ctx.store.containers.all()
+        nodes, relations = ctx.store.nodes.all(), ctx.store.relations.all()
+        containers, registers = self._circuits.picture()
         return Snapshot(
-            nodes=ctx.store.nodes.all(),
+            nodes=nodes,
             containers=containers,
-            relations=ctx.store.relations.all(),
-            probabilities={record.id: self._running(record) for record in containers},
+            relations=relations,
+            probabilities={record.id: self._running(record, registers) for record in containers},
             moving=moving,
             pinned=pinned or {},
             policy=Policy(
@@ -102,9 +135,32 @@ class Deciding:
             ),
         )
 
-    def _running(self, record: ContainerRecord) -> float:
+    def _running(self, record: ContainerRecord, registers: Mapping[str, Register]) -> float:
         """The probability that a container's state is the one in which it runs."""
         try:
-            return self._circuits.probabilities(record.id)[record.quantum.states[0]]
+            return self._circuits.probabilities_in(registers[record.id], record)[record.quantum.states[0]]
         except RegisterError:
             return record.quantum.probability
+
+
+def _answered(scheduler: str, think: Callable[[], Plan]) -> Plan:
+    """A scheduler's plan. It may be anybody's and never answer: so it has a thread that can be left to itself."""
+    answer: Future[Plan] = Future()
+
+    def carry_out() -> None:
+        try:
+            answer.set_result(think())
+        except BaseException as problem:  # noqa: BLE001 - raised in the caller's thread
+            answer.set_exception(problem)
+
+    threading.Thread(target=carry_out, name=f"scheduler-{scheduler}", daemon=True).start()
+    try:
+        return answer.result(ANSWER_S)
+    except TimeoutError:
+        if answer.done():
+            raise
+        raise RunError(
+            f"the scheduler {scheduler!r} gave no answer within {ANSWER_S:g} s; it had been given "
+            f"{SEARCH_S:g} s",
+            hint=f"choose another with --scheduler, such as {PORTFOLIO}",
+        ) from None

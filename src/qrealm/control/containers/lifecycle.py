@@ -7,17 +7,14 @@ Whatever is cut off in between is found by `reconcile` and finished or undone.
 from __future__ import annotations
 
 import re
-import secrets
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 
 from qrealm.base.errors import (
     EngineRefusalError,
     EngineUnavailableError,
     ImageError,
     InternalError,
-    NameTakenError,
     NoRoomError,
     NoSuchContainerError,
     QrealmError,
@@ -28,13 +25,13 @@ from qrealm.base.errors import (
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
+from qrealm.control.containers.declaring import Tie
 from qrealm.control.containers.labels import runs
-from qrealm.control.containers.registers import prepare
 from qrealm.control.containers.reports import CreateReport, CreateRequest, RunReport
+from qrealm.control.containers.reserving import Reserved, reserve
 from qrealm.control.containers.values import (
     ContainerRecord,
     DecisionRecord,
-    Member,
     NodeRecord,
     NodeState,
     Phase,
@@ -81,20 +78,36 @@ class Lifecycle:
             NameTakenError, NoRoomError, ImageError, EngineUnavailableError, EngineRefusalError,
             RegisterError, RequestError: nothing is left behind.
         """
-        check_request(request, self._ctx.config.num_qubits)
-        name = request.spec.name
-        with self._ctx.names.hold(name):
-            record, decision = self._reserve(request)
-            try:
-                engine_id, pulled = self._make(record, request.pull, progress)
-                with self._ctx.store.transaction():
-                    record = self._ctx.change(record.id, engine_id=engine_id, phase=Phase.READY)
-                    attributes = {"image": record.spec.image, "node": str(record.node)}
-                    self._ctx.tell("container", "create", name, attributes)
-            except BaseException:
-                self._undo(record)
-                raise
-            return CreateReport(record, decision, pulled)
+        with self._ctx.names.hold(request.spec.name):
+            ((record, decision),) = self.reserve([request])
+            return self.make(record, decision, request.pull, progress)
+
+    def reserve(
+        self, requests: Sequence[CreateRequest], ties: Sequence[Tie] = (), action: str = "create"
+    ) -> list[Reserved]:
+        """Write down containers that are about to be made; see `reserving.reserve`."""
+        for request in requests:
+            check_request(request, self._ctx.config.num_qubits)
+        return reserve(self._ctx, self._circuits, self._deciding, requests, ties, action)
+
+    def make(
+        self, record: ContainerRecord, decision: DecisionRecord, pull: str, progress: Progress | None = None
+    ) -> CreateReport:
+        """Have its node's engine make a container that was reserved. Whoever holds its name's lock calls it.
+
+        Raises:
+            QrealmError: nothing is left behind.
+        """
+        try:
+            engine_id, pulled = self._make(record, pull, progress)
+            with self._ctx.store.transaction():
+                record = self._ctx.change(record.id, engine_id=engine_id, phase=Phase.READY)
+                attributes = {"image": record.spec.image, "node": str(record.node)}
+                self._ctx.tell("container", "create", record.name, attributes)
+        except BaseException:
+            self._undo(record)
+            raise
+        return CreateReport(record, decision, pulled)
 
     def run(self, reference: str, *, force: bool = False) -> RunReport:
         """Measure the container's group, and bring the container in line with the outcome: started in its
@@ -111,6 +124,11 @@ class Lifecycle:
             record = self._ready(name)
             driver, engine_id = self._engine_of(record)
             before = driver.inspect(engine_id)
+            if before.state is ContainerState.PAUSED:
+                raise EngineRefusalError(
+                    f"container {name!r} is paused, which qrealm has not done; it was not measured",
+                    hint=f"on its node: docker unpause {name}",
+                )
             was_running = runs(before)
             with self._ctx.planning, self._ctx.store.transaction():
                 measured = self._circuits.measure(name)
@@ -137,15 +155,19 @@ class Lifecycle:
             )
 
     def stop(self, reference: str, grace_s: float = 10.0) -> ContainerRecord:
-        """Stop the container, whatever its register says; the register is not touched."""
+        """Stop the container, whatever its register says; the register is not touched. One that waits for a
+        node is not started when it gets one."""
         if not 0 <= grace_s <= 86_400:
             raise RequestError(f"stop-container got a grace of {grace_s:g} s; it must be from 0 to 86,400")
         name = self._ctx.store.containers.find(reference).name
         with self._ctx.names.hold(name):
+            record = self._ctx.store.containers.get(name)
+            if record.phase is Phase.WAITING:
+                return self._ctx.change_if_same(record, wanted=Wanted.STOPPED)
             record = self._ready(name)
             driver, engine_id = self._engine_of(record)
             if not runs(driver.inspect(engine_id)):
-                return self._ctx.change(record.id, wanted=Wanted.STOPPED)
+                return self._ctx.change_if_same(record, wanted=Wanted.STOPPED)
             record = self._ctx.change(record.id, wanted=Wanted.STOPPED, begun=Wanted.STOPPED)
             return self._stop(record, driver, engine_id, grace_s, "asked")
 
@@ -210,42 +232,6 @@ class Lifecycle:
 
     # The steps.
 
-    def _reserve(self, request: CreateRequest) -> tuple[ContainerRecord, DecisionRecord]:
-        """Write down a container that is about to be made: its place is taken from now on."""
-        ctx = self._ctx
-        with ctx.planning, ctx.store.transaction():
-            known = ctx.store.containers.all()
-            name = request.spec.name
-            if any(other.name == name for other in known):
-                raise NameTakenError(
-                    f"create got the name {name!r}, which another container has",
-                    hint=f"choose another name, or remove it: qdocker rm {name}",
-                )
-            if len(known) >= ctx.config.max_containers:
-                raise NoRoomError(
-                    f"there are {len(known)} containers; the configuration allows "
-                    f"{ctx.config.max_containers}",
-                    hint="remove some, or raise max_containers in the configuration",
-                )
-            record = ContainerRecord(
-                id=secrets.token_hex(32),
-                name=name,
-                spec=request.spec,
-                quantum=request.quantum,
-                node=None,
-                engine_id=None,
-                phase=Phase.CREATING,
-                wanted=Wanted.STOPPED,
-                created_at=ctx.clock.now(),
-                cluster=request.cluster,
-                scheduler=request.scheduler,
-            )
-            decision = self._deciding.place_new(record, request.node)
-            record = replace(record, node=decision.chosen)
-            ctx.store.containers.save(record)
-            ctx.store.registers.save([prepare(member_of(record), ctx.clock.now(), ctx.simulator)])
-            return record, ctx.store.decisions.append(decision)
-
     def _make(self, record: ContainerRecord, pull: str, progress: Progress | None) -> tuple[str, bool]:
         driver = self._ctx.drivers.of(self._node(record))
         pulled = fetch(driver, record.spec.image, pull, progress)
@@ -288,17 +274,17 @@ class Lifecycle:
         try:
             driver.start(engine_id)
         except EngineRefusalError:
-            self._ctx.change(record.id, wanted=Wanted.STOPPED, begun=None)
+            self._ctx.change_if_same(record, wanted=Wanted.STOPPED, begun=None)
             raise
         with self._ctx.store.transaction():
-            self._ctx.change(record.id, begun=None)
+            self._ctx.change_if_same(record, begun=None)
             self._tell(record, "start")
         # Records of a simulated node do not end by themselves.
         simulated = self._node(record).simulated
         facts = driver.inspect(engine_id) if simulated else settled(driver, engine_id)
         if not runs(facts):
             with self._ctx.store.transaction():
-                self._ctx.change(record.id, wanted=Wanted.STOPPED)
+                self._ctx.change_if_same(record, wanted=Wanted.STOPPED)
                 self._tell(record, "die", {"exit_code": str(facts.exit_code)})
         return facts
 
@@ -308,15 +294,22 @@ class Lifecycle:
         try:
             driver.stop(engine_id, grace_s)
         except EngineRefusalError:
-            self._ctx.change(record.id, wanted=Wanted.RUNNING, begun=None)
+            self._ctx.change_if_same(record, wanted=Wanted.RUNNING, begun=None)
             raise
         with self._ctx.store.transaction():
             self._tell(record, "stop", {"reason": reason})
-            return self._ctx.change(record.id, begun=None)
+            return self._ctx.change_if_same(record, begun=None)
 
     def _ready(self, reference: str) -> ContainerRecord:
         """The record of a container that its engine has."""
         record = self._ctx.store.containers.find(reference)
+        if record.phase is Phase.WAITING and record.data_node is not None:
+            raise NoRoomError(
+                f"container {record.name!r} waits for node {record.data_node!r}, which is gone and has its "
+                "data",
+                hint="bring the node back, and it goes on there; or give its data up: "
+                f"qdocker nodes rm {record.data_node}, and it is made elsewhere",
+            )
         if record.phase is Phase.WAITING:
             raise NoRoomError(
                 f"container {record.name!r} waits for a node: its own is gone and no other has room",
@@ -357,11 +350,6 @@ class Lifecycle:
 
     def _tell(self, record: ContainerRecord, action: str, extra: dict[str, str] | None = None) -> None:
         self._ctx.tell("container", action, record.name, {"node": str(record.node), **(extra or {})})
-
-
-def member_of(record: ContainerRecord) -> Member:
-    """A container's share of a register."""
-    return Member(record.id, len(record.quantum.states), record.quantum.probability)
 
 
 def own_labels(context: Context, container_id: str) -> dict[str, str]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
 from qrealm.control.containers import half_made
 from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.declaring import member_of
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.lifecycle import (
     REMOVED,
     Lifecycle,
     check_quantum,
-    member_of,
     own_labels,
     removed_key,
 )

@@ -32,6 +32,7 @@ from qrealm.control.containers.placement.snapshot import (
     Snapshot,
     assignment_of,
     problem_of,
+    sharing,
 )
 
 __all__ = [
@@ -59,5 +60,6 @@ __all__ = [
     "register_scheduler",
     "scheduler_named",
     "schedulers",
+    "sharing",
     "unregister_scheduler",
 ]

@@ -31,7 +31,7 @@ class Admission:
         self._volume_nodes: dict[str, set[str]] = {}
         for container in containers:
             if container.node in self._nodes:
-                for volume in _volumes_of(container):
+                for volume in volumes_of(container):
                     self._volume_nodes.setdefault(volume, set()).add(str(container.node))
 
     def refusals(self, container: ContainerRecord, home: str | None) -> dict[str, str]:
@@ -95,13 +95,13 @@ class Admission:
             source = container.spec.mounts[0].source
             kind = "folder" if source.startswith("/") else "volume"
             return f"its {kind} {source} is on node {container.node}"
-        for volume in _volumes_of(container):
+        for volume in volumes_of(container):
             places = self._volume_nodes.get(volume, set())
             if places and node not in places:
                 return f"its volume {volume} is on node {', '.join(sorted(places))}"
         return ""
 
 
-def _volumes_of(container: ContainerRecord) -> list[str]:
+def volumes_of(container: ContainerRecord) -> list[str]:
     """Names of its named volumes."""
     return [mount.source for mount in container.spec.mounts if not mount.source.startswith("/")]

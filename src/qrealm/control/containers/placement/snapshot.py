@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from qrealm.control.containers.placement.admission import MIB, Admission
+from qrealm.control.containers.placement.admission import MIB, Admission, volumes_of
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase, Relation
 from qrealm.optimize import Assignment, Bin, Item, Objective, Rule, apart, together
 
@@ -20,6 +20,10 @@ failed. More than affinity, and more than a node in use."""
 ANTI_AFFINITY = 4.0
 """Price of each container related by ``spread`` that shares a node with another of its group: more than
 affinity and failover together."""
+
+SHARED_VOLUME = 1e4
+"""Price of each node more than one that new containers with one volume are on: more than all else together,
+so that they part only where no node takes them all."""
 
 # Less load than this is none: what rounding left of a probability.
 LOAD_MIN = 1e-12
@@ -132,6 +136,7 @@ def problem_of(snapshot: Snapshot, *, may_wait: bool = False) -> PlacementProble
     unit = unit_of(len(items), len(nodes), policy)
     objective = Objective(balance=unit) if policy.balance else Objective(bins=unit)
     rules = rules_of(snapshot.relations, {c.id: c.name for c in members}, unit)
+    rules += tuple(together(*group, weight=SHARED_VOLUME * unit) for group in sharing(decided).values())
     assignment = Assignment(tuple(items), _bins(nodes, items, policy), rules, objective, may_wait)
     return PlacementProblem(
         assignment, tuple(c.name for c in decided), refusals, {c.name: c.node for c in decided}, policy
@@ -167,6 +172,17 @@ def rules_of(relations: Iterable[Relation], names: Mapping[str, str], unit: floa
         if len(here := [names[i] for i in group if i in names]) > 1:
             rules.append(apart(*here, weight=ANTI_AFFINITY * unit))
     return tuple(rules)
+
+
+def sharing(containers: Iterable[ContainerRecord]) -> dict[str, tuple[str, ...]]:
+    """Names of the new containers, of which nobody knows yet where they will be, that share a volume, by its
+    name. Where one of them is there already, the others may go to its node alone."""
+    users: dict[str, list[str]] = {}
+    for container in containers:
+        if container.node is None and container.phase is Phase.CREATING:
+            for volume in dict.fromkeys(volumes_of(container)):
+                users.setdefault(volume, []).append(container.name)
+    return {volume: tuple(names) for volume, names in users.items() if len(names) > 1}
 
 
 def _components(relations: Iterable[Relation]) -> list[list[str]]:

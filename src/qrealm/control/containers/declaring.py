@@ -1,0 +1,83 @@
+"""What containers and their relations will be once a cluster is made, with nothing changed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qrealm.control.containers.circuits import QuantumCircuitManager
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.registers import entangle, joint_probabilities, prepare
+from qrealm.control.containers.values import ContainerRecord, Member, Mode, Register, Relation
+
+Tie = tuple[str, str, Mode]
+"""Names of two containers, the first of which leads, and how they are to be entangled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Relations and registers as they will be.
+
+    Attributes:
+        registers: of the containers that are to be made, each by itself, in their order.
+        relations: all of them, declared ones and those that are there.
+        probabilities: of running, by the ids of all containers that are to be made or entangled.
+    """
+
+    registers: tuple[Register, ...]
+    relations: tuple[Relation, ...]
+    probabilities: Mapping[str, float]
+
+
+def expected(
+    context: Context,
+    circuits: QuantumCircuitManager,
+    coming: Sequence[ContainerRecord],
+    ties: Sequence[Tie] = (),
+) -> Expected:
+    """What entangling some containers, of which some are not there yet, will come to.
+
+    A container that follows another one takes its probabilities, so a placement cannot go by the declared
+    ones.
+
+    Raises:
+        RegisterError, TooLargeError: a container or a relation cannot be.
+    """
+    now, store = context.clock.now(), context.store
+    fresh = {c.id: prepare(member_of(c), now, context.simulator) for c in coming}
+    registers = dict(fresh)
+    relations = list(store.relations.all())
+    by_name = {record.name: record for record in (*store.containers.all(), *coming)}
+    for first, second, mode in ties:
+        one, two = by_name[first].id, by_name[second].id
+        for each in (one, two):
+            if each not in registers:
+                there = circuits.register(each)
+                registers.update((member.container, there) for member in there.members)
+        held = list({id(registers[each]): registers[each] for each in (one, two)}.values())
+        inside = {member.container for register in held for member in register.members}
+        joined = entangle(
+            held,
+            [r for r in relations if not r.spent and r.first in inside],
+            one,
+            two,
+            mode,
+            now,
+            context.config.num_qubits,
+            context.simulator,
+        )
+        gone = {(r.first, r.second) for r in (*joined.relations_dropped, *joined.relations_new)}
+        relations = [r for r in relations if (r.first, r.second) not in gone] + list(joined.relations_new)
+        for register in (joined.register, *joined.others):
+            registers.update((member.container, register) for member in register.members)
+    shares = {each: joint_probabilities(register, [each]) for each, register in registers.items()}
+    return Expected(
+        tuple(fresh.values()),
+        tuple(relations),
+        {each: share.get((0,), 0.0) for each, share in shares.items()},
+    )
+
+
+def member_of(record: ContainerRecord) -> Member:
+    """A container's share of a register."""
+    return Member(record.id, len(record.quantum.states), record.quantum.probability)
