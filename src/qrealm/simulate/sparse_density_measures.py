@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.simulate.sparse_density import SparseDensity, gathered, reduced
+from qrealm.simulate.sparse_density_steps import Relaxation
 
 BLOCK_MAX = 1 << 10
-"""Largest block whose eigenvalues are computed: 16 MiB, and about a second."""
+"""Largest block whose eigenvalues are computed: 16 MiB, and a third of a second."""
+
+EIGENVALUE_WORK_MAX = BLOCK_MAX**3
+"""Most work for all blocks together, as the sum of their sizes cubed."""
 
 
 def diagonal(density: SparseDensity) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
@@ -24,6 +28,58 @@ def outcome_probabilities(density: SparseDensity, qubits: Sequence[int]) -> NDAr
     indices, chances = diagonal(density)
     sums = np.bincount(gathered(indices, qubits), weights=chances, minlength=1 << len(qubits))
     return sums.astype(np.float64, copy=False)
+
+
+def relaxed_probabilities(density: SparseDensity, steps: Sequence[Relaxation]) -> NDArray[np.float64]:
+    """Of every outcome of the qubits of some relaxations, after those; the first step's are the low bits.
+
+    What is not on the diagonal never comes back to it: one step takes the probabilities p to
+    a p + (1 - a) π ⊗ (p summed over its qubits). So the state after it need not be computed. Relaxations of
+    other qubits change nothing here.
+
+    Returns:
+        Shape (2^k,), where k is the number of all qubits of the steps.
+    """
+    chances = outcome_probabilities(density, [qubit for step in steps for qubit in step.qubits])
+    # The last axis runs fastest: it is the first step's.
+    table = chances.reshape([len(step.distribution) for step in reversed(steps)])
+    for axis, step in enumerate(reversed(steps)):
+        shape = [1] * table.ndim
+        shape[axis] = -1
+        fresh = table.sum(axis=axis, keepdims=True) * step.distribution.reshape(shape)
+        table = step.populations_kept * table + (1.0 - step.populations_kept) * fresh
+    return table.reshape(-1)
+
+
+def relaxed_outcome(density: SparseDensity, steps: Sequence[Relaxation], uniform: float) -> tuple[int, float]:
+    """An outcome of all qubits drawn after some relaxations, and the probability that it had.
+
+    The outcome is the first at which the sum of the probabilities of all outcomes, in their order, exceeds
+    `uniform`. One step after the other is decided, the highest qubits first, over the basis states that the
+    state has now; the state after the relaxations need not be computed.
+
+    Args:
+        steps: together they act on all qubits, each on some in a row, the lowest first.
+        uniform: from 0 to 1, 1 excluded.
+    """
+    indices, weights = diagonal(density)
+    whole = float(weights.sum())
+    target, outcome = uniform * whole, 0
+    for step in reversed(steps):
+        local = gathered(indices, step.qubits)
+        held = np.bincount(local, weights=weights, minlength=len(step.distribution))
+        gained = (1.0 - step.populations_kept) * step.distribution
+        masses = step.populations_kept * held + gained * held.sum()
+        sums = np.cumsum(masses)
+        # Rounding may push the target over the last sum, or below zero.
+        possible = np.flatnonzero(masses)
+        state = min(int(np.searchsorted(sums, target, side="right")), int(possible[-1]))
+        target = max(0.0, target - float(sums[state] - masses[state]))
+        weights = weights * (step.populations_kept * (local == state) + gained[state])
+        here = weights > 0.0
+        indices, weights = indices[here], weights[here]
+        outcome |= state << step.qubits[0]
+    return outcome, float(weights.sum()) / whole
 
 
 def purity(density: SparseDensity) -> float:
@@ -43,7 +99,7 @@ def entropy_bits(density: SparseDensity) -> float | None:
     that are tied, and each block has its own eigenvalues.
 
     Returns:
-        None when a block is larger than `BLOCK_MAX`.
+        None when a block is larger than `BLOCK_MAX`, or all of them are more than `EIGENVALUE_WORK_MAX`.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -53,7 +109,7 @@ def entropy_bits(density: SparseDensity) -> float | None:
     pattern = coo_array((np.ones(len(rows), dtype=np.int8), (rows, cols)), shape=(len(states),) * 2)
     _, block_of = connected_components(pattern, directed=False)
     sizes = np.bincount(block_of)
-    if sizes.max() > BLOCK_MAX:
+    if sizes.max() > BLOCK_MAX or (sizes.astype(np.float64) ** 3).sum() > EIGENVALUE_WORK_MAX:
         return None
     # States of one block side by side; `within` is a state's place inside its block.
     order = np.argsort(block_of, kind="stable")

@@ -1,4 +1,8 @@
-"""The simulators that may move a density matrix: ours, which keeps what is not zero, and two others."""
+"""The simulators that may move a density matrix: ours, which keeps what is not zero, and two others.
+
+Those hold the whole matrix. A register that is too large for one of them, made while another was chosen, is
+moved by ours, so that it stays usable whatever is chosen later.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Protocol
 
 from qrealm.base.errors import MissingExtraError, RegisterError
 from qrealm.simulate.plan.types import BackendCard
-from qrealm.simulate.sparse_density import SparseDensity, from_dense, to_dense
+from qrealm.simulate.sparse_density import QUBITS_MAX, SparseDensity, from_dense, to_dense
 from qrealm.simulate.sparse_density_maps import changed
 from qrealm.simulate.sparse_density_steps import Step
 
@@ -25,12 +29,17 @@ class DensitySimulator(Protocol):
         """As `find_simulator` knows it."""
         ...
 
+    @property
+    def qubits_max(self) -> int:
+        """Most qubits of a register that it takes itself."""
+        ...
+
     def evolve(self, density: SparseDensity, steps: Sequence[Step]) -> SparseDensity:
-        """The density matrix after these steps, in this order.
+        """The density matrix after these steps, in this order; one of more than `qubits_max` qubits is moved
+        by `SparseSimulator`.
 
         Raises:
             TooLargeError: more entries than one matrix may have.
-            RegisterError: more qubits than this simulator takes.
         """
         ...
 
@@ -39,6 +48,7 @@ class SparseSimulator:
     """qrealm's own: exact, and as large as the number of entries that are not zero."""
 
     name = "qrealm"
+    qubits_max = QUBITS_MAX
 
     def evolve(self, density: SparseDensity, steps: Sequence[Step]) -> SparseDensity:
         """See `DensitySimulator`."""
@@ -53,19 +63,22 @@ class DenseSimulator:
         evolve_dense: from a matrix of shape (2^n, 2^n) and steps to the matrix after them.
     """
 
+    qubits_max = DENSE_QUBITS_MAX
+
     def __init__(self, name: str, evolve_dense: Callable[..., object]) -> None:
         self.name = name
         self._evolve_dense = evolve_dense
 
     def evolve(self, density: SparseDensity, steps: Sequence[Step]) -> SparseDensity:
         """See `DensitySimulator`."""
-        if density.num_qubits > DENSE_QUBITS_MAX:
-            raise RegisterError(
-                f"simulation backend {self.name!r} got a register of {density.num_qubits} qubits; "
-                f"it holds the whole matrix and takes up to {DENSE_QUBITS_MAX}",
-                hint='set simulation_backend to "qrealm", which keeps only what is not zero',
-            )
+        if density.num_qubits > self.qubits_max:
+            return changed(density, steps)
         return from_dense(self._evolve_dense(to_dense(density), steps)) if steps else density  # type: ignore[arg-type]
+
+
+def simulator_of(simulator: DensitySimulator, num_qubits: int) -> str:
+    """Name of the simulator that moves registers of so many qubits where this one is chosen."""
+    return simulator.name if num_qubits <= simulator.qubits_max else SparseSimulator.name
 
 
 def _cirq() -> DensitySimulator:

@@ -6,19 +6,25 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from qrealm.base.errors import InternalError, RegisterError
+from qrealm.base.errors import InternalError, RegisterError, TooLargeError
 from qrealm.circuits import Circuit
-from qrealm.control.containers.context import Context
+from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.registers import (
     apply_gate,
+    coherence_bits,
     coherence_share,
     decayed,
     entangle,
+    entries_to_come,
     joint_probabilities,
     measure,
+    mutual_information_bits_at,
     preparation_circuit,
     prepare_group,
+    probabilities_at,
+    purity,
     relations_without,
+    simulator_of,
     without,
 )
 from qrealm.control.containers.reports import EntangleReport, GateReport, MeasureReport
@@ -37,12 +43,21 @@ COHERENCE_FLOOR = 0.5
 """`maintenance` prepares a register again when less than this share of its coherence is left, see
 `coherence_share`. Gates and measurements take none of it away."""
 
+ENTRIES_TOLD_MAX = 1 << 19
+"""Registers that may come to more entries are not decayed for what is only shown: 0.3 s."""
+
+PAIRS_WORK_MAX = 1 << 25
+"""Most entries that are gone through for the mutual information of all pairs of a register: 0.5 s."""
+
 
 class QuantumCircuitManager:
     """The registers of qubits of all containers.
 
     Every container's qubits belong to exactly one register; containers of one register are a group. A
     register in the store is the state at its `time`; whoever looks at it gets it with the decay since then.
+
+    Odds relax by themselves, so what needs no more than them (listing, placing, measuring) works however
+    large a register becomes. So does removing, because the others decay alike without the one that goes.
     """
 
     def __init__(self, context: Context) -> None:
@@ -57,8 +72,9 @@ class QuantumCircuitManager:
         return tuple(self._now(register) for register in self._ctx.store.registers.all())
 
     def picture(self, node: str | None = None) -> tuple[tuple[ContainerRecord, ...], dict[str, Register]]:
-        """All containers, and the register of each by its id, as they are together at this moment; registers
-        of a node's containers alone when one is named."""
+        """All containers, and the register of each by its id, as they are written down together; registers of
+        a node's containers alone when one is named. For `probabilities_in`, `coherence_of` and
+        `entanglement_in`, which take the decay since into account."""
         store = self._ctx.store
         with store.transaction():
             records, stored = store.containers.all(), store.registers.all()
@@ -66,8 +82,7 @@ class QuantumCircuitManager:
         found: dict[str, Register] = {}
         for register in stored:
             if any(member.container in shown for member in register.members):
-                now = self._now(register)
-                found.update((member.container, now) for member in register.members)
+                found.update((member.container, register) for member in register.members)
         return records, found
 
     def group(self, reference: str) -> tuple[str, ...]:
@@ -80,17 +95,44 @@ class QuantumCircuitManager:
 
     def probabilities(self, reference: str) -> dict[str, float]:
         """Of each of a container's states at this moment; undeclared ones are named where they have any."""
-        record, register = self._look(reference)
+        with self._ctx.store.transaction():
+            record = self._ctx.store.containers.find(reference)
+            register = self._stored(record.id)
         return self.probabilities_in(register, record)
 
     def probabilities_in(self, register: Register, record: ContainerRecord) -> dict[str, float]:
-        """Of each of a container's states in a register."""
-        shares = joint_probabilities(register, [record.id])
-        found = dict.fromkeys(record.quantum.states, 0.0)
-        for (index,), share in shares.items():
-            if index < len(record.quantum.states) or share > PROBABILITY_SHOWN:
-                found[state_name(record, index)] = share
-        return found
+        """Of each of a container's states, from the register that it has in the store, at this moment."""
+        return self._probabilities(register, record, self._ctx.clock.now())
+
+    def coherence_of(self, register: Register) -> tuple[float | None, float | None]:
+        """Purity and relative entropy of coherence in bits of a register in the store, at this moment; None
+        for what would take more than about half a second."""
+        present = len(register.density.values)
+        try:
+            if present > ENTRIES_TOLD_MAX or entries_to_come(register) > ENTRIES_TOLD_MAX:
+                return None, None
+            now = self._now(register)
+        except TooLargeError:
+            return None, None
+        return purity(now), coherence_bits(now)
+
+    def entanglement_in(self, register: Register) -> dict[tuple[str, str], float | None]:
+        """Quantum mutual information in bits of every two containers of a register in the store, at this
+        moment, by their ids; None as of `coherence_of`."""
+        ctx = self._ctx
+        both = list(itertools.combinations([member.container for member in register.members], 2))
+        if len(both) * len(register.density.values) > PAIRS_WORK_MAX:
+            return dict.fromkeys(both)
+        now = ctx.clock.now()
+        return {
+            (one, two): mutual_information_bits_at(register, one, two, now, ctx.t1_s, ctx.t2_s)
+            for one, two in both
+        }
+
+    def simulator_of(self, register: Register) -> str:
+        """Name of the simulator that computes a register: qrealm's own where the chosen one takes no register
+        of its size."""
+        return simulator_of(self._ctx.simulator, register.num_qubits)
 
     def circuit(self, reference: str) -> Circuit:
         """The circuit that prepares a container's group as declared: without gates applied since, decay and
@@ -104,10 +146,9 @@ class QuantumCircuitManager:
         """Draw one joint outcome of the container's group. Every container of it is then in its own register,
         in the state that was found; the group's relations are spent until maintenance prepares it again."""
         ctx = self._ctx
-        with ctx.planning, ctx.store.transaction():
+        with ctx.store.transaction():
             record = ctx.store.containers.find(reference)
-            register = self._now(self._stored(record.id))
-            drawn = measure(register, ctx.random(), ctx.clock.now())
+            drawn = measure(self._stored(record.id), ctx.random(), ctx.clock.now(), ctx.t1_s)
             ctx.store.registers.save(drawn.registers)
             ctx.store.relations.save(
                 replace(relation, spent=True) for relation in ctx.store.relations.all(drawn.outcomes)
@@ -132,7 +173,7 @@ class QuantumCircuitManager:
         """
         checked = _mode(mode)
         ctx = self._ctx
-        with ctx.planning, ctx.store.transaction():
+        with ctx.store.transaction():
             one, two = ctx.store.containers.find(first), ctx.store.containers.find(second)
             if one.id == two.id:
                 raise RegisterError(f"entangle got {one.name!r} twice; it takes two containers")
@@ -182,25 +223,28 @@ class QuantumCircuitManager:
             qubit: of each container, from 0, the lowest bit of its state's index; None for all of them.
         """
         ctx = self._ctx
-        with ctx.planning, ctx.store.transaction():
+        with ctx.store.transaction():
             records = [ctx.store.containers.find(reference) for reference in references]
             ids = [record.id for record in records]
-            changed = apply_gate(
-                self._registers_of(ids),
-                gate,
-                [(container, qubit) for container in ids],
-                angle,
-                ctx.clock.now(),
-                ctx.config.num_qubits,
-                ctx.simulator,
-            )
+            try:
+                changed = apply_gate(
+                    self._registers_of(ids),
+                    gate,
+                    [(container, qubit) for container in ids],
+                    angle,
+                    ctx.clock.now(),
+                    ctx.config.num_qubits,
+                    ctx.simulator,
+                )
+            except RegisterError as problem:
+                raise _by_name(problem, records) from problem
             ctx.store.registers.save([changed])
             told = {"gate": gate.upper(), **({} if angle is None else {"angle": repr(angle)})}
             if len(records) > 1:
                 told["with"] = ",".join(record.name for record in records[1:])
             ctx.tell("register", "gate", records[0].name, told)
         names = tuple(record.name for record in records)
-        shares = {record.name: self.probabilities_in(changed, record) for record in records}
+        shares = {record.name: self._probabilities(changed, record, changed.time) for record in records}
         return GateReport(gate.upper(), names, shares)
 
     def drop(self, container_id: str) -> None:
@@ -209,7 +253,7 @@ class QuantumCircuitManager:
         store = self._ctx.store
         register = store.registers.of(container_id)
         if register is not None:
-            rest = without(self._now(register), container_id)
+            rest = without(register, container_id)
             store.registers.delete_of(container_id)
             if rest is not None:
                 store.registers.save([rest])
@@ -224,10 +268,14 @@ class QuantumCircuitManager:
 
     def prepare_again(self, *, all_of_them: bool = False) -> tuple[str, ...]:
         """Prepare the groups again of which a register has lost its coherence, with all their relations,
-        spent ones too; or every group. Names of their containers."""
+        spent ones too; or every group. A register that has become too large to tell is prepared again. Names
+        of their containers."""
         ctx = self._ctx
         renewed: list[str] = []
-        with ctx.planning, ctx.store.transaction():
+        # Outside the transaction, because large registers take seconds; they may change meanwhile.
+        looked_at = () if all_of_them else ctx.store.registers.all()
+        whole = {(each.members, each.time) for each in looked_at if not self._has_faded(each)}
+        with ctx.store.transaction():
             names = self._names()
             registers = ctx.store.registers.all()
             members = [member for register in registers for member in register.members]
@@ -235,7 +283,8 @@ class QuantumCircuitManager:
             faded = {
                 member.container
                 for register in registers
-                if all_of_them or coherence_share(self._now(register)) < COHERENCE_FLOOR
+                if (register.members, register.time) not in whole
+                and (all_of_them or self._has_faded(register))
                 for member in register.members
             }
             for tied in _tied(members, relations, registers):
@@ -263,6 +312,21 @@ class QuantumCircuitManager:
         ctx.store.registers.save(fresh)
         ctx.store.relations.save(declared)
 
+    def _has_faded(self, register: Register) -> bool:
+        try:
+            return coherence_share(self._now(register)) < COHERENCE_FLOOR
+        except TooLargeError as problem:
+            log.warning("a register is prepared again: %s", problem.message)
+            return True
+
+    def _probabilities(self, register: Register, record: ContainerRecord, now: float) -> dict[str, float]:
+        states = record.quantum.states
+        found = dict.fromkeys(states, 0.0)
+        for index, share in enumerate(probabilities_at(register, record.id, now, self._ctx.t1_s).tolist()):
+            if index < len(states) or share > PROBABILITY_SHOWN:
+                found[state_name(record, index)] = share
+        return found
+
     def _relations(self, members: Iterable[Member]) -> tuple[Relation, ...]:
         """The relations in force among some containers."""
         found = self._ctx.store.relations.all([member.container for member in members])
@@ -283,6 +347,14 @@ class QuantumCircuitManager:
 
     def _now(self, register: Register) -> Register:
         ctx = self._ctx
+        if self.simulator_of(register) != ctx.simulator.name:
+            log.warning(
+                "a register of %d qubits is computed by %s: the simulation backend %s takes up to %d",
+                register.num_qubits,
+                self.simulator_of(register),
+                ctx.simulator.name,
+                ctx.simulator.qubits_max,
+            )
         return decayed(register, ctx.clock.now(), ctx.t1_s, ctx.t2_s, ctx.simulator)
 
     def _registers_of(self, ids: Iterable[str]) -> list[Register]:
@@ -335,9 +407,12 @@ def _contradicted(relations: Iterable[Relation]) -> list[Relation]:
     return dropped
 
 
-def pairs(members: Sequence[Member]) -> Iterable[tuple[Member, Member]]:
-    """All pairs of a register's members."""
-    return itertools.combinations(members, 2)
+def _by_name(problem: RegisterError, records: Sequence[ContainerRecord]) -> RegisterError:
+    """The same error: registers know containers by their ids, people by their names."""
+    message = problem.message
+    for record in records:
+        message = message.replace(f"container {record.id[:12]}", f"container {record.name!r}")
+    return RegisterError(message, hint=problem.hint)
 
 
 def _mode(mode: str) -> Mode:

@@ -26,7 +26,7 @@ class CreateRequest:
     Attributes:
         spec: `spec.name` is its name.
         node: the node that it must go to; None lets the scheduler decide.
-        scheduler: who decides.
+        scheduler: who decides; None for whom the configuration names.
         pull: ``"missing"`` fetches the image where the engine lacks it, ``"always"``, ``"never"``.
         cluster: name of the cluster that it belongs to.
     """
@@ -34,7 +34,7 @@ class CreateRequest:
     spec: ContainerSpec
     quantum: QuantumSpec = field(default_factory=QuantumSpec)
     node: str | None = None
-    scheduler: str = PORTFOLIO
+    scheduler: str | None = None
     pull: str = "missing"
     cluster: str | None = None
 
@@ -139,7 +139,8 @@ class BalanceReport:
     Attributes:
         moves: in the order in which they were made.
         kept: names of containers that stay.
-        objective_before, objective_after: value of the placement's objective, move costs left out.
+        objective_before, objective_after: value of the placement's objective, move costs left out; None for
+            a drain, which is no matter of choice.
         bound: smallest value of objective and move costs together that is proven possible; None when nothing
             is known.
         dry_run: whether nothing was done.
@@ -149,8 +150,8 @@ class BalanceReport:
 
     moves: tuple[MoveReport, ...]
     kept: tuple[str, ...]
-    objective_before: float
-    objective_after: float
+    objective_before: float | None
+    objective_after: float | None
     bound: float | None
     scheduler: str
     seconds: float
@@ -225,10 +226,10 @@ class ContainerView:
         node: its node's record; None while it waits.
         probabilities: of its states at this moment, measured by nobody.
         group: names of the containers that share its register, itself included.
-        purity: tr ρ² of its group's register.
-        coherence_bits: relative entropy of coherence of its group's register; None where the register is too
-            large to tell.
+        purity: tr ρ² of its group's register. None in a list, and where the register is too large to tell.
+        coherence_bits: relative entropy of coherence of its group's register; None likewise.
         missing: whether the node answers and has no such container.
+        simulator: name of what computes its group's register.
     """
 
     record: ContainerRecord
@@ -237,9 +238,10 @@ class ContainerView:
     probabilities: Mapping[str, float]
     group: tuple[str, ...]
     num_qubits: int
-    purity: float
-    coherence_bits: float | None
+    purity: float | None = None
+    coherence_bits: float | None = None
     missing: bool = False
+    simulator: str = "qrealm"
 
 
 @dataclass(frozen=True, slots=True)

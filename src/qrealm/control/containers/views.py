@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from qrealm.base.errors import NoSuchContainerError, QrealmError
 from qrealm.base.version import installed_version
-from qrealm.control.containers.circuits import QuantumCircuitManager, pairs
+from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.nodes import Nodes
-from qrealm.control.containers.registers import (
-    coherence_bits,
-    mutual_information_bits,
-    purity,
-)
 from qrealm.control.containers.reports import ContainerView
 from qrealm.control.containers.values import (
     ContainerRecord,
@@ -42,7 +38,8 @@ class Views:
         self._started = context.clock.now()
 
     def containers(self, references: Sequence[str] | None = None) -> tuple[ContainerView, ...]:
-        """Containers in the order of their making, newest first; all when `references` is None."""
+        """Containers in the order of their making, newest first; all when `references` is None. What needs a
+        whole register is not told; see `inspect`."""
         store = self._ctx.store
         if references is None:
             asked = None
@@ -59,16 +56,18 @@ class Views:
         names = {record.id: record.name for record in every}
         nodes = {node.name: node for node in store.nodes.all()}
         return tuple(
-            self._view(record, fact, registers[record.id], names, nodes.get(str(record.node)))
+            self._view(record, *fact, registers[record.id], names, nodes.get(str(record.node)))
             for record, fact in zip(records, facts, strict=True)
         )
 
     def inspect(self, reference: str) -> ContainerView:
         """One container."""
         found = self.containers([reference])
-        if not found:
+        register = self._ctx.store.registers.of(found[0].record.id) if found else None
+        if register is None:
             raise NoSuchContainerError(f"container {reference!r} was removed in this moment")
-        return found[0]
+        purity, coherence = self._circuits.coherence_of(register)
+        return replace(found[0], purity=purity, coherence_bits=coherence)
 
     def events(
         self,
@@ -99,7 +98,7 @@ class Views:
         register in bits (Baumgratz, Cramer, Plenio 2014), by the names of its containers joined with "+", and
         their sum: it adds over registers that are apart. ``["resource_entanglement"]`` has the quantum mutual
         information S(A) + S(B) - S(AB) of every two containers of a group in bits, by "a,b". A register too
-        large to tell is None.
+        large to tell within half a second is None.
         """
         store, config = self._ctx.store, self._ctx.config
         views = self.containers()
@@ -138,13 +137,13 @@ class Views:
         records, by_id = self._circuits.picture()
         names = {record.id: record.name for record in records}
         registers = list({id(register): register for register in by_id.values()}.values())
-        coherence = {_title(register, names): coherence_bits(register) for register in registers}
+        coherence = {
+            _title(register, names): self._circuits.coherence_of(register)[1] for register in registers
+        }
         entanglement = {
-            f"{names[one.container]},{names[two.container]}": mutual_information_bits(
-                register, one.container, two.container
-            )
+            f"{names[one]},{names[two]}": bits
             for register in registers
-            for one, two in pairs(register.members)
+            for (one, two), bits in self._circuits.entanglement_in(register).items()
         }
         return {
             "cpus": sum(view.record.cpus for view in nodes),
@@ -159,24 +158,31 @@ class Views:
             "resource_entanglement": {"pairs": entanglement},
         }
 
-    def _facts(self, record: ContainerRecord) -> ContainerFacts | None:
+    def _facts(self, record: ContainerRecord) -> tuple[ContainerFacts | None, bool]:
+        """What the engine says of it, and whether it says that there is no such container."""
         if record.node is None or record.engine_id is None:
-            return None
+            return None, False
         try:
             node = self._ctx.store.nodes.get(record.node)
+        except QrealmError:  # removed in this moment
+            return None, False
+        try:
             if node.state is NodeState.LOST:
-                return None
+                return None, False
             # A node that hangs must not hold up the list: it is shown as unknown, and lost soon after.
             limit_s = max(0.5, self._ctx.config.node_lost_after_s / 2)
-            return self._ctx.drivers.of(node, limit_s).inspect(record.engine_id)
+            return self._ctx.drivers.of(node, limit_s, "look").inspect(record.engine_id), False
+        except NoSuchContainerError:
+            return None, True
         except QrealmError:
-            # A node that does not answer, or has lost the container: shown as unknown.
-            return None
+            # A node that does not answer: shown as unknown.
+            return None, False
 
     def _view(
         self,
         record: ContainerRecord,
         facts: ContainerFacts | None,
+        missing: bool,
         register: Register,
         names: Mapping[str, str],
         node: NodeRecord | None,
@@ -188,8 +194,8 @@ class Views:
             self._circuits.probabilities_in(register, record),
             tuple(names[member.container] for member in register.members),
             register.num_qubits,
-            purity(register),
-            coherence_bits(register),
+            missing=missing,
+            simulator=self._circuits.simulator_of(register),
         )
 
 

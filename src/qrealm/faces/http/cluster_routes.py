@@ -37,7 +37,7 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
             "containers": [view.record.name for view in views],
             "nodes": [view.record.name for view in engine.nodes.all()],
             "clusters": sorted({view.record.cluster for view in views if view.record.cluster}),
-            "schedulers": [name for name, _ in engine.balancing.schedulers()],
+            "schedulers": [each.name for each in engine.balancing.schedulers() if not each.problem],
         }
 
     @routes.get("/events")
@@ -106,7 +106,7 @@ def placement_routes(engine: ContainerEngine) -> APIRouter:
 
     @routes.get("/schedulers")
     def schedulers() -> Any:
-        return [{"name": name, "help": text} for name, text in engine.balancing.schedulers()]
+        return to_json(engine.balancing.schedulers())
 
     @routes.get("/nodes")
     def nodes() -> Any:

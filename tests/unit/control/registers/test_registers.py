@@ -230,7 +230,7 @@ def test_gates_that_cannot_be(gate, targets, angle, words):
 
 def test_a_gate_joins_no_group_over_the_limit():
     registers = [rg.prepare(Member("a", 3, 0.5), 0.0, OURS), rg.prepare(Member("b", 2, 0.5), 0.0, OURS)]
-    with pytest.raises(RegisterError, match="registers of 2 and 1 qubits; a group may have 2"):
+    with pytest.raises(RegisterError, match=r"a group of 2 \+ 1 = 3 qubits; a group may have 2"):
         rg.apply_gate(registers, "cx", [("a", 0), ("b", 0)], None, 0.0, 2, OURS)
     assert rg.apply_gate(registers, "cx", [("a", 0), ("b", 0)], None, 0.0, 3, OURS).num_qubits == 3
 

@@ -5,6 +5,7 @@ A package brings one with an entry point of the group ``qrealm.schedulers``; it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -19,7 +20,7 @@ from qrealm.control.containers.placement.exhaustive import (
     count_placements,
 )
 from qrealm.optimize import Assignment, solve
-from qrealm.optimize.problems.evaluate import violations
+from qrealm.optimize.problems.evaluate import evaluate, violations
 from qrealm.optimize.solvers import AUTO, SOLVERS
 
 GROUP = "qrealm.schedulers"
@@ -27,6 +28,8 @@ PORTFOLIO = "portfolio"
 GREEDY = "greedy"
 # As many on every machine: the number of threads is part of what makes a search repeat.
 THREADS = 2
+BOUND_ROUNDING = 1e-6
+"""Share of a placement's value by which a bound may exceed it: solvers that count in whole numbers round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class SchedulerAnswer:
 
     Attributes:
         placement: for every item of the problem the name of its bin.
-        bound: the smallest value of the objective that is proven possible; None when nothing is.
+        bound: the smallest value of the objective that is proven possible; a finite number, not above the
+            value of the placement; None when nothing is.
         solver: what found the placement; may be empty.
     """
 
@@ -211,35 +215,52 @@ def ask(scheduler: Scheduler, problem: Assignment, *, seconds: float, seed: int)
 
     Raises:
         InfeasibleError: it found no placement of all items.
-        RunError: it broke, or its answer breaks a demand; the message names both.
+        RunError: it broke, its answer breaks a demand, or says what cannot be; the message names both.
     """
     try:
         answer = scheduler.place(problem, seconds=seconds, seed=seed)
     except QrealmError:
         raise
-    except Exception as failure:
+    except BaseException as failure:
+        # Of any kind: whoever calls exit() in there shall not end the daemon.
         raise RunError(
-            f"the scheduler {scheduler.name!r} broke: {type(failure).__name__}: {failure}",
+            f"{_who(scheduler)} broke: {type(failure).__name__}: {failure}",
             hint=_ANOTHER,
         ) from failure
     if not isinstance(answer, SchedulerAnswer):
         raise RunError(
-            f"the scheduler {scheduler.name!r} answered {answer!r:.80}; it must be a SchedulerAnswer",
+            f"{_who(scheduler)} answered {answer!r:.80}; it must be a SchedulerAnswer",
             hint=_ANOTHER,
         )
     try:
-        found = violations(problem, problem.answer(answer.placement))
+        placement = problem.answer(answer.placement)
+        found = violations(problem, placement)
     except (ProblemError, AttributeError, TypeError, KeyError) as strange:
         said = strange.message if isinstance(strange, QrealmError) else str(strange)
-        raise RunError(
-            f"the scheduler {scheduler.name!r} answered with no placement: {said}", hint=_ANOTHER
-        ) from strange
+        raise RunError(f"{_who(scheduler)} answered with no placement: {said}", hint=_ANOTHER) from strange
     if found:
         raise RunError(
-            f"the scheduler {scheduler.name!r} broke a demand ({found[0].kind}): {found[0].text}",
+            f"{_who(scheduler)} broke a demand ({found[0].kind}): {found[0].text}",
             hint=_ANOTHER,
         )
+    fault = _strange_in(answer, evaluate(problem, placement).value)
+    if fault:
+        raise RunError(f"{_who(scheduler)} answered with {fault}", hint=_ANOTHER)
     return answer
+
+
+def _strange_in(answer: SchedulerAnswer, value: float) -> str:
+    """What is wrong with an answer besides its placement, which has this value; empty where nothing is."""
+    if not isinstance(answer.solver, str):
+        return f"the solver {answer.solver!r:.80}; it must be a text"
+    bound = answer.bound
+    if bound is None:
+        return ""
+    if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
+        return f"the bound {bound!r:.80}; it must be a finite number, or None"
+    if bound > value + BOUND_ROUNDING * max(1.0, abs(value)):
+        return f"the bound {bound:.9g}; its own placement has the value {value:.9g}, which is less"
+    return ""
 
 
 _SHAPE = "it needs name and help (text) and place(problem, *, seconds, seed); see docs/schedulers.md"
@@ -253,6 +274,13 @@ def _fault_of(scheduler: Any) -> str:
         if not isinstance(value, str) or not value:
             return f"has no {attribute}"
     return "" if callable(getattr(scheduler, "place", None)) else "has no method place"
+
+
+def _who(scheduler: Scheduler) -> str:
+    """A scheduler by name, and the distribution that brings it where one does."""
+    point = _entry_points().get(scheduler.name)
+    ours = scheduler.name in _REGISTRY.built_in or scheduler.name in _REGISTRY.registered
+    return f"the scheduler {scheduler.name!r}" + ("" if ours or point is None else f" of {_origin(point)}")
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -273,7 +301,7 @@ def _load(point: EntryPoint) -> Scheduler:
     try:
         loaded: Any = point.load()
         scheduler = loaded() if isinstance(loaded, type) else loaded
-    except Exception as failure:
+    except BaseException as failure:
         raise RunError(
             f"{who} cannot be loaded from {point.value}: {type(failure).__name__}: {failure}", hint=hint
         ) from failure

@@ -5,7 +5,7 @@ register. Everything here is a pure function from registers to registers: the ti
 arguments, and nothing is written down.
 """
 
-from qrealm.control.containers.registers.decaying import decayed
+from qrealm.control.containers.registers.decaying import decayed, entries_to_come
 from qrealm.control.containers.registers.entangling import Entangled, entangle, relations_without
 from qrealm.control.containers.registers.gates import Target, apply_gate
 from qrealm.control.containers.registers.measures import (
@@ -14,7 +14,9 @@ from qrealm.control.containers.registers.measures import (
     fresh_fidelity,
     joint_probabilities,
     mutual_information_bits,
+    mutual_information_bits_at,
     probabilities,
+    probabilities_at,
     purity,
 )
 from qrealm.control.containers.registers.measuring import MeasuredGroup, measure, without
@@ -24,7 +26,12 @@ from qrealm.control.containers.registers.preparing import (
     prepare,
     prepare_group,
 )
-from qrealm.simulate.sparse_density_simulators import SIMULATORS, DensitySimulator, find_simulator
+from qrealm.simulate.sparse_density_simulators import (
+    SIMULATORS,
+    DensitySimulator,
+    find_simulator,
+    simulator_of,
+)
 
 __all__ = [
     "SIMULATORS",
@@ -38,16 +45,20 @@ __all__ = [
     "decayed",
     "distribution",
     "entangle",
+    "entries_to_come",
     "find_simulator",
     "fresh_fidelity",
     "joint_probabilities",
     "measure",
     "mutual_information_bits",
+    "mutual_information_bits_at",
     "preparation_circuit",
     "prepare",
     "prepare_group",
     "probabilities",
+    "probabilities_at",
     "purity",
     "relations_without",
+    "simulator_of",
     "without",
 ]

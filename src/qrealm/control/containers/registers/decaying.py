@@ -1,15 +1,16 @@
-"""Decay of registers with wall-clock time."""
+"""Decay of registers with wall-clock time, and how large it makes them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
-from qrealm.base.errors import RegisterError
+from qrealm.base.errors import RegisterError, TooLargeError
 from qrealm.control.containers.registers.places import qubits_by_member
 from qrealm.control.containers.registers.preparing import distribution
 from qrealm.control.containers.values import Register
-from qrealm.simulate.sparse_density import normalised
+from qrealm.simulate.sparse_density import ENTRIES_MAX, ENTRY_BYTES, normalised
+from qrealm.simulate.sparse_density_relaxed import entries_when_relaxed
 from qrealm.simulate.sparse_density_simulators import DensitySimulator
 from qrealm.simulate.sparse_density_steps import Relaxation
 
@@ -38,6 +39,15 @@ def decayed(
         RegisterError: times that are not positive, T2 over T1, or more qubits than the simulator takes.
         TooLargeError: more entries than one matrix may have.
     """
+    steps = relaxations(register, now, t1_s, t2_s)
+    if now <= register.time:
+        return replace(register, time=now)
+    return replace(register, density=normalised(simulator.evolve(register.density, steps)), time=now)
+
+
+def relaxations(register: Register, now: float, t1_s: float, t2_s: float) -> list[Relaxation]:
+    """What happens to each member from `register.time` to `now`, in their order. Arguments and errors as of
+    `decayed`."""
     if not (0.0 < t2_s <= t1_s):  # NaN fails too
         raise RegisterError(
             f"relaxation_time_ms is {t1_s * 1000:g} and decoherence_time_ms is {t2_s * 1000:g}; "
@@ -45,12 +55,35 @@ def decayed(
             hint="raise relaxation_time_ms or lower decoherence_time_ms",
         )
     elapsed_s = max(0.0, now - register.time)
-    if elapsed_s == 0.0:
-        return replace(register, time=now)
     places = qubits_by_member(register.members)
     populations_kept, coherences_kept = math.exp(-elapsed_s / t1_s), math.exp(-elapsed_s / t2_s)
-    steps = [
+    return [
         Relaxation(distribution(member), populations_kept, coherences_kept, places[member.container])
         for member in register.members
     ]
-    return replace(register, density=normalised(simulator.evolve(register.density, steps)), time=now)
+
+
+def entries_to_come(register: Register) -> float:
+    """The most entries that a register will have at any later time."""
+    return entries_when_relaxed(register.density, relaxations(register, register.time, 1.0, 1.0))
+
+
+def check_lasting(register: Register, made_by: str) -> None:
+    """Refuses a register that fits now and will not once it decays.
+
+    Args:
+        made_by: what was called, for the message.
+
+    Raises:
+        TooLargeError: it would have more entries than one matrix may have.
+    """
+    count = entries_to_come(register)
+    if count > ENTRIES_MAX:
+        raise TooLargeError(
+            f"{made_by} would make a group of {register.num_qubits} qubits whose density matrix, as it "
+            f"decays, comes to {count:.0f} entries that are not zero (at most {ENTRIES_MAX} go into one): it",
+            needed_bytes=int(ENTRY_BYTES * count),
+            available_bytes=ENTRY_BYTES * ENTRIES_MAX,
+            hint="entangle fewer containers, or measure the group first: superposition on many qubits of a "
+            "large group fills its matrix",
+        )

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qrealm.base.errors import RegisterError
+from qrealm.control.containers.registers.decaying import check_lasting
 from qrealm.control.containers.registers.measuring import part_of
 from qrealm.control.containers.registers.places import (
+    check_joined,
     member_of,
     qubits_by_member,
     qubits_of,
@@ -88,7 +90,7 @@ def entangle(
         RegisterError: the same container twice, different numbers of states, a relation that contradicts
             those declared, an unknown mode, or a group over `limit_qubits`.
         NoSuchContainerError: a container is in none of the registers.
-        TooLargeError: more entries than one matrix may have.
+        TooLargeError: more entries than one matrix may have, now or when the group has decayed.
     """
     first, second = member_of(registers, first_id), member_of(registers, second_id)
     _check(first, second, mode)
@@ -107,18 +109,14 @@ def entangle(
     others: tuple[Register, ...] = ()
     members, density = around_first.members, around_first.density
     if around_first is not around_second:
-        if around_first.num_qubits + added.num_qubits > limit_qubits:
-            raise RegisterError(
-                f"entangle would make a group of {around_first.num_qubits} + {added.num_qubits} = "
-                f"{around_first.num_qubits + added.num_qubits} qubits; a group may have {limit_qubits}",
-                hint="measure one of the groups first, or raise num_qubits in the configuration",
-            )
+        check_joined("entangle", (around_first.num_qubits, added.num_qubits), limit_qubits, simulator)
         members += added.members
         density = joined(density, basis_state(added.num_qubits, 0))
         left = frozenset(m.container for m in around_second.members) - set(names)
         others = (replace(part_of(around_second, left), time=now),) if left else ()
     steps = _following((link, *new), qubits_by_member(members), k)
     register = Register(members, simulator.evolve(density, steps), now, now)
+    check_lasting(register, "entangle")
     changed = [(old, away) for (old, _), away in zip(side, new, strict=True) if old != away]
     relations_new = (link, *(away for _, away in changed))
     return Entangled(register, others, relations_new, tuple(old for old, _ in changed), already=False)

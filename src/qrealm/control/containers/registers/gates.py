@@ -8,8 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from qrealm.base.errors import RegisterError, UnknownGateError
+from qrealm.circuits.gate_rows import GATES
 from qrealm.circuits.gates import Gate, find_gate
-from qrealm.control.containers.registers.places import joined_registers, qubits_by_member, register_of
+from qrealm.control.containers.registers.decaying import check_lasting
+from qrealm.control.containers.registers.places import (
+    check_joined,
+    joined_registers,
+    qubits_by_member,
+    register_of,
+)
 from qrealm.control.containers.values import Register
 from qrealm.simulate.sparse_density_simulators import DensitySimulator
 from qrealm.simulate.sparse_density_steps import Operators
@@ -46,7 +53,7 @@ def apply_gate(
         RegisterError: an unknown gate, a missing, superfluous or infinite angle, a qubit that the container
             does not have, the same qubit twice, or a group over `limit_qubits`.
         NoSuchContainerError: a target is in none of the registers.
-        TooLargeError: more entries than one matrix may have.
+        TooLargeError: more entries than one matrix may have, now or when the register has decayed.
     """
     row = _gate_named(gate)
     matrix = np.asarray(row.full_matrix(_params(row, angle)), dtype=np.complex128)
@@ -56,13 +63,8 @@ def apply_gate(
             f"{row.num_qubits} qubits"
         )
     held = list({id(r): r for r in (register_of(registers, name) for name, _ in targets)}.values())
-    num_qubits = sum(register.num_qubits for register in held)
-    if len(held) > 1 and num_qubits > limit_qubits:
-        sizes = " and ".join(str(register.num_qubits) for register in held)
-        raise RegisterError(
-            f"gate {row.name} would join registers of {sizes} qubits; a group may have {limit_qubits}",
-            hint="measure one of the groups first, or raise num_qubits in the configuration",
-        )
+    if len(held) > 1:
+        check_joined(f"gate {row.name}", [each.num_qubits for each in held], limit_qubits, simulator)
     members, density = joined_registers(held)
     places = qubits_by_member(members)
     wires: list[tuple[int, ...]]
@@ -73,21 +75,30 @@ def apply_gate(
     if any(len(set(each)) != len(each) for each in wires):
         raise RegisterError(f"gate {row.name} got the same qubit twice; the rule is different qubits")
     density = simulator.evolve(density, [Operators((matrix,), each) for each in wires])
-    return Register(members, density, now, min(register.prepared_at for register in held))
+    changed = Register(members, density, now, min(register.prepared_at for register in held))
+    check_lasting(changed, f"gate {row.name}")
+    return changed
 
 
 def _gate_named(name: str) -> Gate:
     try:
         row = find_gate(name)
     except UnknownGateError as problem:
-        raise RegisterError(problem.message, hint=problem.hint) from None
-    if row.num_qubits not in (1, 2) or row.num_params > 1 or row.name == "unitary" or row.variadic:
+        raise RegisterError(problem.message, hint=_THERE_ARE) from None
+    if not _fits_containers(row):
         raise RegisterError(
             f"gate {row.name} cannot be applied to a container; the rule is a gate on one or two "
             "qubits with at most one angle",
-            hint="use X, Y, Z, H, S, T, RX, RY, RZ, CX, CZ or SWAP",
+            hint=_THERE_ARE,
         )
     return row
+
+
+def _fits_containers(row: Gate) -> bool:
+    return row.num_qubits in (1, 2) and row.num_params <= 1 and row.name != "unitary" and not row.variadic
+
+
+_THERE_ARE = f"there are {', '.join(name.upper() for name, row in GATES.items() if _fits_containers(row))}"
 
 
 def _params(row: Gate, angle: float | None) -> tuple[float, ...]:

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qrealm.control.containers.registers.decaying import decayed, relaxations
+from qrealm.control.containers.registers.measuring import part_of
 from qrealm.control.containers.registers.places import qubits_by_member, qubits_of
 from qrealm.control.containers.registers.preparing import distribution
 from qrealm.control.containers.registers.relating import maps_from, rooted, roots_of
 from qrealm.control.containers.values import Register, Relation
 from qrealm.simulate import sparse_density_measures as of_density
 from qrealm.simulate.sparse_density import gathered
+from qrealm.simulate.sparse_density_simulators import SparseSimulator
 
 CHANCE_MIN = 1e-12
 """Joint outcomes below this probability are not listed."""
@@ -25,6 +28,22 @@ def probabilities(register: Register, container_id: str) -> NDArray[np.float64]:
         NoSuchContainerError: it is not a member.
     """
     return of_density.outcome_probabilities(register.density, qubits_of(register, container_id))
+
+
+def probabilities_at(register: Register, container_id: str, now: float, t1_s: float) -> NDArray[np.float64]:
+    """What `probabilities` will be of the register decayed up to `now`, which need not be computed: the odds
+    of one container relax with T1 alone, whatever it is entangled with.
+
+    Args:
+        now, t1_s: as of `decayed`.
+
+    Raises:
+        NoSuchContainerError: it is not a member.
+        RegisterError: a time that is not positive.
+    """
+    qubits = qubits_of(register, container_id)
+    step = next(each for each in relaxations(register, now, t1_s, t1_s) if each.qubits == qubits)
+    return of_density.relaxed_probabilities(register.density, [step])
 
 
 def joint_probabilities(register: Register, container_ids: Sequence[str]) -> dict[tuple[int, ...], float]:
@@ -63,7 +82,7 @@ def coherence_bits(register: Register) -> float | None:
     distribution over its outcomes.
 
     Returns:
-        None where more than 1024 basis states hang together, so that their eigenvalues take too long.
+        None where so many basis states hang together that their eigenvalues would take a second.
     """
     return of_density.coherence_bits(register.density)
 
@@ -82,6 +101,16 @@ def mutual_information_bits(register: Register, first_id: str, second_id: str) -
     return of_density.mutual_information_bits(
         register.density, qubits_of(register, first_id), qubits_of(register, second_id)
     )
+
+
+def mutual_information_bits_at(
+    register: Register, first_id: str, second_id: str, now: float, t1_s: float, t2_s: float
+) -> float | None:
+    """What `mutual_information_bits` will be of the register decayed up to `now`. Every container decays by
+    itself, so the others may be traced out before: the rest of the register's decay need not be computed."""
+    both = part_of(register, frozenset({first_id, second_id}))
+    both = decayed(both, now, t1_s, t2_s, SparseSimulator())
+    return mutual_information_bits(both, first_id, second_id)
 
 
 def fresh_fidelity(register: Register, relations: Sequence[Relation]) -> float:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from qrealm.control.containers.registers.decaying import relaxations
 from qrealm.control.containers.registers.places import qubits_by_member, qubits_of
 from qrealm.control.containers.values import Register
-from qrealm.simulate.sparse_density import basis_state, gathered, reduced
-from qrealm.simulate.sparse_density_measures import diagonal
+from qrealm.simulate.sparse_density import basis_state, reduced
+from qrealm.simulate.sparse_density_measures import relaxed_outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +30,33 @@ class MeasuredGroup:
     registers: tuple[Register, ...]
 
 
-def measure(register: Register, rng: np.random.Generator, now: float) -> MeasuredGroup:
+def measure(
+    register: Register, rng: np.random.Generator, now: float, t1_s: float = math.inf
+) -> MeasuredGroup:
     """Measures every qubit of a group: one joint outcome is drawn, and the group collapses to it.
 
-    Afterwards nothing ties the containers together; the caller drops their relations.
+    Afterwards nothing ties the containers together; the caller drops their relations. Odds relax by
+    themselves, so the register's decay since `register.time` is taken into account without being computed.
 
     Args:
-        register: decayed up to `now`.
         rng: takes one uniform number of it.
         now: seconds since 1970 UTC.
+        t1_s: as of `decayed`; infinite for a register that is decayed up to `now` already.
     """
-    indices, chances = diagonal(register.density)
-    sums = np.cumsum(chances)
-    # The last sum is where a number of exactly 1 - 2^-53 could fall over the edge.
-    drawn = min(int(np.searchsorted(sums, rng.random() * sums[-1], side="right")), len(sums) - 1)
-    outcome = indices[drawn : drawn + 1]
+    drawn, chance = relaxed_outcome(register.density, relaxations(register, now, t1_s, t1_s), rng.random())
     outcomes: dict[str, int] = {}
     alone: list[Register] = []
     places = qubits_by_member(register.members)
     for member in register.members:
-        index = int(gathered(outcome, places[member.container])[0])
+        index = drawn >> places[member.container][0] & (1 << member.num_qubits) - 1
         outcomes[member.container] = index
         alone.append(Register((member,), basis_state(member.num_qubits, index), now, now))
-    return MeasuredGroup(outcomes, float(chances[drawn] / sums[-1]), tuple(alone))
+    return MeasuredGroup(outcomes, chance, tuple(alone))
 
 
 def without(register: Register, container_id: str) -> Register | None:
-    """A register after a container was removed: the state of the others, the container traced out.
+    """A register after a container was removed: the state of the others, the container traced out. It may be
+    one that is not decayed yet: the others decay alike, with it or without it.
 
     Returns:
         None when nobody is left.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qrealm.base.errors import NoSuchContainerError
+from qrealm.base.errors import NoSuchContainerError, RegisterError
 from qrealm.control.containers.values import Member, Register
 from qrealm.simulate.sparse_density import SparseDensity, joined
+from qrealm.simulate.sparse_density_simulators import DensitySimulator
 
 
 def qubits_by_member(members: Sequence[Member]) -> dict[str, tuple[int, ...]]:
@@ -52,3 +53,27 @@ def joined_registers(registers: Sequence[Register]) -> tuple[tuple[Member, ...],
         members += register.members
         density = joined(density, register.density)
     return members, density
+
+
+def check_joined(made_by: str, sizes: Sequence[int], limit_qubits: int, simulator: DensitySimulator) -> None:
+    """Refuses to join registers to one with too many qubits.
+
+    Args:
+        made_by: what was called, for the message.
+        sizes: qubits of each register.
+        limit_qubits: most qubits of a group that the configuration allows.
+
+    Raises:
+        RegisterError: more than that, or than the simulator takes.
+    """
+    limit, hint = limit_qubits, "raise num_qubits in the configuration"
+    whose = ""
+    if simulator.qubits_max < limit:
+        limit, hint = simulator.qubits_max, 'set simulation_backend to "qrealm", which takes more'
+        whose = f" with the simulation backend {simulator.name!r}, which holds the whole matrix"
+    if sum(sizes) > limit:
+        raise RegisterError(
+            f"{made_by} would make a group of {' + '.join(map(str, sizes))} = {sum(sizes)} qubits; a group "
+            f"may have {limit}{whose}",
+            hint=f"measure one of the groups first, or {hint}",
+        )

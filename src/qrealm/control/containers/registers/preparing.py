@@ -51,6 +51,12 @@ def prepare(member: Member, now: float, simulator: DensitySimulator) -> Register
         RegisterError: see `distribution`; or more qubits than the simulator takes.
         TooLargeError: so many states that the matrix does not fit.
     """
+    if member.num_qubits > simulator.qubits_max:
+        raise RegisterError(
+            f"simulation backend {simulator.name!r} got a register of {member.num_qubits} qubits; "
+            f"it holds the whole matrix and takes up to {simulator.qubits_max}",
+            hint='set simulation_backend to "qrealm", which keeps only what is not zero',
+        )
     return prepare_group((member,), (), now, simulator)
 
 
