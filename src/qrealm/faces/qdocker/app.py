@@ -37,6 +37,8 @@ from qrealm.faces.qdocker.terminal import (
     EXIT_INTERRUPTED,
     command,
     folded,
+    give_up_stdout,
+    report_unwritten,
     speak_plainly,
     tell,
     usage_code,
@@ -164,11 +166,15 @@ def main(arguments: list[str] | None = None) -> None:
         words = [*words, "--help"]
     try:
         code = app(words, prog_name="qdocker", standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:  # before or after a command's own body
         tell("interrupted")
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
+        give_up_stdout()
         code = EXIT_BROKEN_PIPE
+    except OSError as problem:  # the texts of --help and --version
+        code = report_unwritten(problem, words[0])
     except typer.Abort:
         code = EXIT_INTERRUPTED
     except _UsageError as problem:

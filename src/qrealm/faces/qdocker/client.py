@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import httpx
 
-from qrealm.base.errors import DaemonError, NoSuchContainerError
+from qrealm.base.errors import DaemonError, NoSuchContainerError, RequestError
 from qrealm.faces.http.error_json import error_from_json
 from qrealm.faces.qdocker.home import Home, debug_wanted, find_home, running_pid
 
@@ -56,7 +57,7 @@ class Client:
         self, method: Method, path: str, body: Any = None, query: Mapping[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
         """The objects of a streamed answer, as they come. A last line with an error is raised."""
-        sent = self._http.stream(method, _PREFIX + path, json=body, params=_plain(query))
+        sent = self._http.stream(method, _PREFIX + path, params=_plain(query), **_encoded(body))
         with self._told(method, path), sent as answer:
             if answer.is_error:
                 answer.read()
@@ -71,7 +72,7 @@ class Client:
         self, method: Method, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
     ) -> Any:
         with self._told(method, path):
-            answer = self._http.request(method, _PREFIX + path, params=_plain(query), json=body)
+            answer = self._http.request(method, _PREFIX + path, params=_plain(query), **_encoded(body))
         if answer.is_error:
             raise _error_of(answer)
         return answer.json()
@@ -129,6 +130,34 @@ def _path(collection: str, kind: str, name: str, rest: str) -> str:
 def _plain(query: Mapping[str, Any] | None) -> dict[str, Any]:
     """Query parameters without those that are None."""
     return {name: value for name, value in (query or {}).items() if value is not None}
+
+
+def _encoded(body: Any) -> dict[str, Any]:
+    """The body as httpx takes it. Raises RequestError for what JSON cannot say: NaN, infinities, and words
+    that are not UTF-8."""
+    if body is None:
+        return {}
+    try:
+        content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as problem:
+        near = str(problem.object)[max(0, problem.start - 20) : problem.end]
+        raise RequestError(f"what ends in {near!r} is not UTF-8 text; the rule is UTF-8") from problem
+    except ValueError as problem:
+        name, value = next(_endless(body, ""))
+        raise RequestError(f"{name} got {value}; the rule is a finite number") from problem
+    return {"content": content, "headers": {"Content-Type": "application/json"}}
+
+
+def _endless(value: Any, name: str) -> Iterator[tuple[str, float]]:
+    """The numbers in a body that are not finite, each with the name of its field."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _endless(each, str(key))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _endless(each, name)
 
 
 def _error_of(answer: httpx.Response) -> Exception:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from qrealm.base.errors import QrealmError
+from qrealm.faces.qdocker.filters import CONTAINER_KEYS, EVENT_KEYS, EVENT_TYPES, HEALTHS, STATES
 from qrealm.faces.qdocker.terminal import write
 
 _GATES = "X Y Z H S SDG T TDG SX RX RY RZ P CX CY CZ SWAP".split()
@@ -23,6 +24,17 @@ _VALUES = {
     "--driver": "docker podman swarm simulated",
     "--node": "@nodes",
     "--scheduler": "@schedulers",
+}
+_FILTERS = {
+    "ps": {
+        **dict.fromkeys(CONTAINER_KEYS, ()),
+        "name": ("@containers",),
+        "status": STATES,
+        "node": ("@nodes",),
+        "cluster": ("@clusters",),
+        "health": HEALTHS,
+    },
+    "events": {**dict.fromkeys(EVENT_KEYS, ()), "type": EVENT_TYPES},
 }
 _FORMATTED = "table json"
 
@@ -79,6 +91,15 @@ def _script(
         options="\n".join(cases),
         values="\n".join(values),
         formats=_quoted(_FORMATTED.split()),
+        filter_keys="\n".join(
+            f"      {name}) wanted={_quoted(f'{key}=' for key in keys)} ;;" for name, keys in _FILTERS.items()
+        ),
+        filter_values="\n".join(
+            f"      '{name} {key}') wanted={_quoted(values)} ;;"
+            for name, keys in _FILTERS.items()
+            for key, values in keys.items()
+            if values
+        ),
         containers="|".join(_CONTAINERS),
         gates=_quoted(_GATES),
     )
@@ -109,7 +130,7 @@ _qdocker_names() {{
 }}
 
 _qdocker() {{
-  local current previous command options wanted index position
+  local current previous command options wanted index position word
   current="${{COMP_WORDS[COMP_CWORD]}}"
   previous="${{COMP_WORDS[COMP_CWORD-1]}}"
   command="${{COMP_WORDS[1]}}"
@@ -131,6 +152,31 @@ _qdocker() {{
   fi
   case "$command" in
 {options}
+  esac
+  # bash makes three words of KEY=VALUE.
+  word=$COMP_CWORD
+  if [ "$current" = = ]; then
+    current=
+    word=$((word + 1))
+  fi
+  if [ "$word" -gt 3 ] && [ "${{COMP_WORDS[word-1]}}" = = ]; then
+    case "${{COMP_WORDS[word-3]}}" in
+      --filter|-f)
+        case "$command ${{COMP_WORDS[word-2]}}" in
+{filter_values}
+        esac
+        COMPREPLY=($(compgen -W "$(_qdocker_names "$wanted")" -- "$current"))
+        return ;;
+    esac
+  fi
+  case "$command $previous" in
+    "ps --filter"|"ps -f"|"events --filter"|"events -f")
+      case "$command" in
+{filter_keys}
+      esac
+      type compopt >/dev/null 2>&1 && compopt -o nospace
+      COMPREPLY=($(compgen -W "$wanted" -- "$current"))
+      return ;;
   esac
   case "$previous" in
 {values}

@@ -38,7 +38,9 @@ PublishOption = Annotated[
     typer.Option("--publish", "-p", metavar="[[IP:]HOST:]CONTAINER[/PROTOCOL]", help="A port; repeatable."),
 ]
 PullOption = Annotated[str, typer.Option(metavar="missing|always|never", help="When to fetch the image.")]
-MemoryOption = Annotated[str, typer.Option(metavar="SIZE", help="Memory: MiB, or as 512m, 1g.")]
+MemoryOption = Annotated[
+    str, typer.Option("--memory", "-m", metavar="SIZE", help="Memory: MiB, or as 512m, 1g.")
+]
 
 
 def create(
@@ -60,10 +62,18 @@ def create(
         str, typer.Option(help="no, always, unless-stopped, on-failure or on-failure:COUNT.")
     ] = "no",
     health_cmd: Annotated[str | None, typer.Option(help="Shell command; 0 means healthy.")] = None,
-    health_interval: Annotated[str, typer.Option(help="Time between checks.")] = "30s",
-    health_timeout: Annotated[str, typer.Option(help="Longest time of one check.")] = "30s",
-    health_retries: Annotated[int, typer.Option(help="Failures in a row that make it unhealthy.")] = 3,
-    health_start_period: Annotated[str, typer.Option(help="Time at first in which none counts.")] = "0s",
+    health_interval: Annotated[
+        str | None, typer.Option(help="Time between checks.", show_default="30s")
+    ] = None,
+    health_timeout: Annotated[
+        str | None, typer.Option(help="Longest time of one check.", show_default="30s")
+    ] = None,
+    health_retries: Annotated[
+        int | None, typer.Option(help="Failures in a row that make it unhealthy.", show_default="3")
+    ] = None,
+    health_start_period: Annotated[
+        str | None, typer.Option(help="Time at first in which none counts.", show_default="0s")
+    ] = None,
     label: options.LabelOption = None,
     network: Annotated[str | None, typer.Option(help="A network of its engine.")] = None,
     user: options.UserOption = None,

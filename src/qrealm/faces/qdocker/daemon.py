@@ -68,9 +68,8 @@ def _configured(home: Home, path: Path | None) -> Config:
     if path is None:
         return load_config(home.config if home.config.exists() else None)
     if not path.is_file():
-        raise ConfigError(
-            f"start got the configuration {str(path)!r}; there is no such file", hint="give a YAML file"
-        )
+        fault = "which is a folder" if path.is_dir() else "and there is no such file"
+        raise ConfigError(f"start got the configuration {str(path)!r}, {fault}", hint="give a YAML file")
     config = load_config(path)
     if path.absolute() != home.config:
         copy = home.config.with_suffix(".new")

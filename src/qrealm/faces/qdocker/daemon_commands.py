@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qrealm.base.errors import QrealmError
+from qrealm.base.errors import QrealmError, RequestError
 from qrealm.base.units import format_bytes
 from qrealm.base.version import installed_version
 from qrealm.faces.qdocker.client import Client
@@ -53,8 +53,21 @@ def start(
     write(f"qdocker {installed_version()} runs as process {pid}")
     write(f"socket: {home.socket}")
     write(f"log: {home.log}")
-    if all(node["record"]["simulated"] for node in nodes):
-        warn("every node is simulated: containers are nothing but records")
+    _warn_of(nodes)
+
+
+def _warn_of(nodes: list[dict[str, Any]]) -> None:
+    """What is wrong with the nodes that a daemon starts with."""
+    lost = [node for node in nodes if node["record"]["state"] == "lost"]
+    for node in lost:
+        why = f": {node['error']}" if node["error"] else ""
+        warn(f"node {node['record']['name']} does not answer{why}; it is taken in when it does")
+    if not nodes:
+        warn("there is no node: nothing can be created")
+        tell("hint: qdocker nodes add NAME --driver docker, or podman, swarm, simulated")
+    elif len(lost) < len(nodes) and all(node["record"]["simulated"] for node in nodes if node not in lost):
+        which = "every node that answers" if lost else "every node"
+        warn(f"{which} is simulated: containers there are nothing but records")
         tell("hint: start Docker or Podman, then qdocker nodes add NAME")
 
 
@@ -69,6 +82,8 @@ def stop(
 
       qdocker stop
     """
+    if not timeout >= 0:  # NaN neither
+        raise RequestError(f"stop --timeout got {timeout:g}; the rule is seconds from 0")
     pid = end(find_home(), timeout)
     if pid is None:
         tell(f"no daemon runs for {str(find_home().folder)!r}")

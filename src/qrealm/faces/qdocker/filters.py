@@ -11,8 +11,12 @@ from qrealm.faces.qdocker.showing import View, state_of
 
 STATES = (
     *("created", "running", "paused", "restarting", "removing", "exited", "dead"),
-    *("waiting", "creating", "unknown"),
+    *("waiting", "creating", "missing", "unknown"),
 )
+CONTAINER_KEYS = ("id", "name", "label", "status", "exited", "node", "cluster", "health")
+EVENT_KEYS = ("type", "event", "name")
+EVENT_TYPES = ("container", "register", "node", "message", "engine", "cluster")
+HEALTHS = ("starting", "healthy", "unhealthy", "none")
 
 
 def split_filters(words: Sequence[str] | None, known: Sequence[str]) -> dict[str, list[str]]:
@@ -29,11 +33,16 @@ def split_filters(words: Sequence[str] | None, known: Sequence[str]) -> dict[str
 
 
 def container_filter(words: Sequence[str] | None) -> tuple[Callable[[View], bool], bool]:
-    """What keeps the wanted containers, and whether a status was asked for. Raises RequestError."""
-    wanted = split_filters(words, ("id", "name", "label", "status", "node", "cluster", "health"))
-    for status in wanted.get("status", ()):
-        if status not in STATES:
-            raise RequestError(f"--filter got status={status!r:.40}; there are {', '.join(STATES)}")
+    """What keeps the wanted containers, and whether some that do not run may be meant. Raises
+    RequestError."""
+    wanted = split_filters(words, CONTAINER_KEYS)
+    for key, known in (("status", STATES), ("health", HEALTHS)):
+        for value in wanted.get(key, ()):
+            if value not in known:
+                raise RequestError(f"--filter got {key}={value!r:.40}; there are {', '.join(known)}")
+    for code in wanted.get("exited", ()):
+        if not code.isdigit():
+            raise RequestError(f"--filter got exited={code!r:.40}; the rule is an exit code")
     for pattern in wanted.get("name", ()):
         try:
             re.compile(pattern)
@@ -45,7 +54,7 @@ def container_filter(words: Sequence[str] | None) -> tuple[Callable[[View], bool
     def keeps(view: View) -> bool:
         return all(_fits(view, key, values) for key, values in wanted.items())
 
-    return keeps, "status" in wanted
+    return keeps, "status" in wanted or "exited" in wanted
 
 
 def _fits(view: View, key: str, values: Sequence[str]) -> bool:
@@ -56,6 +65,8 @@ def _fits(view: View, key: str, values: Sequence[str]) -> bool:
         return any(record["id"].startswith(value) for value in values)
     if key == "name":
         return any(re.search(value, record["name"]) for value in values)
+    if key == "exited":
+        return state_of(view) == "exited" and str(view["facts"]["exit_code"]) in values
     if key == "health":
         health = view["facts"]["health"] if view["facts"] is not None else None
         return (health or "none") in values

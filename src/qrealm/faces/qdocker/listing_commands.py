@@ -12,7 +12,7 @@ from qrealm.faces.qdocker.client import Client, container_path
 from qrealm.faces.qdocker.filters import container_filter
 from qrealm.faces.qdocker.showing import COLUMNS, HEADINGS, inspect_document, ps_row, state_of
 from qrealm.faces.qdocker.tables import fill, read_template, write_listing
-from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, write, write_json
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, write, write_json
 
 _RUNS = ("running", "restarting", "paused")
 
@@ -28,8 +28,9 @@ def ps(
 ) -> None:
     """List containers that run, newest first; QUANTUM is what a measurement would find at this moment.
 
-    Filters: id, name (a regular expression), label, status, node, cluster, health. Simulated containers,
-    which are nothing but records, say so in STATUS.
+    Filters: id, name (a regular expression), label, status, exited (an exit code), node, cluster, health.
+    Simulated containers, which are nothing but records, say so in STATUS; Missing are those that their engine
+    has no more.
 
     [bold]Examples[/bold]
 
@@ -56,6 +57,8 @@ def ps(
             write(row["ID"])
         return
     write_listing(rows, COLUMNS, output, headings=HEADINGS)
+    if output == "table" and any(row["State"] == "missing" for row in rows):
+        tell("hint: qdocker maintenance makes again what is missing; qdocker rm forgets it")
 
 
 def inspect(

@@ -13,7 +13,7 @@ import typer
 from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path
-from qrealm.faces.qdocker.filters import split_filters
+from qrealm.faces.qdocker.filters import EVENT_KEYS, split_filters
 from qrealm.faces.qdocker.specification import read_environment
 from qrealm.faces.qdocker.terminal import EXIT_OWN_ERROR, write
 from qrealm.faces.qdocker.times import iso, read_moment
@@ -117,7 +117,7 @@ def events(
       qdocker events --format json
     """
     wants_json = options.is_json(output)
-    wanted = split_filters(filters, ("type", "event", "name"))
+    wanted = split_filters(filters, EVENT_KEYS)
     begin = read_moment(since, "--since")
     if begin is None and follow:
         begin = time.time()

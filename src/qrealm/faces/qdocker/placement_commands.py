@@ -70,12 +70,13 @@ def _show_balance(path: str, body: Mapping[str, Any], output: str) -> int:
     return show_balance(Client().post(path, body), wants_json)
 
 
-def show_balance(found: Mapping[str, Any], wants_json: bool) -> int:
-    """Print what a `BalanceReport` says; 1 if a move failed."""
+def show_balance(found: Mapping[str, Any], wants_json: bool, *, all_must_go: bool = False) -> int:
+    """Print what a `BalanceReport` says; 1 if a move failed, or something stays and `all_must_go`."""
     failed = [move for move in found["moves"] if move["error"]]
+    code = EXIT_ERROR if failed or (all_must_go and found["stays"]) else 0
     if wants_json:
         options.write_line(found)
-        return EXIT_ERROR if failed else 0
+        return code
     rows = [
         (move["name"], move["source"] or "-", move["target"], _move_state(move), move["reason"])
         for move in found["moves"]
@@ -83,14 +84,20 @@ def show_balance(found: Mapping[str, Any], wants_json: bool) -> int:
     write_table(("CONTAINER", "FROM", "TO", "MOVED", "REASON"), rows)
     bound = "" if found["bound"] is None else f", proven bound {found['bound']:.4g}"
     moves = f" and {found['move_costs']:.4g} for moves" if found["move_costs"] else ""
-    values = f"objective {found['objective_before']:.4g} to {found['objective_after']:.4g}{moves}{bound}"
+    values = ""
+    if found["objective_before"] is not None:
+        before, after = found["objective_before"], found["objective_after"]
+        values = f"objective {before:.4g} to {after:.4g}{moves}{bound}; "
     idle = "; nothing was done" if found["dry_run"] else ""
-    tell(f"{found['scheduler']}: {values}; {len(found['kept'])} stay; {found['seconds']:.3g} s{idle}")
+    tell(f"{found['scheduler']}: {values}{len(found['kept'])} stay; {found['seconds']:.3g} s{idle}")
     for node, shares in found["loads"].items():
         tell(f"  {node}: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
     for move in failed:
         warn(f"{move['name']} was not moved: {move['error']}")
-    return EXIT_ERROR if failed else 0
+    for name, reason in found["stays"].items():
+        if all(move["name"] != name for move in failed):
+            warn(f"{name} stays: {reason}")
+    return code
 
 
 def _move_state(move: Mapping[str, Any]) -> str:
@@ -159,14 +166,23 @@ def _show_decision(decision: Mapping[str, Any]) -> None:
 
 
 def schedulers(output: options.FormatOption = "table") -> None:
-    """List the schedulers that --scheduler takes, your own entry points among them.
+    """List the schedulers that --scheduler takes, your own entry points among them, and who brings each. A
+    package that cannot be used is listed with what is wrong.
 
     [bold]Example[/bold]
 
       qdocker schedulers
     """
-    rows = [{"Name": each["name"], "Description": each["help"]} for each in Client().get("/schedulers")]
-    write_listing(rows, {"Name": "NAME", "Description": "DESCRIPTION"}, output)
+    rows = [
+        {
+            "Name": each["name"],
+            "Origin": each["origin"],
+            "Description": each["help"] or f"cannot be used: {each['problem']}",
+            "Problem": each["problem"],
+        }
+        for each in Client().get("/schedulers")
+    ]
+    write_listing(rows, {"Name": "NAME", "Origin": "FROM", "Description": "DESCRIPTION"}, output)
 
 
 def nodes_add(
@@ -217,7 +233,7 @@ def nodes_ls(quiet: options.QuietOption = False, output: options.FormatOption = 
 
       qdocker nodes ls
     """
-    rows = [node_row(view) for view in Client().get("/nodes")]
+    rows = [node_row(view, exact=output == "json") for view in Client().get("/nodes")]
     if quiet:
         for row in rows:
             write(row["Name"])
@@ -237,14 +253,15 @@ def nodes_rm(names: NodesArgument, force: options.ForceOption = False) -> int:
 
 
 def nodes_drain(name: NodeArgument, output: options.PlainFormatOption = "table") -> int:
-    """Close a node and move its containers to others, as far as these take them. Prints the moves.
+    """Close a node and move its containers to others, as far as these take them. Prints the moves, and what
+    stays and why; exit code 1 when something does.
 
     [bold]Example[/bold]
 
       qdocker nodes drain east
     """
     wants_json = options.is_json(output)
-    return show_balance(Client().post(node_path(name, "/drain")), wants_json)
+    return show_balance(Client().post(node_path(name, "/drain")), wants_json, all_must_go=True)
 
 
 def nodes_activate(names: NodesArgument) -> int:

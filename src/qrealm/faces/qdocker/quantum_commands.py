@@ -143,7 +143,7 @@ def send_message(
       qdocker send-message web cache test --intercept-share 0.5
     """
     try:
-        value = json.loads(data)
+        value = json.loads(data, parse_constant=_refuse_constant)
     except ValueError as problem:
         raise RequestError(
             f"--data got {data!r:.60}, which is not JSON: {problem}", hint="""for example --data '{"a": 1}'"""
@@ -166,6 +166,11 @@ def send_message(
         f"{found['pairs']} pairs, {found['compared']} bits compared, error rate {message['error_rate']:.2%}, "
         f"{message['key_bits']} bits of key: {found['reason']}"
     )
+
+
+def _refuse_constant(name: str) -> None:
+    """Python reads NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{name} is no value of JSON")
 
 
 def messages(

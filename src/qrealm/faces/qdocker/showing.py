@@ -18,6 +18,7 @@ _WITHOUT_FACTS = {
     "waiting": "Waiting for a node",
     "creating": "Being created",
     "removing": "Removal In Progress",
+    "missing": "Missing",
 }
 
 COLUMNS = {
@@ -47,18 +48,18 @@ HEADINGS = {
     "QuantumWeight": "WEIGHT",
     "QuantumMeasured": "MEASURED",
     "QuantumQubits": "QUBITS",
-    "QuantumPurity": "PURITY",
-    "QuantumCoherence": "COHERENCE",
 }
 
 
 def state_of(view: View) -> str:
-    """Docker's word for its state; ``waiting`` for one without a node, ``unknown`` where no engine
-    answers."""
+    """Docker's word for its state; ``waiting`` for one without a node, ``missing`` where the engine has it no
+    more, ``unknown`` where no engine answers."""
     if view["facts"] is not None:
         return str(view["facts"]["state"])
     phase = view["record"]["phase"]
-    return {"waiting": "waiting", "creating": "creating", "removing": "removing"}.get(phase, "unknown")
+    if phase in ("waiting", "creating", "removing"):
+        return str(phase)
+    return "missing" if view["missing"] else "unknown"
 
 
 def is_simulated(view: View) -> bool:
@@ -119,7 +120,6 @@ def ps_row(view: View, *, full: bool, now: float | None = None) -> dict[str, str
     others = ",".join(name for name in view["group"] if name != record["name"])
     command = " ".join([*(spec["entrypoint"] or ()), *(spec["command"] or ())])
     mounts = ",".join(mount["source"] for mount in spec["mounts"])
-    coherence = view["coherence_bits"]
     return {
         "ID": record["id"] if full else record["id"][:ID_LETTERS],
         "Image": spec["image"] if full else _cut(spec["image"]),
@@ -145,8 +145,6 @@ def ps_row(view: View, *, full: bool, now: float | None = None) -> dict[str, str
         "QuantumWeight": f"{quantum['weight']:g}",
         "QuantumMeasured": record["measured"]["state"] if record["measured"] else "",
         "QuantumQubits": str(view["num_qubits"]),
-        "QuantumPurity": f"{view['purity']:.6g}",
-        "QuantumCoherence": "" if coherence is None else f"{coherence:.6g}",
     }
 
 
@@ -173,6 +171,7 @@ def inspect_document(view: View) -> dict[str, Any]:
             "NumQubits": view["num_qubits"],
             "Purity": view["purity"],
             "CoherenceBits": view["coherence_bits"],
+            "Simulator": view["simulator"],
         },
         "Config": {
             "Cmd": spec["command"],
@@ -186,6 +185,7 @@ def inspect_document(view: View) -> dict[str, Any]:
         "HostConfig": {
             "NanoCpus": round(spec["limits"]["cpus"] * 1e9),
             "Memory": spec["limits"]["memory_bytes"],
+            "MemorySwap": spec["limits"]["memory_bytes"],
             "PidsLimit": spec["limits"]["pids"],
             "RestartPolicy": {
                 "Name": spec["restart"]["name"],
@@ -197,7 +197,7 @@ def inspect_document(view: View) -> dict[str, Any]:
             "SecurityOpt": ["no-new-privileges"],
             "NetworkMode": spec["network"] or "default",
         },
-        "Mounts": spec["mounts"],
+        "Mounts": [_mount_document(mount) for mount in spec["mounts"]],
         "Ports": facts["ports"] if facts is not None else spec["ports"],
         "Cluster": record["cluster"],
         "Scheduler": record["scheduler"],
@@ -226,6 +226,18 @@ def _state_document(view: View) -> dict[str, Any]:
     }
 
 
+def _mount_document(mount: Mapping[str, Any]) -> dict[str, Any]:
+    bound = mount["source"].startswith("/")
+    return {
+        "Type": "bind" if bound else "volume",
+        **({} if bound else {"Name": mount["source"]}),
+        "Source": mount["source"],
+        "Destination": mount["target"],
+        "Mode": "ro" if mount["read_only"] else "",
+        "RW": not mount["read_only"],
+    }
+
+
 def _node_document(node: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Name": node["name"],
@@ -236,8 +248,8 @@ def _node_document(node: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def node_row(view: View, now: float | None = None) -> dict[str, str]:
-    """A row of `nodes ls`."""
+def node_row(view: View, now: float | None = None, *, exact: bool = False) -> dict[str, str]:
+    """A row of `nodes ls`; `exact`: when it was seen as a time, not as how long ago."""
     record = view["record"]
     endpoint = record["endpoint"]
     where = endpoint["url"] or endpoint["folder"] or "default"
@@ -255,7 +267,7 @@ def node_row(view: View, now: float | None = None) -> dict[str, str]:
         "Memory": f"{format_bytes(view['memory_taken_bytes'])} / {format_bytes(record['memory_bytes'])}",
         "Load": f"{view['load']:.2f}",
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(record["labels"].items())),
-        "Seen": ago(record["seen_at"], now),
+        "Seen": iso(record["seen_at"]) if exact else ago(record["seen_at"], now),
     }
 
 

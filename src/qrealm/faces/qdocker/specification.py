@@ -91,7 +91,7 @@ def read_ports(word: str) -> list[dict[str, Any]]:
         raise _port_rule(word)
     own = _port_range(match["own"], word)
     host: Sequence[int | None] = [None] * len(own)
-    if match["host"]:
+    if match["host"] and match["host"] != "0":  # 0: the engine chooses, as in Docker
         host = _port_range(match["host"], word)
     if len(host) != len(own):
         raise _port_rule(word)
@@ -138,15 +138,29 @@ def read_restart(word: str) -> dict[str, Any]:
 
 
 def read_health(
-    command: str | None, interval: str, timeout: str, retries: int, start_period: str
+    command: str | None,
+    interval: str | None,
+    timeout: str | None,
+    retries: int | None,
+    start_period: str | None,
 ) -> dict[str, Any] | None:
-    """A health check, run by the container's shell. Raises RequestError."""
+    """A health check, run by the container's shell. Raises RequestError, also for the other options without
+    a command: the image's own check cannot be changed."""
+    found: dict[str, Any] = {}
+    durations = (("interval", interval), ("timeout", timeout), ("start-period", start_period))
+    for name, text in durations:
+        if text is not None:
+            found[f"{name.replace('-', '_')}_s"] = read_duration(text, f"--health-{name}")
+    if retries is not None:
+        if retries < 1:
+            raise RequestError(f"--health-retries got {retries}; the rule is a number from 1")
+        found["retries"] = retries
     if command is None:
+        if found:
+            option = next(iter(found)).removesuffix("_s").replace("_", "-")
+            raise RequestError(
+                f"--health-{option} got a value without --health-cmd; it belongs to a check of its own",
+                hint="name the check with --health-cmd; without it the image's own runs as it was built",
+            )
         return None
-    return {
-        "command": ["/bin/sh", "-c", command],
-        "interval_s": read_duration(interval, "--health-interval"),
-        "timeout_s": read_duration(timeout, "--health-timeout"),
-        "retries": retries,
-        "start_period_s": read_duration(start_period, "--health-start-period"),
-    }
+    return {"command": ["/bin/sh", "-c", command], **found}

@@ -98,7 +98,7 @@ def maintenance(
       qdocker maintenance --renew
     """
     wants_json = options.is_json(output)
-    found = Client().post(f"/maintenance?renew={str(renew).lower()}")
+    found = Client().post("/maintenance", query={"renew": renew})
     if wants_json:
         options.write_line(found)
     else:
@@ -149,8 +149,9 @@ def import_state(
       qdocker import-state --filename state.json
     """
     wants_json = options.is_json(output)
+    text = _read(filename, "--filename")
     try:
-        data = json.loads(_read(filename, "--filename"))
+        data = json.loads(text)
     except ValueError as problem:
         raise RequestError(f"--filename {filename!r} is not JSON: {problem}") from problem
     if not isinstance(data, dict):

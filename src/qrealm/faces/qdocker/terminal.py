@@ -25,6 +25,8 @@ EXIT_NOT_RUNNABLE = 126
 EXIT_NOT_FOUND = 127
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+_STREAMS = (os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)
+"""How what stands in for a closed stdin, stdout and stderr is opened: a closed stdout keeps refusing."""
 
 DOCKER_CODES = frozenset({"create", "run", "exec"})
 """Commands whose exit codes are those of `docker run`."""
@@ -34,10 +36,23 @@ _Arguments = ParamSpec("_Arguments")
 
 
 def speak_plainly() -> None:
-    """Let stdout write every text, whatever its encoding."""
+    """Let stdout write every text, whatever its encoding; and fill the places of closed streams, before files
+    of our own get their numbers."""
+    for number, mode in enumerate(_STREAMS):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)
+    sys.stdin = sys.stdin or io.TextIOWrapper(io.BufferedReader(_file(0, "r")), encoding="utf-8")
+    sys.stdout = sys.stdout or io.TextIOWrapper(io.BufferedWriter(_file(1, "w")), encoding="utf-8")
+    sys.stderr = sys.stderr or io.TextIOWrapper(io.BufferedWriter(_file(2, "w")), encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _file(number: int, mode: str) -> io.FileIO:
+    return io.FileIO(number, mode, closefd=False)
 
 
 def write(text: str) -> None:
@@ -101,14 +116,30 @@ def command(name: str, body: Callable[_Arguments, int | None]) -> Callable[_Argu
             tell("interrupted")
             code = EXIT_INTERRUPTED
         except BrokenPipeError:
-            # Python flushes stdout once more at its end; give it somewhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            give_up_stdout()
             code = EXIT_BROKEN_PIPE
+        except OSError as problem:
+            code = report_unwritten(problem, name)
         if code:
             raise typer.Exit(code)
 
     guarded.__doc__ = folded(body.__doc__ or "")
     return guarded
+
+
+def report_unwritten(problem: OSError, command_name: str) -> int:
+    """Tell that the system refused something, which for want of a name was the output; the exit code."""
+    if debug_wanted():
+        sys.stderr.write("".join(traceback.format_exception(problem)))
+    what = "the output cannot be written" if problem.filename is None else str(problem.filename)
+    tell(f"{_marked('error:', _BOLD_RED)} {what}: {problem.strerror or problem}")
+    give_up_stdout()
+    return usage_code(command_name)
+
+
+def give_up_stdout() -> None:
+    """Python flushes stdout once more at its end; give it somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def folded(text: str) -> str:

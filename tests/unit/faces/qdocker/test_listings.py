@@ -124,6 +124,8 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
         "probabilities": probabilities or {"running": 0.2, "stopped": 0.8},
         "purity": 1.0,
         "coherence_bits": None,
+        "missing": False,
+        "simulator": "qrealm",
     }
 
 
@@ -138,6 +140,7 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
         (make_view("exited", exit_code=137, finished_at=NOW - 60), "Exited (137) 1 minute ago"),
         (make_view("restarting", exit_code=1, finished_at=NOW - 1), "Restarting (1) 1 second ago"),
         ({**make_view(), "facts": None}, "Unknown: the node does not answer"),
+        ({**make_view(), "facts": None, "missing": True}, "Missing"),
     ],
 )
 def test_status(view, status):
@@ -151,6 +154,23 @@ def test_a_container_without_a_node_waits():
     assert status_of(view, NOW) == "Waiting for a node"
     assert inspect_document(view)["State"] == {"Status": "waiting", "Running": False}
     assert ps_row(view, full=False)["Node"] == ""
+
+
+def test_inspect_has_dockers_words():
+    view = make_view()
+    view["record"]["spec"]["mounts"] = [
+        {"source": "/srv", "target": "/data", "read_only": True},
+        {"source": "cache", "target": "/var/cache", "read_only": False},
+    ]
+    document = inspect_document(view)
+    assert document["Mounts"] == [
+        {"Type": "bind", "Source": "/srv", "Destination": "/data", "Mode": "ro", "RW": False},
+        {
+            "Type": "volume", "Name": "cache", "Source": "cache", "Destination": "/var/cache", "Mode": "",
+            "RW": True,
+        },
+    ]  # fmt: skip
+    assert document["HostConfig"]["MemorySwap"] == document["HostConfig"]["Memory"] == 1 << 29
 
 
 def test_quantum():

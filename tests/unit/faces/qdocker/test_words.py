@@ -53,6 +53,8 @@ def port(inner, outer=None, protocol="tcp", ip=""):
         (":80", [port(80)]),
         ("127.0.0.1:5353:53/udp", [port(53, 5353, "udp", "127.0.0.1")]),
         ("127.0.0.1::53", [port(53, ip="127.0.0.1")]),
+        ("0:80", [port(80)]),
+        ("127.0.0.1:0:90/udp", [port(90, protocol="udp", ip="127.0.0.1")]),
         ("[::1]:8080:80", [port(80, 8080, ip="::1")]),
         ("8000-8001:80-81", [port(80, 8000), port(81, 8001)]),
     ],
@@ -61,7 +63,9 @@ def test_ports(word, ports):
     assert read_ports(word) == ports
 
 
-@pytest.mark.parametrize("word", ["", "a", "0:80", "80:70000", "1-3:1-2", "3-1:1-3", "80/icmp", "1:2:3:4"])
+@pytest.mark.parametrize(
+    "word", ["", "a", "0-1:80-81", "80:70000", "1-3:1-2", "3-1:1-3", "80/icmp", "1:2:3:4"]
+)
 def test_ports_that_are_none(word):
     with pytest.raises(RequestError, match="--publish got"):
         read_ports(word)
@@ -107,7 +111,8 @@ def test_restart_labels_health():
         with pytest.raises(RequestError, match="--restart got"):
             read_restart(word)
     assert read_labels(["a=b=c", "d"]) == {"a": "b=c", "d": ""}
-    assert read_health(None, "1s", "1s", 1, "0s") is None
+    assert read_health(None, None, None, None, None) is None
+    assert read_health("true", None, None, None, None) == {"command": ["/bin/sh", "-c", "true"]}
     health = read_health("true || false", "1m30s", "500ms", 5, "2")
     assert health == {
         "command": ["/bin/sh", "-c", "true || false"],
@@ -116,6 +121,22 @@ def test_restart_labels_health():
         "retries": 5,
         "start_period_s": 2.0,
     }
+
+
+@pytest.mark.parametrize(
+    "given, option",
+    [
+        ((None, "1s", None, None, None), "--health-interval"),
+        ((None, None, "1s", None, None), "--health-timeout"),
+        ((None, None, None, 3, None), "--health-retries"),
+        ((None, None, None, None, "0s"), "--health-start-period"),
+        ((None, "x", None, None, None), "--health-interval got 'x'"),
+        (("true", None, None, 0, None), "--health-retries got 0"),
+    ],
+)
+def test_a_health_check_that_is_none(given, option):
+    with pytest.raises(RequestError, match=option):
+        read_health(*given)
 
 
 def test_durations_and_moments():
@@ -152,10 +173,11 @@ def test_spoken(seconds, words):
     assert ago(0.0, now=seconds) == f"{words} ago"
 
 
-def view(name="web", state="running", node="n1", cluster=None, labels=None, health=None):
+def view(name="web", state="running", node="n1", cluster=None, labels=None, health=None, exit_code=None):
     spec = {"labels": labels or {}}
     record = {"id": "abc123", "name": name, "spec": spec, "node": node, "cluster": cluster, "phase": "ready"}
-    return {"record": record, "facts": {"state": state, "health": health}, "node": {"simulated": False}}
+    facts = {"state": state, "health": health, "exit_code": exit_code}
+    return {"record": record, "facts": facts, "node": {"simulated": False}}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +205,20 @@ def test_filters(words, kept):
     assert by_status is any(word.startswith("status") for word in words)
 
 
-@pytest.mark.parametrize("word", ["name", "colour=red", "status=happy", "name=("])
+def test_the_filter_of_exit_codes():
+    keeps, by_status = container_filter(["exited=3", "exited=4"])
+    assert by_status
+    assert keeps(view(state="exited", exit_code=3))
+    assert not keeps(view(state="exited", exit_code=0))
+    assert not keeps(view(state="running"))
+    nowhere = {**view(), "facts": None, "missing": True}
+    assert not keeps(nowhere)
+    assert container_filter(["status=missing"])[0](nowhere)
+
+
+@pytest.mark.parametrize(
+    "word", ["name", "colour=red", "status=happy", "name=(", "health=well", "exited=no", "exited="]
+)
 def test_filters_that_are_none(word):
     with pytest.raises(RequestError, match="--filter got"):
         container_filter([word])
