@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from qrealm.base.errors import QrealmError, RequestError
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.moves import Moves
-from qrealm.control.containers.placement import Plan, PlannedMove, schedulers
+from qrealm.control.containers.placement import Plan, PlannedMove, SchedulerInfo, schedulers
 from qrealm.control.containers.reports import BalanceReport, MoveReport
 from qrealm.control.containers.values import DecisionRecord, Phase
 
@@ -41,8 +42,12 @@ class Balancing:
 
     def empty(self, node: str) -> BalanceReport:
         """Move what a node has that takes nothing new any more."""
-        every = [record for record in self._ctx.store.containers.all() if record.phase is Phase.READY]
-        return self._carry_out([r.id for r in every if r.node == node], None, "drain", dry_run=False)
+        there = [record for record in self._ctx.store.containers.all() if record.node == node]
+        ready = [record for record in there if record.phase is Phase.READY]
+        report = self._carry_out([record.id for record in ready], None, "drain", dry_run=False)
+        told = "its phase is {}; try again in a moment"
+        busy = {record.name: told.format(record.phase.value) for record in there if record not in ready}
+        return replace(report, stays={**report.stays, **busy})
 
     def why(self, reference: str) -> tuple[DecisionRecord, ...]:
         """The decisions about a container, the newest first."""
@@ -53,9 +58,9 @@ class Balancing:
             if decision.at >= record.created_at
         )
 
-    def schedulers(self) -> tuple[tuple[str, str], ...]:
-        """Names of the schedulers, and what each is."""
-        return tuple((each.name, each.help) for each in schedulers())
+    def schedulers(self) -> tuple[SchedulerInfo, ...]:
+        """All schedulers, who brings each, and what is wrong with it where it cannot be used."""
+        return schedulers()
 
     def _check_enabled(self, command: str) -> None:
         if not self._ctx.config.enable_quantum_load_balancing:
@@ -68,17 +73,24 @@ class Balancing:
         self, moving: Sequence[str], scheduler: str | None, action: str, dry_run: bool
     ) -> BalanceReport:
         ctx = self._ctx
-        with ctx.planning, ctx.store.transaction():
+        with ctx.scheduling:
             plan = self._deciding.balance(moving, scheduler, action)
             if not dry_run:
-                decided = {move.container for move in plan.moves}
-                for decision in plan.decisions:
-                    if decision.container in decided:
+                with ctx.store.transaction():
+                    for decision in plan.decisions:
                         ctx.store.decisions.append(decision)
         moves = [self._move(move, dry_run) for move in plan.moves]
         moved = {move.name for move in moves if move.done or dry_run}
         kept = tuple(d.container for d in plan.decisions if d.container not in moved)
-        return _report(plan, moves, kept, dry_run)
+        # A rebalance has named nobody: of what it left alone nothing was expected.
+        meant = {} if action == "rebalance" else {d.container: _why_here(d) for d in plan.decisions}
+        failed = {move.name: move.error for move in moves if move.error}
+        stays = {name: why for name, why in {**meant, **failed}.items() if name not in moved}
+        report = replace(_report(plan, moves, kept, dry_run), stays=stays)
+        if action == "drain":
+            # What a node may hold that is to be empty is no objective of anybody's.
+            report = replace(report, objective_before=None, objective_after=None)
+        return report
 
     def _move(self, move: PlannedMove, dry_run: bool) -> MoveReport:
         """Carry one move out; what stands in the way is told, and the others go on."""
@@ -90,6 +102,14 @@ class Balancing:
                 error = problem.message
         done = not dry_run and not error
         return MoveReport(move.container, move.source, move.target, move.reason, done, error)
+
+
+def _why_here(decision: DecisionRecord) -> str:
+    """Why a container is not sent elsewhere."""
+    if len(decision.candidates) > 1:
+        return decision.reason
+    told = "; ".join(f"{node}: {why}" for node, why in decision.refused.items())
+    return f"no other node takes it; {told}" if told else "there is no other node"
 
 
 def _report(plan: Plan, moves: list[MoveReport], kept: tuple[str, ...], dry_run: bool) -> BalanceReport:

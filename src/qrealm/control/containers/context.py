@@ -36,12 +36,27 @@ class NameLocks:
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
         """Hold the lock of a name. It is forgotten when nobody holds it or waits for it."""
+        with self._counted(name) as lock, lock:
+            yield
+
+    @contextmanager
+    def try_hold(self, name: str) -> Iterator[bool]:
+        """Hold the lock of a name unless somebody else does; whether it is held."""
+        with self._counted(name) as lock:
+            got = lock.acquire(blocking=False)
+            try:
+                yield got
+            finally:
+                if got:
+                    lock.release()
+
+    @contextmanager
+    def _counted(self, name: str) -> Iterator[threading.RLock]:
         with self._guard:
             lock, users = self._locks.get(name, (threading.RLock(), 0))
             self._locks[name] = (lock, users + 1)
         try:
-            with lock:
-                yield
+            yield lock
         finally:
             with self._guard:
                 lock, users = self._locks[name]
@@ -64,11 +79,13 @@ class Context:
         simulator: what computes the registers.
         seals: tells this engine's containers from others.
         planning: held from looking at the cluster to writing down what was decided, never while an engine is
-            spoken to.
+            spoken to or a scheduler thinks.
+        scheduling: held while a scheduler thinks and until its answer is written down, so that the next one
+            sees it. Losses and registers do without.
         names: held by whoever changes one container, engine calls included.
         making: names of the clusters that this process is making.
 
-    Who needs several takes them in this order: names, `planning`, the store's transaction.
+    Who needs several takes them in this order: names, `scheduling`, `planning`, the store's transaction.
     """
 
     config: Config
@@ -79,6 +96,7 @@ class Context:
     simulator: DensitySimulator
     seals: Seals
     planning: threading.RLock = field(default_factory=threading.RLock)
+    scheduling: threading.RLock = field(default_factory=threading.RLock)
     names: NameLocks = field(default_factory=NameLocks)
     making: set[str] = field(default_factory=set)
 
@@ -126,6 +144,18 @@ class Context:
             record = replace(record, **changes)
             self.store.containers.save(record)
         return record
+
+    def change_if_same(self, record: ContainerRecord, **changes: Any) -> ContainerRecord:
+        """Change fields of a container's record, unless it has been given to another node since the caller
+        looked; the record as it then is.
+
+        Raises:
+            NoSuchContainerError: it is gone.
+        """
+        with self.store.transaction():
+            now = self.change(record.id)
+            same = (now.phase, now.node, now.engine_id) == (record.phase, record.node, record.engine_id)
+            return self.change(record.id, **changes) if same else now
 
     def tell(self, kind: str, action: str, name: str, attributes: Mapping[str, str] | None = None) -> None:
         """Write an event down."""

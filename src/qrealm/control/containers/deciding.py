@@ -26,8 +26,8 @@ ANSWER_S = 30.0
 class Deciding:
     """Makes placement problems of what is written down.
 
-    `place_again` is quick, and for inside a transaction with `planning` held. The others ask a scheduler, which
-    may think for long: outside both, `scheduling` held. What they answer is checked when it is written down.
+    `place_again` is quick, and for inside a transaction with `planning` held. The others ask a scheduler,
+    which may think for long: outside both, `scheduling` held. What it answers is checked when it is written.
     """
 
     def __init__(self, context: Context, circuits: QuantumCircuitManager) -> None:
@@ -36,9 +36,7 @@ class Deciding:
 
     def scheduler(self, asked: str | None) -> str:
         """The scheduler that decides: the one that was asked for, else that of the configuration."""
-        if asked is not None and asked != PORTFOLIO:
-            return asked
-        return self._ctx.config.default_scheduler
+        return self._ctx.config.default_scheduler if asked is None else asked
 
     def place_new(
         self,
@@ -144,7 +142,7 @@ class Deciding:
 
 
 def _answered(scheduler: str, think: Callable[[], Plan]) -> Plan:
-    """A scheduler's plan. It may be anybody's and never answer: so it has a thread that can be left to itself."""
+    """A scheduler's plan. It may be anybody's, and never answer: its thread can be left to itself."""
     answer: Future[Plan] = Future()
 
     def carry_out() -> None:

@@ -35,6 +35,7 @@ from qrealm.control.containers.reports import (
 )
 from qrealm.control.containers.snapshots import Snapshots
 from qrealm.control.containers.upkeep import Upkeep
+from qrealm.control.containers.values import NodeState
 from qrealm.control.containers.views import Views
 from qrealm.control.containers.watch import Watch
 from qrealm.control.security import kept_key
@@ -43,6 +44,8 @@ from qrealm.control.store.containers import ContainerStore
 T = TypeVar("T")
 DATABASE = "qdocker.db"
 ENGINE_ID = "engine.id"
+COMPARE_S = 20.0
+"""How long opening waits until nodes that answer have been compared with the records."""
 LABELS_KEY = "labels.key"
 
 
@@ -109,12 +112,19 @@ class ContainerEngine:
     def open(self, *, watch: bool = True) -> ContainerEngine:
         """Take up work: add the nodes of the configuration, finish or undo what was cut off, watch the nodes.
 
+        A node that does not answer is not waited for: that is left to the watch.
+
         Args:
             watch: False leaves it to the caller to call `watch.look`.
         """
         try:
             self.nodes.add_configured()
-            found = self._reconcile.all()
+            there = [n for n in self._ctx.store.nodes.all() if n.state is not NodeState.LOST]
+            problems = self.watch.ask([node for node in there if not node.simulated])
+            for node in there:
+                if problems.get(node.name) is not None:
+                    self.watch.silent_at_start(node)
+            found = self._reconcile.all(COMPARE_S)
             for line in found.problems:
                 log.warning("at the start: %s", line)
             self._ctx.tell("engine", "start", self._ctx.store.engine_id)
@@ -128,7 +138,9 @@ class ContainerEngine:
     def close(self) -> None:
         """End. Containers go on as they are."""
         self.watch.stop()
+        # What is stuck on a node breaks off.
         self._ctx.drivers.close()
+        self.watch.close()
         self._ctx.store.close()
 
     def __enter__(self) -> ContainerEngine:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 
-from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
+from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import runs
-from qrealm.control.containers.lifecycle import fetch, own_copies
-from qrealm.control.containers.values import ContainerRecord, NodeState, Phase, Wanted
+from qrealm.control.containers.lifecycle import fetch, own_copies, settled
+from qrealm.control.containers.room import check_room
+from qrealm.control.containers.values import ContainerRecord, NodeRecord, Phase, Wanted
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, ContainerDriver
-
-AT_ONCE = 8
-"""Containers that are made again at the same time."""
 
 
 class Moves:
@@ -40,11 +37,8 @@ class Moves:
             if record.node == target:
                 return
             source = ctx.drivers.of(ctx.store.nodes.get(record.node))
-            node = ctx.store.nodes.get(target)
-            if node.state is not NodeState.READY:
-                raise RequestError(
-                    f"container {name!r} cannot move to node {target!r}, which is {node.state.value}"
-                )
+            with ctx.store.transaction():
+                node = check_room(ctx, record, target)
             driver = ctx.drivers.of(node)
             running = runs(source.inspect(record.engine_id))
             for left in own_copies(ctx, driver, record):
@@ -52,7 +46,7 @@ class Moves:
                     raise RequestError(f"container {name!r} cannot move: {target!r} is the engine it is on")
                 # Of a move that was cut off.
                 driver.remove(left.engine_id, force=True)
-            self._copy(record, source, driver, running, target)
+            self._copy(record, source, driver, running, node)
             try:
                 source.stop(record.engine_id)
                 source.remove(record.engine_id, force=True)
@@ -66,7 +60,7 @@ class Moves:
         source: ContainerDriver,
         driver: ContainerDriver,
         running: bool,
-        target: str,
+        node: NodeRecord,
     ) -> None:
         """The container on another node, running if it ran, and written down; as before when that fails."""
         assert record.engine_id is not None
@@ -81,11 +75,19 @@ class Moves:
                 source.stop(record.engine_id)
             if running:
                 driver.start(engine_id)
+                # Records of a simulated node do not end by themselves.
+                facts = driver.inspect(engine_id) if node.simulated else settled(driver, engine_id)
+                if not runs(facts):
+                    raise EngineRefusalError(
+                        f"container {record.name!r} ended at once on node {node.name!r}, with exit code "
+                        f"{facts.exit_code}; it stays on {record.node!r}",
+                        hint="what it needs may be on the old node alone",
+                    )
             with ctx.planning, ctx.store.transaction():
-                if ctx.store.nodes.get(target).state is NodeState.LOST:
-                    raise EngineUnavailableError(f"node {target!r} was lost meanwhile")
-                ctx.change(record.id, node=target, engine_id=engine_id, phase=Phase.READY, begun=None)
-                ctx.tell("container", "move", record.name, {"from": str(record.node), "to": target})
+                # Others may have been given the room meanwhile.
+                check_room(ctx, record, node.name)
+                ctx.change(record.id, node=node.name, engine_id=engine_id, phase=Phase.READY, begun=None)
+                ctx.tell("container", "move", record.name, {"from": str(record.node), "to": node.name})
         except BaseException:
             self._take_back(record, source, driver, engine_id, in_the_way)
             raise
@@ -110,27 +112,6 @@ class Moves:
             except QrealmError as problem:
                 log.error("%s does not run again on node %s yet: %s", record.name, record.node, problem)
 
-    def make_again(self, names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Make containers again that are written down as to be made again, several at a time.
-
-        Returns:
-            Names of those that were made, and by name a line for each that was not; these stay written down.
-        """
-        if not names:
-            return (), {}
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="make-again") as pool:
-            problems = list(pool.map(self._make_again_told, names))
-        told = {name: problem for name, problem in zip(names, problems, strict=True) if problem}
-        return tuple(name for name in names if name not in told), told
-
-    def _make_again_told(self, name: str) -> str:
-        try:
-            self.make_again_now(name)
-        except QrealmError as problem:
-            log.warning("cannot make %s again: %s", name, problem)
-            return f"{name}: {problem.message}"
-        return ""
-
     def make_again_now(self, name: str) -> None:
         """Make one container again where its record says; nothing to do when somebody else has.
 
@@ -143,11 +124,14 @@ class Moves:
             if record is None or record.phase is not Phase.MAKING_AGAIN or record.node is None:
                 return
             driver = ctx.drivers.of(ctx.store.nodes.get(record.node))
-            # Of an earlier try that was cut off, or of an engine whose state was imported.
+            fetch(driver, record.spec.image, "missing")
+            # Of an earlier try that was cut off; or of another engine, of which this one takes it over. That
+            # one must go first: no engine has two containers of one name.
             for left in driver.find({LABEL_CONTAINER: record.id}):
                 if ctx.seals.ours(left, record):
+                    if runs(left):
+                        driver.stop(left.engine_id)
                     driver.remove(left.engine_id, force=True)
-            fetch(driver, record.spec.image, "missing")
             engine_id = driver.create(ctx.seals.labelled(record))
             if record.wanted is Wanted.RUNNING:
                 try:
@@ -168,10 +152,10 @@ class Moves:
                 # This node was lost meanwhile, and the container has been given another.
                 driver.remove(engine_id, force=True)
 
-    def mark(self, records: Iterable[ContainerRecord]) -> list[str]:
+    def mark(self, records: Iterable[ContainerRecord]) -> list[ContainerRecord]:
         """Write down that containers are to be made again where their records say, or wait; inside a
-        transaction. Names of those that are to be made now."""
-        names = []
+        transaction. The records of those that are to be made now."""
+        again = []
         for record in records:
             before = self._ctx.record(record.id)
             if before is None:
@@ -182,9 +166,9 @@ class Moves:
                 data_node = before.node or before.data_node
             # An imported container still has the id of the one that is to be replaced.
             replaces = before.engine_id if before.phase is phase and before.node == record.node else None
-            self._ctx.change(
+            marked = self._ctx.change(
                 record.id, node=record.node, engine_id=replaces, phase=phase, begun=None, data_node=data_node
             )
             if record.node is not None:
-                names.append(record.name)
-        return names
+                again.append(marked)
+        return again

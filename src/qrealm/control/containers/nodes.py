@@ -16,11 +16,12 @@ from qrealm.base.errors import (
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
+from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.lifecycle import WORD, Lifecycle
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.reports import BalanceReport, NodeView
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Register
-from qrealm.control.containers.watch import Watch
+from qrealm.control.containers.watch import UNSEEN, Watch
 from qrealm.fleet.containers import detect
 from qrealm.fleet.containers.protocol import LABEL_ENGINE, Endpoint
 
@@ -89,17 +90,43 @@ class Nodes:
 
     def add_configured(self) -> None:
         """The nodes of the configuration that are not there yet; with none at all the engine of this
-        machine, else a simulated one. A configured node that does not answer is told in an event, and added
-        at the next start."""
+        machine, else a simulated one. One that does not answer is written down as lost: it is taken in when
+        it does."""
         known = {node.name for node in self._ctx.store.nodes.all()}
-        for node in self._ctx.config.nodes:
-            if node.name not in known:
-                try:
-                    self.add(node.name, node.endpoint, node.labels, node.cpus, node.memory_bytes)
-                except QrealmError as problem:
-                    self._ctx.tell("node", "unreachable", node.name, {"problem": problem.message})
+        new = [node for node in self._ctx.config.nodes if node.name not in known]
+        unseen = {node.name: self._unseen(node) for node in new}
+        problems = self._watch.ask(unseen.values())
+        for node in new:
+            try:
+                if (problem := problems[node.name]) is not None:
+                    raise problem
+                self.add(node.name, node.endpoint, node.labels, node.cpus, node.memory_bytes)
+            except QrealmError as problem:
+                self._ctx.tell("node", "unreachable", node.name, {"problem": problem.message})
+                if isinstance(problem, EngineUnavailableError):
+                    self._ctx.store.nodes.save(unseen[node.name])
         if not known and not self._ctx.config.nodes:
             self.add(LOCAL, detect())
+
+    def _unseen(self, node: NodeEntry) -> NodeRecord:
+        """The record of a configured node of which nothing else is known."""
+        return NodeRecord(
+            name=node.name,
+            endpoint=self._whole(node.name, node.endpoint),
+            engine=UNSEEN,
+            cpus=node.cpus or 0.0,
+            memory_bytes=node.memory_bytes or 0,
+            state=NodeState.LOST,
+            simulated=False,
+            labels=dict(node.labels),
+            added_at=self._ctx.clock.now(),
+        )
+
+    def _whole(self, name: str, endpoint: Endpoint) -> Endpoint:
+        if endpoint.driver == "simulated" and endpoint.folder is None:
+            folder: Path = self._ctx.home / "simulated" / name
+            return replace(endpoint, folder=str(folder))
+        return endpoint
 
     def all(self) -> tuple[NodeView, ...]:
         """Every node and what of it is taken."""
@@ -212,11 +239,11 @@ class Nodes:
                 f"nodes add got the name {name!r:.80}; a name has letters, digits, '_', '.' and '-', and "
                 "begins with a letter or digit"
             )
-        if endpoint.driver == "simulated" and endpoint.folder is None:
-            folder: Path = self._ctx.home / "simulated" / name
-            endpoint = replace(endpoint, folder=str(folder))
+        endpoint = self._whole(name, endpoint)
         if not 0 < (1 if cpus is None else cpus) < float("inf") or (memory_bytes or 1) <= 0:
             raise RequestError(f"nodes add got cpus={cpus}, memory={memory_bytes}; both must be more than 0")
+        # A node that is lost may have come back, and the watch not seen it yet.
+        self._ctx.drivers.allow(endpoint)
         try:
             facts = self._ctx.drivers.of(endpoint).facts()
         except QrealmError:

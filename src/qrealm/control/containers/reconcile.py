@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
 from qrealm.control.containers import half_made
@@ -38,6 +41,11 @@ class Found:
     unreachable: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    def add(self, other: Found) -> None:
+        """Take over what was found elsewhere."""
+        for each in fields(self):
+            getattr(self, each.name).extend(getattr(other, each.name))
+
 
 class Reconcile:
     """Compares what is written down with what engines have."""
@@ -47,20 +55,53 @@ class Reconcile:
         self._lifecycle = lifecycle
         self._moves = moves
 
-    def all(self) -> Found:
-        """Every node that answers."""
+    def all(self, wait_s: float | None = None) -> Found:
+        """Every node that answers, all at the same time.
+
+        Args:
+            wait_s: how long to wait for the nodes; what takes longer goes on, and is told in the log. None
+                waits until all is done.
+        """
         found = Found()
         self._forget_removed()
         self._without_node(found)
         self._half_made(found)
-        for node in self._ctx.store.nodes.all():
-            if node.state is not NodeState.LOST:
-                self.node(node, found)
+        nodes = [node for node in self._ctx.store.nodes.all() if node.state is not NodeState.LOST]
+        tasks = {node.name: self._begin(node) for node in nodes}
+        wait(tasks.values(), wait_s)
+        for name, task in tasks.items():
+            if task.done():
+                found.add(task.result())
+            else:
+                found.problems.append(f"node {name}: comparing it takes longer, and goes on")
+                task.add_done_callback(partial(_tell_late, name))
         return found
 
-    def node(self, node: NodeRecord, found: Found | None = None) -> Found:
+    def _begin(self, node: NodeRecord) -> Future[Found]:
+        """Compare a node in a thread of its own."""
+        done: Future[Found] = Future()
+
+        def compare() -> None:
+            try:
+                done.set_result(self.node(node))
+            except BaseException as problem:  # noqa: BLE001 - raised where the result is taken
+                done.set_exception(problem)
+
+        threading.Thread(target=compare, name=f"compare-{node.name}", daemon=True).start()
+        return done
+
+    def one(self, node: NodeRecord, record: ContainerRecord) -> Found:
+        """One container on its node; what cannot be mended is told in `problems`."""
+        found = Found()
+        try:
+            self._one(node, self._ctx.drivers.of(node), record.id, record, found)
+        except QrealmError as problem:
+            found.problems.append(f"{record.name} on {node.name}: {problem.message}")
+        return found
+
+    def node(self, node: NodeRecord) -> Found:
         """One node. What cannot be mended is told in `problems` and tried again the next time."""
-        found = found or Found()
+        found = Found()
         try:
             driver = self._ctx.drivers.of(node)
             there = driver.find({LABEL_ENGINE: self._ctx.store.engine_id})
@@ -294,3 +335,11 @@ class Reconcile:
                 self._ctx.store.registers.save([prepare(member_of(record), now, self._ctx.simulator)])
                 self._ctx.tell("container", "adopt", record.name, {"node": node.name})
             found.adopted.append(record.name)
+
+
+def _tell_late(node: str, task: Future[Found]) -> None:
+    if problem := task.exception():
+        log.error("comparing node %s with the records broke off: %s", node, problem)
+        return
+    for line in task.result().problems:
+        log.warning("comparing node %s with the records: %s", node, line)

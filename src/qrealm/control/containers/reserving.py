@@ -42,7 +42,7 @@ def reserve(
         return []
     with context.scheduling:
         _check_free(context, requests)
-        coming = [_record(context, request) for request in requests]
+        coming = [_record(context, request, deciding) for request in requests]
         pinned = {
             record.id: request.node
             for record, request in zip(coming, requests, strict=True)
@@ -80,7 +80,7 @@ def _check_free(context: Context, requests: Sequence[CreateRequest]) -> None:
         )
 
 
-def _record(context: Context, request: CreateRequest) -> ContainerRecord:
+def _record(context: Context, request: CreateRequest, deciding: Deciding) -> ContainerRecord:
     return ContainerRecord(
         id=secrets.token_hex(32),
         name=request.spec.name,
@@ -92,5 +92,5 @@ def _record(context: Context, request: CreateRequest) -> ContainerRecord:
         wanted=Wanted.STOPPED,
         created_at=context.clock.now(),
         cluster=request.cluster,
-        scheduler=request.scheduler,
+        scheduler=deciding.scheduler(request.scheduler),
     )

@@ -1,24 +1,37 @@
 """Watching the nodes: one that stops answering is lost and its containers are placed again; one that comes
-back is cleaned of what has been made elsewhere meanwhile."""
+back is cleaned of what has been made elsewhere meanwhile.
+
+The watch itself only asks whether nodes answer, and writes down who goes where. Whatever speaks to engines
+for longer is done by `Mending`: nothing that is stuck on one node keeps it from seeing the loss of another.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 
-from qrealm.base.errors import EngineUnavailableError, NodeDownError, QrealmError
+from qrealm.base.errors import EngineRefusalError, NodeDownError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
+from qrealm.control.containers.mending import Mending
 from qrealm.control.containers.moves import Moves
+from qrealm.control.containers.noticing import Noticing
 from qrealm.control.containers.reconcile import Reconcile
-from qrealm.control.containers.values import NodeRecord, NodeState, Phase
-from qrealm.fleet.containers.protocol import LABEL_ENGINE
+from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase
 
 PROBES_AT_ONCE = 32
 RETRY_S = 5.0
-"""Seconds between tries to make again what could not be made."""
+"""Seconds between tries to finish what could not be finished."""
+
+UNSEEN = "?"
+"""The engine of a node that has never answered."""
+
+PROBE_S_MIN = 0.5
+
+_UNFINISHED = (Phase.CREATING, Phase.REMOVING)
 
 
 class Watch:
@@ -32,13 +45,22 @@ class Watch:
         self._deciding = deciding
         self._moves = moves
         self._reconcile = reconcile
+        self._mending = Mending()
+        self._noticing = Noticing(context)
+        self._lock = threading.Lock()
         self._answered: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._problems: dict[str, str] = {}
-        self._seen: dict[str, dict[str, tuple[str, str | None]]] = {}
-        self._retried = context.clock.now()
+        self._returning: set[str] = set()
+        self._uncompared: set[str] = set()
+        self._retried = context.clock.monotonic()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def probe_s(self) -> float:
+        """How long a node may take to say that it is there."""
+        return max(PROBE_S_MIN, self._ctx.config.node_lost_after_s / 2)
 
     def start(self) -> None:
         """Begin to make rounds. No error when that has been done."""
@@ -53,22 +75,30 @@ class Watch:
         if self._thread is not None:
             self._thread.join()
 
+    def close(self) -> None:
+        """Wait for what is being mended; whoever calls has closed the connections."""
+        self.stop()
+        self._mending.close()
+
     def _rounds(self) -> None:
         period_s = max(0.1, self._ctx.config.node_lost_after_s / 4)
         while not self._ended.wait(period_s):
             try:
-                self.look()
+                self._round()
             except QrealmError as problem:
                 log.error("a round of watching the nodes broke off: %s", problem)
             except Exception:  # noqa: BLE001 - the watch must outlive whatever a round meets
                 log.exception("a round of watching the nodes broke off")
 
     def look(self) -> None:
-        """One round: ask every node, act on what has changed."""
+        """One round: ask every node, act on what has changed, and wait until that is done."""
+        self._round()
+        self._mending.wait()
+
+    def _round(self) -> None:
         nodes = [node for node in self._ctx.store.nodes.all() if not node.simulated]
-        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
-            problems = dict(zip((n.name for n in nodes), pool.map(self._probe, nodes), strict=True))
-        now = self._ctx.clock.now()
+        problems = self.ask(nodes)
+        now = self._ctx.clock.monotonic()
         silent: dict[str, str] = {}
         back: list[NodeRecord] = []
         for node in nodes:
@@ -76,40 +106,45 @@ class Watch:
             if problem is None:
                 self._answered[node.name] = now
                 self._failures[node.name] = 0
+                self._ctx.drivers.allow(node.endpoint)
                 if node.state is NodeState.LOST:
                     back.append(node)
+                else:
+                    self._there(node)
             elif node.state is not NodeState.LOST and self._silent(node, now, problem):
                 silent[node.name] = problem.message
         # All at once, so that nothing of one is placed on another.
         self._lose(silent)
+        with self._lock:
+            back = [node for node in back if node.name not in self._returning]
+            self._returning.update(node.name for node in back)
         for node in back:
-            self._returned(node)
-        if back:
-            # After all of them: what waits may be on one that came back.
-            self.place_waiting()
+            self._mending.submit(node.name, "return", partial(self._returned, node))
         if now - self._retried >= RETRY_S:
             self._retried = now
             self._retry()
 
-    def _probe(self, node: NodeRecord) -> QrealmError | None:
-        """None when the node answers, else what went wrong; takes note of what its containers do."""
-        limit_s = max(0.5, self._ctx.config.node_lost_after_s / 2)
+    def ask(self, nodes: Iterable[NodeRecord]) -> dict[str, QrealmError | None]:
+        """Ask nodes whether they are there, all at once: by name None for each that is, else its problem."""
+        asked = list(nodes)
+        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
+            return dict(zip((node.name for node in asked), pool.map(self._ping, asked), strict=True))
+
+    def _ping(self, node: NodeRecord) -> QrealmError | None:
         try:
-            driver = self._ctx.drivers.of(node, limit_s)
-            there = driver.find({LABEL_ENGINE: self._ctx.store.engine_id})
+            self._ctx.drivers.of(node, self.probe_s, "ping").ping()
+        except EngineRefusalError:
+            return None  # whoever says no is there
         except QrealmError as problem:
-            if isinstance(problem, EngineUnavailableError):
-                self._ctx.drivers.forget(node.endpoint)
+            self._ctx.drivers.forget(node.endpoint, "ping")
             return problem
-        seen: dict[str, tuple[str, str | None]] = {f.name: (f.state.value, f.health) for f in there}
-        before = self._seen.get(node.name, seen)
-        self._seen[node.name] = seen
-        for name in seen.keys() & before.keys():
-            state, health = seen[name]
-            if (state, health) != before[name]:
-                told = {"node": node.name, "state": state, **({"health": health} if health else {})}
-                self._ctx.tell("container", "state", name, told)
         return None
+
+    def _there(self, node: NodeRecord) -> None:
+        """A node answers, as before: see what its containers do."""
+        if node.name in self._uncompared:
+            self._mending.submit(node.name, "compare", partial(self._compared, node))
+        self._mending.submit(node.name, "notice", partial(self._noticing.notice, node, self.probe_s))
 
     def _silent(self, node: NodeRecord, now: float, problem: QrealmError) -> bool:
         """Whether a node that did not answer has been silent for so long that it is lost."""
@@ -120,11 +155,19 @@ class Watch:
         # A machine that slept sees a long silence at its first look; two failures are a node's own fault.
         return now - since >= self._ctx.config.node_lost_after_s and self._failures[node.name] >= 2
 
+    def silent_at_start(self, node: NodeRecord) -> None:
+        """A node that did not answer when the engine was opened: nobody waits for it, and it is compared with
+        the records when it answers."""
+        self._ctx.drivers.bar(node.endpoint)
+        self._uncompared.add(node.name)
+
     def lose(self, node: NodeRecord, problem: str) -> None:
-        """A node is gone: its containers are placed on the others and made there again."""
+        """A node is gone: its containers are placed on the others, and are being made there again."""
         self._lose({node.name: problem})
 
     def _lose(self, problems: Mapping[str, str]) -> None:
+        if not problems:
+            return
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
             gone = [
@@ -132,52 +175,115 @@ class Watch:
                 for node in ctx.store.nodes.all()
                 if node.name in problems and node.state is not NodeState.LOST
             ]
-            if not gone:
-                return
             for node in gone:
                 ctx.store.nodes.save(replace(node, state=NodeState.LOST, returns_as=node.state))
                 ctx.tell("node", "lost", node.name, {"problem": problems[node.name]})
-            names = self._moves.mark(self._deciding.place_again("node lost"))
-        self._make(names)
+            again = self._moves.mark(self._deciding.place_again("node lost")) if gone else []
+        for node in gone:
+            # What is stuck there breaks off, and holds nobody's name any longer.
+            ctx.drivers.bar(node.endpoint)
+            self._noticing.forget(node.name)
+        self._make(again)
 
-    def _returned(self, node: NodeRecord) -> None:
-        # Before it takes new containers: what has its data there goes first.
+    def _compared(self, node: NodeRecord) -> bool:
+        """Bring records and a node together; whether it answered. Else it is tried again."""
         found = self._reconcile.node(node)
         for line in found.problems:
-            log.warning("after the return of %s: %s", node.name, line)
-        if node.name in found.unreachable:
-            return
+            log.warning("node %s answers again: %s", node.name, line)
+        answered = node.name not in found.unreachable
+        (self._uncompared.discard if answered else self._uncompared.add)(node.name)
+        return answered
+
+    def _returned(self, node: NodeRecord) -> None:
+        try:
+            if node.engine == UNSEEN:
+                node = self._seen_first(node)
+            # Before it takes new containers: what has its data there goes first.
+            if self._compared(node):
+                ctx = self._ctx
+                with ctx.planning, ctx.store.transaction():
+                    known = {each.name: each for each in ctx.store.nodes.all()}
+                    now = known.get(node.name)
+                    if now is not None and now.state is NodeState.LOST:
+                        ctx.store.nodes.save(replace(now, state=now.returns_as, seen_at=ctx.clock.now()))
+                        ctx.tell("node", "return", node.name)
+        finally:
+            with self._lock:
+                self._returning.discard(node.name)
+        self._place_waiting()
+
+    def _seen_first(self, node: NodeRecord) -> NodeRecord:
+        """A configured node answers that never did: what it is, and what it has beyond what was given."""
         ctx = self._ctx
+        facts = ctx.drivers.of(node).facts()
         with ctx.planning, ctx.store.transaction():
-            now = next((each for each in ctx.store.nodes.all() if each.name == node.name), None)
-            if now is None:
-                return
-            ctx.store.nodes.save(replace(now, state=now.returns_as, seen_at=ctx.clock.now()))
-            ctx.tell("node", "return", node.name)
+            seen = replace(
+                ctx.store.nodes.get(node.name),
+                engine=facts.engine,
+                cpus=node.cpus or facts.cpus,
+                memory_bytes=node.memory_bytes or facts.memory_bytes,
+                simulated=facts.simulated,
+            )
+            ctx.store.nodes.save(seen)
+        return seen
 
     def place_waiting(self) -> None:
-        """Try again to place what waits for a node."""
+        """Try again to place what waits for a node, and wait until it has been made there."""
+        wait(self._place_waiting())
+
+    def _place_waiting(self) -> list[Future[None]]:
+        with self._lock:
+            if self._returning:
+                return []  # what waits may be on one that is coming back: the last of them does this
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
-            names = self._moves.mark(self._deciding.place_again("start after waiting"))
-        self._make(names)
+            again = self._moves.mark(self._deciding.place_again("start after waiting"))
+        return self._make(again)
 
     def _retry(self) -> None:
         records = self._ctx.store.containers.all()
-        lost = {n.name for n in self._ctx.store.nodes.all() if n.state is NodeState.LOST}
+        nodes = {node.name: node for node in self._ctx.store.nodes.all()}
+        lost = {node.name for node in nodes.values() if node.state is NodeState.LOST}
         placeless = (Phase.READY, Phase.MAKING_AGAIN)
         # On a lost node: made there in the moment in which it was lost.
         if any(r.phase is Phase.WAITING or (r.node in lost and r.phase in placeless) for r in records):
-            self.place_waiting()
-        again = [r.name for r in records if r.phase is Phase.MAKING_AGAIN and r.node not in lost]
-        self._make(again)
+            self._place_waiting()
+        there = [r for r in records if r.node in nodes and r.node not in lost]
+        self._make([r for r in there if r.phase is Phase.MAKING_AGAIN])
+        for record in there:
+            if record.begun is not None or record.phase in _UNFINISHED:
+                node = nodes[str(record.node)]
+                self._mending.submit(node.name, ("finish", record.id), partial(self._finish, node, record))
 
-    def _make(self, names: Iterable[str]) -> None:
-        done, problems = self._moves.make_again(list(names))
-        for name in done:
-            self._problems.pop(name, None)
-        for name, line in problems.items():
-            # The same problem is told once, however often it is tried.
-            if self._problems.get(name) != line:
-                self._problems[name] = line
-                self._ctx.tell("engine", "problem", name, {"problem": line})
+    def _finish(self, node: NodeRecord, record: ContainerRecord) -> None:
+        """Finish what was cut off, unless a command is at it."""
+        with self._ctx.names.try_hold(record.name) as held:
+            if held:
+                self._told(record.name, "; ".join(self._reconcile.one(node, record).problems))
+
+    def _make(self, records: Iterable[ContainerRecord]) -> list[Future[None]]:
+        tasks = [
+            self._mending.submit(
+                str(record.node), ("make", record.id), partial(self._make_now, record.name)
+            )
+            for record in records
+        ]
+        return [task for task in tasks if task is not None]
+
+    def _make_now(self, name: str) -> None:
+        problem = ""
+        try:
+            self._moves.make_again_now(name)
+        except QrealmError as failed:
+            log.warning("cannot make %s again: %s", name, failed)
+            problem = f"{name}: {failed.message}"
+        self._told(name, problem)
+
+    def _told(self, name: str, problem: str) -> None:
+        """Tell a problem, once however often it comes; empty when there is none any more."""
+        with self._lock:
+            before = self._problems.pop(name, "")
+            if problem:
+                self._problems[name] = problem
+        if problem and problem != before:
+            self._ctx.tell("engine", "problem", name, {"problem": problem})

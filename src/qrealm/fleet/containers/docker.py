@@ -16,8 +16,8 @@ from qrealm.base.errors import (
     ImageError,
     NoSuchContainerError,
 )
-from qrealm.fleet.containers.connection import Connection, refusal
-from qrealm.fleet.containers.docker_form import container_body, facts_of
+from qrealm.fleet.containers.connection import Connection, OutputStream, refusal
+from qrealm.fleet.containers.docker_form import container_body, facts_of, facts_of_row
 from qrealm.fleet.containers.protocol import (
     ContainerFacts,
     ContainerSpec,
@@ -31,7 +31,6 @@ from qrealm.fleet.containers.protocol import (
 from qrealm.fleet.containers.pulling import Pull
 
 _POLL_S = 0.02
-_WORDS_BYTES_MAX = 1000
 CANNOT_RUN = 126
 NOT_FOUND = 127
 
@@ -56,6 +55,10 @@ class DockerDriver:
         self.endpoint = where
         self.timeout_s = timeout_s
         self._wire = Connection(where, timeout_s, engine=self.engine, extra_hint=self.unavailable_hint)
+
+    def ping(self) -> None:
+        with self._wire.calling("ping") as client:
+            client.ping()
 
     def facts(self) -> EngineFacts:
         with self._wire.calling("info") as client:
@@ -141,6 +144,12 @@ class DockerDriver:
                 continue  # removed since the list was made
         return found
 
+    def glance(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._wire.calling("list containers") as client:
+            rows = client.containers(all=True, filters={"label": wanted})
+        return [facts_of_row(row) for row in rows]
+
     def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]:
         doing = f"logs of {short(engine_id)}"
         with self._wire.calling(doing) as client:
@@ -176,26 +185,21 @@ class DockerExec:
     def __init__(self, wire: Connection, exec_id: str, answer: Any, stdin: bytes | None, doing: str) -> None:
         self._wire = wire
         self._id = exec_id
-        self._answer = answer
         self._doing = doing
-        self._first = b""
-        self._stdin = stdin
-
-    def output(self) -> Iterator[Output]:
-        if self._stdin is None:
-            pieces = self._wire.frames(self._answer, self._doing)
+        if stdin is None:
+            self._output = wire.frames(answer, doing)
         else:
-            pieces = self._wire.exchange(self._answer, self._stdin, self._doing)
-        for piece in pieces:
-            self._first = self._first or piece.data[:_WORDS_BYTES_MAX]
-            yield piece
+            self._output = wire.exchange(answer, stdin, doing)
+
+    def output(self) -> OutputStream:
+        return self._output
 
     def exit_code(self) -> int:
         code = self._code()
         # Docker writes into the output why it could not begin, and before version 23 it gives 126 for what
         # is not there, too.
-        if code == CANNOT_RUN and self._first.startswith(b"OCI runtime exec failed"):
-            meant = refusal(self._doing, None, self._first.decode(errors="replace"))
+        if code == CANNOT_RUN and self._output.first.startswith(b"OCI runtime exec failed"):
+            meant = refusal(self._doing, None, self._output.first.decode(errors="replace"))
             return NOT_FOUND if isinstance(meant, CommandNotFoundError) else CANNOT_RUN
         return code
 

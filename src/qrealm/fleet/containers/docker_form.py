@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -16,6 +17,8 @@ from qrealm.fleet.containers.protocol import (
 )
 
 NANO = 1_000_000_000
+_EXITED = re.compile(r"(?:Exited|Restarting) \((\d+)\)")
+_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
 # Podman has words of its own for two of Docker's states.
 _STATES = {"configured": "created", "initialized": "created", "stopped": "exited", "stopping": "running"}
 
@@ -113,6 +116,24 @@ def facts_of(told: Mapping[str, Any]) -> ContainerFacts:
         out_of_memory=bool(state.get("OOMKilled")),
         ports=_ports(told),
         labels=dict(told["Config"].get("Labels") or {}),
+    )
+
+
+def facts_of_row(row: Mapping[str, Any]) -> ContainerFacts:
+    """What one row of ``GET /containers/json`` says."""
+    kind = ContainerState(_STATES.get(row["State"], row["State"]))
+    # In words, such as "Up 2 minutes (healthy)" and "Exited (137) 5 minutes ago".
+    told = str(row.get("Status") or "")
+    ended = _EXITED.match(told)
+    health = _HEALTH.search(told) if kind is ContainerState.RUNNING else None
+    return ContainerFacts(
+        engine_id=row["Id"],
+        name=row["Names"][0].removeprefix("/") if row.get("Names") else "",
+        image=row["Image"],
+        state=kind,
+        exit_code=int(ended[1]) if ended else None,
+        health=cast(Health, health[1]) if health else None,
+        labels=dict(row.get("Labels") or {}),
     )
 
 

@@ -262,8 +262,17 @@ class ContainerDriver(Protocol):
     in that state is no error.
     """
 
+    def ping(self) -> None:
+        """Nothing, when the engine answers. Asks for no container, so that none that is stuck can keep the
+        answer back.
+
+        Raises:
+            NodeDownError: whoever watches over the engine says that it is gone.
+        """
+        ...
+
     def facts(self) -> EngineFacts:
-        """What the engine is; also how to find out whether it is there."""
+        """What the engine is."""
         ...
 
     def has_image(self, image: str) -> bool: ...
@@ -298,6 +307,11 @@ class ContainerDriver(Protocol):
 
     def find(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
         """All containers, stopped ones too, that have these labels."""
+        ...
+
+    def glance(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
+        """The same with no more than a list tells: id, name, image, state, exit code, health and labels are
+        sure, the rest may be left out. Where the engine can, without asking for each container."""
         ...
 
     def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]: ...

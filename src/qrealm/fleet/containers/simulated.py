@@ -77,6 +77,9 @@ class SimulatedDriver:
         self._file = folder / f"{self._host}.json"
         self._timeout_s = timeout_s
 
+    def ping(self) -> None:
+        """A file answers always; whether it can be used shows when it is."""
+
     def facts(self) -> EngineFacts:
         return EngineFacts(
             engine="simulated",
@@ -155,6 +158,9 @@ class SimulatedDriver:
         with self._records() as records:
             every = [facts_of(record) for record in records.values()]
         return [facts for facts in every if labels.items() <= facts.labels.items()]
+
+    def glance(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
+        return self.find(labels)
 
     def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]:
         self.inspect(engine_id)

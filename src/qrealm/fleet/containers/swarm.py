@@ -73,6 +73,15 @@ class SwarmDriver(DockerDriver):
 
     engine: ClassVar[str] = "Docker swarm"
 
+    def ping(self) -> None:
+        """Whether the manager answers, and says that the member keeps what runs there."""
+        try:
+            member = self._member("ask for the node")
+        except EngineRefusalError as refused:
+            # A manager that knows no such member, or is none any more, is as good as silent about it.
+            raise EngineUnavailableError(refused.message, hint=refused.hint) from refused
+        member.check_keeps(f"{self._wire.name}: ask for the node")
+
     def facts(self) -> EngineFacts:
         doing = f"{self._wire.name}: list the swarm's nodes"
         with self._wire.calling("list the swarm's nodes") as client:
@@ -192,6 +201,10 @@ class SwarmDriver(DockerDriver):
             self._facts(service, [task for task in tasks if task["ServiceID"] == service["ID"]], here)
             for service in mine
         ]
+
+    def glance(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
+        # The swarm's own list does not tell a container that starts from one that waits for its node.
+        return self.find(labels)
 
     def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]:
         doing = f"logs of {short(engine_id)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +28,7 @@ from qrealm.fleet.containers.protocol import (
 from qrealm.fleet.containers.simulated import SimulatedDriver
 
 AT_REST = {Phase.READY, Phase.WAITING}
+LOOKS = ("ping", "glance")
 CALLS = ("facts", "has_image", "pull", "create", "start", "stop", "remove", "inspect", "find")
 MEMORY_MIB = 4096
 
@@ -50,6 +52,7 @@ class Faults:
     only: tuple[str, ...] = CALLS
     calls: int = 0
     failed: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arm(self, at, how="unavailable before", only=CALLS):
         self.at, self.how, self.only, self.calls, self.failed = at, how, only, 0, ""
@@ -63,8 +66,9 @@ class Faults:
             raise EngineUnavailableError(f"{host} does not answer")
         fails = False
         if self.at and name in self.only:
-            self.calls += 1
-            fails = self.calls == self.at
+            with self.lock:
+                self.calls += 1
+                fails = self.calls == self.at
         if not fails:
             return call()
         self.failed = f"{name} on {host}"
@@ -96,7 +100,7 @@ def _failing(name):
     return call
 
 
-for _name in CALLS:
+for _name in (*CALLS, *LOOKS):
     setattr(Node, _name, _failing(_name))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.control.containers.homes import Home, request
+from tests.unit.control.containers.homes import Home, Node, request
 
 from qrealm.base.errors import (
     EngineRefusalError,
@@ -187,15 +187,14 @@ def test_a_group_runs_as_it_was_measured(home):
 
 
 def test_a_container_whose_process_ends_at_once(home, monkeypatch):
-    record = home.create("web", probability=1.0)
+    home.create("web", probability=1.0)
     real = SimulatedDriver.start
 
     def ends(driver, engine_id):
         real(driver, engine_id)
         SimulatedDriver.stop(driver, engine_id)
 
-    node = home.engine._ctx.drivers.of(home.store.nodes.get(record.node))
-    monkeypatch.setattr(node, "start", lambda engine_id: ends(node, engine_id))
+    monkeypatch.setattr(Node, "start", ends)
     report = home.engine.lifecycle.run("web")
     assert report.started
     assert report.facts.state is ContainerState.EXITED
@@ -289,17 +288,16 @@ def test_logs_and_commands_inside(home):
 
 def test_a_measurement_in_the_middle_of_a_stop_is_not_forgotten(home, monkeypatch):
     """What another thread writes of the container while its engine works must stay."""
-    record = home.create("web", probability=1.0)
+    home.create("web", probability=1.0)
     home.engine.lifecycle.run("web")
-    node = home.engine._ctx.drivers.of(home.store.nodes.get(record.node))
-    real = node.stop
+    real = Node.stop
 
-    def measured_meanwhile(engine_id, grace_s=10.0):
+    def measured_meanwhile(driver, engine_id, grace_s=10.0):
         home.engine.circuits.apply_gate("X", ["web"])
         home.engine.circuits.measure("web")
-        real(engine_id, grace_s)
+        real(driver, engine_id, grace_s)
 
-    monkeypatch.setattr(node, "stop", measured_meanwhile)
+    monkeypatch.setattr(Node, "stop", measured_meanwhile)
     home.engine.lifecycle.stop("web")
     assert home.record("web").measured.state == "stopped"
 
