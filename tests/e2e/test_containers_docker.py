@@ -122,12 +122,7 @@ def test_docker_inspect_shows_what_was_asked_for(engine, url):
     assert labels["team"] == "ops"
     assert labels["io.qrealm.container"] == made.container.id
     assert labels["io.qrealm.name"] == "web"
-    quantum = json.loads(labels["io.qrealm.quantum"])
-    assert (tuple(quantum["states"]), quantum["probability"], quantum["weight"]) == (
-        ("up", "down", "half"),
-        1.0,
-        2.0,
-    )
+    assert "blue" not in json.dumps(labels), "labels are shown to everybody: no secrets in them"
     report = engine.lifecycle.run("web")
     assert report.started
     assert inspect(url, "web")["State"]["Status"] == "running"
@@ -339,26 +334,67 @@ def test_one_that_was_removed_behind_our_back_is_made_again(engine, url, ran):
     assert new["Id"] != old["Id"]
     assert new["State"]["Status"] == ("running" if ran else "created")
     assert new["HostConfig"]["Memory"] == old["HostConfig"]["Memory"]
+    seals = {each["Config"]["Labels"].pop("io.qrealm.sealed") for each in (new, old)}
+    assert len(seals) == 2, "each seal is made anew"
     assert new["Config"]["Labels"] == old["Config"]["Labels"]
     assert engine.views.inspect("web").group == ("web", "db"), "its register was not lost with it"
     assert engine.upkeep.maintenance().made_again == ()
 
 
-def test_one_with_our_labels_that_no_record_names_is_adopted(engine, url):
-    engine.lifecycle.create(request("web", probability=0.25))
-    labels = inspect(url, "web")["Config"]["Labels"]
-    labels |= {"io.qrealm.container": "ab" * 32, "io.qrealm.name": "lost"}
-    words = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
-    docker(url, "run", "-d", "--name", "lost", "--network", "none", *words, IMAGE)
-    assert engine.upkeep.maintenance().adopted == ("lost",)
-    view = engine.views.inspect("lost")
-    assert view.record.id == "ab" * 32
-    assert view.record.quantum.probability == 0.25
+def with_labels(url: str, name: str, labels: dict[str, str], *options: str) -> None:
+    """Somebody else makes a container, and gives it labels."""
+    words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+    docker(url, "run", "-d", "--name", name, "--network", "none", *options, *words, IMAGE)
+
+
+def test_one_of_ours_that_no_record_names_is_adopted(engine, url):
+    asked = request("web", probability=0.25, environment={"PASSWORD": "swordfish"})
+    made = engine.lifecycle.create(asked).container
+    engine.lifecycle.run("web", force=True)
+    engine.lifecycle.forget(made)
+    engine._ctx.store.settings.delete(f"removed:{made.id}")
+    assert engine.upkeep.maintenance().adopted == ("web",)
+    view = engine.views.inspect("web")
+    assert (view.record.id, view.record.spec, view.record.quantum) == (made.id, made.spec, made.quantum)
     assert view.record.wanted is Wanted.RUNNING
     assert view.probabilities["running"] == pytest.approx(0.25)
     assert engine.upkeep.maintenance().adopted == ()
-    engine.lifecycle.remove("lost", force=True)
-    assert states(url) == {"web": "created"}
+
+
+def test_labels_of_ours_on_a_container_of_others_make_it_not_ours(engine, url):
+    """Whoever may make containers on a node reads our labels there, and can give them to its own."""
+    made = engine.lifecycle.create(request("web")).container
+    labels = inspect(url, "web")["Config"]["Labels"]
+    with_labels(url, "evil", {**labels, "io.qrealm.container": "ab" * 32, "io.qrealm.name": "evil"})
+    unsealed = {key: value for key, value in labels.items() if key != "io.qrealm.sealed"}
+    with_labels(url, "twin", unsealed)
+    before = {name: inspect(url, name) for name in ("evil", "twin")}
+    report = engine.upkeep.maintenance()
+    assert (report.adopted, report.removed, report.made_again) == ((), (), ())
+    assert sum("seal" in line for line in report.problems) == 2
+    assert engine.views.inspect("web").record.engine_id == made.engine_id
+    engine.lifecycle.remove("web", force=True)
+    engine.upkeep.maintenance()
+    assert {name: inspect(url, name) for name in before} == before
+
+
+def test_a_large_environment_is_in_no_label_and_in_no_event(engine, url):
+    environment = {f"TOKEN_{n}": f"swordfish-{n}-" + "x" * 200 for n in range(100)}
+    since = time.time()
+    made = engine.lifecycle.create(request("web", environment=environment)).container
+    engine.lifecycle.run("web", force=True)
+    listed = docker(url, "ps", "-a", "--no-trunc", "--format", "{{.Labels}}")
+    told = docker(
+        url, "events", "--since", f"{since:.3f}", "--until", f"{time.time():.3f}", "--format", "{{json .}}"
+    )
+    for words in (listed, told):
+        assert made.id in words
+        assert "swordfish" not in words
+        assert "TOKEN" not in words
+    assert f"TOKEN_99={environment['TOKEN_99']}" in inspect(url, "web")["Config"]["Env"]
+    facts = engine.views.inspect("web").facts
+    assert facts is not None
+    assert engine._ctx.seals.record_from(facts, "one").spec == made.spec
 
 
 def test_a_foreign_container_whose_labels_make_no_sense_stays_alone(engine, url):

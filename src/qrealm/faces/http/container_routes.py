@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
 from fastapi.responses import StreamingResponse
 
+from qrealm.base.errors import DaemonError
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.interface import ExecSpec, LogRequest, Output, PullProgress
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.faces.http import bodies
-from qrealm.faces.http.streams import Emit, close_quietly, stream
+from qrealm.faces.http.streams import Emit, Leaving, ended_by, stream
 
 Document = Annotated[dict[str, Any], Body()]
 
 
-def container_routes(engine: ContainerEngine) -> APIRouter:
-    """Everything below ``/containers``."""
+def container_routes(engine: ContainerEngine, stopping: Leaving) -> APIRouter:
+    """Everything below ``/containers``. What follows a container's output ends when `stopping` is set."""
     routes = APIRouter(prefix="/containers")
 
     @routes.get("")
@@ -30,7 +30,7 @@ def container_routes(engine: ContainerEngine) -> APIRouter:
     async def create(document: Document) -> StreamingResponse:
         request = from_json(CreateRequest, document)
 
-        def work(emit: Emit, _: threading.Event) -> None:
+        def work(emit: Emit, _: Leaving) -> None:
             # The engine undoes what it began when `progress` raises because the caller has gone.
             def progress(step: PullProgress) -> None:
                 emit({"progress": to_json(step)})
@@ -67,11 +67,11 @@ def container_routes(engine: ContainerEngine) -> APIRouter:
     def messages(name: str, unread_only: bool = False) -> Any:
         return to_json(engine.messages.read(name, unread_only=unread_only))
 
-    _output_routes(routes, engine)
+    _output_routes(routes, engine, stopping)
     return routes
 
 
-def _output_routes(routes: APIRouter, engine: ContainerEngine) -> None:
+def _output_routes(routes: APIRouter, engine: ContainerEngine, stopping: Leaving) -> None:
     """What a container writes, and commands inside it."""
 
     @routes.get("/{name}/logs")
@@ -85,13 +85,14 @@ def _output_routes(routes: APIRouter, engine: ContainerEngine) -> None:
     ) -> StreamingResponse:
         request = LogRequest(follow=follow, tail=tail, since=since, until=until, timestamps=timestamps)
 
-        def work(emit: Emit, _: threading.Event) -> None:
-            source = engine.lifecycle.logs(name, request)
-            try:
-                for piece in source:
+        def work(emit: Emit, gone: Leaving) -> None:
+            with ended_by(engine.lifecycle.logs(name, request), gone, stopping) as pieces:
+                for piece in pieces:
                     emit(_output(piece))
-            finally:
-                close_quietly(source)
+            if follow and stopping.is_set():
+                raise DaemonError(
+                    "the daemon ends, and so does what follows; the container goes on", hint="qdocker start"
+                )
 
         return stream(work)
 
@@ -99,11 +100,14 @@ def _output_routes(routes: APIRouter, engine: ContainerEngine) -> None:
     async def execute(name: str, document: Document) -> StreamingResponse:
         spec = from_json(ExecSpec, document)
 
-        def work(emit: Emit, _: threading.Event) -> None:
+        def work(emit: Emit, gone: Leaving) -> None:
             running = engine.lifecycle.execute(name, spec)
-            for piece in running.output():
-                emit(_output(piece))
-            emit({"exit_code": running.exit_code()})
+            # The command itself goes on when its caller goes, as Docker's does.
+            with ended_by(running.output(), gone) as pieces:
+                for piece in pieces:
+                    emit(_output(piece))
+            if not gone.is_set():
+                emit({"exit_code": running.exit_code()})
 
         return stream(work)
 

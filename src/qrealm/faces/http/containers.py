@@ -4,7 +4,6 @@ streams."""
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -19,7 +18,7 @@ from qrealm.control.containers.engine import ContainerEngine
 from qrealm.faces.http.cluster_routes import daemon_routes, placement_routes, quantum_routes
 from qrealm.faces.http.container_routes import container_routes
 from qrealm.faces.http.error_json import error_to_json, status_of
-from qrealm.faces.http.streams import unexpected
+from qrealm.faces.http.streams import Leaving, unexpected
 
 PREFIX = "/v1"
 _LOG = logging.getLogger("qrealm.qdocker")
@@ -29,12 +28,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def container_app(engine: ContainerEngine, stopping: threading.Event) -> FastAPI:
+def container_app(engine: ContainerEngine, stopping: Leaving) -> FastAPI:
     """The service. `stopping` is set when the process is about to end: streams that follow then end too."""
     app = FastAPI(title="qdocker", version=installed_version(), docs_url=None, redoc_url=None)
     for routes in (
         daemon_routes(engine, stopping),
-        container_routes(engine),
+        container_routes(engine, stopping),
         quantum_routes(engine),
         placement_routes(engine),
     ):

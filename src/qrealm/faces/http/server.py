@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -12,6 +11,7 @@ import uvicorn
 
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.faces.http.containers import container_app
+from qrealm.faces.http.streams import Leaving
 
 _STREAMS_END_S = 5
 
@@ -19,7 +19,7 @@ _STREAMS_END_S = 5
 class _Server(uvicorn.Server):
     """Tells streams that follow to end as soon as a signal comes, and its owner when it can be spoken to."""
 
-    def __init__(self, config: uvicorn.Config, stopping: threading.Event, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Leaving, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._stopping = stopping
         self._ready = ready
@@ -44,7 +44,7 @@ def answer_until_signal(
         listener: a bound socket; closed at the end.
         ready: called once when requests are answered.
     """
-    stopping = threading.Event()
+    stopping = Leaving()
     settings = uvicorn.Config(
         container_app(engine, stopping),
         log_config=None,

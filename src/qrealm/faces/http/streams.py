@@ -7,8 +7,8 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TypeVar
 
 from fastapi.responses import StreamingResponse
 
@@ -18,9 +18,36 @@ from qrealm.faces.http.error_json import error_to_json
 NDJSON = "application/x-ndjson"
 _LINES_AHEAD = 64
 _END = object()
+T = TypeVar("T")
 _LOG = logging.getLogger("qrealm.qdocker")
 
 Emit = Callable[[dict[str, Any]], None]
+
+
+class Leaving(threading.Event):
+    """Set when somebody goes; what waits for something else then can be called to be told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: dict[object, Callable[[], None]] = {}
+
+    def set(self) -> None:
+        """Tell everybody. A signal's handler may do so: nothing here waits."""
+        super().set()
+        for call in tuple(self._calls.values()):
+            call()
+
+    @contextmanager
+    def calls(self, call: Callable[[], None]) -> Iterator[None]:
+        """Call it when this is set, or has been; once or more, from any thread, until the body ends."""
+        ticket = object()
+        self._calls[ticket] = call
+        try:
+            if self.is_set():
+                call()
+            yield
+        finally:
+            del self._calls[ticket]
 
 
 class _Caller:
@@ -29,7 +56,7 @@ class _Caller:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[object] = asyncio.Queue(_LINES_AHEAD)
-        self.gone = threading.Event()
+        self.gone = Leaving()
 
     def put(self, line: object) -> None:
         """Wait until there is room, then queue a line. Raises CancelledRunError when the caller has gone."""
@@ -50,11 +77,12 @@ class _Caller:
             self._lines.get_nowait()
 
 
-def stream(work: Callable[[Emit, threading.Event], None]) -> StreamingResponse:
+def stream(work: Callable[[Emit, Leaving], None]) -> StreamingResponse:
     """Answer with the lines that `work` emits in a thread of its own.
 
     `work` gets a function that sends one object, which raises CancelledRunError once nobody listens, and an
-    event that is set then. An error of qrealm becomes a last line ``{"error": ...}``.
+    event that is set then; where it waits for something else, it must let the event end that. An error of
+    qrealm becomes a last line ``{"error": ...}``.
     """
 
     async def body() -> AsyncIterator[bytes]:
@@ -93,9 +121,13 @@ def unexpected(problem: BaseException) -> InternalError:
     )
 
 
-def close_quietly(source: Iterator[Any]) -> None:
-    """End an iterator early where it can be ended; one that another thread waits on ends by itself."""
-    close = getattr(source, "close", None)
-    if close is not None:
-        with suppress(ValueError):
-            close()
+@contextmanager
+def ended_by(source: Iterator[T], *leaving: Leaving) -> Iterator[Iterator[T]]:
+    """An iterator, to be read in the body: it ends when anybody leaves, also while it is waited for, and is
+    closed after the body. One without a `close` holds nothing and does not wait."""
+    close = getattr(source, "close", lambda: None)
+    with ExitStack() as stack:
+        stack.callback(close)
+        for event in leaving:
+            stack.enter_context(event.calls(close))
+        yield source

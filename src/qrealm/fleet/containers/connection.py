@@ -9,7 +9,8 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ _FRAME_HEADER = struct.Struct(">BxxxL")
 _STDERR = 2
 _READ_BYTES_MAX = 1 << 16
 _SEND_BYTES_MAX = 1 << 14
+_WORDS_BYTES_MAX = 1000
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # What engines say, in the order in which it is looked for: Docker 20 to 29 and Podman 4 and 5.
@@ -117,6 +119,7 @@ class Connection:
         self._lock = threading.Lock()
         self._client: APIClient | None = None
         self._tunnel: SshTunnel | None = None
+        self._streams: weakref.WeakSet[OutputStream] = weakref.WeakSet()
         requests = docker.errors.requests  # what the SDK's own calls run on, and may raise
         self.api_error = docker.errors.APIError
         self._broken = (
@@ -139,9 +142,28 @@ class Connection:
             self._disconnect()
             raise self._unavailable(doing, error) from error
 
-    def frames(self, response: Any, doing: str) -> Iterator[Output]:
+    def frames(self, response: Any, doing: str) -> OutputStream:
         """What a stream of an engine's answer holds, stdout and stderr told apart."""
-        socket_of(response).settimeout(None)
+        sock = socket_of(response)
+        sock.settimeout(None)  # it may be quiet for days
+        return self._stream(response, sock, self._frames(response, doing), doing)
+
+    def exchange(self, response: Any, data: bytes, doing: str) -> OutputStream:
+        """The same of an answer whose body ends with its connection, while `data` is sent there.
+
+        One thread reads and writes: two may not share a TLS connection.
+        """
+        sock = socket_of(response)
+        sock.setblocking(False)
+        return self._stream(response, sock, self._exchange(response, sock, data, doing), doing)
+
+    def _stream(self, response: Any, sock: Any, pieces: Generator[Output], doing: str) -> OutputStream:
+        stream = OutputStream(response, sock, pieces, f"{self.name}: {doing}")
+        with self._lock:
+            self._streams.add(stream)
+        return stream
+
+    def _frames(self, response: Any, doing: str) -> Generator[Output]:
         try:
             while len(header := response.raw.read(_FRAME_HEADER.size)) == _FRAME_HEADER.size:
                 kind, left = _FRAME_HEADER.unpack(header)
@@ -153,13 +175,7 @@ class Connection:
         finally:
             response.close()
 
-    def exchange(self, response: Any, data: bytes, doing: str) -> Iterator[Output]:
-        """The same of an answer whose body ends with its connection, while `data` is sent there.
-
-        One thread reads and writes: two may not share a TLS connection.
-        """
-        sock = socket_of(response)
-        sock.setblocking(False)
+    def _exchange(self, response: Any, sock: Any, data: bytes, doing: str) -> Generator[Output]:
         left = memoryview(data)
         arrived = bytearray(_buffered(response))
         try:
@@ -189,6 +205,11 @@ class Connection:
         return response
 
     def close(self) -> None:
+        """Give up all connections. Whoever still reads output is told EngineUnavailableError."""
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.break_off()
         self._disconnect()
 
     def _connected(self) -> APIClient:
@@ -250,6 +271,67 @@ class Connection:
         elif "timed out" in told.lower():
             hint = f"it did not answer within {self.timeout_s:g} s; is its host busy or out of reach?"
         return EngineUnavailableError(f"{self.name}: {doing}: the engine does not answer: {told}", hint=hint)
+
+
+class OutputStream:
+    """What a container or a command writes, as it comes.
+
+    One thread reads. Any thread may call `close`, also a signal's handler, and also while the reader waits
+    for the next piece; the reader then sees the end. Who leaves early must close, or drop, the stream.
+
+    Attributes:
+        first: the beginning of the first piece, 1000 bytes at most.
+    """
+
+    def __init__(self, response: Any, sock: Any, pieces: Generator[Output], doing: str) -> None:
+        self._response = response
+        self._sock = sock
+        self._pieces = pieces
+        self._doing = doing
+        self.first = b""
+        self._reading = threading.Lock()
+        self._closed = False
+        self._broken_off = False
+
+    def __iter__(self) -> OutputStream:
+        return self
+
+    def __next__(self) -> Output:
+        with self._reading:
+            try:
+                piece = next(self._pieces)
+            except StopIteration:
+                if self._broken_off and not self._closed:
+                    raise EngineUnavailableError(f"{self._doing}: the connection was given up") from None
+                raise
+            except EngineUnavailableError:
+                if self._closed:
+                    raise StopIteration from None
+                raise
+            self.first = self.first or piece.data[:_WORDS_BYTES_MAX]
+            return piece
+
+    def close(self) -> None:
+        """End it."""
+        self._closed = True
+        self._shut_down()
+        # A reader that waits wakes up by the end of its connection, and closes the answer itself.
+        if self._reading.acquire(blocking=False):
+            try:
+                self._pieces.close()
+                self._response.close()
+            finally:
+                self._reading.release()
+
+    def break_off(self) -> None:
+        """End it for its reader with EngineUnavailableError."""
+        self._broken_off = True
+        self._shut_down()
+
+    def _shut_down(self) -> None:
+        with suppress(OSError):  # it has ended already
+            # Not SSLSocket's own, which takes the encryption away from under a reader.
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
 
 def socket_of(response: Any) -> Any:

@@ -14,7 +14,7 @@ from qrealm.base.clock import SystemClock
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import load_config
 from qrealm.faces.http.containers import container_app
-from qrealm.faces.http.streams import stream
+from qrealm.faces.http.streams import Leaving, stream
 from qrealm.fleet.containers.protocol import Endpoint
 
 CONFIG = """\
@@ -59,7 +59,7 @@ class Service:
 
 @pytest.fixture
 def http(engine):
-    return Service(container_app(engine, threading.Event()))
+    return Service(container_app(engine, Leaving()))
 
 
 def make(http, name, **quantum):
