@@ -251,7 +251,7 @@ class Commands(RuleBasedStateMachine):
         other.endpoints, other.config, other.clock = self.home.endpoints, self.home.config, clock
         self.home = other
         other.open()
-        found = other.engine.snapshots.import_(document)
+        found = other.engine.snapshots.import_(document, take_over=True)
         assert (found["containers"], found["problems"]) == (len(before), [])
         for name, chances in before.items():
             assert self.engine.circuits.probabilities(name) == pytest.approx(chances, abs=1e-9)

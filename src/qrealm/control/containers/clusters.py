@@ -22,7 +22,7 @@ from qrealm.control.containers.declaring import Tie
 from qrealm.control.containers.files import ClusterFile, load_cluster
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.placement import Action
-from qrealm.control.containers.reports import PORTFOLIO, ClusterReport, CreateReport, CreateRequest
+from qrealm.control.containers.reports import ClusterReport, CreateReport, CreateRequest
 from qrealm.control.containers.reserving import Reserved
 from qrealm.control.containers.values import ContainerRecord
 from qrealm.fleet.containers.protocol import PullProgress
@@ -44,7 +44,7 @@ class Clusters:
         self,
         text: str,
         filename: str = "",
-        scheduler: str = PORTFOLIO,
+        scheduler: str | None = None,
         progress: Progress | None = None,
         environ: Mapping[str, str] | None = None,
         folder: str | Path | None = None,
@@ -164,7 +164,7 @@ class Clusters:
         self._ctx.tell("cluster", "remove", name)
         return tuple(removed)
 
-    def _request(self, file: ClusterFile, index: int, scheduler: str) -> CreateRequest:
+    def _request(self, file: ClusterFile, index: int, scheduler: str | None) -> CreateRequest:
         entry = file.containers[index]
         return CreateRequest(
             spec=entry.spec, quantum=entry.quantum, node=entry.node, scheduler=scheduler, cluster=file.name

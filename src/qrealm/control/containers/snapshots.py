@@ -13,6 +13,7 @@ from qrealm.control.containers.context import Context
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.control.containers.lifecycle import removed_key
 from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.taking_over import check_nobodys, foreign, taken_over
 from qrealm.control.containers.values import (
     ContainerRecord,
     DecisionRecord,
@@ -62,19 +63,31 @@ class Snapshots:
                 },
             }
 
-    def import_(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Take over an exported state: all of it, or none when anything stands in the way.
+    def import_(self, document: Mapping[str, Any], *, take_over: bool = False) -> dict[str, Any]:
+        """Take an exported state in: all of it, or none when anything stands in the way.
 
         A container that is on its node already, made by this very engine, is found there; every other is made
         again, on its node or, where that is not there, on another one, and started if it ran.
 
+        Args:
+            take_over: replace containers that the engine still has that the state was exported from. Each is
+                stopped, removed and made again where it is, and runs again if it ran. Engines let nobody
+                change what tells whose a container is, and have no two of one name. That engine must not
+                run any more: it would make them again, too.
+
         Raises:
             RequestError: no exported state.
-            NameTakenError: a container of this name, or a node of this name with another engine, is here.
+            NameTakenError: a container of this name, or a node of this name with another engine, is here; or
+                another engine has some of the containers, and `take_over` does not hold.
         """
         state = _State(document)
         state.check()
         ctx, store = self._ctx, self._ctx.store
+        self._check_free(state)
+        nodes = {node.name: node for node in (*state.nodes, *store.nodes.all())}
+        there = foreign(ctx, nodes.values(), state.containers)
+        if not take_over:
+            check_nobodys(there, {record.id: record.name for record in state.containers})
         with ctx.planning, store.transaction():
             self._check_free(state)
             for node in state.nodes:
@@ -86,8 +99,13 @@ class Snapshots:
                 phase = record.phase
                 if phase is Phase.CREATING or (phase is Phase.READY and not mine):
                     phase = Phase.MAKING_AGAIN
-                # The engine's id stays: by it the container of another's is known, and replaced.
-                store.containers.save(replace(record, phase=phase))
+                # What another engine made is not ours to touch, unless it is taken over.
+                made = record if mine else replace(record, engine_id=None)
+                store.containers.save(
+                    replace(made, phase=phase)
+                    if record.id not in there
+                    else taken_over(record, there, state.engine_id)
+                )
                 # It may have been removed here since it was exported.
                 store.settings.delete(removed_key(record.id))
             store.registers.save(state.registers)
@@ -105,6 +123,7 @@ class Snapshots:
             "containers": len(state.containers),
             "messages": len(state.messages),
             "made_again": found.made_again,
+            "taken_over": sorted(record.name for record in state.containers if record.id in there),
             "problems": found.problems,
         }
 

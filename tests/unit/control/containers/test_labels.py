@@ -288,7 +288,7 @@ def test_an_import_replaces_the_containers_of_the_other_engine(tmp_path):
     with other:
         spec = replace(request("stranger").spec, labels={LABEL_CONTAINER: record.id})
         stranger = SimulatedDriver(other.endpoints["na"]).create(spec)
-        found = other.engine.snapshots.import_(document)
+        found = other.engine.snapshots.import_(document, take_over=True)
         assert (found["made_again"], found["problems"]) == (["web"], [])
         names = {facts.name: facts for facts in SimulatedDriver(other.endpoints["na"]).find({})}
         assert names.keys() == {"web", "stranger"}

@@ -459,3 +459,28 @@ def test_nothing_to_decide_is_an_empty_plan():
     for action in ("rebalance", "node lost"):
         plan = decided(Snapshot((node("a"),), (container("x", "a"),)), action)
         assert plan.moves == plan.decisions == plan.waiting == ()
+
+
+def test_gains_of_several_moves_are_told_with_the_others_made():
+    nodes = (node("a"), node("b"))
+    crowded = Snapshot(nodes, tuple(container(f"c{k}", "a") for k in range(4)), moving=ids("c1", "c2"))
+    plan = decided(crowded, "load-balance")
+    assert len(plan.moves) == 2
+    assert all(", with the other moves made; the move costs" in move.reason for move in plan.moves)
+    alone = decided(replace(crowded, moving=ids("c1")), "load-balance")
+    assert len(alone.moves) == 1
+    assert "other moves" not in alone.moves[0].reason
+
+
+@pytest.mark.parametrize("scheduler", ["portfolio", "greedy"])
+def test_new_containers_that_share_a_volume_go_to_one_node(scheduler):
+    nodes = (node("a"), node("b"), node("c"))
+    tied = tuple(container(name, volumes=("pages",)) for name in ("x", "y"))
+    loose = tuple(container(name, volumes=(f"own-{name}",)) for name in ("u", "v"))
+    plan = decided(
+        all_moving(nodes, (*tied, *loose), (relation("x", "y", "spread"),)), "create-cluster", scheduler
+    )
+    places = {d.container: d.chosen for d in plan.decisions}
+    assert places["x"] == places["y"]
+    if scheduler == "portfolio":
+        assert len(set(places.values())) == 3

@@ -366,7 +366,9 @@ def _reason(outcome: _Outcome, record: DecisionRecord, candidates: tuple[Candida
     elif home in outcome.problem.refusals[record.container]:
         why_now = f"it may not stay on {home}: {record.refused[home]}"
     else:
-        return moved_reason(candidates, home)
+        current = outcome.problem.assignment.arrays.current
+        moves = int(np.count_nonzero((current >= 0) & (outcome.answer != current)))
+        return moved_reason(candidates, home, with_others=moves > 1)
     return placed_reason(candidates, outcome.scheduler, why_now)
 
 

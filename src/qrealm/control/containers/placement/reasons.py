@@ -50,17 +50,23 @@ def placed_reason(candidates: Sequence[CandidateRecord], scheduler: str, why_now
     return f"{start}no node is better than {chosen.node}; {other.node} is as good"
 
 
-def moved_reason(candidates: Sequence[CandidateRecord], before: str) -> str:
-    """Why a container moves from a node that it could have stayed on."""
+def moved_reason(candidates: Sequence[CandidateRecord], before: str, *, with_others: bool = False) -> str:
+    """Why a container moves from a node that it could have stayed on.
+
+    Args:
+        with_others: whether other containers move too. The gain is that of this move with theirs made, so
+            the gains of several moves need not add up.
+    """
     chosen = candidates[0]
     home = next((each for each in candidates if each.node == before), None)
     cost = chosen.parts.get("moves", 0.0)
     own = {name: value for name, value in chosen.parts.items() if name != "moves"}
     if home is not None:
         change = _difference(own, home.parts)
+        others = ", with the other moves made" if with_others else ""
         return (
             f"moving it from {before} to {chosen.node} lowers the objective by {-sum(change.values()):.4g} "
-            f"({parts_in_words(change)}); the move costs {cost:.4g}"
+            f"({parts_in_words(change)}){others}; the move costs {cost:.4g}"
         )
     # Its old node has no room for it any more, with the other moves made.
     return (
