@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from qrealm.base.errors import (
     EngineRefusalError,
@@ -27,7 +28,7 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.declaring import Tie
 from qrealm.control.containers.labels import runs
-from qrealm.control.containers.reports import CreateReport, CreateRequest, RunReport
+from qrealm.control.containers.reports import CreateReport, CreateRequest, MeasureReport, RunReport
 from qrealm.control.containers.reserving import Reserved, reserve
 from qrealm.control.containers.values import (
     ContainerRecord,
@@ -111,19 +112,23 @@ class Lifecycle:
 
     def run(self, reference: str, *, force: bool = False) -> RunReport:
         """Measure the container's group, and bring the container in line with the outcome: started in its
-        first state, stopped in any other; started in any case with `force`.
+        first state, stopped in any other; started in any case with `force`. One that somebody removed from
+        its node behind our back is made again first.
 
         Raises:
             EngineUnavailableError: its node does not answer. When that shows before the measurement, nothing
                 is measured; after it the outcome stands, and is carried out when the node answers again.
             CommandNotFoundError, CommandNotRunnableError: its image does not have the command, or it cannot
-                be run. The outcome stands.
+                be run. The outcome stands; the message tells it.
         """
         name = self._ctx.store.containers.find(reference).name
         with self._ctx.names.hold(name):
             record = self._ready(name)
             driver, engine_id = self._engine_of(record)
-            before = driver.inspect(engine_id)
+            found = self._facts(driver, engine_id)
+            if found is None:
+                record, engine_id = self._made_again(record, driver)
+            before = found or driver.inspect(engine_id)
             if before.state is ContainerState.PAUSED:
                 raise EngineRefusalError(
                     f"container {name!r} is paused, which qrealm has not done; it was not measured",
@@ -137,13 +142,9 @@ class Lifecycle:
                 shall = Wanted.RUNNING if wanted else Wanted.STOPPED
                 begun = shall if wanted != was_running else None
                 record = self._ctx.change(record.id, wanted=shall, begun=begun)
-            if wanted and not was_running:
-                facts = self._start(record, driver, engine_id)
-            elif not wanted and was_running:
-                self._stop(record, driver, engine_id, 10.0, f"measured {measured.state}")
-                facts = driver.inspect(engine_id)
-            else:
-                facts = before
+            facts = before
+            if wanted != was_running:
+                facts = self._carried_out(record, measured, driver, engine_id, start=wanted)
             return RunReport(
                 name,
                 measured,
@@ -269,6 +270,48 @@ class Lifecycle:
         except StoreError as problem:
             # The caller is told why the making failed; the record goes with the next comparison.
             log.error("cannot take back the record of %s: %s", record.name, problem)
+
+    def _made_again(self, record: ContainerRecord, driver: ContainerDriver) -> tuple[ContainerRecord, str]:
+        """A container that its node's engine has lost, made there again, and the id that the engine gave it.
+        Whoever is cut off here leaves a copy that no record names; `reconcile` removes it."""
+        for left in own_copies(self._ctx, driver, record):
+            driver.remove(left.engine_id, force=True)
+        engine_id, _ = self._make(record, "missing", None)
+        with self._ctx.store.transaction():
+            restarts = record.restarts + 1
+            record = self._ctx.change(
+                record.id, engine_id=engine_id, restarts=restarts, wanted=Wanted.STOPPED, begun=None
+            )
+            self._tell(record, "make-again", {"reason": "its engine had lost it"})
+        return record, engine_id
+
+    def _carried_out(
+        self,
+        record: ContainerRecord,
+        measured: MeasureReport,
+        driver: ContainerDriver,
+        engine_id: str,
+        *,
+        start: bool,
+    ) -> ContainerFacts:
+        """Bring a container in line with its outcome. An error tells the outcome, which stands."""
+        try:
+            if start:
+                return self._start(record, driver, engine_id)
+            self._stop(record, driver, engine_id, 10.0, f"measured {measured.state}")
+        except QrealmError as problem:
+            action, done = ("start-failed", "started") if start else ("stop-failed", "stopped")
+            # A node that breaks off may have done it.
+            known = "not" if isinstance(problem, EngineRefusalError) else "perhaps not"
+            with suppress(StoreError):
+                self._tell(record, action, {"measured": measured.state, "reason": problem.message})
+            problem.message = (
+                f"{record.name} was measured {measured.state} (probability {measured.probability:.4g}) and "
+                f"{known} {done}: {problem.message}"
+            )
+            problem.args = (problem.message, *problem.args[1:])
+            raise
+        return driver.inspect(engine_id)
 
     def _start(self, record: ContainerRecord, driver: ContainerDriver, engine_id: str) -> ContainerFacts:
         try:

@@ -310,3 +310,47 @@ def test_removals_are_forgotten_after_a_month(home):
     home.clock.advance(31 * 86_400)
     home.engine.upkeep.maintenance()
     assert home.store.settings.all("removed:") == {}
+
+
+def test_run_makes_again_what_somebody_removed_behind_our_back(home):
+    record = home.create("web", node="na", probability=1.0)
+    home.engine.lifecycle.run("web")
+    SimulatedDriver(home.endpoints["na"]).remove(record.engine_id, force=True)
+    assert home.engine.views.inspect("web").missing
+    home.faults.arm(1, "refused before", ("create",))
+    with pytest.raises(EngineRefusalError, match="refuses create"):
+        home.engine.lifecycle.run("web")
+    home.faults.disarm()
+    # Nothing was measured, and nothing changed.
+    assert home.record("web").engine_id == record.engine_id
+    report = home.engine.lifecycle.run("web")
+    assert (report.started, report.was_running) == (True, False)
+    assert home.runs("web")
+    assert home.record("web").engine_id != record.engine_id
+    assert home.record("web").restarts == 1
+    assert ("make-again", "web") in home.events("container")
+
+
+@pytest.mark.parametrize(
+    ("first", "call", "how", "told"),
+    [
+        ("running", "start", "refused before", r"web was measured running \(probability 1\) and not started"),
+        ("running", "start", "unavailable after", r"\(probability 1\) and perhaps not started"),
+        ("stopped", "stop", "refused before", r"web was measured stopped \(probability 1\) and not stopped"),
+    ],
+)
+def test_an_outcome_is_told_when_it_cannot_be_carried_out(home, first, call, how, told):
+    home.create("web", node="na", probability=1.0)
+    if first == "stopped":
+        home.engine.lifecycle.run("web")
+        home.engine.circuits.apply_gate("X", ["web"])
+    home.faults.arm(1, how, (call,))
+    with pytest.raises((EngineRefusalError, EngineUnavailableError), match=told) as caught:
+        home.engine.lifecycle.run("web")
+    home.faults.disarm()
+    assert "na" in caught.value.message
+    (event,) = [each for each in home.engine.views.events() if each.action == f"{call}-failed"]
+    assert (event.name, event.attributes["measured"]) == ("web", first)
+    assert event.attributes["reason"] in caught.value.message
+    assert home.record("web").measured.state == first
+    home.engine.upkeep.maintenance()
