@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -27,6 +28,88 @@ def echo(driver, engine_id, data):
     execution = driver.execute(engine_id, ExecSpec(("cat",), stdin=data))
     answer = b"".join(piece.data for piece in execution.output())
     return answer, execution.exit_code()
+
+
+def sent_away(driver, engine_id):
+    """Readers that wait for more are sent away by another thread, and leave no connection behind."""
+    quiet = ("sh", "-c", "echo here; sleep 600")
+    made = [
+        lambda: driver.logs(engine_id, LogRequest(follow=True)),
+        lambda: driver.execute(engine_id, ExecSpec(quiet)).output(),
+        lambda: driver.execute(engine_id, ExecSpec(quiet, stdin=b"hi")).output(),
+    ]
+    for make in made:
+        stream = make()
+        sock = stream._sock
+        assert next(stream).data in (b"ready\n", b"here\n")
+        ended = []
+        reader = threading.Thread(target=lambda s=stream, e=ended: e.append(list(s)))
+        reader.start()
+        time.sleep(0.1)
+        assert reader.is_alive()
+        stream.close()
+        reader.join(2.0)
+        assert not reader.is_alive()
+        assert ended == [[]]
+        assert sock.fileno() == -1
+        assert list(stream) == []
+    # One that nobody has begun to read.
+    stream = driver.logs(engine_id, LogRequest(follow=True))
+    sock = stream._sock
+    stream.close()
+    assert sock.fileno() == -1
+    assert list(stream) == []
+
+
+def test_readers_of_an_engine_may_be_sent_away_even_when_it_hangs():
+    with docker_engine() as engine:
+        driver = connect(Endpoint("docker", engine.url), timeout_s=5.0)
+        engine_id = driver.create(SPEC)
+        driver.start(engine_id)
+        sent_away(driver, engine_id)
+        following = driver.logs(engine_id, LogRequest(follow=True))
+        assert next(following).data == b"ready\n"
+        ended = []
+        reader = threading.Thread(target=lambda: ended.append(list(following)))
+        reader.start()
+        pid = int((engine.folder / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            following.close()
+            reader.join(2.0)
+            assert ended == [[]]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        driver.close()
+
+
+def test_readers_are_told_when_their_connection_is_given_up():
+    with docker_engine() as engine:
+        driver = connect(Endpoint("docker", engine.url), timeout_s=5.0)
+        engine_id = driver.create(SPEC)
+        driver.start(engine_id)
+        streams = [
+            driver.logs(engine_id, LogRequest(follow=True)),
+            driver.execute(engine_id, ExecSpec(("sleep", "600"))).output(),
+            driver.execute(engine_id, ExecSpec(("sleep", "600"), stdin=b"")).output(),
+        ]
+        told = []
+
+        def read(stream):
+            try:
+                list(stream)
+            except EngineUnavailableError as problem:
+                told.append(problem.message)
+
+        readers = [threading.Thread(target=read, args=(stream,)) for stream in streams]
+        for reader in readers:
+            reader.start()
+        time.sleep(0.2)
+        driver.close()
+        for reader in readers:
+            reader.join(2.0)
+        assert len(told) == 3, told
+        assert all(engine.url in line for line in told)
 
 
 def test_three_engines_and_one_is_lost():
@@ -98,6 +181,7 @@ def test_an_engine_behind_tls(tmp_path, monkeypatch):
         driver.start(engine_id)
         data = bytes(range(256)) * 4096
         assert echo(driver, engine_id, data) == (data, 0)
+        sent_away(driver, engine_id)
         driver.close()
         nobody = connect(Endpoint("docker", url, None, authority.path))
         with pytest.raises(EngineUnavailableError) as caught:
@@ -116,6 +200,7 @@ def test_an_engine_behind_ssh(monkeypatch):
         driver.start(engine_id)
         data = bytes(range(256)) * 4096
         assert echo(driver, engine_id, data) == (data, 0)
+        sent_away(driver, engine_id)
         # A connection that breaks is made anew.
         for pid in processes_of(engine.folder):
             if b"ssh" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
