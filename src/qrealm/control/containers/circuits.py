@@ -272,9 +272,9 @@ class QuantumCircuitManager:
         of their containers."""
         ctx = self._ctx
         renewed: list[str] = []
-        # Outside the transaction, because large registers take seconds; they may change meanwhile.
+        # Outside the transaction, because large registers take seconds. One that changes meanwhile is left.
         looked_at = () if all_of_them else ctx.store.registers.all()
-        whole = {(each.members, each.time) for each in looked_at if not self._has_faded(each)}
+        known = {(each.members, each.time): self._has_faded(each) for each in looked_at}
         with ctx.store.transaction():
             names = self._names()
             registers = ctx.store.registers.all()
@@ -283,8 +283,7 @@ class QuantumCircuitManager:
             faded = {
                 member.container
                 for register in registers
-                if (register.members, register.time) not in whole
-                and (all_of_them or self._has_faded(register))
+                if all_of_them or known.get((register.members, register.time), False)
                 for member in register.members
             }
             for tied in _tied(members, relations, registers):

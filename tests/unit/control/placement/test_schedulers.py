@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 
@@ -35,6 +36,13 @@ class LastNode:
         return SchedulerAnswer({i.name: (i.allowed or (last,))[-1] for i in problem.items}, solver="last")
 
 ready_made = LastNode()
+
+class Wrong(LastNode):
+    name = "wrong"
+
+    def place(self, problem, *, seconds, seed):
+        found = super().place(problem, seconds=seconds, seed=seed)
+        return SchedulerAnswer(found.placement, bound=float("nan"))
 
 class Unhelpful:
     name = "unhelpful"
@@ -182,6 +190,50 @@ def test_a_wrong_answer_is_refused_by_the_rule_that_it_breaks(registered, answer
     with pytest.raises(RunError, match=fault) as caught:
         decide(snapshot, registered(answer), action="create-cluster", now=NOW)
     assert "'told'" in caught.value.message
+
+
+def interrupted(problem):
+    raise KeyboardInterrupt
+
+
+def to_first(problem, **answer):
+    return SchedulerAnswer({item.name: problem.bins[0].name for item in problem.items}, **answer)
+
+
+@pytest.mark.parametrize(
+    "answer, fault",
+    [
+        (lambda problem: to_first(problem, bound=math.nan), "the bound nan; it must be a finite number"),
+        (lambda problem: to_first(problem, bound=-math.inf), "the bound -inf; it must be a finite number"),
+        (lambda problem: to_first(problem, bound="low"), "the bound 'low'; it must be a finite number"),
+        (lambda problem: to_first(problem, bound=True), "the bound True; it must be a finite number"),
+        (lambda problem: to_first(problem, bound=1e9), "the bound 1e[+]09; its own placement has the value"),
+        (lambda problem: to_first(problem, solver=3), "the solver 3; it must be a text"),
+        (lambda problem: sys.exit(4), "broke: SystemExit: 4"),
+        (interrupted, "broke: KeyboardInterrupt"),
+    ],
+)
+def test_what_an_answer_says_besides_its_placement_is_checked_too(registered, answer, fault):
+    with pytest.raises(RunError, match=fault) as caught:
+        decide(snapshot_of(), registered(answer), action="create", now=NOW)
+    assert "'told'" in caught.value.message
+
+
+def test_a_bound_up_to_the_value_is_taken(registered):
+    value = evaluate(
+        problem := assignment_of(snapshot_of()), problem.answer(to_first(problem).placement)
+    ).value
+    answer = registered(lambda problem: to_first(problem, bound=int(value) - 1, solver="first"))
+    plan = decide(snapshot_of(), answer, action="create", now=NOW)
+    assert (plan.bound, plan.solver) == (int(value) - 1, "first")
+
+
+def test_what_a_distribution_answers_wrongly_names_it(install):
+    install("wrong = MODULE:Wrong")
+    with pytest.raises(
+        RunError, match=r"the scheduler 'wrong' of acme-schedulers 1\.2 answered with the bound nan"
+    ):
+        decide(snapshot_of(), "wrong", action="create", now=NOW)
 
 
 def test_what_is_no_scheduler_is_not_registered():

@@ -10,7 +10,7 @@ import pytest
 
 from qrealm.base.errors import MissingExtraError, RegisterError
 from qrealm.control.containers import registers as rg
-from qrealm.control.containers.values import Member
+from qrealm.control.containers.values import Member, Relation
 from qrealm.simulate.sparse_density import to_dense
 from qrealm.simulate.sparse_density_simulators import DENSE_QUBITS_MAX
 
@@ -63,6 +63,30 @@ def test_dense_simulators_say_how_far_they_go(name):
     with pytest.raises(RegisterError, match=f"up to {DENSE_QUBITS_MAX}") as problem:
         rg.prepare(Member("a", 2**DENSE_QUBITS_MAX + 1, 0.5), 0.0, simulator)
     assert '"qrealm"' in problem.value.hint
+
+
+@pytest.mark.parametrize("name", ["cirq", "qiskit"])
+def test_a_register_over_their_limit_is_moved_by_ours(name):
+    """It was made while another backend was chosen; groups do not become larger than the limit anew."""
+    simulator, ours = simulator_named(name), rg.find_simulator("qrealm")
+    members = [Member(f"m{number:02}", 2, 0.2) for number in range(DENSE_QUBITS_MAX + 1)]
+    relations = [Relation("m00", member.container, "same") for member in members[1:]]
+    fresh = rg.prepare_group(members, relations, 0.0, ours)
+    found = rg.apply_gate(
+        [rg.decayed(fresh, 0.3, 2.0, 1.0, simulator)], "ry", [("m03", 0)], 0.4, 0.3, 16, simulator
+    )
+    same = rg.apply_gate([rg.decayed(fresh, 0.3, 2.0, 1.0, ours)], "ry", [("m03", 0)], 0.4, 0.3, 16, ours)
+    np.testing.assert_array_equal(found.density.values, same.density.values)
+    assert rg.simulator_of(simulator, DENSE_QUBITS_MAX) == name
+    assert rg.simulator_of(simulator, DENSE_QUBITS_MAX + 1) == "qrealm"
+    one = rg.prepare(Member("one", 2, 0.5), 0.3, simulator)
+    with pytest.raises(RegisterError, match=f"a group may have {DENSE_QUBITS_MAX} with .*{name}") as problem:
+        rg.apply_gate([found, one], "cx", [("m00", 0), ("one", 0)], None, 0.3, 16, simulator)
+    assert "simulation_backend" in problem.value.hint
+    small = [rg.prepare(Member(each, 2, 0.5), 0.3, simulator) for each in "ab"]
+    with pytest.raises(RegisterError, match=r"1 \+ 1 = 2 qubits; a group may have 1") as problem:
+        rg.entangle(small, (), "a", "b", "same", 0.3, 1, simulator)
+    assert "num_qubits" in problem.value.hint
 
 
 def test_unknown_simulator():

@@ -1,0 +1,82 @@
+"""What registers come to with time, and what maintenance makes of them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from tests.unit.control.containers.homes import Home
+
+from qrealm.control.containers.registers import mutual_information_bits
+
+
+def test_populations_relax_with_t1_and_coherence_with_t2(tmp_path):
+    """P = π + (P₀ - π) e^(-t/T1), and of two entangled ones what is off the diagonal falls with 2t/T2."""
+    with Home(tmp_path, decoherence_time_ms=2000.0, relaxation_time_ms=8000.0) as home:
+        home.create("web", probability=0.2)
+        home.engine.circuits.apply_gate("X", ["web"])
+        home.create("one")
+        home.create("two")
+        home.engine.circuits.entangle("one", "two")
+        home.clock.advance(4.0)
+        found = home.engine.circuits.probabilities("web")["running"]
+        assert found == pytest.approx(0.2 + 0.6 * math.exp(-4 / 8))
+        density = home.engine.circuits.register("one").density
+        corner = {
+            (int(r), int(c)): v for r, c, v in zip(density.rows, density.cols, density.values, strict=True)
+        }
+        assert corner[0, 3].real == pytest.approx(0.5 * math.exp(-2 * 4 / 2))
+        # What is shown without the whole register says the same.
+        shown = home.engine.views.inspect("web").probabilities["running"]
+        assert shown == pytest.approx(found)
+
+
+def test_maintenance_leaves_what_is_coherent_unless_it_is_to_renew(home):
+    home.create("web", probability=0.2)
+    home.engine.circuits.apply_gate("X", ["web"])
+    assert home.engine.upkeep.maintenance().prepared_again == ()
+    assert home.engine.circuits.probabilities("web")["running"] == pytest.approx(0.8)
+    assert home.engine.upkeep.maintenance(renew=True).prepared_again == ("web",)
+    assert home.engine.circuits.probabilities("web")["running"] == pytest.approx(0.2)
+
+
+def test_renewing_puts_spent_relations_back_in_force(home):
+    for name in ("one", "two", "three"):
+        home.create(name)
+    circuits = home.engine.circuits
+    circuits.entangle("one", "two", "same")
+    circuits.entangle("one", "three", "opposite")
+    rounds = set()
+    for _ in range(12):
+        outcomes = circuits.measure("two").outcomes
+        assert outcomes["one"] == outcomes["two"] != outcomes["three"]
+        rounds.add(outcomes["one"])
+        assert all(relation.spent for relation in home.store.relations.all())
+        assert circuits.group("one") == ("one",)
+        home.engine.upkeep.maintenance(renew=True)
+        relations = home.store.relations.all()
+        assert len(relations) == 2
+        assert not any(relation.spent for relation in relations)
+        assert set(circuits.group("one")) == {"one", "two", "three"}
+    # Both outcomes came, so it was not one round that was told twelve times: 2^-11 else.
+    assert rounds == {"running", "stopped"}
+
+
+def test_status_has_every_pair_of_every_group(home):
+    for name in ("one", "two", "three", "four", "five"):
+        home.create(name, probability=0.2)
+    for other in ("two", "three"):
+        home.engine.circuits.entangle("one", other)
+    home.engine.circuits.entangle("four", "five", "opposite")
+    pairs = home.engine.views.status()["resources"]["resource_entanglement"]["pairs"]
+    h = -0.2 * math.log2(0.2) - 0.8 * math.log2(0.8)
+    # Of three that hold a copy each, any two share one h; the last two are pure together: twice.
+    expected = {"one,two": h, "one,three": h, "two,three": h, "four,five": 2 * h}
+    assert pairs == pytest.approx(expected)
+    home.clock.advance(3.6e6 * 0.2)  # a fifth of T2
+    weaker = home.engine.views.status()["resources"]["resource_entanglement"]["pairs"]
+    for pair, bits in weaker.items():
+        register = home.engine.circuits.register(pair.split(",")[0])
+        ids = [home.record(name).id for name in pair.split(",")]
+        assert bits == pytest.approx(mutual_information_bits(register, *ids))
+        assert 0 < bits < pairs[pair]
