@@ -208,14 +208,14 @@ class Reconcile:
                 nowhere = states.get(str(now.node), NodeState.LOST) is NodeState.LOST
             if not nowhere:
                 return now
-            begun = Wanted.RUNNING if now.wanted is Wanted.RUNNING else None
             ctx.tell("container", "return", now.name, {"node": node.name})
             return ctx.change(
                 now.id,
                 node=node.name,
                 engine_id=copies[0].engine_id,
                 phase=Phase.READY,
-                begun=begun,
+                # It may have been told otherwise while it was away.
+                begun=now.wanted,
                 data_node=None,
             )
 

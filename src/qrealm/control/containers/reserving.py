@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from qrealm.base.errors import NameTakenError, NoRoomError
+from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NameTakenError, NoRoomError
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.deciding import Deciding
-from qrealm.control.containers.declaring import Tie, expected
+from qrealm.control.containers.declaring import Expected, Tie, expected
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.room import check_room
 from qrealm.control.containers.values import ContainerRecord, DecisionRecord, Phase, Wanted
@@ -41,24 +41,41 @@ def reserve(
     if not requests:
         return []
     with context.scheduling:
-        _check_free(context, requests)
-        coming = [_record(context, request, deciding) for request in requests]
-        pinned = {
-            record.id: request.node
-            for record, request in zip(coming, requests, strict=True)
-            if request.node is not None
-        }
-        told = expected(context, circuits, coming, ties)
-        decisions = deciding.place_new(coming, pinned, told, action)
-        placed = [replace(record, node=decisions[record.name].chosen) for record in coming]
-        with context.planning, context.store.transaction():
+        for last in (False, False, True):
             _check_free(context, requests)
-            for record in placed:
-                # While the scheduler thought, its node may have been lost, or given others.
-                check_room(context, record, str(record.node))
-                context.store.containers.save(record)
-            context.store.registers.save(told.registers)
-            return [(record, context.store.decisions.append(decisions[record.name])) for record in placed]
+            coming = [_record(context, request, deciding) for request in requests]
+            pinned = {
+                record.id: request.node
+                for record, request in zip(coming, requests, strict=True)
+                if request.node is not None
+            }
+            told = expected(context, circuits, coming, ties)
+            decisions = deciding.place_new(coming, pinned, told, action)
+            placed = [replace(record, node=decisions[record.name].chosen) for record in coming]
+            try:
+                return _written(context, requests, placed, told, decisions)
+            except (NoRoomError, EngineUnavailableError, EngineRefusalError):
+                if last:
+                    raise
+    raise AssertionError("unreachable")
+
+
+def _written(
+    context: Context,
+    requests: Sequence[CreateRequest],
+    placed: Sequence[ContainerRecord],
+    told: Expected,
+    decisions: Mapping[str, DecisionRecord],
+) -> list[Reserved]:
+    """Write down what was decided, if it still can be: while the scheduler thought, a node may have been lost,
+    or given others."""
+    with context.planning, context.store.transaction():
+        _check_free(context, requests)
+        for record in placed:
+            check_room(context, record, str(record.node))
+            context.store.containers.save(record)
+        context.store.registers.save(told.registers)
+        return [(record, context.store.decisions.append(decisions[record.name])) for record in placed]
 
 
 def _check_free(context: Context, requests: Sequence[CreateRequest]) -> None:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from types import FrameType
 
+import anyio.to_thread
 import uvicorn
 
 from qrealm.control.containers.engine import ContainerEngine
@@ -14,6 +15,8 @@ from qrealm.faces.http.containers import container_app
 from qrealm.faces.http.streams import Leaving
 
 _STREAMS_END_S = 5
+THREADS = 200
+"""Requests that are worked on at the same time; more wait."""
 
 
 class _Server(uvicorn.Server):
@@ -29,6 +32,8 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # A command that waits for an engine keeps its thread: many of them must leave some for the others.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         await super().startup(sockets)
         self._ready()
 

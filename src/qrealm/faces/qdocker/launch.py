@@ -41,6 +41,7 @@ def launch(home: Home, config: Path | None) -> int:
     words += ["--report-fd", str(send)]
     if config is not None:
         words += ["--config", str(config.absolute())]
+    begin = home.log.stat().st_size if home.log.exists() else 0
     log = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(
@@ -61,13 +62,13 @@ def launch(home: Home, config: Path | None) -> int:
     if line is None:
         process.kill()
         process.wait()
-        raise DaemonError(f"the daemon did not answer within {START_TIMEOUT_S:g} s{_last_lines(home)}")
+        raise DaemonError(f"the daemon did not answer within {START_TIMEOUT_S:g} s{_last_lines(home, begin)}")
     told = json.loads(line) if line else {}
     if "error" in told:
         process.wait()
         raise error_from_json(told["error"])
     if "ready" not in told:
-        raise DaemonError(f"the daemon ended with code {process.wait()}{_last_lines(home)}")
+        raise DaemonError(f"the daemon ended with code {process.wait()}{_last_lines(home, begin)}")
     # It goes on without us: Popen must not warn that nobody waited for it.
     process.returncode = 0
     return process.pid
@@ -121,10 +122,14 @@ def _first_line(pipe: int, until: float) -> str | None:
     return text.decode()
 
 
-def _last_lines(home: Home) -> str:
+def _last_lines(home: Home, begin: int) -> str:
+    """The end of what the log says from a byte on: what daemons before wrote is not about this one."""
     try:
-        with home.log.open(encoding="utf-8", errors="replace") as log:
-            lines = deque(log, _LOG_LINES_SHOWN)
+        with home.log.open("rb") as log:
+            log.seek(begin)
+            lines = [line.decode(errors="replace") for line in deque(log, _LOG_LINES_SHOWN)]
     except OSError:
         return f"; its log {str(home.log)!r} cannot be read"
+    if not lines:
+        return f"; it wrote nothing into its log {str(home.log)!r}"
     return f"; the end of its log {str(home.log)!r}:\n{''.join(lines).rstrip()}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +16,13 @@ from qrealm.base.errors import EngineUnavailableError, RequestError
 
 _REMOTE_SOCKET = "/var/run/docker.sock"
 _POLL_S = 0.05
+# ssh ends, and its folder goes, when the pipe from us closes: also when we are killed. The shell becomes ssh; its
+# child listens at the pipe.
+_WITH_US = """
+exec 3<&0 </dev/null
+( read -r nothing <&3; kill $$; rm -rf "$0" ) >/dev/null 2>&1 &
+exec "$@" 3<&-
+"""
 
 
 class SshTunnel:
@@ -37,10 +47,11 @@ class SshTunnel:
         self.url = f"unix://{local}"
         remote = urlsplit(url).path or _REMOTE_SOCKET
         self._process = subprocess.Popen(
-            [command[0], "-L", f"{local}:{remote}", *command[1:]],
-            stdin=subprocess.DEVNULL,
+            ["sh", "-c", _WITH_US, self._folder, command[0], "-L", f"{local}:{remote}", *command[1:]],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         deadline = time.monotonic() + timeout_s
         while not local.exists():
@@ -57,11 +68,14 @@ class SshTunnel:
         self._end()
 
     def _end(self) -> str:
-        self._process.terminate()
+        # The group has this process's id for as long as one of the two lives, so it is nobody else's.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         try:
             _, told = self._process.communicate(timeout=2.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             _, told = self._process.communicate()
         shutil.rmtree(self._folder, ignore_errors=True)
         return " ".join(told.decode(errors="replace").split())

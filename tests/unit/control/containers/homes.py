@@ -31,6 +31,7 @@ AT_REST = {Phase.READY, Phase.WAITING}
 LOOKS = ("ping", "glance")
 CALLS = ("facts", "has_image", "pull", "create", "start", "stop", "remove", "inspect", "find")
 MEMORY_MIB = 4096
+STUCK_S = 40.0
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Faults:
         only: names of the calls that count.
         calls: how many have been made.
         failed: the call that did fail.
+        stuck: by host and name of the call ("*" for every one) what it waits for before it breaks off.
     """
 
     away: set[str] = field(default_factory=set)
@@ -52,6 +54,7 @@ class Faults:
     only: tuple[str, ...] = CALLS
     calls: int = 0
     failed: str = ""
+    stuck: dict[tuple[str, str], threading.Event] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arm(self, at, how="unavailable before", only=CALLS):
@@ -62,6 +65,10 @@ class Faults:
 
     def around(self, host, name, call):
         """Make a call of a node, or fail instead of it or after it."""
+        for key in ((host, name), (host, "*")):
+            if (until := self.stuck.get(key)) is not None:
+                until.wait(STUCK_S)
+                raise EngineUnavailableError(f"{host} was stuck at {name}")
         if host in self.away:
             raise EngineUnavailableError(f"{host} does not answer")
         fails = False
