@@ -15,7 +15,8 @@ from qrealm.control.containers.json_codec import to_json
 from qrealm.control.containers.labels import LABEL_SEALED, Seals
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import Phase, QuantumSpec
-from qrealm.fleet.containers.protocol import LABEL_CONTAINER, Mount
+from qrealm.control.security import close_box
+from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, Mount
 from qrealm.fleet.containers.simulated import SimulatedDriver
 
 SECRET = "correct horse battery staple"
@@ -112,6 +113,25 @@ def test_the_key_is_not_in_what_is_shown_or_exported(home):
     assert kept not in exported
     assert "labels.key" not in exported
     assert kept not in repr(seals)
+
+
+WITHOUT_SPEC = '{"name": "web", "spec": 1, "quantum": {}, "created_at": 1, "cluster": null, "scheduler": ""}'
+
+
+@pytest.mark.parametrize("told", ["{", "[]", "{}", WITHOUT_SPEC])
+def test_what_opens_and_makes_no_sense_is_told_and_left_alone(home, driver, told):
+    """A seal of ours, from a version of qrealm that wrote something else."""
+    home.create("web", node="na")
+    seals = home.engine._ctx.seals
+    labels = {LABEL_ENGINE: seals.engine_id, LABEL_CONTAINER: FORGED}
+    labels[LABEL_SEALED] = close_box(seals.key, told.encode(), seals._vouched(FORGED))
+    engine_id = driver.create(replace(request("odd").spec, labels=labels))
+    assert seals.ours(driver.inspect(engine_id))
+    report = home.engine.upkeep.maintenance()
+    assert report.adopted == ()
+    (line,) = report.problems
+    assert "odd on nb: its labels cannot be read" in line
+    driver.remove(engine_id)
 
 
 def test_a_forged_container_is_not_adopted(home, driver):

@@ -14,7 +14,7 @@ from qrealm.base.clock import SystemClock
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import load_config
 from qrealm.faces.http.containers import container_app
-from qrealm.faces.http.streams import Leaving, stream
+from qrealm.faces.http.streams import Leaving, ended_by, stream
 from qrealm.fleet.containers.protocol import Endpoint
 
 CONFIG = """\
@@ -178,6 +178,95 @@ def test_a_waiting_stream_learns_that_the_caller_has_gone():
 
     asyncio.run(scenario())
     assert saw.is_set()
+
+
+class Waits:
+    """An iterator that gives one piece and waits for the next until it is closed."""
+
+    def __init__(self):
+        self.closed = threading.Event()
+        self.given = False
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self.given:
+            self.given = True
+            return "piece"
+        assert self.closed.wait(5)
+        raise StopIteration
+
+    def close(self):
+        self.closed.set()
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "meanwhile"])
+def test_what_waits_for_something_else_is_ended_when_anybody_leaves(before):
+    gone, stopping, source = Leaving(), Leaving(), Waits()
+    leave = threading.Timer(0.1, stopping.set)
+    if before:
+        stopping.set()
+    else:
+        leave.start()
+    with ended_by(source, gone, stopping) as pieces:
+        assert list(pieces) == ["piece"]
+    assert source.closed.is_set()
+    # Nobody is told after the body.
+    source.closed.clear()
+    gone.set()
+    assert not source.closed.is_set()
+
+
+def test_a_source_is_closed_when_its_reader_fails():
+    source = Waits()
+    with pytest.raises(ZeroDivisionError), ended_by(source, Leaving()):
+        raise ZeroDivisionError
+    assert source.closed.is_set()
+    with ended_by(iter(()), Leaving()) as pieces:
+        assert list(pieces) == []
+
+
+def test_a_quiet_log_ends_with_its_caller_and_with_the_daemon(http, engine, monkeypatch):
+    """The iterator of the log is closed, as no line comes by which it would notice."""
+    make(http, "web")
+    for ends_by in ("caller", "daemon"):
+        source, stopping = Waits(), Leaving()
+        source.given = True
+        monkeypatch.setattr(engine.lifecycle, "logs", lambda name, request, source=source: source)
+        lines = asyncio.run(follow(container_app(engine, stopping), stopping, ends_by))
+        assert source.closed.wait(5)
+        assert ("QR550" in lines) is (ends_by == "daemon")
+
+
+async def follow(app, stopping, ends_by):
+    """Follow a log; what came when the daemon is about to end, or the caller has gone, after a moment."""
+    sent, gone = [], asyncio.Event()
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive():
+        for message in asked:
+            return message
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message.get("body", b""))
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "GET",
+        "path": "/v1/containers/web/logs",
+        "query_string": b"follow=true",
+        "headers": [],
+    }
+    answering = asyncio.create_task(app(scope, receive, send))
+    await asyncio.sleep(0.2)
+    assert not answering.done()
+    (gone if ends_by == "caller" else stopping).set()
+    await asyncio.wait_for(answering, 5)
+    return b"".join(sent).decode()
 
 
 def test_endpoints_of_nodes(http, engine):
