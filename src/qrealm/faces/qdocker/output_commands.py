@@ -57,17 +57,23 @@ def execute(
     user: options.UserOption = None,
     workdir: options.WorkdirOption = None,
     interactive: Annotated[
-        bool, typer.Option("--interactive", "-i", help="Read stdin to its end and give it to the command.")
+        bool, typer.Option("--interactive", "-i", help="Give stdin to the command, as it comes.")
+    ] = False,
+    terminal: Annotated[
+        bool, typer.Option("--tty", "-t", help="Give it a terminal; with -i, yours is connected with it.")
     ] = False,
 ) -> int:
     """Run a command inside a container that runs, and exit with the command's code.
 
     Options stand before NAME. Exit codes as Docker's: 125 for an error of qdocker or the engine, 126 when the
-    command cannot be run, 127 when it is not there.
+    command cannot be run, 127 when it is not there. With -i or -t this command speaks to the node's engine
+    itself; Ctrl-P Ctrl-Q leaves a command that has a terminal running.
 
     [bold]Examples[/bold]
 
       qdocker exec web cat /etc/hostname
+
+      qdocker exec -it web sh
 
       echo data | qdocker exec -i -e MODE=test -w /tmp web sh -c 'cat > file'
     """
@@ -77,8 +83,11 @@ def execute(
         "user": user,
         "working_dir": workdir,
     }
-    if interactive:
-        spec["stdin"] = base64.b64encode(sys.stdin.buffer.read()).decode("ascii")
+    if interactive or terminal:
+        from qrealm.faces.qdocker.live import converse
+
+        view = Client().get(container_path(name))
+        return converse(view, spec, interactive=interactive, terminal=terminal)
     code = EXIT_OWN_ERROR
     for line in Client().lines("POST", container_path(name, "/exec"), spec):
         if "exit_code" in line:

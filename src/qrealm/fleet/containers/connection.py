@@ -37,7 +37,7 @@ _STDERR = 2
 _READ_BYTES_MAX = 1 << 16
 _SEND_BYTES_MAX = 1 << 14
 _WORDS_BYTES_MAX = 1000
-_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # What engines say, in the order in which it is looked for: Docker 20 to 29 and Podman 4 and 5.
 _NO_SPACE = ("no space left on device", "disk quota exceeded")
@@ -177,11 +177,11 @@ class Connection:
 
     def _exchange(self, response: Any, sock: Any, data: bytes, doing: str) -> Generator[Output]:
         left = memoryview(data)
-        arrived = bytearray(_buffered(response))
+        arrived = bytearray(buffered(response))
         try:
-            _send_end(sock, left)
+            send_end(sock, left)
             while True:
-                yield from _whole_frames(arrived)
+                yield from whole_frames(arrived)
                 got, left = _move(sock, left)
                 if got == b"":
                     return
@@ -350,9 +350,9 @@ def knock(url: str, timeout_s: float) -> None:
         sock.connect(urlsplit(url).path)
 
 
-def _buffered(response: Any) -> bytes:
+def buffered(response: Any) -> bytes:
     """What was read together with the answer's head."""
-    with suppress(*_NOT_NOW):
+    with suppress(*NOT_NOW):
         return bytes(response.raw._fp.fp.peek())
     return b""
 
@@ -363,19 +363,19 @@ def _move(sock: Any, left: memoryview) -> tuple[bytes | None, memoryview]:
     # A TLS connection may hold bytes that no select can see: so it is read before it is waited for.
     try:
         return sock.recv(_READ_BYTES_MAX), left
-    except _NOT_NOW:
+    except NOT_NOW:
         pass
     except ConnectionError:
         return b"", left  # ended without having read all: the exit code says what became of it
     if left:
         try:
             sent = sock.send(left[:_SEND_BYTES_MAX])
-        except _NOT_NOW:
+        except NOT_NOW:
             pass
         except ConnectionError:
             return None, left[len(left) :]
         else:
-            _send_end(sock, left[sent:])
+            send_end(sock, left[sent:])
             return None, left[sent:]
     waiting = select.poll()  # unlike select, for any number of open files
     waiting.register(sock, select.POLLIN | (select.POLLOUT if left else 0))
@@ -383,14 +383,15 @@ def _move(sock: Any, left: memoryview) -> tuple[bytes | None, memoryview]:
     return None, left
 
 
-def _send_end(sock: Any, left: memoryview) -> None:
+def send_end(sock: Any, left: memoryview) -> None:
+    """Tell the other side that nothing more comes, once nothing is left to send."""
     if not left:
         with suppress(OSError):
             # Not SSLSocket's own: after that it would take what still comes for plain text.
             socket.socket.shutdown(sock, socket.SHUT_WR)
 
 
-def _whole_frames(arrived: bytearray) -> Iterator[Output]:
+def whole_frames(arrived: bytearray) -> Iterator[Output]:
     """Take every complete frame off the front."""
     size = _FRAME_HEADER.size
     while len(arrived) >= size:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from qrealm.base.errors import (
@@ -159,63 +159,91 @@ class DockerDriver:
         return self._wire.frames(answer, doing)
 
     def execute(self, engine_id: str, spec: ExecSpec) -> DockerExec:
+        return DockerExec(self.begin_exec(engine_id, spec, stdin=spec.stdin is not None), spec.stdin)
+
+    def begin_exec(self, engine_id: str, spec: ExecSpec, *, stdin: bool, terminal: bool = False) -> BegunExec:
+        """Begin a command inside; whether it gets input, and a terminal, is not in `spec`."""
         doing = f"run {spec.command[0]!r} in {short(engine_id)}"
         with self._wire.calling(doing) as client:
             made = client.exec_create(
                 engine_id,
                 list(spec.command),
-                stdin=spec.stdin is not None,
+                stdin=stdin,
+                tty=terminal,
                 environment=dict(spec.environment) or None,
                 user=spec.user or "",
                 workdir=spec.working_dir,
             )
             # Without an upgrade header the answer is a plain body up to the connection's end, which
             # is read without a byte lost; what we write goes to the same socket.
-            how = {"Detach": False, "Tty": False}
+            how = {"Detach": False, "Tty": terminal}
             answer = self._wire.request(client, "POST", f"/exec/{made['Id']}/start", doing, json=how)
-        return DockerExec(self._wire, str(made["Id"]), answer, spec.stdin, doing)
+        return BegunExec(self._wire, str(made["Id"]), answer, doing)
 
     def close(self) -> None:
         self._wire.close()
 
 
-class DockerExec:
-    """A command inside a container of Docker."""
+@dataclass(frozen=True, slots=True)
+class BegunExec:
+    """A command inside a container of Docker.
 
-    def __init__(self, wire: Connection, exec_id: str, answer: Any, stdin: bytes | None, doing: str) -> None:
-        self._wire = wire
-        self._id = exec_id
-        self._doing = doing
+    Attributes:
+        wire: the connection to its engine.
+        exec_id: the engine's id of it.
+        answer: its output, not yet read; its input goes to the same connection.
+        doing: what it is, for messages.
+    """
+
+    wire: Connection
+    exec_id: str
+    answer: Any
+    doing: str
+
+
+class DockerExec:
+    """A command inside a container of Docker that gets its input whole."""
+
+    def __init__(self, begun: BegunExec, stdin: bytes | None) -> None:
+        self._begun = begun
         if stdin is None:
-            self._output = wire.frames(answer, doing)
+            self._output = begun.wire.frames(begun.answer, begun.doing)
         else:
-            self._output = wire.exchange(answer, stdin, doing)
+            self._output = begun.wire.exchange(begun.answer, stdin, begun.doing)
 
     def output(self) -> OutputStream:
         return self._output
 
     def exit_code(self) -> int:
-        code = self._code()
-        # Docker writes into the output why it could not begin, and before version 23 it gives 126 for what
-        # is not there, too.
-        if code == CANNOT_RUN and self._output.first.startswith(b"OCI runtime exec failed"):
-            meant = refusal(self._doing, None, self._output.first.decode(errors="replace"))
-            return NOT_FOUND if isinstance(meant, CommandNotFoundError) else CANNOT_RUN
+        code = code_of_exec(self._begun, self._output.first)
+        if code is None:
+            begun = self._begun
+            raise EngineUnavailableError(
+                f"{begun.wire.name}: {begun.doing}: no exit code after {begun.wire.timeout_s:g} s"
+            )
         return code
 
-    def _code(self) -> int:
-        deadline = time.monotonic() + self._wire.timeout_s
-        while True:
-            with self._wire.calling(self._doing) as client:
-                told = client.exec_inspect(self._id)
-            # The output's end may be seen a moment before the engine has noted the exit.
-            if not told["Running"] and told["ExitCode"] is not None:
-                return int(told["ExitCode"])
-            if time.monotonic() > deadline:
-                raise EngineUnavailableError(
-                    f"{self._wire.name}: {self._doing}: no exit code after {self._wire.timeout_s:g} s"
-                )
-            time.sleep(_POLL_S)
+
+def code_of_exec(begun: BegunExec, first: bytes, wait_s: float | None = None) -> int | None:
+    """Exit code of a command whose output has ended and began with `first`; None when it still runs after
+    `wait_s`, by default what the connection waits for an answer."""
+    deadline = time.monotonic() + (begun.wire.timeout_s if wait_s is None else wait_s)
+    while True:
+        with begun.wire.calling(begun.doing) as client:
+            told = client.exec_inspect(begun.exec_id)
+        # The output's end may be seen a moment before the engine has noted the exit.
+        if not told["Running"] and told["ExitCode"] is not None:
+            break
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(_POLL_S)
+    code = int(told["ExitCode"])
+    # Docker writes into the output why it could not begin, and before version 23 it gives 126 for what
+    # is not there, too.
+    if code == CANNOT_RUN and first.startswith(b"OCI runtime exec failed"):
+        meant = refusal(begun.doing, None, first.decode(errors="replace"))
+        return NOT_FOUND if isinstance(meant, CommandNotFoundError) else CANNOT_RUN
+    return code
 
 
 def log_query(request: LogRequest) -> dict[str, Any]:

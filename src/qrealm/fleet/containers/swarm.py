@@ -32,7 +32,7 @@ from qrealm.base.errors import (
     QrealmError,
 )
 from qrealm.fleet.containers.connection import IMAGE_HINT, refusal
-from qrealm.fleet.containers.docker import DockerDriver, DockerExec, log_query, short
+from qrealm.fleet.containers.docker import BegunExec, DockerDriver, log_query, short
 from qrealm.fleet.containers.docker_form import facts_of
 from qrealm.fleet.containers.protocol import (
     ContainerFacts,
@@ -225,7 +225,7 @@ class SwarmDriver(DockerDriver):
             answer = self._wire.request(client, "GET", path, doing, params=log_query(request))
         return self._wire.frames(answer, doing)
 
-    def execute(self, engine_id: str, spec: ExecSpec) -> DockerExec:
+    def begin_exec(self, engine_id: str, spec: ExecSpec, *, stdin: bool, terminal: bool = False) -> BegunExec:
         doing = f"run {spec.command[0]!r} in {short(engine_id)}"
         service, tasks = self._look(engine_id, doing)
         container = self._container_here(tasks)
@@ -237,7 +237,7 @@ class SwarmDriver(DockerDriver):
                 "manager, and a swarm runs no commands there",
                 hint="add the host as a node of its own with the driver docker",
             )
-        return super().execute(container, spec)
+        return super().begin_exec(container, spec, stdin=stdin, terminal=terminal)
 
     def _member(self, doing: str) -> SwarmMember:
         doing_there = f"{self._wire.name}: {doing}"
