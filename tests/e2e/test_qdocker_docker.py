@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engines.docker_engine import docker_engine
-from engines.eyes import clean, inspect, running, why_no_eyes
+from engines.eyes import clean, docker, inspect, running, why_no_eyes
 from engines.image import IMAGE
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
@@ -97,7 +97,9 @@ def test_exit_codes_of_run_are_dockers(qdocker):
     logs = qdocker("logs", "dies")
     assert (logs.stdout, logs.stderr, logs.returncode) == (b"", b"bye\n", 0)
     assert qdocker("run", "nowhere").returncode == 127
-    assert qdocker("run", "locked").returncode == 126
+    locked = qdocker("run", "locked")
+    assert locked.returncode == 126
+    assert b"locked was measured running (probability 1)" in locked.stderr
     missing = qdocker("create", "--pull", "never", "nosuch:1", "missing")
     assert missing.returncode == 125
     assert b"QR503" in missing.stderr
@@ -136,3 +138,63 @@ def test_following_logs_ends_by_ctrl_c_and_with_the_container(qdocker, environme
         assert follower.wait(timeout=20) == 0
     assert qdocker("logs", "--tail", "1", "web").stdout == b"ready\n"
     assert qdocker("logs", "--since", "1h", "-t", "web").stdout.endswith(b"Z ready\n")
+
+
+def test_what_somebody_removed_by_hand_is_missing(qdocker, url):
+    create(qdocker, "web")
+    docker(url, "rm", "-f", engine_name(qdocker, "web"))
+    assert qdocker("ps", "-a", "--format", "{{.Names}} {{.Status}}").stdout == b"web Missing\n"
+    assert qdocker("exec", "-i", "web", "true").returncode == 125
+    assert qdocker("maintenance").returncode == 0
+    assert qdocker("ps", "-a", "--format", "{{.Names}} {{.Status}}").stdout == b"web Created\n"
+
+
+def test_a_node_that_does_not_answer_is_named_at_the_start(environment, tmp_path):
+    config = tmp_path / "gone.yaml"
+    config.write_text(f"nodes:\n  - {{name: gone, driver: docker, url: 'unix://{tmp_path}/no.sock'}}\n")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*QDOCKER, *words], env=environment, text=True, capture_output=True, check=False
+        )
+
+    try:
+        started = run("start", "--config", str(config))
+        assert started.returncode == 0, started.stderr
+        assert "warning: node gone does not answer" in started.stderr
+        assert "simulated" not in started.stderr
+        assert "Lost" in run("nodes", "ls").stdout
+        refused = run("create", "--node", "gone", IMAGE, "web")
+        assert refused.returncode == 125
+        assert "gone" in refused.stderr
+    finally:
+        run("stop")
+
+
+def test_a_state_is_taken_over_only_when_asked_to(qdocker, environment, url, tmp_path):
+    create(qdocker, "web")
+    assert qdocker("run", "web").returncode == 0
+    before = running(url)
+    state = str(tmp_path / "state.json")
+    assert qdocker("export-state", "-f", state).returncode == 0
+    assert qdocker("stop").returncode == 0
+    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
+        other = {**environment, "QUANTUM_DOCKER_HOME": str(Path(folder) / "h")}
+
+        def second(*words: str) -> Done:
+            return subprocess.run([*QDOCKER, *words], env=other, capture_output=True, check=False, timeout=90)
+
+        try:
+            assert second("start", "--config", str(tmp_path / "config.yaml")).returncode == 0
+            refused = second("import-state", "-f", state)
+            assert refused.returncode == 1
+            assert b"web" in refused.stderr
+            assert b"take" in refused.stderr
+            assert running(url) == before, "what is another daemon's is left alone"
+            taken = second("import-state", "-f", state, "--take-over")
+            assert taken.returncode == 0, taken.stderr
+            assert b"taken over   web\n" in taken.stdout
+            assert len(running(url)) == 1
+            assert running(url) != before
+        finally:
+            second("stop")

@@ -89,6 +89,8 @@ class Message(_Body):
 
 
 class State(_Body):
-    """An exported state."""
+    """An exported state; `take_over`: replace containers that the engine still has that it was exported
+    from."""
 
     data: dict[str, Any]
+    take_over: bool = False

@@ -64,7 +64,7 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
 
     @routes.post("/state")
     def import_state(body: bodies.State) -> Any:
-        return engine.snapshots.import_(body.data)
+        return engine.snapshots.import_(body.data, take_over=body.take_over)
 
     return routes
 

@@ -140,9 +140,16 @@ def export_state(filename: FilenameOption = _STDIO) -> None:
 
 def import_state(
     filename: FilenameOption = _STDIO,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Also what another daemon has: that loses its containers.")
+    ] = False,
     output: options.PlainFormatOption = "table",
-) -> None:
+) -> int:
     """Take over what `export-state` wrote: all of it, or nothing when a name is taken.
+
+    Containers that another daemon still has on these nodes are left alone: the import is refused, and names
+    them. With --take-over each of them is stopped and removed, and then made again here; that other daemon
+    must run no more. Exit code 1 when something could not be made yet; the daemon goes on trying.
 
     [bold]Example[/bold]
 
@@ -156,11 +163,14 @@ def import_state(
         raise RequestError(f"--filename {filename!r} is not JSON: {problem}") from problem
     if not isinstance(data, dict):
         raise RequestError(f"--filename {filename!r} is no exported state", hint="qdocker export-state")
-    found = Client().post("/state", {"data": data})
+    found = Client().post("/state", {"data": data, "take_over": take_over})
     if wants_json:
         options.write_line(found)
     else:
         write_facts([(name.replace("_", " "), _counted(value)) for name, value in found.items()])
+        for each in found["problems"]:
+            warn(each)
+    return EXIT_ERROR if found["problems"] else 0
 
 
 def _counted(value: object) -> str:
