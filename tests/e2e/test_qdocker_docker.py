@@ -174,7 +174,7 @@ def test_a_node_that_does_not_answer_is_named_at_the_start(environment, tmp_path
 def test_a_state_is_taken_over_only_when_asked_to(qdocker, environment, url, tmp_path):
     create(qdocker, "web")
     assert qdocker("run", "web").returncode == 0
-    before = running(url)
+    before = docker(url, "ps", "-q", "--no-trunc")
     state = str(tmp_path / "state.json")
     assert qdocker("export-state", "-f", state).returncode == 0
     assert qdocker("stop").returncode == 0
@@ -190,11 +190,12 @@ def test_a_state_is_taken_over_only_when_asked_to(qdocker, environment, url, tmp
             assert refused.returncode == 1
             assert b"web" in refused.stderr
             assert b"take" in refused.stderr
-            assert running(url) == before, "what is another daemon's is left alone"
+            assert docker(url, "ps", "-q", "--no-trunc") == before, "what is another daemon's is left alone"
             taken = second("import-state", "-f", state, "--take-over")
             assert taken.returncode == 0, taken.stderr
             assert b"taken over   web\n" in taken.stdout
-            assert len(running(url)) == 1
-            assert running(url) != before
+            after = docker(url, "ps", "-q", "--no-trunc")
+            assert len(after.split()) == 1
+            assert after != before
         finally:
             second("stop")
