@@ -31,6 +31,24 @@ def test_populations_relax_with_t1_and_coherence_with_t2(tmp_path):
         assert shown == pytest.approx(found)
 
 
+def test_a_measurement_finds_what_the_register_has_relaxed_to(tmp_path):
+    """As often as the closed form says, and with the probability that it says."""
+    with Home(tmp_path, decoherence_time_ms=2000.0, relaxation_time_ms=8000.0, max_containers=200) as home:
+        names = [f"c{number:03}" for number in range(120)]
+        for name in names:
+            home.create(name, probability=0.0, cpus=0.01, memory_mib=8)
+            home.engine.circuits.apply_gate("X", [name])
+        home.clock.advance(8.0)
+        expected = math.exp(-1)
+        reports = [home.engine.circuits.measure(name) for name in names]
+        for report in reports:
+            chance = expected if report.state == "running" else 1 - expected
+            assert report.probability == pytest.approx(chance)
+        running = sum(report.state == "running" for report in reports)
+        # Four standard deviations of the binomial distribution.
+        assert abs(running - 120 * expected) < 4 * math.sqrt(120 * expected * (1 - expected))
+
+
 def test_maintenance_leaves_what_is_coherent_unless_it_is_to_renew(home):
     home.create("web", probability=0.2)
     home.engine.circuits.apply_gate("X", ["web"])
