@@ -15,6 +15,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fcntl import ioctl
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import pytest
 from engines.docker_engine import docker_engine
 from engines.eyes import clean, why_no_eyes
 from engines.image import IMAGE
+from engines.podman_engine import podman_engine, why_no_podman
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
@@ -36,16 +38,17 @@ def url() -> Iterator[str]:
         yield started.url
 
 
-@pytest.fixture(scope="module")
-def environment(url: str) -> Iterator[dict[str, str]]:
-    """Of a daemon with a container `web` that runs on a real engine, and one on a simulated node."""
+@contextmanager
+def daemon(driver: str, url: str) -> Iterator[dict[str, str]]:
+    """Environment of a daemon with a container `web` that runs on a real engine, and one on a simulated
+    node."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
     with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
         variables = {**kept, "QUANTUM_DOCKER_HOME": str(Path(folder) / "h"), "PYTHONUTF8": "1"}
         config = Path(folder) / "config.yaml"
         config.write_text(
             "nodes:\n"
-            f"  - {{name: east, driver: docker, url: '{url}'}}\n"
+            f"  - {{name: east, driver: {driver}, url: '{url}'}}\n"
             "  - {name: trial, driver: simulated, cpus: 4, memory: 4096}\n"
         )
 
@@ -62,7 +65,13 @@ def environment(url: str) -> Iterator[dict[str, str]]:
             yield variables
         finally:
             subprocess.run([*QDOCKER, "stop"], env=variables, check=False, capture_output=True)
-            clean([url])
+
+
+@pytest.fixture(scope="module")
+def environment(url: str) -> Iterator[dict[str, str]]:
+    with daemon("docker", url) as variables:
+        yield variables
+    clean([url])
 
 
 class Terminal:
@@ -215,3 +224,17 @@ def test_a_command_that_reads_nothing_ends_all_the_same(environment):
         env=environment, input=b"x" * (1 << 20), capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.stdout, done.returncode) == (b"done\n", 0)
+
+
+@pytest.mark.skipif(why_no_podman() is not None, reason=str(why_no_podman()))
+def test_on_podman():
+    with podman_engine() as engine, daemon("podman", engine.url) as environment:
+        terminal = Terminal(environment, "exec", "-it", "web", "sh", rows=31, columns=97)
+        terminal.wait_for("[#$] ")
+        terminal.type("busybox stty size\r")
+        terminal.wait_for(r"\n31 97\r\n")
+        terminal.type("exit 42\r")
+        assert terminal.end() == 42
+        test_input_is_given_as_it_comes(environment)
+        test_three_megabytes_arrive_whole(environment)
+        subprocess.run([*QDOCKER, "rm", "-f", "web"], env=environment, check=True, capture_output=True)
