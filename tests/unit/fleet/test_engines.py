@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -19,8 +21,10 @@ from engines.ssh_server import ssh_server, why_no_ssh, with_path
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.fleet.containers import connect
 from qrealm.fleet.containers.protocol import ContainerSpec, ContainerState, Endpoint, ExecSpec, LogRequest
+from qrealm.fleet.containers.terminal import attach
 
 pytestmark = pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no_docker()))
+MUCH = bytes(range(256)) * 8192
 SPEC = ContainerSpec("web", IMAGE, network="none", labels={"a": "b"})
 
 
@@ -28,6 +32,28 @@ def echo(driver, engine_id, data):
     execution = driver.execute(engine_id, ExecSpec(("cat",), stdin=data))
     answer = b"".join(piece.data for piece in execution.output())
     return answer, execution.exit_code()
+
+
+def typed(endpoint, engine_id):
+    """What is given comes back before the input ends, and all of it when much is given."""
+    reading, writing = os.pipe()
+    answers = bytearray()
+
+    def write(piece):
+        answers.extend(piece.data)
+        if answers == b"first":
+            threading.Thread(target=give).start()
+
+    def give():
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(MUCH)
+
+    os.write(writing, b"first")
+    with attach(endpoint, engine_id, ExecSpec(("cat",)), stdin=True, terminal=False) as live:
+        live.converse(lambda: os.read(reading, 1 << 16), reading, write)
+        assert live.exit_code() == 0
+    os.close(reading)
+    return bytes(answers) == b"first" + MUCH
 
 
 def sent_away(driver, engine_id):
@@ -112,6 +138,41 @@ def test_readers_are_told_when_their_connection_is_given_up():
         assert all(engine.url in line for line in told)
 
 
+_HOLDER = """
+import sys, time
+from qrealm.fleet.containers.ssh_tunnel import SshTunnel
+tunnel = SshTunnel(sys.argv[1], timeout_s=10.0)
+print(tunnel._process.pid, tunnel.url.removeprefix("unix://"), flush=True)
+time.sleep(60)
+"""
+
+
+def _alive(pid):
+    """Whether a process runs; one that has ended and that nobody has asked about does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(why_no_ssh() is not None, reason=str(why_no_ssh()))
+def test_a_tunnel_ends_with_its_process_even_when_that_is_killed(monkeypatch):
+    with ssh_server() as (url, folder):
+        monkeypatch.setenv("PATH", with_path(folder))
+        holder = subprocess.Popen(
+            [sys.executable, "-c", _HOLDER, url], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        )
+        with holder:
+            pid, sock = holder.stdout.readline().split()
+            assert _alive(pid)
+            assert Path(sock).exists()
+            holder.kill()
+        deadline = time.monotonic() + 5.0
+        while _alive(pid) or Path(sock).parent.exists():
+            assert time.monotonic() < deadline, "the tunnel is still there"
+            time.sleep(0.05)
+
+
 def test_three_engines_and_one_is_lost():
     with docker_engines(3) as engines:
         drivers = [connect(Endpoint("docker", engine.url), timeout_s=5.0) for engine in engines]
@@ -182,6 +243,7 @@ def test_an_engine_behind_tls(tmp_path, monkeypatch):
         data = bytes(range(256)) * 4096
         assert echo(driver, engine_id, data) == (data, 0)
         sent_away(driver, engine_id)
+        assert typed(driver.endpoint, engine_id)
         driver.close()
         nobody = connect(Endpoint("docker", url, None, authority.path))
         with pytest.raises(EngineUnavailableError) as caught:
@@ -201,6 +263,7 @@ def test_an_engine_behind_ssh(monkeypatch):
         data = bytes(range(256)) * 4096
         assert echo(driver, engine_id, data) == (data, 0)
         sent_away(driver, engine_id)
+        assert typed(driver.endpoint, engine_id)
         # A connection that breaks is made anew.
         for pid in processes_of(engine.folder):
             if b"ssh" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
