@@ -160,6 +160,21 @@ class Contract:
         assert [facts.engine_id for facts in driver.find({"engine": "e7", "number": "1"})] == [one]
         assert list(driver.find({"engine": "none of this name"})) == []
 
+    def test_a_glance_tells_what_the_watch_needs(self, driver, make):
+        driver.ping()
+        labels = {"engine": "e10"}
+        ids = [make(labels=labels) for _ in range(3)]
+        for engine_id in ids[1:]:
+            driver.start(engine_id)
+        driver.stop(ids[2], 2.0)
+        found = {facts.engine_id: facts for facts in driver.glance(labels)}
+        for engine_id in ids:
+            whole, seen = driver.inspect(engine_id), found.pop(engine_id)
+            assert (seen.name, seen.image, seen.state) == (whole.name, whole.image, whole.state)
+            assert (seen.exit_code, seen.health) == (whole.exit_code, whole.health)
+            assert labels.items() <= seen.labels.items()
+        assert found == {}
+
     def test_another_driver_finds_them_again(self, driver, endpoint, make):
         engine_id = make(labels={"engine": "e9"})
         other = connect(endpoint)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from qrealm.fleet.containers.docker_form import container_body, facts_of, seconds_of
+from qrealm.fleet.containers.docker_form import container_body, facts_of, facts_of_row, seconds_of
 from qrealm.fleet.containers.podman import check_is_due
 from qrealm.fleet.containers.protocol import (
     ContainerSpec,
@@ -207,3 +207,26 @@ def test_states_of_a_service(replicas, started, tasks, state):
     assert (facts.name, facts.engine_id, facts.labels) == ("web", "s1", {"a": "b"})
     if tasks and "ContainerStatus" in tasks[-1]["Status"]:
         assert facts.exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "exit_code", "health"),
+    [
+        ("created", "Created", None, None),
+        ("running", "Up 3 seconds", None, None),
+        ("running", "Up 2 hours (healthy)", None, "healthy"),
+        ("running", "Up 2 hours (unhealthy)", None, "unhealthy"),
+        ("running", "Up 1 second (health: starting)", None, "starting"),
+        ("exited", "Exited (0) 5 minutes ago", 0, None),
+        ("exited", "Exited (137) About a minute ago", 137, None),
+        ("restarting", "Restarting (1) 2 seconds ago", 1, None),
+        ("paused", "Up 5 minutes (Paused)", None, None),
+        ("removing", "Removal In Progress", None, None),
+    ],
+)
+def test_a_row_of_the_list(state, words, exit_code, health):
+    row = {"Id": "f" * 64, "Names": ["/web"], "Image": "img:1", "Labels": {"a": "b"}}
+    facts = facts_of_row({**row, "State": state, "Status": words})
+    assert (facts.engine_id, facts.name, facts.image) == ("f" * 64, "web", "img:1")
+    assert facts.labels == {"a": "b"}
+    assert (facts.state, facts.exit_code, facts.health) == (state, exit_code, health)

@@ -67,8 +67,8 @@ def _written(
     told: Expected,
     decisions: Mapping[str, DecisionRecord],
 ) -> list[Reserved]:
-    """Write down what was decided, if it still can be: while the scheduler thought, a node may have been lost,
-    or given others."""
+    """Write down what was decided, if it still can be: while the scheduler thought, a node may have been
+    lost, or given others."""
     with context.planning, context.store.transaction():
         _check_free(context, requests)
         for record in placed:

@@ -16,8 +16,8 @@ from qrealm.base.errors import EngineUnavailableError, RequestError
 
 _REMOTE_SOCKET = "/var/run/docker.sock"
 _POLL_S = 0.05
-# ssh ends, and its folder goes, when the pipe from us closes: also when we are killed. The shell becomes ssh; its
-# child listens at the pipe.
+# ssh ends, and its folder goes, when the pipe from us closes: also when we are killed. The shell becomes ssh;
+# its child listens at the pipe.
 _WITH_US = """
 exec 3<&0 </dev/null
 ( read -r nothing <&3; kill $$; rm -rf "$0" ) >/dev/null 2>&1 &
