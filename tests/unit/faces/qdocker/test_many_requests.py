@@ -1,0 +1,64 @@
+"""The service while many requests wait for an engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+SERVER = r"""
+import os, socket, sys, threading
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.files import Config, NodeEntry
+from qrealm.faces.http.server import answer_until_signal
+from qrealm.fleet.containers.protocol import Endpoint
+
+class Stuck:
+    def __init__(self, lifecycle):
+        self._lifecycle = lifecycle
+    def __getattr__(self, name):
+        return getattr(self._lifecycle, name)
+    def stop(self, name, grace_s):
+        os.write(1, b"waits\n")
+        threading.Event().wait(4.0)
+        return self._lifecycle.stop(name, grace_s)
+
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1] + "/socket")
+listener.listen(128)
+config = Config(nodes=(NodeEntry("one", Endpoint("simulated", "simulated://one")),))
+with ContainerEngine(config, sys.argv[1] + "/home") as engine:
+    engine.lifecycle = Stuck(engine.lifecycle)
+    answer_until_signal(engine, listener, lambda: print("ready", flush=True))
+"""
+WAITING = 60
+
+
+def test_commands_that_wait_for_an_engine_leave_threads_for_the_others(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", SERVER, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            transport = httpx.HTTPTransport(uds=f"{tmp_path}/socket")
+            limits = httpx.Timeout(15.0)
+            with httpx.Client(transport=transport, base_url="http://qdocker/v1", timeout=limits) as client:
+
+                def stop(number: int) -> int:
+                    return client.post(f"/containers/none{number}/stop", json={"grace_s": 1.0}).status_code
+
+                with ThreadPoolExecutor(WAITING) as pool:
+                    asked = [pool.submit(stop, number) for number in range(WAITING)]
+                    for _ in range(WAITING):
+                        assert server.stdout.readline() == "waits\n"
+                    begun = time.monotonic()
+                    assert client.get("/ping").status_code == 200
+                    assert client.get("/nodes").status_code == 200
+                    assert time.monotonic() - begun < 2.0
+                    assert {task.result() for task in asked} == {404}
+        finally:
+            server.terminate()
