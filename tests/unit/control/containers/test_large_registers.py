@@ -13,8 +13,9 @@ from tests.unit.control.containers.homes import Home
 from qrealm.base.errors import RegisterError, TooLargeError
 from qrealm.control.containers import circuits as circuits_module
 from qrealm.control.containers.registers import decayed
+from qrealm.control.containers.registers.decaying import LASTING_ENTRIES_MAX
 from qrealm.control.containers.values import Register
-from qrealm.simulate.sparse_density import ENTRIES_MAX, pure
+from qrealm.simulate.sparse_density import pure
 
 NAMES = [f"q{number:02}" for number in range(16)]
 
@@ -46,16 +47,16 @@ def overfill(home):
 
 def test_a_gate_that_could_not_decay_is_refused_and_changes_nothing(group):
     circuits = group.engine.circuits
-    for name in NAMES[:5]:
+    for name in NAMES[:4]:
         circuits.apply_gate("RY", [name], 0.5)
-    before = circuits.probabilities("q05")
+    before = circuits.probabilities("q04")
     with pytest.raises(TooLargeError, match="gate ry would make a group of 16 qubits") as problem:
-        circuits.apply_gate("RY", ["q05"], 0.5)
+        circuits.apply_gate("RY", ["q04"], 0.5)
     assert "measure the group" in problem.value.hint
-    assert problem.value.needed_bytes > 72 * ENTRIES_MAX
-    assert circuits.probabilities("q05") == before
+    assert problem.value.needed_bytes > 72 * LASTING_ENTRIES_MAX
+    assert circuits.probabilities("q04") == before
     group.clock.advance(30.0)
-    assert len(circuits.register("q00").density.values) <= ENTRIES_MAX
+    assert len(circuits.register("q00").density.values) <= LASTING_ENTRIES_MAX
 
 
 def test_joining_that_could_not_decay_is_refused(tmp_path):

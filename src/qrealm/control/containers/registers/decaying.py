@@ -9,10 +9,14 @@ from qrealm.base.errors import RegisterError, TooLargeError
 from qrealm.control.containers.registers.places import qubits_by_member
 from qrealm.control.containers.registers.preparing import distribution
 from qrealm.control.containers.values import Register
-from qrealm.simulate.sparse_density import ENTRIES_MAX, ENTRY_BYTES, normalised
+from qrealm.simulate.sparse_density import ENTRY_BYTES, normalised
 from qrealm.simulate.sparse_density_relaxed import entries_when_relaxed
 from qrealm.simulate.sparse_density_simulators import DensitySimulator
 from qrealm.simulate.sparse_density_steps import Relaxation
+
+LASTING_ENTRIES_MAX = 1 << 21
+"""Most entries that a register may come to as it decays: half of what fits, so that a gate on it takes a few
+seconds at most, and reading it from the store a third of one."""
 
 
 def decayed(
@@ -69,21 +73,21 @@ def entries_to_come(register: Register) -> float:
 
 
 def check_lasting(register: Register, made_by: str) -> None:
-    """Refuses a register that fits now and will not once it decays.
+    """Refuses a register that is small enough now and will not be once it decays.
 
     Args:
         made_by: what was called, for the message.
 
     Raises:
-        TooLargeError: it would have more entries than one matrix may have.
+        TooLargeError: it would have more than `LASTING_ENTRIES_MAX` entries.
     """
     count = entries_to_come(register)
-    if count > ENTRIES_MAX:
+    if count > LASTING_ENTRIES_MAX:
         raise TooLargeError(
             f"{made_by} would make a group of {register.num_qubits} qubits whose density matrix, as it "
-            f"decays, comes to {count:.0f} entries that are not zero (at most {ENTRIES_MAX} go into one): it",
+            f"decays, comes to {count:.0f} entries that are not zero (at most {LASTING_ENTRIES_MAX}): it",
             needed_bytes=int(ENTRY_BYTES * count),
-            available_bytes=ENTRY_BYTES * ENTRIES_MAX,
+            available_bytes=ENTRY_BYTES * LASTING_ENTRIES_MAX,
             hint="entangle fewer containers, or measure the group first: superposition on many qubits of a "
             "large group fills its matrix",
         )
