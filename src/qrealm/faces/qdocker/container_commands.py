@@ -42,6 +42,22 @@ MemoryOption = Annotated[
     str, typer.Option("--memory", "-m", metavar="SIZE", help="Memory: MiB, or as 512m, 1g.")
 ]
 
+RestartOption = Annotated[
+    str, typer.Option(help="no, always, unless-stopped, on-failure or on-failure:COUNT.")
+]
+HealthIntervalOption = Annotated[
+    str | None, typer.Option(help="Time between checks; with --health-cmd.", show_default="30s")
+]
+HealthTimeoutOption = Annotated[
+    str | None, typer.Option(help="Longest time of one check; with --health-cmd.", show_default="30s")
+]
+HealthRetriesOption = Annotated[
+    int | None, typer.Option(help="Failures in a row that make it unhealthy.", show_default="3")
+]
+HealthStartPeriodOption = Annotated[
+    str | None, typer.Option(help="Time at first in which none counts.", show_default="0s")
+]
+
 
 def create(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="Such as nginx:1.27.")],
@@ -58,22 +74,12 @@ def create(
     env_file: Annotated[list[Path] | None, typer.Option(help="File of variables, one a line.")] = None,
     volume: VolumeOption = None,
     publish: PublishOption = None,
-    restart: Annotated[
-        str, typer.Option(help="no, always, unless-stopped, on-failure or on-failure:COUNT.")
-    ] = "no",
+    restart: RestartOption = "no",
     health_cmd: Annotated[str | None, typer.Option(help="Shell command; 0 means healthy.")] = None,
-    health_interval: Annotated[
-        str | None, typer.Option(help="Time between checks.", show_default="30s")
-    ] = None,
-    health_timeout: Annotated[
-        str | None, typer.Option(help="Longest time of one check.", show_default="30s")
-    ] = None,
-    health_retries: Annotated[
-        int | None, typer.Option(help="Failures in a row that make it unhealthy.", show_default="3")
-    ] = None,
-    health_start_period: Annotated[
-        str | None, typer.Option(help="Time at first in which none counts.", show_default="0s")
-    ] = None,
+    health_interval: HealthIntervalOption = None,
+    health_timeout: HealthTimeoutOption = None,
+    health_retries: HealthRetriesOption = None,
+    health_start_period: HealthStartPeriodOption = None,
     label: options.LabelOption = None,
     network: Annotated[str | None, typer.Option(help="A network of its engine.")] = None,
     user: options.UserOption = None,
