@@ -1,1 +1,15 @@
-"""Containers with registers of qubits: what `qdocker` commands."""
+"""Containers with registers of qubits: what `qdocker` commands.
+
+In the order in which a request meets them:
+
+* `engine` puts the parts together; `context` is what they share, `values` and `reports` what they pass on.
+* `files/` reads configurations and clusters; `clusters`, `declaring`, `reserving` and `deciding` turn a wish
+  into a place that is written down; `placement/` decides, as pure functions.
+* `lifecycle` has engines make, run, stop and remove; `driver_pool` and `guarding` hold their connections;
+  `labels` seals what must be known of a container again.
+* `registers/` is the physics, as pure functions; `circuits` keeps the registers; `messages/` uses the links.
+* `balancing`, `moves` and `room` move containers; `nodes` adds, drains and removes engines.
+* `watch` notices what is lost and what comes back, `noticing` what ends by itself; `mending`, `reconcile`,
+  `half_made` and `upkeep` put right what was cut off.
+* `snapshots` and `taking_over` carry a state elsewhere; `views` shows all of it.
+"""

@@ -19,6 +19,7 @@ from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, warn, write
 from qrealm.faces.qdocker.times import spoken
 
 _STOP_S = 30.0
+_PAIRS_SHOWN = 12
 
 
 def start(
@@ -143,8 +144,11 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("coherence", _bits(coherence["sum_bits"])))
     rows += [(f"  {name}", _bits(bits)) for name, bits in coherence["registers"].items()]
     pairs = resources["resource_entanglement"]["pairs"]
-    rows.append(("mutual information", f"{len(pairs)} pairs" if pairs else "no containers are entangled"))
-    rows += [(f"  {name}", _bits(bits)) for name, bits in pairs.items()]
+    told = f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''}" if pairs else "no containers are entangled"
+    rows.append(("mutual information", told))
+    rows += [(f"  {name}", _bits(bits)) for name, bits in list(pairs.items())[:_PAIRS_SHOWN]]
+    if len(pairs) > _PAIRS_SHOWN:
+        rows.append(("  …", f"{len(pairs) - _PAIRS_SHOWN} more; --format json has all"))
     return rows
 
 
