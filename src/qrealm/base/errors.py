@@ -40,6 +40,7 @@
     │   ├── NoRoomError         QR521   no node takes the container
     │   └── MessageRefusalError QR530   a message that cannot be sent, or not in secret
     ├── EngineUnavailableError  QR501   a container engine does not answer
+    │   └── NodeDownError           QR508   its cluster says that the node is down
     ├── StoreError              QR540   the database cannot be read or written
     ├── DaemonError             QR550   the daemon does not run, runs already, or broke off
     ├── RunError                QR310   a run failed for a reason outside the caller's program
