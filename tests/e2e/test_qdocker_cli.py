@@ -240,8 +240,12 @@ def test_a_reader_that_goes_and_ctrl_c(qdocker, environment):
         qdocker("nodes", "drain", "two")
         qdocker("nodes", "activate", "two")
     assert process.communicate()[0].splitlines()[-1] == "141"
-    follower = subprocess.Popen([*QDOCKER, "events"], env=environment, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.0)
+    follower = subprocess.Popen(
+        [*QDOCKER, "events", "--since", "1h"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert follower.stdout is not None
+    assert follower.stdout.readline()  # it follows: before that Ctrl-C may meet Python's own start
     follower.send_signal(signal.SIGINT)
     assert follower.communicate(timeout=20)[1] == "interrupted\n"
     assert follower.returncode == 130
