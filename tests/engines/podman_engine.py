@@ -67,6 +67,7 @@ class PodmanEngine:
             self._process = subprocess.Popen(
                 ["podman", "system", "service", "--time=0", self.url],
                 env=self.environment,
+                cwd=self.folder,  # where conmon notes that a container ran out of memory
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
