@@ -146,12 +146,15 @@ class Nodes:
             * self._circuits.probabilities_in(registers[record.id], record)[record.quantum.states[0]]
             for record in mine
         )
+        # Records of a simulated node always answer.
+        seen_at, problem = (self._ctx.clock.now(), "") if node.simulated else self._watch.last_heard(node)
         return NodeView(
-            node,
+            replace(node, seen_at=seen_at),
             len(mine),
             sum(record.spec.limits.cpus for record in mine),
             sum(record.spec.limits.memory_bytes for record in mine),
             load,
+            problem,
         )
 
     def drain(self, name: str) -> BalanceReport:

@@ -246,7 +246,8 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node and what of it is taken: shares of cpus and memory, weight times probability, containers."""
+    """A node and what of it is taken: shares of cpus and memory, weight times probability, containers;
+    and why it did not answer when it was asked last."""
 
     record: NodeRecord
     containers: int

@@ -51,6 +51,7 @@ class Watch:
         self._answered: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._problems: dict[str, str] = {}
+        self._why_silent: dict[str, str] = {}
         self._returning: set[str] = set()
         self._uncompared: set[str] = set()
         self._retried = context.clock.monotonic()
@@ -103,6 +104,7 @@ class Watch:
         back: list[NodeRecord] = []
         for node in nodes:
             problem = problems[node.name]
+            self._why_silent[node.name] = "" if problem is None else problem.message
             if problem is None:
                 self._answered[node.name] = now
                 self._failures[node.name] = 0
@@ -123,6 +125,14 @@ class Watch:
         if now - self._retried >= RETRY_S:
             self._retried = now
             self._retry()
+
+    def last_heard(self, node: NodeRecord) -> tuple[float, str]:
+        """When a node answered last, in seconds since 1970 UTC, and why it did not when it was asked last;
+        empty when it did."""
+        at = self._answered.get(node.name)
+        ctx = self._ctx
+        seen_at = node.seen_at if at is None else ctx.clock.now() - (ctx.clock.monotonic() - at)
+        return seen_at, self._why_silent.get(node.name, "")
 
     def ask(self, nodes: Iterable[NodeRecord]) -> dict[str, QrealmError | None]:
         """Ask nodes whether they are there, all at once: by name None for each that is, else its problem."""
@@ -176,7 +186,9 @@ class Watch:
                 if node.name in problems and node.state is not NodeState.LOST
             ]
             for node in gone:
-                ctx.store.nodes.save(replace(node, state=NodeState.LOST, returns_as=node.state))
+                seen_at, _ = self.last_heard(node)
+                lost = replace(node, state=NodeState.LOST, returns_as=node.state, seen_at=seen_at)
+                ctx.store.nodes.save(lost)
                 ctx.tell("node", "lost", node.name, {"problem": problems[node.name]})
             again = self._moves.mark(self._deciding.place_again("node lost")) if gone else []
         for node in gone:
@@ -263,9 +275,7 @@ class Watch:
 
     def _make(self, records: Iterable[ContainerRecord]) -> list[Future[None]]:
         tasks = [
-            self._mending.submit(
-                str(record.node), ("make", record.id), partial(self._make_now, record.name)
-            )
+            self._mending.submit(str(record.node), ("make", record.id), partial(self._make_now, record.name))
             for record in records
         ]
         return [task for task in tasks if task is not None]
