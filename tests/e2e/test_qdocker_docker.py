@@ -96,6 +96,11 @@ def test_exit_codes_of_run_are_dockers(qdocker):
     assert b"ended at once with code 3" in dies.stderr
     logs = qdocker("logs", "dies")
     assert (logs.stdout, logs.stderr, logs.returncode) == (b"", b"bye\n", 0)
+    create(qdocker, "killed", "sh", "-c", "exit 137")
+    killed = qdocker("run", "killed")
+    assert killed.returncode == 137
+    assert b"code 137, which is signal 9" in killed.stderr
+    assert b"want of memory: see --memory" in killed.stderr
     assert qdocker("run", "nowhere").returncode == 127
     locked = qdocker("run", "locked")
     assert locked.returncode == 126

@@ -20,6 +20,7 @@ from qrealm.control.containers.mending import Mending
 from qrealm.control.containers.moves import Moves
 from qrealm.control.containers.noticing import Noticing
 from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.settling import Settling
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase
 
 PROBES_AT_ONCE = 32
@@ -47,6 +48,7 @@ class Watch:
         self._reconcile = reconcile
         self._mending = Mending()
         self._noticing = Noticing(context)
+        self._settling = Settling(context.config.node_lost_after_s)
         self._lock = threading.Lock()
         self._answered: dict[str, float] = {}
         self._failures: dict[str, int] = {}
@@ -100,6 +102,7 @@ class Watch:
         nodes = [node for node in self._ctx.store.nodes.all() if not node.simulated]
         problems = self.ask(nodes)
         now = self._ctx.clock.monotonic()
+        self._settling.heard(nodes, problems, now)
         silent: dict[str, str] = {}
         back: list[NodeRecord] = []
         for node in nodes:
@@ -162,6 +165,8 @@ class Watch:
             return True  # its cluster has waited already
         self._failures[node.name] = self._failures.get(node.name, 0) + 1
         since = self._answered.setdefault(node.name, now)
+        if self._settling.may_come(node, now):
+            return False
         # A machine that slept sees a long silence at its first look; two failures are a node's own fault.
         return now - since >= self._ctx.config.node_lost_after_s and self._failures[node.name] >= 2
 
@@ -248,6 +253,10 @@ class Watch:
             if self._returning:
                 return []  # what waits may be on one that is coming back: the last of them does this
         ctx = self._ctx
+        now = ctx.clock.monotonic()
+        nodes = ctx.store.nodes.all()
+        if any(node.state is NodeState.LOST and self._settling.may_come(node, now) for node in nodes):
+            return []  # or on one that may: `_retry` does this
         with ctx.planning, ctx.store.transaction():
             again = self._moves.mark(self._deciding.place_again("start after waiting"))
         return self._make(again)

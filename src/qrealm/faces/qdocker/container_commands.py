@@ -25,6 +25,7 @@ from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, write
 
 _STATES = "running,stopped"
 _SIGNALS_FROM = 128
+_KILLED = _SIGNALS_FROM + 9
 
 StatesOption = Annotated[
     str, typer.Option(metavar="NAME,NAME,...", help="Its states; it runs in the first and in no other.")
@@ -206,6 +207,9 @@ def _code_at_once(found: dict[str, Any]) -> int:
     cause = " for want of memory" if facts["out_of_memory"] else ""
     killed = f", which is signal {code - _SIGNALS_FROM}" if code > _SIGNALS_FROM else ""
     tell(f"container {found['name']} ended at once{cause} with code {code}{killed}{_said(facts)}")
+    if code == _KILLED and not facts["out_of_memory"]:
+        # Docker hears of want of memory apart from the end, and not always in time.
+        tell("hint: signal 9 from nobody's hand is often want of memory: see --memory")
     tell(
         f"hint: qdocker logs {found['name']}; if a permission is missing: containers have no capabilities "
         "but those of --cap-add, and images that begin as root often need CHOWN, SETGID and SETUID"
