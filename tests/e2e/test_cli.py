@@ -196,6 +196,16 @@ def test_estimate_info_draw_and_version(qrealm):
     assert re.fullmatch(r"qrealm \S+\n", qrealm("--version").stdout)
 
 
+@pytest.mark.parametrize("words", [["run", "bell.qasm"], ["info", "--format", "json"], ["--help"]])
+def test_a_full_disk_under_the_output_is_told(words, folder):
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([*QREALM, *words], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    *_, last = ended.stderr.splitlines()
+    assert last == "error: the output cannot be written: No space left on device"
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_run_goes_where_it_is_sent_with_the_noise_it_is_given(qrealm, folder):
     from qrealm.circuits.noise import NoiseModel, ReadoutError, bit_flip
 

@@ -11,8 +11,9 @@ import qrealm
 from qrealm.control.local import VerifyReport, VerifyRow
 from qrealm.faces.cli.arguments import numbered
 from qrealm.faces.cli.results_tables import counts_table
-from qrealm.faces.cli.terminal import folded, write_table
+from qrealm.faces.cli.terminal import write_table
 from qrealm.faces.cli.verify_command import _show
+from qrealm.faces.ending import folded
 
 
 class _Terminal(io.StringIO):

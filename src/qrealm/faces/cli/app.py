@@ -14,15 +14,9 @@ from qrealm.faces.cli.estimate_command import estimate
 from qrealm.faces.cli.info_command import info
 from qrealm.faces.cli.optimize_command import optimize
 from qrealm.faces.cli.run_command import run
-from qrealm.faces.cli.terminal import (
-    EXIT_INTERRUPTED,
-    command,
-    folded,
-    message_console,
-    speak_plainly,
-    write_data,
-)
+from qrealm.faces.cli.terminal import ending, speak_plainly, write_data
 from qrealm.faces.cli.verify_command import verify
+from qrealm.faces.ending import folded
 
 _HELP = """
 Run quantum circuits on your own machine.
@@ -58,7 +52,7 @@ app = typer.Typer(
 )
 
 for body in (run, estimate, draw, optimize, info, bench, verify):
-    app.command(body.__name__)(command(body))
+    app.command(body.__name__)(ending.command(body))
 
 
 def _version(wanted: bool) -> None:
@@ -84,8 +78,12 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["bench"]:
         words = spread_values(words, "--qubits")
-    try:
-        app(words, prog_name="qrealm")
-    except KeyboardInterrupt:  # before or after a command's own body
-        message_console().print("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
+
+    def carry_out() -> int:
+        try:
+            app(words, prog_name="qrealm")
+        except SystemExit as ended:  # here, so that what --help wrote is flushed where errors are told
+            return ended.code if isinstance(ended.code, int) else 0
+        return 0
+
+    sys.exit(ending.code_of(carry_out))

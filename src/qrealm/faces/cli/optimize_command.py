@@ -15,9 +15,9 @@ from qrealm.base.units import format_seconds
 from qrealm.control import optimization
 from qrealm.faces.cli.arguments import PlainFormat, check_folder
 from qrealm.faces.cli.terminal import fact_table, message_console, warn, write_data, write_json, write_table
+from qrealm.faces.ending import EXIT_INTERRUPTED
 
 ROWS_MAX = 40
-EXIT_INTERRUPTED = 130
 
 
 def optimize(

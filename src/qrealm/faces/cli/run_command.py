@@ -45,7 +45,6 @@ from qrealm.faces.cli.arguments import (
 )
 from qrealm.faces.cli.results_tables import counts_table, headline, values_table
 from qrealm.faces.cli.terminal import (
-    EXIT_INTERRUPTED,
     message_console,
     report,
     warn,
@@ -54,6 +53,7 @@ from qrealm.faces.cli.terminal import (
     write_json,
     write_table,
 )
+from qrealm.faces.ending import EXIT_INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)

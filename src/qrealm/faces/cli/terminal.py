@@ -5,33 +5,26 @@ from __future__ import annotations
 import codecs
 import csv
 import errno
-import functools
-import inspect
 import io
 import json
-import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ParamSpec
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from qrealm.base.errors import QrealmError, ReadError
+from qrealm.faces.ending import Ending, refusal_in_words
 
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells report a program that Ctrl-C ended."""
-
-EXIT_BROKEN_PIPE = 141
-"""128 + SIGPIPE: whoever read our output has gone, as `head` does."""
+EXIT_REFUSED = 1
+"""The operating system refused something: a full disk under the output, above all."""
 
 _PIPE_COLUMNS = 400
 _MEASURE_COLUMNS = 100_000
 _PLAIN = {"µ": "u", "█": "#"}
-_Arguments = ParamSpec("_Arguments")
 
 
 class _DataConsole(Console):
@@ -159,35 +152,16 @@ def warn(text: str, source: str = "") -> None:
     message_console().print(Text.assemble(("warning: ", "bold yellow"), told), soft_wrap=True)
 
 
-def folded(text: str) -> str:
-    """A help text with each paragraph on one line, for the terminal to wrap."""
-    return "\n\n".join(" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))
+def refused(problem: OSError) -> int:
+    """What the operating system refused, on stderr; the exit code."""
+    message_console().print(Text.assemble(("error: ", "bold red"), refusal_in_words(problem)), soft_wrap=True)
+    return EXIT_REFUSED
 
 
-def command(body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
-    """Turn what can go wrong into an exit code.
+def _reported(problem: QrealmError) -> int:
+    report(problem)
+    return problem.exit_code
 
-    An error of qrealm is told in words and gives its own exit code; Ctrl-C gives 130; a reader that has gone,
-    141. Any other exception is a bug and keeps its traceback.
-    """
 
-    @functools.wraps(body)
-    def guarded(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
-        try:
-            code = body(*args, **kwargs) or 0
-            sys.stdout.flush()
-        except QrealmError as problem:
-            report(problem)
-            code = problem.exit_code
-        except KeyboardInterrupt:
-            message_console().print("interrupted")
-            code = EXIT_INTERRUPTED
-        except BrokenPipeError:
-            # Python flushes stdout once more at its end; give it somewhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = EXIT_BROKEN_PIPE
-        if code:
-            raise typer.Exit(code)
-
-    guarded.__doc__ = folded(body.__doc__ or "")
-    return guarded
+ending = Ending(lambda text: message_console().print(text), _reported, refused)
+"""An error of qrealm is told in words and gives its own exit code."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from qrealm.faces.ending import EXIT_INTERRUPTED, folded
 from qrealm.faces.qdocker.completion import complete, completion
 from qrealm.faces.qdocker.container_commands import create, rm, run, stop_container
 from qrealm.faces.qdocker.daemon_commands import start, status, stop
@@ -32,18 +33,7 @@ from qrealm.faces.qdocker.state_commands import (
     maintenance,
     rm_cluster,
 )
-from qrealm.faces.qdocker.terminal import (
-    EXIT_BROKEN_PIPE,
-    EXIT_INTERRUPTED,
-    command,
-    folded,
-    give_up_stdout,
-    report_unwritten,
-    speak_plainly,
-    tell,
-    usage_code,
-    write,
-)
+from qrealm.faces.qdocker.terminal import ending_of, speak_plainly, usage_code, write
 
 _HELP = """
 Containers with registers of qubits, on real container engines.
@@ -122,9 +112,11 @@ _nodes = typer.Typer(help="The engines that containers are placed on.", context_
 
 for _name, (_body, _panel) in COMMANDS.items():
     _late = _LATE if _name in ("create", "exec") else {}
-    app.command(_name, rich_help_panel=_panel, context_settings={**_SETTINGS, **_late})(command(_name, _body))
+    app.command(_name, rich_help_panel=_panel, context_settings={**_SETTINGS, **_late})(
+        ending_of(_name).command(_body)
+    )
 for _name, _body in NODE_COMMANDS.items():
-    _nodes.command(_name, context_settings=_SETTINGS)(command(f"nodes {_name}", _body))
+    _nodes.command(_name, context_settings=_SETTINGS)(ending_of(f"nodes {_name}").command(_body))
 app.add_typer(_nodes, name="nodes", rich_help_panel="Placement")
 
 
@@ -164,23 +156,19 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(complete(words[1:]))
     if not words or words in ([group] for group in _GROUPS):
         words = [*words, "--help"]
-    try:
-        code = app(words, prog_name="qdocker", standalone_mode=False)
-        sys.stdout.flush()
-    except KeyboardInterrupt:  # before or after a command's own body
-        tell("interrupted")
-        code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        give_up_stdout()
-        code = EXIT_BROKEN_PIPE
-    except OSError as problem:  # the texts of --help and --version
-        code = report_unwritten(problem, words[0])
-    except typer.Abort:
-        code = EXIT_INTERRUPTED
-    except _UsageError as problem:
-        problem.show()
-        code = usage_code(words[0])
-    sys.exit(code if isinstance(code, int) else 0)
+
+    def carry_out() -> int | None:
+        try:
+            code = app(words, prog_name="qdocker", standalone_mode=False)
+        except typer.Abort:
+            return EXIT_INTERRUPTED
+        except _UsageError as problem:
+            problem.show()
+            return usage_code(words[0])
+        return code if isinstance(code, int) else 0
+
+    # Commands have their own; this is for what is before and after them, such as the text of --help.
+    sys.exit(ending_of(words[0]).code_of(carry_out))
 
 
 # The base of all errors about words on the command line; typer gives it no name of its own.

@@ -9,23 +9,23 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from typing import Any, Literal
-
-import httpx
 
 from qrealm.base.errors import DaemonError, NoSuchContainerError, RequestError
 from qrealm.faces.http.error_json import error_from_json
 from qrealm.faces.qdocker.home import Home, debug_wanted, find_home, running_pid
+from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, lines_of
 
 _PREFIX = "/v1"
-_CONNECT_S = 5.0
+_ERRORS_FROM = 400
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 Method = Literal["GET", "POST", "DELETE"]
 
 
 class Client:
-    """A connection to the daemon of a folder.
+    """The daemon of a folder.
 
     Every call may raise DaemonError (none runs, or it broke off) and whatever the engine raised.
     """
@@ -33,13 +33,6 @@ class Client:
     def __init__(self, home: Home | None = None) -> None:
         self._home = home or find_home()
         self._home.check_socket_path()
-        # Engines take as long as they take: a pull has no time limit. A lost daemon closes the connection.
-        self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(self._home.socket), verify=False, trust_env=False),
-            base_url="http://qdocker",
-            timeout=httpx.Timeout(None, connect=_CONNECT_S),
-            trust_env=False,
-        )
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """The answer to GET."""
@@ -57,13 +50,9 @@ class Client:
         self, method: Method, path: str, body: Any = None, query: Mapping[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
         """The objects of a streamed answer, as they come. A last line with an error is raised."""
-        sent = self._http.stream(method, _PREFIX + path, params=_plain(query), **_encoded(body))
-        with self._told(method, path), sent as answer:
-            if answer.is_error:
-                answer.read()
-                raise _error_of(answer)
-            for line in answer.iter_lines():
-                found = json.loads(line)
+        with self._answer(method, path, query, body) as answer:
+            for line in lines_of(answer):
+                found = _told_by(answer, line)
                 if "error" in found:
                     raise error_from_json(found["error"])
                 yield found
@@ -71,11 +60,22 @@ class Client:
     def _ask(
         self, method: Method, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
     ) -> Any:
-        with self._told(method, path):
-            answer = self._http.request(method, _PREFIX + path, params=_plain(query), **_encoded(body))
-        if answer.is_error:
-            raise _error_of(answer)
-        return answer.json()
+        with self._answer(method, path, query, body) as answer:
+            return _told_by(answer, answer.read())
+
+    @contextmanager
+    def _answer(
+        self, method: Method, path: str, query: Mapping[str, Any] | None, body: Any
+    ) -> Iterator[HTTPResponse]:
+        """An answer that is no error."""
+        content, socket_path = _encoded(body), str(self._home.socket)
+        with (
+            self._told(method, path),
+            asked(socket_path, method, _PREFIX + path, query or {}, content) as answer,
+        ):
+            if answer.status >= _ERRORS_FROM:
+                raise _error_of(answer)
+            yield answer
 
     @contextmanager
     def _told(self, method: str, path: str) -> Iterator[None]:
@@ -83,9 +83,9 @@ class Client:
         began = time.perf_counter()
         try:
             yield
-        except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
+        except NotThereError as problem:
             raise self._not_there(problem) from problem
-        except httpx.HTTPError as problem:
+        except BrokenOffError as problem:
             raise DaemonError(
                 f"the daemon broke off in the middle of {method} {path}: {problem}",
                 hint=f"qdocker status; its log is {self._home.log}",
@@ -127,25 +127,19 @@ def _path(collection: str, kind: str, name: str, rest: str) -> str:
     return f"/{collection}/{name}{rest}"
 
 
-def _plain(query: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Query parameters without those that are None."""
-    return {name: value for name, value in (query or {}).items() if value is not None}
-
-
-def _encoded(body: Any) -> dict[str, Any]:
-    """The body as httpx takes it. Raises RequestError for what JSON cannot say: NaN, infinities, and words
-    that are not UTF-8."""
+def _encoded(body: Any) -> bytes | None:
+    """The body as it is sent. Raises RequestError for what JSON cannot say: NaN, infinities, and words that
+    are not UTF-8."""
     if body is None:
-        return {}
+        return None
     try:
-        content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as problem:
         near = str(problem.object)[max(0, problem.start - 20) : problem.end]
         raise RequestError(f"what ends in {near!r} is not UTF-8 text; the rule is UTF-8") from problem
     except ValueError as problem:
         name, value = next(_endless(body, ""))
         raise RequestError(f"{name} got {value}; the rule is a finite number") from problem
-    return {"content": content, "headers": {"Content-Type": "application/json"}}
 
 
 def _endless(value: Any, name: str) -> Iterator[tuple[str, float]]:
@@ -160,11 +154,21 @@ def _endless(value: Any, name: str) -> Iterator[tuple[str, float]]:
             yield from _endless(each, name)
 
 
-def _error_of(answer: httpx.Response) -> Exception:
+def _told_by(answer: HTTPResponse, text: bytes) -> Any:
     try:
-        return error_from_json(answer.json())
-    except ValueError:
-        return DaemonError(
-            f"the daemon answered {answer.status_code} with something that is no qdocker answer",
-            hint="does another program have its socket?",
-        )
+        return json.loads(text)
+    except ValueError as problem:
+        raise _strange(answer) from problem
+
+
+def _error_of(answer: HTTPResponse) -> Exception:
+    told = _told_by(answer, answer.read())
+    known = isinstance(told, Mapping) and "code" in told
+    return error_from_json(told) if known else _strange(answer)
+
+
+def _strange(answer: HTTPResponse) -> DaemonError:
+    return DaemonError(
+        f"the daemon answered {answer.status} with something that is no qdocker answer",
+        hint="does another program have its socket?",
+    )

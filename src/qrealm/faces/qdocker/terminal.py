@@ -3,19 +3,15 @@ so that a short command is quick."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import io
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any, ParamSpec
-
-import typer
+from typing import Any
 
 from qrealm.base.errors import CommandNotFoundError, CommandNotRunnableError, QrealmError
+from qrealm.faces.ending import Ending, refusal_in_words
 from qrealm.faces.qdocker.home import debug_wanted
 
 EXIT_ERROR = 1
@@ -23,8 +19,6 @@ EXIT_OWN_ERROR = 125
 """As Docker's: qdocker or the engine failed, not the container's command."""
 EXIT_NOT_RUNNABLE = 126
 EXIT_NOT_FOUND = 127
-EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
 _STREAMS = (os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)
 """How what stands in for a closed stdin, stdout and stderr is opened: a closed stdout keeps refusing."""
 
@@ -32,7 +26,6 @@ DOCKER_CODES = frozenset({"create", "run", "exec"})
 """Commands whose exit codes are those of `docker run`."""
 
 _BOLD_RED, _BOLD_CYAN, _BOLD_YELLOW, _PLAIN = "\x1b[1;31m", "\x1b[1;36m", "\x1b[1;33m", "\x1b[0m"
-_Arguments = ParamSpec("_Arguments")
 
 
 def speak_plainly() -> None:
@@ -101,50 +94,20 @@ def usage_code(command_name: str) -> int:
     return EXIT_OWN_ERROR if command_name in DOCKER_CODES else EXIT_ERROR
 
 
-def command(name: str, body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
-    """Turn what can go wrong into an exit code; any other exception is a bug and keeps its traceback."""
+def ending_of(command_name: str) -> Ending:
+    """What a command does about errors: Docker's exit codes."""
 
-    @functools.wraps(body)
-    def guarded(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
-        try:
-            code = body(*args, **kwargs) or 0
-            sys.stdout.flush()
-        except QrealmError as problem:
-            report(problem)
-            code = exit_code_of(problem, name)
-        except KeyboardInterrupt:
-            tell("interrupted")
-            code = EXIT_INTERRUPTED
-        except BrokenPipeError:
-            give_up_stdout()
-            code = EXIT_BROKEN_PIPE
-        except OSError as problem:
-            code = report_unwritten(problem, name)
-        if code:
-            raise typer.Exit(code)
+    def reported(problem: QrealmError) -> int:
+        report(problem)
+        return exit_code_of(problem, command_name)
 
-    guarded.__doc__ = folded(body.__doc__ or "")
-    return guarded
+    def refused(problem: OSError) -> int:
+        if debug_wanted():
+            sys.stderr.write("".join(traceback.format_exception(problem)))
+        tell(f"{_marked('error:', _BOLD_RED)} {refusal_in_words(problem)}")
+        return usage_code(command_name)
 
-
-def report_unwritten(problem: OSError, command_name: str) -> int:
-    """Tell that the system refused something, which for want of a name was the output; the exit code."""
-    if debug_wanted():
-        sys.stderr.write("".join(traceback.format_exception(problem)))
-    what = "the output cannot be written" if problem.filename is None else str(problem.filename)
-    tell(f"{_marked('error:', _BOLD_RED)} {what}: {problem.strerror or problem}")
-    give_up_stdout()
-    return usage_code(command_name)
-
-
-def give_up_stdout() -> None:
-    """Python flushes stdout once more at its end; give it somewhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def folded(text: str) -> str:
-    """A help text with each paragraph on one line, for the terminal to wrap."""
-    return "\n\n".join(" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))
+    return Ending(tell, reported, refused)
 
 
 def _marked(word: str, colour: str) -> str:

@@ -1,0 +1,84 @@
+"""How a command ends, in both command lines: what went wrong becomes words on stderr and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec
+
+import typer
+
+from qrealm.base.errors import QrealmError
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells report a program that Ctrl-C ended."""
+
+EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE: whoever read our output has gone, as `head` does."""
+
+_Arguments = ParamSpec("_Arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a command line does about errors and Ctrl-C.
+
+    Attributes:
+        tell: writes a line on stderr.
+        report: tells an error of qrealm; the exit code.
+        refused: tells what the operating system refused; the exit code.
+    """
+
+    tell: Callable[[str], None]
+    report: Callable[[QrealmError], int]
+    refused: Callable[[OSError], int]
+
+    def code_of(self, work: Callable[[], int | None]) -> int:
+        """Do the work and flush its output; the exit code. Any exception that is not named here is a bug and
+        keeps its traceback."""
+        try:
+            code = work() or 0
+            sys.stdout.flush()
+        except QrealmError as problem:
+            return self.report(problem)
+        except KeyboardInterrupt:
+            self.tell("interrupted")
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            give_up_stdout()
+            return EXIT_BROKEN_PIPE
+        except OSError as problem:
+            give_up_stdout()
+            return self.refused(problem)
+        return code
+
+    def command(self, body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
+        """A command for typer: the same arguments, its help with folded paragraphs."""
+
+        @functools.wraps(body)
+        def guarded(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+            if code := self.code_of(lambda: body(*args, **kwargs)):
+                raise typer.Exit(code)
+
+        guarded.__doc__ = folded(body.__doc__ or "")
+        return guarded
+
+
+def refusal_in_words(problem: OSError) -> str:
+    """What the system refused; for want of a file's name it was the output."""
+    what = "the output cannot be written" if problem.filename is None else str(problem.filename)
+    return f"{what}: {problem.strerror or problem}"
+
+
+def give_up_stdout() -> None:
+    """Python flushes stdout once more at its end; give it somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def folded(text: str) -> str:
+    """A help text with each paragraph on one line, for the terminal to wrap."""
+    return "\n\n".join(" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))

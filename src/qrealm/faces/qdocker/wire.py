@@ -1,0 +1,91 @@
+"""HTTP over a Unix socket with the standard library: every command waits for its imports, and a client
+library for the whole web takes a third of a command's time."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlencode
+
+CONNECT_S = 5.0
+
+
+class NotThereError(OSError):
+    """Nobody answers at a socket."""
+
+
+class BrokenOffError(OSError):
+    """The other side went away in the middle, or does not speak HTTP."""
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection to a Unix socket.
+
+    Args:
+        path: of the socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__("qdocker")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(CONNECT_S)
+        try:
+            self.sock.connect(self._path)
+        except OSError as problem:
+            raise NotThereError(problem) from problem
+        # Engines take as long as they take: a pull has no time limit. A lost daemon closes the connection.
+        self.sock.settimeout(None)
+
+
+@contextmanager
+def asked(
+    socket_path: str, method: str, path: str, query: Mapping[str, Any], body: bytes | None
+) -> Iterator[http.client.HTTPResponse]:
+    """The answer to a request, its body still to be read.
+
+    Args:
+        socket_path: where the server listens.
+        query: parameters; those that are None are left out.
+        body: JSON; None for none.
+
+    Raises:
+        NotThereError: nobody listens.
+        BrokenOffError: the server is gone; also while the body is read.
+    """
+    words = {key: _word(value) for key, value in query.items() if value is not None}
+    target = f"{path}?{urlencode(words)}" if words else path
+    headers = {"Connection": "close"} | ({} if body is None else {"Content-Type": "application/json"})
+    connection = _Connection(socket_path)
+    try:
+        # One that has been told no before it had read all of a large body closes: its answer is there.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, target, body, headers)
+        yield connection.getresponse()
+    except NotThereError:
+        raise
+    except (OSError, http.client.HTTPException) as problem:
+        raise BrokenOffError(str(problem) or type(problem).__name__) from problem
+    finally:
+        connection.close()
+
+
+def lines_of(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The lines of an answer as they come. Inside `asked`: it may break off."""
+    rest = b""
+    # Not readline: it takes a body that was cut off for one that has ended.
+    while piece := answer.read1(1 << 16):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _word(value: Any) -> str:
+    """A query parameter as JSON writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,119 @@
+"""The command's side of the socket, against servers that do not keep to the rules."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from qrealm.base.errors import DaemonError, NoRoomError
+from qrealm.faces.qdocker.client import Client
+from qrealm.faces.qdocker.home import Home
+from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, lines_of
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@contextmanager
+def server(folder: Path, *pieces: bytes, reads: bool = True):
+    """Answers one request with these pieces and hangs up; yields the socket's path and what was asked."""
+    path = folder / "qdocker.sock"
+    heard = bytearray()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                while reads and b"\r\n\r\n" not in heard:
+                    heard.extend(connection.recv(1 << 16))
+                for piece in pieces:
+                    connection.sendall(piece)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield str(path), heard
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def chunk(text: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(text), text)
+
+
+def home_of(folder: Path) -> Home:
+    home = Home(folder)
+    assert home.socket.name == "qdocker.sock", "the servers here listen there"
+    return home
+
+
+def test_lines_come_whole_however_they_were_cut(tmp_path):
+    pieces = [CHUNKED, chunk(b'{"a'), chunk(b'": 1}\n{"b": 2}\n{"c"'), chunk(b": 3}"), b"0\r\n\r\n"]
+    with (
+        server(tmp_path, *pieces) as (path, heard),
+        asked(path, "GET", "/x", {"all": True, "none": None, "name": "a&b c"}, None) as answer,
+    ):
+        assert list(lines_of(answer)) == [b'{"a": 1}', b'{"b": 2}', b'{"c": 3}']
+    assert heard.startswith(b"GET /x?all=true&name=a%26b+c HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [CHUNKED, chunk(b'{"a": 1}\n')],
+        [CHUNKED, chunk(b'{"a": 1}\n'), b"40\r\nhalf a chunk"],
+        [CHUNKED, chunk(b'{"a": 1}\n'), b"4"],
+    ],
+    ids=["between", "within", "in a length"],
+)
+def test_a_stream_that_is_cut_off_has_not_ended(tmp_path, pieces):
+    seen: list[bytes] = []
+
+    def read(path):
+        with asked(path, "GET", "/x", {}, None) as answer:
+            seen.extend(lines_of(answer))
+
+    with server(tmp_path, *pieces) as (path, _), pytest.raises(BrokenOffError):
+        read(path)
+    assert seen == [b'{"a": 1}']
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[], [b"SSH-2.0-OpenSSH_9.2\r\n"], [OK, b"Content-Length: 100\r\n\r\n", b"{}"]],
+    ids=["nothing", "another protocol", "half a body"],
+)
+def test_the_client_says_that_the_daemon_broke_off(tmp_path, pieces):
+    home = home_of(tmp_path)
+    with server(tmp_path, *pieces), pytest.raises(DaemonError, match="in the middle of GET /ping"):
+        Client(home).get("/ping")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"detail": "Not Found"}', b"[]"])
+def test_another_programs_answers_are_told_from_ours(tmp_path, body):
+    home = home_of(tmp_path)
+    head = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with server(tmp_path, head, body), pytest.raises(DaemonError, match="404 with something"):
+        Client(home).get("/ping")
+
+
+def test_a_refusal_before_the_whole_body_was_read_is_heard(tmp_path):
+    home = home_of(tmp_path)
+    told = json.dumps({"code": "QR504", "message": "too much", "hint": "", "kind": "NoRoomError"}).encode()
+    head = b"HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\n\r\n" % len(told)
+    with server(tmp_path, head, told, reads=False), pytest.raises(NoRoomError, match="too much"):
+        Client(home).post("/containers", {"data": "x" * (1 << 22)})
+
+
+def test_nobody_listens(tmp_path):
+    with pytest.raises(NotThereError), asked(str(tmp_path / "none"), "GET", "/", {}, None):
+        pass
+    with pytest.raises(DaemonError, match="no daemon runs") as caught:
+        Client(home_of(tmp_path)).get("/ping")
+    assert caught.value.hint == "qdocker start"
