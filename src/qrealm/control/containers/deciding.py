@@ -75,9 +75,13 @@ class Deciding:
                 )
         return decisions
 
-    def place_again(self, action: str) -> list[ContainerRecord]:
+    def place_again(self, action: str, awaited: Collection[str] = ()) -> list[ContainerRecord]:
         """The containers of lost nodes and those that wait, each with its node, or None for one that waits
-        on; the decisions are written down. Containers that wait on as before are left out."""
+        on; the decisions are written down. Containers that wait on as before are left out.
+
+        Args:
+            awaited: lost nodes that may come back in a moment; what was there last is left out.
+        """
         store = self._ctx.store
         lost = {node.name for node in store.nodes.all() if node.state is NodeState.LOST}
         records = {
@@ -85,6 +89,8 @@ class Deciding:
             for r in store.containers.all()
             if r.phase is Phase.WAITING or (r.node in lost and r.phase in (Phase.READY, Phase.MAKING_AGAIN))
         }
+        if awaited:
+            records = {name: r for name, r in records.items() if self._was_on(r) not in awaited}
         if not records:
             return []
         nodes = {node.name for node in store.nodes.all()}
@@ -101,6 +107,13 @@ class Deciding:
             store.decisions.append(decision)
             changed.append(replace(record, node=decision.chosen))
         return changed
+
+    def _was_on(self, record: ContainerRecord) -> str | None:
+        """The node that has a container, or had it before it waited."""
+        if record.node is not None:
+            return record.node
+        newest = self._ctx.store.decisions.all(record.name, limit=1)
+        return (newest[0].chosen or newest[0].before) if newest else record.data_node
 
     def balance(self, moving: Collection[str], scheduler: str | None, action: str) -> Plan:
         """Better places for some containers, by id, as far as a move pays."""

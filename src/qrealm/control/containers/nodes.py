@@ -207,6 +207,7 @@ class Nodes:
                 )
             ctx.store.nodes.delete(name)
             ctx.tell("node", "remove", name)
+        self._watch.forget(name)
         ctx.drivers.forget(node.endpoint)
         return name
 

@@ -165,7 +165,7 @@ class Watch:
             return True  # its cluster has waited already
         self._failures[node.name] = self._failures.get(node.name, 0) + 1
         since = self._answered.setdefault(node.name, now)
-        if self._settling.may_come(node, now):
+        if self._settling.may_come(node.name, now):
             return False
         # A machine that slept sees a long silence at its first look; two failures are a node's own fault.
         return now - since >= self._ctx.config.node_lost_after_s and self._failures[node.name] >= 2
@@ -195,7 +195,8 @@ class Watch:
                 lost = replace(node, state=NodeState.LOST, returns_as=node.state, seen_at=seen_at)
                 ctx.store.nodes.save(lost)
                 ctx.tell("node", "lost", node.name, {"problem": problems[node.name]})
-            again = self._moves.mark(self._deciding.place_again("node lost")) if gone else []
+            placed = self._deciding.place_again("node lost", self._awaited()) if gone else []
+            again = self._moves.mark(placed)
         for node in gone:
             # What is stuck there breaks off, and holds nobody's name any longer.
             ctx.drivers.bar(node.endpoint)
@@ -249,17 +250,25 @@ class Watch:
         wait(self._place_waiting())
 
     def _place_waiting(self) -> list[Future[None]]:
-        with self._lock:
-            if self._returning:
-                return []  # what waits may be on one that is coming back: the last of them does this
         ctx = self._ctx
-        now = ctx.clock.monotonic()
-        nodes = ctx.store.nodes.all()
-        if any(node.state is NodeState.LOST and self._settling.may_come(node, now) for node in nodes):
-            return []  # or on one that may: `_retry` does this
         with ctx.planning, ctx.store.transaction():
-            again = self._moves.mark(self._deciding.place_again("start after waiting"))
+            again = self._moves.mark(self._deciding.place_again("start after waiting", self._awaited()))
         return self._make(again)
+
+    def _awaited(self) -> frozenset[str]:
+        """Lost nodes that are coming back, or still may: what is theirs is not placed elsewhere yet."""
+        now = self._ctx.clock.monotonic()
+        lost = [node.name for node in self._ctx.store.nodes.all() if node.state is NodeState.LOST]
+        with self._lock:
+            returning = set(self._returning)
+        return frozenset(n for n in lost if n in returning or self._settling.may_come(n, now))
+
+    def forget(self, node: str) -> None:
+        """A node is no more; another may get its name."""
+        self._settling.forget(node)
+        for known in (self._answered, self._failures, self._why_silent):
+            known.pop(node, None)
+        self._uncompared.discard(node)
 
     def _retry(self) -> None:
         records = self._ctx.store.containers.all()
