@@ -241,6 +241,11 @@ class Lifecycle:
     def _remove_there(self, record: ContainerRecord, force: bool) -> None:
         """Have its node's engine remove it, and what was left of it by a making that was cut off."""
         if record.node is None:
+            if record.wanted is Wanted.RUNNING and not force:
+                raise EngineUnavailableError(
+                    f"container {record.name!r} waits for a node, and may still run on one that is silent",
+                    hint=f"qdocker nodes ls; to give it up all the same: qdocker rm --force {record.name}",
+                )
             return
         if not force:
             self.check_removable(record.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from qrealm.base.errors import (
     EngineRefusalError,
@@ -56,7 +57,7 @@ class Nodes:
         memory_bytes: int | None = None,
     ) -> NodeView:
         """Add a node. Containers that wait are placed there; those that it has from before are found by their
-        labels.
+        labels. The same node again gets the labels and limits that are given, and keeps the others.
 
         Args:
             cpus, memory_bytes: what containers may share; all that the engine has when None.
@@ -79,8 +80,15 @@ class Nodes:
                 if other.name != name and other.endpoint == record.endpoint and not record.simulated:
                     raise NameTakenError(f"nodes add got {name!r}, but node {other.name!r} is that engine")
                 if other.name == name:
+                    seen = other if other.engine != UNSEEN else record
                     record = replace(
-                        record, state=other.state, added_at=other.added_at, returns_as=other.returns_as
+                        record,
+                        state=other.state,
+                        added_at=other.added_at,
+                        returns_as=other.returns_as,
+                        labels=dict(labels or other.labels),
+                        cpus=seen.cpus if cpus is None else cpus,
+                        memory_bytes=seen.memory_bytes if memory_bytes is None else memory_bytes,
                     )
             ctx.store.nodes.save(record)
             ctx.tell("node", "add", name, {"engine": record.engine})
@@ -92,8 +100,9 @@ class Nodes:
         """The nodes of the configuration that are not there yet; with none at all the engine of this
         machine, else a simulated one. One that does not answer is written down as lost: it is taken in when
         it does."""
-        known = {node.name for node in self._ctx.store.nodes.all()}
-        new = [node for node in self._ctx.config.nodes if node.name not in known]
+        known = {node.name: node for node in self._ctx.store.nodes.all()}
+        configured = self._ctx.config.nodes
+        new = [n for n in configured if n.name not in known or not self._configure(n, known[n.name])]
         unseen = {node.name: self._unseen(node) for node in new}
         problems = self._watch.ask(unseen.values())
         for node in new:
@@ -107,6 +116,36 @@ class Nodes:
                     self._ctx.store.nodes.save(unseen[node.name])
         if not known and not self._ctx.config.nodes:
             self.add(LOCAL, detect())
+
+    def _configure(self, node: NodeEntry, before: NodeRecord) -> bool:
+        """Let what the configuration says of a known node hold; what it does not say stays. False when it is
+        another engine now, which is to be added.
+
+        Raises:
+            RequestError: it is another engine, and containers are on the one before.
+        """
+        ctx = self._ctx
+        endpoint = self._whole(node.name, node.endpoint)
+        cpus, memory_bytes = node.cpus or before.cpus, node.memory_bytes or before.memory_bytes
+        if endpoint != before.endpoint:
+            if not _same_records(endpoint, before.endpoint):
+                if there := self._on(node.name):
+                    raise RequestError(
+                        f"the configuration gives node {node.name!r} the engine {_address(endpoint)}, and "
+                        f"its containers are on {_address(before.endpoint)}: {', '.join(there)}",
+                        hint=f"give the new engine a name of its own; or put the address back, move them "
+                        f"(qdocker nodes drain {node.name}), and change it then",
+                    )
+                ctx.store.nodes.delete(node.name)
+                return False
+            facts = ctx.drivers.of(endpoint).facts()
+            cpus, memory_bytes = node.cpus or facts.cpus, node.memory_bytes or facts.memory_bytes
+        labels = dict(node.labels) or before.labels
+        now = replace(before, endpoint=endpoint, labels=labels, cpus=cpus, memory_bytes=memory_bytes)
+        if now != before:
+            ctx.store.nodes.save(now)
+            ctx.tell("node", "configure", node.name)
+        return True
 
     def _unseen(self, node: NodeEntry) -> NodeRecord:
         """The record of a configured node of which nothing else is known."""
@@ -273,3 +312,17 @@ class Nodes:
             seen_at=now,
             added_at=now,
         )
+
+
+def _same_records(first: Endpoint, second: Endpoint) -> bool:
+    """Whether two simulated engines are one: their size is part of the address."""
+    one, other = urlsplit(first.url), urlsplit(second.url)
+    return first.driver == second.driver == "simulated" and (one.netloc, first.folder) == (
+        other.netloc,
+        second.folder,
+    )
+
+
+def _address(endpoint: Endpoint) -> str:
+    where = endpoint.url or "at its default address"
+    return f"{endpoint.driver} {where}" if endpoint.member is None else f"{endpoint.member} by {where}"

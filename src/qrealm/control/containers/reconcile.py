@@ -200,7 +200,7 @@ class Reconcile:
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
             now = ctx.record(record.id)
-            if now is None:
+            if now is None or not self._known(node):
                 return record
             nowhere = now.phase in (Phase.WAITING, Phase.MAKING_AGAIN)
             if now.phase is Phase.READY and any(facts.engine_id == now.engine_id for facts in copies):
@@ -303,6 +303,10 @@ class Reconcile:
             for name in old:
                 settings.delete(name)
 
+    def _known(self, node: NodeRecord) -> bool:
+        """Whether a node is still one; inside a transaction, as it may have been removed meanwhile."""
+        return any(other.name == node.name for other in self._ctx.store.nodes.all())
+
     def _unknown(
         self, node: NodeRecord, driver: ContainerDriver, copies: Sequence[ContainerFacts], found: Found
     ) -> None:
@@ -327,6 +331,8 @@ class Reconcile:
                 found.problems.append(f"{facts.name} on {node.name}: its labels cannot be read")
                 continue
             with self._ctx.planning, self._ctx.store.transaction():
+                if not self._known(node):
+                    return
                 if any(other.name == record.name for other in self._ctx.store.containers.all()):
                     name = f"{record.name}-{secrets.token_hex(3)}"
                     record = replace(record, name=name, spec=replace(record.spec, name=name))

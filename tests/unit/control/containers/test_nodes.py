@@ -48,6 +48,8 @@ def test_the_same_node_twice_is_no_error_and_changes_what_it_offers(home):
     view = home.engine.nodes.add("na", home.endpoints["na"], {"rack": "1"}, cpus=2.0)
     found = (view.record.cpus, view.record.labels, view.record.state)
     assert found == (2.0, {"rack": "1"}, NodeState.DRAINING)
+    again = home.engine.nodes.add("na", home.endpoints["na"], memory_bytes=1 << 30).record
+    assert (again.cpus, again.memory_bytes, again.labels) == (2.0, 1 << 30, {"rack": "1"})
     assert len(home.engine.nodes.all()) == 2
 
 
