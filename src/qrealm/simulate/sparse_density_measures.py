@@ -87,6 +87,18 @@ def purity(density: SparseDensity) -> float:
     return float(np.sum(density.values.real**2 + density.values.imag**2))
 
 
+def coherence_weight(density: SparseDensity) -> float:
+    """Σ |ρ_ij|² over i ≠ j: purity less what of it is on the diagonal."""
+    off = density.values[density.rows != density.cols]
+    return float(np.sum(off.real**2 + off.imag**2))
+
+
+def dephased_mixedness(density: SparseDensity) -> float:
+    """1 - Σ p_i² of the probabilities of the basis states: how mixed the state is when no coherence is left,
+    and the coherence weight of a pure state with these probabilities."""
+    return max(0.0, 1.0 - float(np.sum(diagonal(density)[1] ** 2)))
+
+
 def diagonal_entropy_bits(density: SparseDensity) -> float:
     """Shannon entropy of the probabilities of the basis states."""
     return _shannon_bits(diagonal(density)[1])

@@ -37,6 +37,7 @@ from qrealm.control.containers.values import (
     Register,
     Relation,
 )
+from qrealm.simulate.sparse_density_simulators import SparseSimulator
 
 PROBABILITY_SHOWN = 1e-12
 COHERENCE_FLOOR = 0.5
@@ -111,7 +112,7 @@ class QuantumCircuitManager:
         try:
             if present > ENTRIES_TOLD_MAX or entries_to_come(register) > ENTRIES_TOLD_MAX:
                 return None, None
-            now = self._now(register)
+            now = self._shown(register)
         except TooLargeError:
             return None, None
         return purity(now), coherence_bits(now)
@@ -274,7 +275,8 @@ class QuantumCircuitManager:
         renewed: list[str] = []
         # Outside the transaction, because large registers take seconds. One that changes meanwhile is left.
         looked_at = () if all_of_them else ctx.store.registers.all()
-        known = {(each.members, each.time): self._has_faded(each) for each in looked_at}
+        in_force = [] if all_of_them else [r for r in ctx.store.relations.all() if not r.spent]
+        known = {(each.members, each.time): self._has_faded(each, in_force) for each in looked_at}
         with ctx.store.transaction():
             names = self._names()
             registers = ctx.store.registers.all()
@@ -311,9 +313,9 @@ class QuantumCircuitManager:
         ctx.store.registers.save(fresh)
         ctx.store.relations.save(declared)
 
-    def _has_faded(self, register: Register) -> bool:
+    def _has_faded(self, register: Register, relations: Sequence[Relation]) -> bool:
         try:
-            return coherence_share(self._now(register)) < COHERENCE_FLOOR
+            return coherence_share(register, self._shown(register), relations) < COHERENCE_FLOOR
         except TooLargeError as problem:
             log.warning("a register is prepared again: %s", problem.message)
             return True
@@ -355,6 +357,12 @@ class QuantumCircuitManager:
                 ctx.simulator.qubits_max,
             )
         return decayed(register, ctx.clock.now(), ctx.t1_s, ctx.t2_s, ctx.simulator)
+
+    def _shown(self, register: Register) -> Register:
+        """A register at this moment for what is only looked at: by qrealm's own simulator, the quickest of
+        them, whatever the backend. The numbers are the same."""
+        ctx = self._ctx
+        return decayed(register, ctx.clock.now(), ctx.t1_s, ctx.t2_s, SparseSimulator())
 
     def _registers_of(self, ids: Iterable[str]) -> list[Register]:
         """The registers of some containers, each once, at this moment."""

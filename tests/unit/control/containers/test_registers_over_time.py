@@ -58,6 +58,33 @@ def test_maintenance_leaves_what_is_coherent_unless_it_is_to_renew(home):
     assert home.engine.circuits.probabilities("web")["running"] == pytest.approx(0.2)
 
 
+def test_maintenance_prepares_an_entangled_group_again_that_has_lost_its_coherence(tmp_path):
+    """However correlated and uneven it still is: three alike at 0.9, no populations relax. What
+    they have off the diagonal falls with e^(-3t/T2), its square to a half at 0.116 T2."""
+    with Home(tmp_path, decoherence_time_ms=1000.0, relaxation_time_ms=1e9) as home:
+        names = ["front", "cache", "database"]
+        for name in names:
+            home.create(name, probability=0.9)
+        for other in names[1:]:
+            home.engine.circuits.entangle("front", other)
+        fresh = home.engine.views.status()["resources"]["quantum_coherence"]["sum_bits"]
+        home.clock.advance(0.11)
+        assert home.engine.upkeep.maintenance().prepared_again == ()
+        home.clock.advance(0.01)
+        assert set(home.engine.upkeep.maintenance().prepared_again) == set(names)
+        home.clock.advance(100.0)
+        assert home.engine.views.status()["resources"]["quantum_coherence"]["sum_bits"] < 1e-9
+        assert set(home.engine.upkeep.maintenance().prepared_again) == set(names)
+        told = home.engine.views.status()["resources"]["quantum_coherence"]["sum_bits"]
+        assert told == pytest.approx(fresh)
+        home.engine.circuits.apply_gate("X", ["cache"])
+        home.engine.circuits.apply_gate("RY", ["database"], 0.4)
+        assert home.engine.upkeep.maintenance().prepared_again == ()
+        home.engine.circuits.measure("front")
+        home.clock.advance(100.0)
+        assert home.engine.upkeep.maintenance().prepared_again == ()
+
+
 def test_renewing_puts_spent_relations_back_in_force(home):
     for name in ("one", "two", "three"):
         home.create(name)

@@ -18,6 +18,7 @@ from reference.dense import DenseSimulator
 from reference.density import DensitySimulator
 
 OURS = rg.find_simulator("qrealm")
+PAIR = [Relation("a", "b", "same")]
 PROBABILITIES = st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0])
 
 
@@ -141,7 +142,7 @@ def test_everything_relaxes_to_what_was_declared_and_undeclared_states_go():
     end = rg.decayed(register, 200.0, 1.0, 1.0, OURS)
     assert rg.probabilities(end, "a") == pytest.approx([0.5, 0.25, 0.25, 0.0], abs=1e-12)
     assert rg.coherence_bits(end) == pytest.approx(0, abs=1e-9)
-    assert rg.coherence_share(end) == pytest.approx(0, abs=1e-9)
+    assert rg.coherence_share(register, end, ()) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_clock_that_was_set_back_counts_as_no_time():
@@ -184,7 +185,7 @@ def test_gates_agree_with_the_reference(gate, qubit):
     reference.gates(circuit.packed())
     np.testing.assert_allclose(to_dense(found.density), reference.rho, atol=1e-14)
     assert rg.purity(found) == pytest.approx(1)
-    assert rg.coherence_share(found) == pytest.approx(1)
+    assert rg.coherence_share(found, found, ()) == pytest.approx(1)
 
 
 def test_cx_joins_registers_and_makes_a_bell_pair():
@@ -281,7 +282,7 @@ def test_measurement_collapses_the_whole_group_to_products():
         again = rg.measure(alone, np.random.default_rng(4), 9.0)
         assert again.outcomes == {member.container: found.outcomes[member.container]}
         assert again.probability == 1
-        assert rg.coherence_share(alone) == pytest.approx(1)
+        assert rg.coherence_share(alone, alone, ()) == pytest.approx(1)
     same = rg.measure(register, np.random.default_rng(3), 9.0)
     assert same.outcomes == found.outcomes
 
@@ -314,15 +315,15 @@ def test_measures_of_a_decaying_pair():
     assert rg.purity(register) == pytest.approx(1)
     assert rg.coherence_bits(register) == pytest.approx(1)
     assert rg.mutual_information_bits(register, "a", "b") == pytest.approx(2)
-    assert rg.coherence_share(register) == pytest.approx(1)
+    assert rg.coherence_share(register, register, PAIR) == pytest.approx(1)
     later = rg.decayed(register, 1.0, math.inf, 1.0, OURS)  # T1 infinite: dephasing alone
     c = math.exp(-2.0)  # one factor for each of the two
     entropy = -sum(x * math.log2(x) for x in ((1 + c) / 2, (1 - c) / 2))
     assert rg.purity(later) == pytest.approx((1 + c * c) / 2)
     assert rg.coherence_bits(later) == pytest.approx(1 - entropy)
     assert rg.mutual_information_bits(later, "a", "b") == pytest.approx(2 - entropy)
-    assert rg.fresh_fidelity(later, [Relation("a", "b", "same")]) == pytest.approx((1 + c) / 2)
-    assert rg.coherence_share(later) == pytest.approx(((1 + c * c) / 2 - 0.25) / 0.75)
+    assert rg.fresh_fidelity(later, PAIR) == pytest.approx((1 + c) / 2)
+    assert rg.coherence_share(register, later, PAIR) == pytest.approx(c * c)
 
 
 def test_fidelity_counts_only_what_keeps_the_relations():
@@ -335,7 +336,39 @@ def test_fidelity_counts_only_what_keeps_the_relations():
 
 def test_nothing_can_be_lost_where_nothing_is_uncertain():
     register = rg.prepare(Member("a", 2, 1.0), 0.0, OURS)
-    assert rg.coherence_share(rg.decayed(register, 50.0, 1.0, 1.0, OURS)) == 1.0
+    assert rg.coherence_share(register, rg.decayed(register, 50.0, 1.0, 1.0, OURS), ()) == 1.0
+
+
+@pytest.mark.parametrize("p", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("gate", [None, "x", "h", "ry"])
+def test_coherence_that_is_gone_is_gone_whatever_the_odds_and_correlations(p, gate):
+    """T1 infinite: only phases are lost, and the state stays as correlated as it was: C falls with e^(-4t/T2)
+    where two containers have it together."""
+    register = bell(p)
+    if gate is not None:
+        angle = 0.3 if gate == "ry" else None
+        register = rg.apply_gate([register], gate, [("a", 0)], angle, 0.0, 16, OURS)
+    assert rg.coherence_share(register, register, PAIR) == pytest.approx(1)
+    gone = rg.decayed(register, 100.0, math.inf, 1.0, OURS)
+    assert rg.coherence_bits(gone) == pytest.approx(0, abs=1e-9)
+    assert rg.coherence_share(register, gone, PAIR) == pytest.approx(0, abs=1e-9)
+    if gate in (None, "x"):
+        later = rg.decayed(register, 0.1, math.inf, 1.0, OURS)
+        assert rg.coherence_share(register, later, PAIR) == pytest.approx(math.exp(-0.4))
+
+
+def test_a_gate_on_what_has_faded_makes_it_no_fresher():
+    gone = rg.decayed(bell(0.9), 100.0, math.inf, 1.0, OURS)
+    turned = rg.apply_gate([gone], "x", [("a", 0)], None, 100.0, 16, OURS)
+    assert rg.coherence_share(turned, turned, PAIR) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_measured_container_is_left_alone_until_it_has_relaxed():
+    """1 - tr ρ² of (1+a)/2, (1-a)/2 is (1 - a²)/2, of 1/2 at most: a² is left, with a = e^(-t/T1)."""
+    found = rg.measure(bell(), np.random.default_rng(3), 0.0).registers[0]
+    for seconds in (0.0, 0.01, 0.3, 2.0):
+        later = rg.decayed(found, seconds, 1.0, 0.5, OURS)
+        assert rg.coherence_share(found, later, ()) == pytest.approx(math.exp(-2 * seconds))
 
 
 # ---- the store -----------------------------------------------------------------------------------------

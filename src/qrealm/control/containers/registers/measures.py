@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,9 @@ from qrealm.simulate.sparse_density_simulators import SparseSimulator
 
 CHANCE_MIN = 1e-12
 """Joint outcomes below this probability are not listed."""
+
+WEIGHT_MIN = 1e-12
+"""Coherence below this weight is rounding."""
 
 
 def probabilities(register: Register, container_id: str) -> NDArray[np.float64]:
@@ -120,19 +124,43 @@ def fresh_fidelity(register: Register, relations: Sequence[Relation]) -> float:
     return min(1.0, max(0.0, float(np.sum(rows * register.density.values.real * cols))))
 
 
-def coherence_share(register: Register) -> float:
-    """How much is left of what sets a pure register apart from a relaxed one, from 1 to 0.
+def coherence_share(stored: Register, present: Register, relations: Sequence[Relation]) -> float:
+    """How much is left of the coherence that a register had when it was last changed, from 1 to 0.
 
-    (tr ρ² - P) / (1 - P), where P = Π Σ π_i² is the purity of all members relaxed. 1 after preparation, gates
-    and measurement, all of which leave the state pure, so that who mends registers below a threshold undoes
-    no gate and no measurement. 1 too where P is 1: nothing can be lost.
+    The weight of coherences is C = Σ |ρ_ij|² over i ≠ j; with the odds p_i a pure state has 1 - Σ p_i², the
+    most that there can be. What C has lost to the surroundings is the mixedness 1 - tr ρ². The share is the
+    lesser of two:
+
+    - C over what it was in `stored`;
+    - 1 - (1 - tr ρ²) / M, where M is how mixed the register would be without any coherence: with the odds of
+      `stored`, or with those of a fresh preparation, whichever is more.
+
+    The first tells what faded since the last change. The second tells what had faded before that, and how
+    far a measured state, which has no coherence, has relaxed. Preparation, gates and measurement leave a pure
+    state pure, so they take nothing away: who mends registers below a threshold undoes none of them. It is 1
+    too where nothing can be lost.
+
+    Args:
+        stored: as it was left by what changed it last.
+        present: the same, decayed since then.
+        relations: those in force; others do no harm.
     """
-    relaxed = 1.0
-    for member in register.members:
-        relaxed *= float(np.sum(distribution(member) ** 2))
-    if relaxed > 1.0 - 1e-12:
-        return 1.0
-    return min(1.0, max(0.0, (purity(register) - relaxed) / (1.0 - relaxed)))
+    shares = [1.0]
+    before = of_density.coherence_weight(stored.density)
+    if before > WEIGHT_MIN:
+        shares.append(of_density.coherence_weight(present.density) / before)
+    mixed_at_most = max(of_density.dephased_mixedness(stored.density), _fresh_mixedness(stored, relations))
+    if mixed_at_most > WEIGHT_MIN:
+        shares.append(1.0 - (1.0 - purity(present)) / mixed_at_most)
+    return max(0.0, min(shares))
+
+
+def _fresh_mixedness(register: Register, relations: Sequence[Relation]) -> float:
+    """How mixed a fresh group is once all its coherence is gone: whoever follows adds nothing."""
+    by_id = {member.container: member for member in register.members}
+    inside = [r for r in relations if r.first in by_id and r.second in by_id]
+    chances = [float(np.sum(distribution(by_id[root]) ** 2)) for root in roots_of(by_id, inside)]
+    return 1.0 - math.prod(chances)
 
 
 def _fresh_amplitudes(
