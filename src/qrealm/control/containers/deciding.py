@@ -19,7 +19,7 @@ from qrealm.control.containers.values import ContainerRecord, DecisionRecord, No
 SEARCH_S = 1.0
 """What a scheduler may take for one decision; it ends at once when its answer is proven to be the best."""
 
-ANSWER_S = 30.0
+ANSWER_S = 10.0
 """When one that does not keep to that is given up."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from qrealm.base.errors import EngineRefusalError, NodeDownError, QrealmError
 from qrealm.control.containers.context import Context, log
@@ -27,12 +28,25 @@ PROBES_AT_ONCE = 32
 RETRY_S = 5.0
 """Seconds between tries to finish what could not be finished."""
 
+RETRY_S_MAX = 300.0
+"""To which those grow for a container that cannot be made again: each may fetch its image."""
+
 UNSEEN = "?"
 """The engine of a node that has never answered."""
 
 PROBE_S_MIN = 0.5
 
 _UNFINISHED = (Phase.CREATING, Phase.REMOVING)
+
+
+class _Try(NamedTuple):
+    """A making that failed: how long was waited after it, and when it is tried again by the clock."""
+
+    waited_s: float
+    again_at: float
+
+
+_NO_TRY = _Try(RETRY_S / 2, 0.0)
 
 
 class Watch:
@@ -56,6 +70,7 @@ class Watch:
         self._why_silent: dict[str, str] = {}
         self._returning: set[str] = set()
         self._uncompared: set[str] = set()
+        self._tries: dict[str, _Try] = {}
         self._retried = context.clock.monotonic()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -279,7 +294,11 @@ class Watch:
         if any(r.phase is Phase.WAITING or (r.node in lost and r.phase in placeless) for r in records):
             self._place_waiting()
         there = [r for r in records if r.node in nodes and r.node not in lost]
-        self._make([r for r in there if r.phase is Phase.MAKING_AGAIN])
+        now = self._ctx.clock.monotonic()
+        for gone in self._tries.keys() - {record.id for record in records}:
+            del self._tries[gone]
+        due = [r for r in there if now >= self._tries.get(r.id, _NO_TRY).again_at]
+        self._make([r for r in due if r.phase is Phase.MAKING_AGAIN])
         for record in there:
             if record.begun is not None or record.phase in _UNFINISHED:
                 node = nodes[str(record.node)]
@@ -293,18 +312,21 @@ class Watch:
 
     def _make(self, records: Iterable[ContainerRecord]) -> list[Future[None]]:
         tasks = [
-            self._mending.submit(str(record.node), ("make", record.id), partial(self._make_now, record.name))
+            self._mending.submit(str(record.node), ("make", record.id), partial(self._make_now, record))
             for record in records
         ]
         return [task for task in tasks if task is not None]
 
-    def _make_now(self, name: str) -> None:
-        problem = ""
+    def _make_now(self, record: ContainerRecord) -> None:
+        name, problem = record.name, ""
         try:
             self._moves.make_again_now(name)
+            self._tries.pop(record.id, None)
         except QrealmError as failed:
             log.warning("cannot make %s again: %s", name, failed)
             problem = f"{name}: {failed.message}"
+            wait_s = min(2 * self._tries.get(record.id, _NO_TRY).waited_s, RETRY_S_MAX)
+            self._tries[record.id] = _Try(wait_s, self._ctx.clock.monotonic() + wait_s)
         self._told(name, problem)
 
     def _told(self, name: str, problem: str) -> None:

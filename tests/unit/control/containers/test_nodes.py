@@ -234,6 +234,29 @@ def test_what_finds_no_room_waits_and_is_made_when_there_is_some(home):
     assert (home.record("aa").phase, home.record("aa").node) == (Phase.READY, "nb")
 
 
+def test_what_cannot_be_made_again_is_tried_ever_more_rarely(home, monkeypatch):
+    home.create("web", node="na")
+    real, tries = Node.create, []
+
+    def create(driver, spec):
+        tries.append(spec.name)
+        raise EngineRefusalError("no such image")
+
+    monkeypatch.setattr(Node, "create", create)
+    home.lose("na")
+    for _ in range(100):
+        home.clock.advance(6)
+        home.engine.watch.look()
+    # After 5, 10, 20, 40, 80 and 160 s, of 600.
+    assert 5 <= len(tries) <= 9
+    monkeypatch.setattr(Node, "create", real)
+    home.clock.advance(301)
+    home.engine.watch.look()
+    assert (home.record("web").phase, home.record("web").node) == (Phase.READY, "nb")
+    home.come_back("na")
+    home.check()
+
+
 def test_a_waiting_container_can_be_removed_and_its_copy_goes_when_the_node_is_back(home):
     home.create("aa", node="na", memory_mib=3000)
     home.create("bb", node="nb", memory_mib=3000)
