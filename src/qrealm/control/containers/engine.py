@@ -18,6 +18,7 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.files import Config
+from qrealm.control.containers.home_folder import home_folder, make_home
 from qrealm.control.containers.labels import Seals
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.messages import Messages
@@ -40,6 +41,7 @@ from qrealm.control.containers.views import Views
 from qrealm.control.containers.watch import Watch
 from qrealm.control.security import kept_key
 from qrealm.control.store.containers import ContainerStore
+from qrealm.control.store.whole_files import write_whole
 
 T = TypeVar("T")
 DATABASE = "qdocker.db"
@@ -55,7 +57,8 @@ class ContainerEngine:
 
     Args:
         config: what the user chose.
-        home: folder of the database; made where there is none. One engine at a time has it open.
+        home: folder of the database; made where there is none. One engine at a time has it open. Files in it
+            are for their owner alone.
         clock: tells the time; tests give one that they move.
         drivers: connections to nodes; tests of failing nodes give others.
 
@@ -67,7 +70,7 @@ class ContainerEngine:
         watch: notices nodes that are lost or come back; `open` sets it going.
 
     Raises:
-        StoreError: the database cannot be opened, or another engine has it.
+        StoreError: the database cannot be opened, another engine has it, or others may write to the folder.
         MissingExtraError: the configuration's simulation_backend is not installed.
     """
 
@@ -80,10 +83,7 @@ class ContainerEngine:
     ) -> None:
         home = Path(home)
         simulator = find_simulator(config.simulation_backend)
-        try:
-            home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as problem:
-            raise StoreError(f"the folder {home} cannot be made: {problem.strerror}") from problem
+        make_home(home)
         store, seals = _opened(home)
         clock = clock or SystemClock()
         ctx = Context(config, home, store, clock, drivers or DriverPool(), simulator, seals)
@@ -162,18 +162,23 @@ def _opened(home: Path) -> tuple[ContainerStore, Seals]:
     Without the file of the key a new one is written. Containers that the database has are known by their ids,
     and are sealed anew when they are made again; others do not open any more, and are left alone.
     """
-    kept = home / ENGINE_ID
+    kept, database = home / ENGINE_ID, home / DATABASE
     try:
-        engine_id = kept.read_text(encoding="ascii").strip() if kept.exists() else None
-        if engine_id is not None and not re.fullmatch("[0-9a-f]{16}", engine_id):
+        engine_id = kept.read_text(encoding="ascii", errors="replace").strip() if kept.exists() else None
+        # One that is empty, as a disk may leave it, is written again from a database that is there.
+        known = database.exists() and database.stat().st_size > 0
+        if engine_id is not None and not re.fullmatch("[0-9a-f]{16}", engine_id) and (engine_id or not known):
             raise StoreError(
                 f"{kept} has {engine_id!r:.40}; it must have 16 hexadecimal digits",
-                hint="remove the file; it is written again from the database",
+                hint="remove the file; it is written again from the database"
+                if known
+                else "bring it back from a copy; without it and the database, remove it: a new id is drawn, "
+                "and containers that were made before are not found again",
             )
-        store = ContainerStore(home / DATABASE, engine_id=engine_id)
+        store = ContainerStore(database, engine_id=engine_id or None)
         try:
             if store.engine_id != engine_id:
-                kept.write_text(store.engine_id + "\n", encoding="ascii")
+                write_whole(kept, store.engine_id + "\n")
             return store, Seals(store.engine_id, kept_key(home / LABELS_KEY))
         except BaseException:
             store.close()
@@ -194,17 +199,18 @@ class QuantumDockerEngine:
     What is not here is in `engine.parts`, a `ContainerEngine`, whose calls block.
 
     Args:
-        config, home, clock: as of `ContainerEngine`.
+        config, clock: as of `ContainerEngine`.
+        home: as of `ContainerEngine`; None takes that of the command, see `home_folder`.
     """
 
     def __init__(
         self,
         config: Config | None = None,
-        home: str | Path = "~/.local/state/qdocker",
+        home: str | Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._config = config or Config()
-        self._home = Path(home).expanduser()
+        self._home = home_folder() if home is None else Path(home).expanduser()
         self._clock = clock
         self._parts: ContainerEngine | None = None
 

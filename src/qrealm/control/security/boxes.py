@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from qrealm.base.errors import StoreError
+from qrealm.control.store.whole_files import write_whole
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -45,7 +45,7 @@ def kept_key(file: Path) -> bytes:
     """
     try:
         if not file.exists():
-            _write(file, os.urandom(KEY_BYTES))
+            write_whole(file, os.urandom(KEY_BYTES).hex() + "\n")
         if others := file.stat().st_mode & 0o077:
             raise StoreError(
                 f"{file} has a key in it, and others than its owner may use it (mode bits {others:03o})",
@@ -63,17 +63,3 @@ def kept_key(file: Path) -> bytes:
             hint="bring it back from a copy, or remove it: a new key is written",
         )
     return key
-
-
-def _write(file: Path, key: bytes) -> None:
-    """All of it or nothing, whenever this is cut off; only for the owner (as `mkstemp` makes files)."""
-    number, new = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(number, "w", encoding="ascii") as out:
-            out.write(key.hex() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        Path(new).replace(file)
-    except BaseException:
-        Path(new).unlink(missing_ok=True)
-        raise

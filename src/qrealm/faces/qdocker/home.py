@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qrealm.base.errors import DaemonError, RequestError
+from qrealm.control.containers.home_folder import HOME_VARIABLE, home_folder, make_home
 
-HOME_VARIABLE = "QUANTUM_DOCKER_HOME"
 DEBUG_VARIABLE = "QUANTUM_DOCKER_DEBUG"
 SOCKET_PATH_BYTES_MAX = 107
 """What Linux takes as the path of a Unix socket (sun_path without its closing zero byte)."""
@@ -22,7 +22,7 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder of one daemon; everything in it is the user's own (0700)."""
+    """The folder of one daemon; every file in it is for its owner alone."""
 
     folder: Path
 
@@ -47,16 +47,9 @@ class Home:
         return self.folder / "config.yaml"
 
     def make(self) -> None:
-        """Make the folder if it is not there, for its owner alone. Raises DaemonError, RequestError."""
+        """Make the folder if it is not there, for its owner alone. Raises RequestError, StoreError."""
         self.check_socket_path()
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
-        except OSError as problem:
-            raise DaemonError(
-                f"{str(self.folder)!r} cannot be the daemon's folder: {problem.strerror}",
-                hint=f"set {HOME_VARIABLE} to a folder that you may write to",
-            ) from problem
+        make_home(self.folder)
 
     def check_socket_path(self) -> None:
         """Raises RequestError when no socket can have this path."""
@@ -70,13 +63,8 @@ class Home:
 
 
 def find_home() -> Home:
-    """``$QUANTUM_DOCKER_HOME``, else ``$XDG_STATE_HOME/qdocker``, else ``~/.local/state/qdocker``."""
-    if named := os.environ.get(HOME_VARIABLE):
-        return Home(Path(named).expanduser().absolute())
-    state = os.environ.get("XDG_STATE_HOME", "")
-    # The XDG specification says that a relative path is to be ignored.
-    base = Path(state) if state.startswith("/") else Path("~/.local/state").expanduser()
-    return Home(base.absolute() / "qdocker")
+    """The folder that the environment names; see `home_folder`."""
+    return Home(home_folder())
 
 
 def debug_wanted() -> bool:

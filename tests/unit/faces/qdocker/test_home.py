@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qrealm.base.errors import DaemonError, RequestError
+from qrealm.base.errors import DaemonError, RequestError, StoreError
 from qrealm.faces.qdocker.home import SOCKET_PATH_BYTES_MAX, DaemonLock, Home, find_home, running_pid
 
 HOLD = """
@@ -63,11 +63,24 @@ def test_where_it_is(monkeypatch, tmp_path):
     assert find_home().folder == tmp_path / ".local" / "state" / "qdocker"
 
 
-def test_the_folder_is_its_owners_alone(home):
+def test_the_folder_is_made_for_its_owner_alone(home):
     assert home.folder.stat().st_mode & 0o777 == 0o700
-    home.folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o500])
+def test_a_folder_that_is_there_keeps_its_rights(home, mode):
+    home.folder.chmod(mode)
     home.make()
-    assert home.folder.stat().st_mode & 0o777 == 0o700
+    assert home.folder.stat().st_mode & 0o7777 == mode
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o777, 0o770, 0o702])
+def test_a_folder_that_others_may_write_to_is_refused_and_left_as_it_is(home, mode):
+    home.folder.chmod(mode)
+    with pytest.raises(StoreError, match=f"mode {mode:04o}") as refused:
+        home.make()
+    assert f"chmod go-w {home.folder}" in refused.value.hint
+    assert home.folder.stat().st_mode & 0o7777 == mode
 
 
 def test_a_socket_path_that_is_too_long_is_refused():
@@ -80,8 +93,10 @@ def test_a_socket_path_that_is_too_long_is_refused():
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DaemonError, match="cannot be the daemon's folder"):
+    with pytest.raises(StoreError, match="cannot be made or used: Not a directory"):
         Home(tmp_path / "file" / "h").make()
+    with pytest.raises(StoreError, match="cannot be made or used: File exists"):
+        Home(tmp_path / "file").make()
 
 
 def test_the_lock_says_who_runs(home, holder):

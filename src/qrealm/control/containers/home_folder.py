@@ -1,0 +1,52 @@
+"""Where an engine keeps its things: one rule for the command and for programs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from qrealm.base.errors import StoreError
+
+HOME_VARIABLE = "QUANTUM_DOCKER_HOME"
+_OTHERS_WRITE = 0o022
+
+
+def home_folder() -> Path:
+    """``$QUANTUM_DOCKER_HOME``, else ``$XDG_STATE_HOME/qdocker``, else ``~/.local/state/qdocker``; whole."""
+    if named := os.environ.get(HOME_VARIABLE):
+        return Path(named).expanduser().absolute()
+    state = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG specification says that a relative path is to be ignored.
+    base = Path(state) if state.startswith("/") else Path("~/.local/state").expanduser()
+    return base.absolute() / "qdocker"
+
+
+def make_home(folder: Path) -> None:
+    """Make the folder for its owner alone where there is none. The rights of one that is there stay as they
+    are: it may be anybody's.
+
+    Raises:
+        StoreError: it cannot be made, or others may write to it.
+    """
+    try:
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            mode = folder.stat().st_mode
+            if not folder.is_dir():
+                raise
+        else:
+            folder.chmod(0o700)  # also where umask takes rights from the owner
+            return
+    except OSError as problem:
+        raise StoreError(
+            f"the folder {str(folder)!r} cannot be made or used: {problem.strerror}",
+            hint=f"set {HOME_VARIABLE} to a folder that you may write to",
+        ) from problem
+    if mode & _OTHERS_WRITE:
+        # Sticky or not: somebody could be first with a file of ours, such as the socket.
+        raise StoreError(
+            f"others may write to the folder {str(folder)!r} (mode {mode & 0o7777:04o}); it decides what "
+            "runs on your nodes",
+            hint=f"chmod go-w {folder} if it is yours alone, or set {HOME_VARIABLE} to another folder",
+        )
