@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from engines.docker_engine import docker_engine, why_no_docker
+from engines.image import IMAGE
 from engines.podman_engine import podman_engine, why_no_podman
 from engines.promises import MIB, NAMES, Contract, text_of, wait_for
 from qrealm.base.errors import (
@@ -20,9 +21,11 @@ from qrealm.base.errors import (
     EngineRefusalError,
     EngineUnavailableError,
     ImageError,
+    RequestError,
 )
 from qrealm.fleet.containers import DRIVERS, connect
 from qrealm.fleet.containers.protocol import (
+    ContainerSpec,
     ContainerState,
     Endpoint,
     ExecSpec,
@@ -82,6 +85,13 @@ class RealContract(Contract):
         with pytest.raises(ImageError) as caught:
             driver.pull("127.0.0.1:9/nothing:1")
         assert "docker load" in caught.value.hint
+
+    def test_a_broken_name_of_an_image_reaches_no_engine(self, driver):
+        for image in ("../../x", "Nginx", "web:", "a//b", ""):
+            for call in (driver.has_image, driver.pull, lambda one: driver.create(ContainerSpec("x1", one))):
+                with pytest.raises(RequestError, match="is no name of an image") as caught:
+                    call(image)
+                assert "nginx:1.27" in caught.value.hint
 
     def test_limits_and_hardening_are_set(self, driver, endpoint, make):
         limits = Limits(0.5, 64 * MIB, 33)
@@ -383,13 +393,18 @@ class TestSwarm(RealContract):
 
 
 class TestSimulated(Contract):
-    missing_image = "Not A Reference"
-
     @staticmethod
     @contextmanager
     def engine(tmp_path_factory):
         folder = str(tmp_path_factory.mktemp("simulated"))
         yield Endpoint("simulated", "simulated://node-a?cpus=4&memory_mib=8192", folder=folder)
+
+    def test_images(self, driver):
+        assert driver.has_image(IMAGE)
+
+    def test_image_missing(self, driver):
+        """There is no registry to ask: every image that can have a name is there."""
+        assert driver.has_image(self.missing_image)
 
     def test_capacity_is_the_urls(self, driver):
         facts = driver.facts()

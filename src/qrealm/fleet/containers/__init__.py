@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qrealm.base.errors import RequestError
+from qrealm.fleet.containers.addresses import check_url
 from qrealm.fleet.containers.connection import knock
 from qrealm.fleet.containers.protocol import ContainerDriver, Endpoint
 
@@ -111,6 +112,8 @@ def connect(endpoint: Endpoint, timeout_s: float = 10.0) -> ContainerDriver:
         raise RequestError(
             f"connect: no driver {endpoint.driver!r}; there are {', '.join(DRIVERS)}", hint="see DRIVERS"
         )
+    if not row.simulated:
+        check_url(endpoint.url)
     driver: ContainerDriver = row.load()(endpoint, timeout_s)
     return driver
 

@@ -16,6 +16,7 @@ from qrealm.base.errors import (
     ImageError,
     NoSuchContainerError,
 )
+from qrealm.fleet.containers.addresses import check_reference
 from qrealm.fleet.containers.connection import Connection, OutputStream, refusal
 from qrealm.fleet.containers.docker_form import container_body, facts_of, facts_of_row
 from qrealm.fleet.containers.protocol import (
@@ -72,6 +73,7 @@ class DockerDriver:
         )
 
     def has_image(self, image: str) -> bool:
+        check_reference(image)
         try:
             with self._wire.calling(f"look for image {image!r}") as client:
                 client.inspect_image(image)
@@ -85,12 +87,14 @@ class DockerDriver:
         While nothing new comes, as from a registry that hangs, `progress` is told the last step again each
         second. What it raises ends the pull.
         """
+        check_reference(image)
         with closing(Pull(self._wire, image)) as pull:
             for step in pull.steps():
                 if progress is not None:
                     progress(step)
 
     def create(self, spec: ContainerSpec) -> str:
+        check_reference(spec.image)
         with self._wire.calling(f"create {spec.name!r}") as client:
             return str(client.create_container_from_config(self._body(spec), spec.name)["Id"])
 

@@ -19,12 +19,12 @@ from urllib.parse import parse_qs, urlsplit
 from qrealm.base.errors import (
     EngineRefusalError,
     EngineUnavailableError,
-    ImageError,
     NameTakenError,
     NoSuchContainerError,
     RequestError,
 )
 from qrealm.base.machine import core_count, memory_limits
+from qrealm.fleet.containers.addresses import check_reference
 from qrealm.fleet.containers.docker_form import container_body, facts_of
 from qrealm.fleet.containers.protocol import (
     ContainerFacts,
@@ -50,9 +50,6 @@ _LOCK_POLL_S = 0.01
 _CAPACITY_MAX = 1e12
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_IMAGE = re.compile(
-    r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
-)
 
 Record = dict[str, Any]
 
@@ -91,16 +88,17 @@ class SimulatedDriver:
         )
 
     def has_image(self, image: str) -> bool:
-        return _IMAGE.fullmatch(image) is not None
+        check_reference(image)
+        return True
 
     def pull(self, image: str, progress: Callable[[PullProgress], None] | None = None) -> None:
-        self._check_image("pull", image)
+        check_reference(image)
         if progress is not None:
             progress(PullProgress("", "simulated: nothing is fetched"))
 
     def create(self, spec: ContainerSpec) -> str:
         doing = f"create {spec.name!r}"
-        self._check_image(doing, spec.image)
+        check_reference(spec.image)
         self._check(doing, spec)
         with self._records(write=True) as records:
             if any(record["Name"] == f"/{spec.name}" for record in records.values()):
@@ -181,12 +179,6 @@ class SimulatedDriver:
 
     def _told(self, doing: str, words: str) -> str:
         return f"simulated engine {self._host!r}: {doing}: {words}"
-
-    def _check_image(self, doing: str, image: str) -> None:
-        if not self.has_image(image):
-            raise ImageError(
-                self._told(doing, f"{image!r} is no image reference"), hint="write it as in nginx:1.27"
-            )
 
     def _check(self, doing: str, spec: ContainerSpec) -> None:
         limits = spec.limits

@@ -31,6 +31,7 @@ from qrealm.base.errors import (
     NoSuchContainerError,
     QrealmError,
 )
+from qrealm.fleet.containers.addresses import check_reference
 from qrealm.fleet.containers.connection import IMAGE_HINT, refusal
 from qrealm.fleet.containers.docker import BegunExec, DockerDriver, log_query, short
 from qrealm.fleet.containers.docker_form import facts_of
@@ -102,15 +103,18 @@ class SwarmDriver(DockerDriver):
         )
 
     def has_image(self, image: str) -> bool:
+        check_reference(image)
         return super().has_image(image) if self._hosted_here() else True
 
     def pull(self, image: str, progress: Callable[[PullProgress], None] | None = None) -> None:
+        check_reference(image)
         if self._hosted_here():
             super().pull(image, progress)
         elif progress is not None:
             progress(PullProgress("", f"node {self.endpoint.member} fetches it when the container starts"))
 
     def create(self, spec: ContainerSpec) -> str:
+        check_reference(spec.image)
         doing = f"create {spec.name!r}"
         if addressed := [port for port in spec.ports if port.host_ip]:
             raise EngineRefusalError(

@@ -166,6 +166,8 @@ def test_wrong_keys_are_named_with_line(tmp_path, line, words):
             "tls",
             "only a tcp:// url can have it; the url is ''",
         ),
+        ("{name: a, url: 'htp://x'}", "url", "'htp://x' is no url of an engine: it must begin with unix://"),
+        ("{name: a, driver: podman, url: 'tcp://x'}", "url", "it names no port; write unix:///path"),
         ("{name: a, cpus: 0}", "cpus", "must be greater than 0"),
         ("{name: a, memory: 1g}", "memory", "must be a number; it is the text '1g'"),
         ("{name: a, labels: [1]}", "labels", "has the entry 1; each must be NAME=value"),

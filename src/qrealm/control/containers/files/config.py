@@ -25,6 +25,7 @@ from qrealm.control.containers.files.problems import Problem, raise_problems, su
 from qrealm.control.containers.files.values import Config, NodeEntry
 from qrealm.control.containers.files.yaml_lines import Document, read_yaml
 from qrealm.fleet.containers import DRIVERS
+from qrealm.fleet.containers.addresses import URLS, url_fault
 from qrealm.fleet.containers.protocol import Endpoint
 
 MIB = 1 << 20
@@ -142,6 +143,8 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
                 document.problem(("nodes", index, "name"), f"another node is called {node.name!r}")
             )
         names.add(node.name)
+        if not DRIVERS[node.driver].simulated and (fault := url_fault(node.url)):
+            problems.append(document.problem(("nodes", index, "url"), f"{fault}; write {URLS}"))
         if node.tls is not None and not node.url.startswith(("tcp://", "https://")):
             what = f"only a tcp:// url can have it; the url is {node.url!r}"
             problems.append(document.problem(("nodes", index, "tls"), what))
