@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -28,15 +29,20 @@ from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.registers import find_simulator
 from qrealm.control.containers.reports import (
     BalanceReport,
+    ContainerView,
     CreateReport,
     CreateRequest,
     EntangleReport,
+    GateReport,
+    MaintenanceReport,
     MeasureReport,
+    MessageReport,
+    OpenedMessage,
     RunReport,
 )
 from qrealm.control.containers.snapshots import Snapshots
 from qrealm.control.containers.upkeep import Upkeep
-from qrealm.control.containers.values import NodeState
+from qrealm.control.containers.values import ContainerRecord, DecisionRecord, NodeState
 from qrealm.control.containers.views import Views
 from qrealm.control.containers.watch import Watch
 from qrealm.control.security import kept_key
@@ -196,7 +202,11 @@ class QuantumDockerEngine:
         report = await engine.run("web")
     ```
 
-    What is not here is in `engine.parts`, a `ContainerEngine`, whose calls block.
+    Every command works in a thread, so the event loop goes on. To cancel one, by `asyncio.wait_for` too, is
+    to wait for it no longer: its work goes on to its end, and what it does is done. One that is under way
+    when the engine is closed is broken off; the next opening finishes or undoes it.
+
+    What is not here is in `engine.parts`, a `ContainerEngine`, whose calls block: `call` does them.
 
     Args:
         config, clock: as of `ContainerEngine`.
@@ -213,6 +223,8 @@ class QuantumDockerEngine:
         self._home = home_folder() if home is None else Path(home).expanduser()
         self._clock = clock
         self._parts: ContainerEngine | None = None
+        # One thread, so that opening and closing take turns, also those that nobody waits for any more.
+        self._doors = ThreadPoolExecutor(1, "open-close")
 
     @property
     def parts(self) -> ContainerEngine:
@@ -225,23 +237,45 @@ class QuantumDockerEngine:
 
     @property
     def circuits(self) -> QuantumCircuitManager:
-        """The registers of all containers."""
+        """The registers of all containers. Its calls block, for seconds where registers are large."""
         return self.parts.circuits
 
     async def open(self) -> QuantumDockerEngine:
-        """Open the store, find the nodes and the containers."""
+        """Open the store, find the nodes and the containers.
 
-        def begin() -> ContainerEngine:
-            return ContainerEngine(self._config, self._home, self._clock).open()
+        When it is cancelled, what it opens is closed again; the next `open` waits for that.
 
-        self._parts = await asyncio.to_thread(begin)
+        Raises:
+            StoreError: it is open already, or see `ContainerEngine`.
+        """
+        opening = self._doors.submit(self._begin)
+        try:
+            await asyncio.wrap_future(opening)
+        except asyncio.CancelledError:
+            if not opening.cancel():
+                self._doors.submit(self._undo, opening)
+            raise
         return self
 
     async def close(self) -> None:
-        """End; containers go on as they are."""
+        """End; containers go on as they are. Cancelled, it goes on to its end."""
+        await asyncio.shield(asyncio.wrap_future(self._doors.submit(self._end)))
+
+    def _begin(self) -> ContainerEngine:
         if self._parts is not None:
-            parts, self._parts = self._parts, None
-            await asyncio.to_thread(parts.close)
+            raise StoreError("QuantumDockerEngine.open: it is open already", hint="close() it before")
+        self._parts = ContainerEngine(self._config, self._home, self._clock).open()
+        return self._parts
+
+    def _undo(self, opening: Future[ContainerEngine]) -> None:
+        """Close what an opening has opened; one that failed has left nothing."""
+        if opening.exception() is None:
+            self._end()
+
+    def _end(self) -> None:
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.close()
 
     async def __aenter__(self) -> QuantumDockerEngine:
         return await self.open()
@@ -257,33 +291,78 @@ class QuantumDockerEngine:
     async def get_engine_status(self) -> dict[str, Any]:
         """See `Views.status`: ``status["resources"]["quantum_coherence"]`` and
         ``["resource_entanglement"]`` are defined there."""
-        return await asyncio.to_thread(self.parts.views.status)
+        return await self.call(lambda parts: parts.views.status())
 
     async def quantum_load_balance(
         self, names: Sequence[str], scheduler: str | None = None, *, dry_run: bool = False
     ) -> BalanceReport:
         """Move the named containers to where the load is balanced best."""
-        return await asyncio.to_thread(self.parts.balancing.load_balance, names, scheduler, dry_run=dry_run)
+        return await self.call(lambda parts: parts.balancing.load_balance(names, scheduler, dry_run=dry_run))
+
+    async def rebalance(self, scheduler: str | None = None, *, dry_run: bool = False) -> BalanceReport:
+        """Move whatever pays for its move."""
+        return await self.call(lambda parts: parts.balancing.rebalance(scheduler, dry_run=dry_run))
+
+    async def why(self, name: str) -> tuple[DecisionRecord, ...]:
+        """The decisions about a container's place, the newest first."""
+        return await self.call(lambda parts: parts.balancing.why(name))
 
     async def create(self, request: CreateRequest) -> CreateReport:
         """Place and make a container."""
-        return await asyncio.to_thread(self.parts.lifecycle.create, request)
+        return await self.call(lambda parts: parts.lifecycle.create(request))
 
     async def run(self, name: str, *, force: bool = False) -> RunReport:
         """Measure a container's group and start or stop it accordingly."""
-        return await asyncio.to_thread(self.parts.lifecycle.run, name, force=force)
+        return await self.call(lambda parts: parts.lifecycle.run(name, force=force))
 
-    async def measure(self, name: str) -> MeasureReport:
-        """Measure a container's group."""
-        return await asyncio.to_thread(self.circuits.measure, name)
-
-    async def entangle(self, first: str, second: str, mode: str = "same") -> EntangleReport:
-        """Make the second container follow the first."""
-        return await asyncio.to_thread(self.circuits.entangle, first, second, mode)
+    async def stop(self, name: str, grace_s: float = 10.0) -> ContainerRecord:
+        """Stop a container, whatever its register says."""
+        return await self.call(lambda parts: parts.lifecycle.stop(name, grace_s))
 
     async def remove(self, name: str, *, force: bool = False) -> str:
         """Remove a container."""
-        return await asyncio.to_thread(self.parts.lifecycle.remove, name, force=force)
+        return await self.call(lambda parts: parts.lifecycle.remove(name, force=force))
+
+    async def inspect(self, name: str) -> ContainerView:
+        """A container, what its engine says of it, and its register."""
+        return await self.call(lambda parts: parts.views.inspect(name))
+
+    async def measure(self, name: str) -> MeasureReport:
+        """Measure a container's group."""
+        return await self.call(lambda parts: parts.circuits.measure(name))
+
+    async def entangle(self, first: str, second: str, mode: str = "same") -> EntangleReport:
+        """Make the second container follow the first."""
+        return await self.call(lambda parts: parts.circuits.entangle(first, second, mode))
+
+    async def apply_gate(
+        self, gate: str, names: Sequence[str], angle: float | None = None, qubit: int | None = 0
+    ) -> GateReport:
+        """See `QuantumCircuitManager.apply_gate`."""
+        return await self.call(lambda parts: parts.circuits.apply_gate(gate, names, angle, qubit))
+
+    async def send_message(
+        self,
+        sender: str,
+        receiver: str,
+        type: str,  # noqa: A002 (the field's own name)
+        data: Any,
+        *,
+        intercept_share: float = 0.0,
+    ) -> MessageReport:
+        """Send a message from a container to one of its group. See `Messages.send`."""
+        return await self.call(
+            lambda parts: parts.messages.send(sender, receiver, type, data, intercept_share=intercept_share)
+        )
+
+    async def messages(self, name: str, *, unread_only: bool = False) -> tuple[OpenedMessage, ...]:
+        """The messages of a container in the order of their delivery; from now on they count as read."""
+        return await self.call(lambda parts: parts.messages.read(name, unread_only=unread_only))
+
+    async def maintenance(self, *, renew: bool = False) -> MaintenanceReport:
+        """Prepare faded registers again and put right what is not as it should be; see
+        `Upkeep.maintenance`."""
+        return await self.call(lambda parts: parts.upkeep.maintenance(renew=renew))
 
     async def call(self, work: Callable[[ContainerEngine], T]) -> T:
         """Do anything with the engine's parts in a thread: ``await engine.call(lambda e: e.nodes.all())``."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import threading
 
 import pytest
 from tests.unit.control.containers.homes import Home, request
@@ -11,6 +13,7 @@ from tests.unit.control.containers.homes import Home, request
 from qrealm.base.clock import ManualClock
 from qrealm.base.errors import NoSuchContainerError, RequestError, StoreError
 from qrealm.containers import Config, NodeEntry, QuantumDockerEngine
+from qrealm.control.containers.values import Wanted
 from qrealm.fleet.containers.protocol import Endpoint
 
 NODES = tuple(
@@ -80,6 +83,131 @@ def test_groups_status_and_load_balancing(tmp_path):
             outcomes = (await engine.measure("two")).outcomes
             assert outcomes["one"] != outcomes["two"]
             assert set(outcomes) == {"one", "two"}
+
+    asyncio.run(story())
+
+
+def open_engines():
+    return sum(thread.name == "watch-nodes" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.0005, 0.005, 0.05, 0.1])
+def test_an_opening_that_is_given_up_leaves_the_home_to_the_next(tmp_path, after_s):
+    """Whenever it is cancelled: before its thread begins, while it opens, or when it has just opened."""
+    before = open_engines()
+
+    async def story():
+        engine = engine_in(tmp_path)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(engine.open(), after_s)
+            await engine.close()
+        async with engine:  # waits for what was given up
+            assert engine.parts.nodes.all()[0].record.name == "na"
+
+    asyncio.run(story())
+    asyncio.run(story())
+    assert open_engines() == before
+
+
+def test_an_opening_that_is_given_up_when_the_program_ends_is_closed(tmp_path):
+    async def story():
+        opening = asyncio.create_task(engine.open())
+        await asyncio.sleep(0)
+        opening.cancel()
+
+    engine = engine_in(tmp_path)
+
+    async def again():
+        async with engine:
+            return len(engine.parts.nodes.all())
+
+    before = open_engines()
+    asyncio.run(story())
+    assert asyncio.run(again()) == 2
+    assert open_engines() == before
+
+
+def test_a_second_opening_says_that_it_is_open(tmp_path):
+    async def story():
+        async with engine_in(tmp_path) as engine:
+            with pytest.raises(StoreError, match="it is open already"):
+                await engine.open()
+            cancelled = asyncio.create_task(engine.open())
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            await asyncio.sleep(0.1)
+            assert (await engine.get_engine_status())["nodes"]["ready"] == 2, "it has closed nothing"
+
+    asyncio.run(story())
+
+
+def test_a_command_that_is_cancelled_goes_on_to_its_end(tmp_path):
+    async def story():
+        async with engine_in(tmp_path) as engine:
+            making = asyncio.create_task(engine.create(request("web")))
+            await asyncio.sleep(0)
+            making.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await making
+            for _ in range(200):
+                if await engine.call(lambda parts: parts.views.containers()):
+                    break
+                await asyncio.sleep(0.05)
+            assert (await engine.inspect("web")).record.name == "web"
+
+    asyncio.run(story())
+
+
+def test_the_loop_goes_on_while_a_command_works(tmp_path):
+    async def story():
+        async with engine_in(tmp_path) as engine:
+            await engine.create(request("web", probability=0.2))
+            held = asyncio.create_task(asyncio.to_thread(hold, engine.parts))
+            await asyncio.to_thread(taken.wait, 5)
+            waiting = [
+                asyncio.create_task(work)
+                for work in (engine.apply_gate("X", ["web"]), engine.measure("web"), engine.maintenance())
+            ]
+            ticks = 0
+            while ticks < 20:
+                await asyncio.sleep(0.01)
+                ticks += 1
+            assert not any(task.done() for task in waiting)
+            free.set()
+            await held
+            return await asyncio.gather(*waiting)
+
+    def hold(parts):
+        """Nobody else may write meanwhile."""
+        with parts._ctx.store.transaction():
+            taken.set()
+            assert free.wait(10)
+
+    taken, free = threading.Event(), threading.Event()
+    gate, measured, _ = asyncio.run(story())
+    assert gate.names == ("web",)
+    assert measured.outcomes["web"] in ("running", "stopped")
+
+
+def test_what_else_can_be_awaited(tmp_path):
+    async def story():
+        async with engine_in(tmp_path) as engine:
+            for name in ("one", "two"):
+                await engine.create(request(name, probability=0.2, node="na"))
+            await engine.apply_gate("X", ["one"])
+            assert (await engine.inspect("one")).probabilities["running"] == pytest.approx(0.8)
+            await engine.entangle("one", "two")
+            sent = await engine.send_message("one", "two", "greeting", {"text": "hello"})
+            (message,) = await engine.messages("two")
+            assert (message.data, message.sender) == ({"text": "hello"}, sent.message.sender)
+            assert await engine.messages("two", unread_only=True) == ()
+            assert (await engine.why("one"))[0].chosen == "na"
+            assert (await engine.rebalance(dry_run=True)).dry_run
+            assert (await engine.maintenance(renew=True)).problems == ()
+            await engine.run("one", force=True)
+            assert (await engine.stop("one")).wanted is Wanted.STOPPED
 
     asyncio.run(story())
 
