@@ -10,6 +10,7 @@ from qrealm.base.errors import InternalError, RegisterError, TooLargeError
 from qrealm.circuits import Circuit
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.registers import (
+    all_mutual_information_bits,
     apply_gate,
     coherence_bits,
     coherence_share,
@@ -18,7 +19,6 @@ from qrealm.control.containers.registers import (
     entries_to_come,
     joint_probabilities,
     measure,
-    mutual_information_bits_at,
     preparation_circuit,
     prepare_group,
     probabilities_at,
@@ -44,8 +44,8 @@ COHERENCE_FLOOR = 0.5
 """`maintenance` prepares a register again when less than this share of its coherence is left, see
 `coherence_share`. Gates and measurements take none of it away."""
 
-ENTRIES_TOLD_MAX = 1 << 19
-"""Registers that may come to more entries are not decayed for what is only shown: 0.3 s."""
+ENTRIES_TOLD_MAX = 1 << 18
+"""Registers that may come to more entries are not decayed for what is only shown: 0.2 s."""
 
 PAIRS_WORK_MAX = 1 << 25
 """Most entries that are gone through for the mutual information of all pairs of a register: 0.5 s."""
@@ -121,14 +121,10 @@ class QuantumCircuitManager:
         """Quantum mutual information in bits of every two containers of a register in the store, at this
         moment, by their ids; None as of `coherence_of`."""
         ctx = self._ctx
-        both = list(itertools.combinations([member.container for member in register.members], 2))
-        if len(both) * len(register.density.values) > PAIRS_WORK_MAX:
-            return dict.fromkeys(both)
-        now = ctx.clock.now()
-        return {
-            (one, two): mutual_information_bits_at(register, one, two, now, ctx.t1_s, ctx.t2_s)
-            for one, two in both
-        }
+        count = len(register.members)
+        if count * (count - 1) // 2 * len(register.density.values) > PAIRS_WORK_MAX:
+            return dict.fromkeys(itertools.combinations([m.container for m in register.members], 2))
+        return all_mutual_information_bits(register, ctx.clock.now(), ctx.t1_s, ctx.t2_s)
 
     def simulator_of(self, register: Register) -> str:
         """Name of the simulator that computes a register: qrealm's own where the chosen one takes no register

@@ -326,6 +326,21 @@ def test_measures_of_a_decaying_pair():
     assert rg.coherence_share(register, later, PAIR) == pytest.approx(c * c)
 
 
+def test_the_information_of_pairs_needs_no_decayed_register():
+    members = [Member(name, k, 0.3) for name, k in (("a", 2), ("b", 2), ("c", 3), ("d", 3))]
+    relations = [Relation("a", "b", "opposite"), Relation("c", "d", "spread", 1)]
+    register = rg.prepare_group(members, relations, 0.0, OURS)
+    for gate, targets in (("ry", ["a"]), ("cx", ["b", "c"]), ("rx", ["d"])):
+        angle = None if gate == "cx" else 0.8
+        register = rg.apply_gate([register], gate, [(t, 0) for t in targets], angle, 0.0, 16, OURS)
+    found = rg.all_mutual_information_bits(register, 0.4, 2.0, 1.0)
+    later = rg.decayed(register, 0.4, 2.0, 1.0, OURS)
+    assert len(found) == 6
+    for pair, bits in found.items():
+        assert bits == pytest.approx(rg.mutual_information_bits(later, *pair), abs=1e-9)
+    assert found["b", "c"] > 0.01
+
+
 def test_fidelity_counts_only_what_keeps_the_relations():
     flat = rg.prepare_group([Member("a", 2, 0.5), Member("b", 2, 0.5)], (), 0.0, OURS)
     assert rg.fresh_fidelity(flat, ()) == pytest.approx(1)

@@ -9,12 +9,12 @@ from qrealm.control.containers.registers.decaying import decayed, entries_to_com
 from qrealm.control.containers.registers.entangling import Entangled, entangle, relations_without
 from qrealm.control.containers.registers.gates import Target, apply_gate
 from qrealm.control.containers.registers.measures import (
+    all_mutual_information_bits,
     coherence_bits,
     coherence_share,
     fresh_fidelity,
     joint_probabilities,
     mutual_information_bits,
-    mutual_information_bits_at,
     probabilities,
     probabilities_at,
     purity,
@@ -39,6 +39,7 @@ __all__ = [
     "Entangled",
     "MeasuredGroup",
     "Target",
+    "all_mutual_information_bits",
     "apply_gate",
     "coherence_bits",
     "coherence_share",
@@ -51,7 +52,6 @@ __all__ = [
     "joint_probabilities",
     "measure",
     "mutual_information_bits",
-    "mutual_information_bits_at",
     "preparation_circuit",
     "prepare",
     "prepare_group",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from qrealm.control.containers.registers.preparing import distribution
 from qrealm.control.containers.registers.relating import maps_from, rooted, roots_of
 from qrealm.control.containers.values import Register, Relation
 from qrealm.simulate import sparse_density_measures as of_density
-from qrealm.simulate.sparse_density import gathered
+from qrealm.simulate.sparse_density import SparseDensity, gathered, mask_of
 from qrealm.simulate.sparse_density_simulators import SparseSimulator
 
 CHANCE_MIN = 1e-12
@@ -107,14 +109,28 @@ def mutual_information_bits(register: Register, first_id: str, second_id: str) -
     )
 
 
-def mutual_information_bits_at(
-    register: Register, first_id: str, second_id: str, now: float, t1_s: float, t2_s: float
-) -> float | None:
-    """What `mutual_information_bits` will be of the register decayed up to `now`. Every container decays by
-    itself, so the others may be traced out before: the rest of the register's decay need not be computed."""
-    both = part_of(register, frozenset({first_id, second_id}))
-    both = decayed(both, now, t1_s, t2_s, SparseSimulator())
-    return mutual_information_bits(both, first_id, second_id)
+def all_mutual_information_bits(
+    register: Register, now: float, t1_s: float, t2_s: float
+) -> dict[tuple[str, str], float | None]:
+    """What `mutual_information_bits` will be of every two members of the register decayed up to `now`.
+
+    Every container decays by itself, so the others may be traced out before: the rest of the register's decay
+    need not be computed. Entries that are off the diagonal in more than two members count for no pair.
+    """
+    density = register.density
+    apart = density.rows ^ density.cols
+    differing = np.zeros(len(apart), dtype=np.uint8)
+    for qubits in qubits_by_member(register.members).values():
+        differing += (apart & np.uint32(mask_of(qubits))) != 0
+    kept = differing <= 2
+    part = SparseDensity(density.num_qubits, density.rows[kept], density.cols[kept], density.values[kept])
+    register = replace(register, density=part)
+    found = {}
+    for one, two in itertools.combinations([member.container for member in register.members], 2):
+        both = part_of(register, frozenset({one, two}))
+        both = decayed(both, now, t1_s, t2_s, SparseSimulator())
+        found[one, two] = mutual_information_bits(both, one, two)
+    return found
 
 
 def fresh_fidelity(register: Register, relations: Sequence[Relation]) -> float:
