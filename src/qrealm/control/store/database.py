@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import URL, NestedTransaction, RootTransaction, make_url
@@ -21,6 +22,8 @@ from qrealm.control.store.faults import START_ANEW, store_error, told_as_store_e
 from qrealm.control.store.tables import SCHEMA_VERSION, about, metadata
 
 BUSY_TIMEOUT_S = 5.0
+V = TypeVar("V")
+_ABOUT = {"schema_version": "[0-9]+", "engine_id": "[0-9a-f]{16}"}
 OPEN_PRIVATE = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -176,19 +179,34 @@ class Database:
                     )
         with self._writer.begin() as connection:
             known = dict(_about_rows(connection))
-            version = json.loads(known.get("schema_version", "0"))
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"the store {self.place} was written by a newer qrealm: its tables are of version "
-                    f"{version}, this one knows up to {SCHEMA_VERSION}",
-                    hint="install that qrealm again, or name another file",
-                )
             if not known:
                 metadata.create_all(connection)
-                known["engine_id"] = json.dumps(engine_id)
-                rows = {"schema_version": json.dumps(SCHEMA_VERSION), "engine_id": known["engine_id"]}
-                connection.execute(insert(about), [{"name": k, "value": v} for k, v in rows.items()])
-        return str(json.loads(known["engine_id"]))
+                rows = {"schema_version": SCHEMA_VERSION, "engine_id": engine_id}
+                said = [{"name": name, "value": json.dumps(value)} for name, value in rows.items()]
+                connection.execute(insert(about), said)
+                return engine_id
+        version = self._said(known, "schema_version", int)
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"the store {self.place} was written by a newer qrealm: its tables are of version "
+                f"{version}, this one knows up to {SCHEMA_VERSION}",
+                hint="install that qrealm again, or name another file",
+            )
+        return self._said(known, "engine_id", str)
+
+    def _said(self, known: Mapping[str, str], name: str, kind: type[V]) -> V:
+        """What the database says of itself."""
+        try:
+            value = json.loads(known[name])
+        except KeyError:
+            fault = f"its table {about.name} has no row {name}"
+        except (ValueError, TypeError, RecursionError):
+            fault = f"its {name} is {known[name]!r:.60}"
+        else:
+            if type(value) is kind and re.fullmatch(_ABOUT[name], str(value)):
+                return value
+            fault = f"its {name} is {value!r:.60}"
+        raise StoreError(f"the store {self.place}: the file is damaged ({fault})", hint=START_ANEW)
 
 
 def _about_rows(connection: Connection) -> list[tuple[str, str]]:

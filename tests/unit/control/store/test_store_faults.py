@@ -238,6 +238,30 @@ def test_a_newer_version_is_refused(tmp_path):
         ContainerStore(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE about SET value = 'abc' WHERE name = 'schema_version'", "its schema_version is 'abc'"),
+        ("UPDATE about SET value = '\"1\"' WHERE name = 'schema_version'", "its schema_version is '1'"),
+        ("UPDATE about SET value = '-1' WHERE name = 'schema_version'", "its schema_version is -1"),
+        ("UPDATE about SET value = x'ff' WHERE name = 'engine_id'", "its engine_id is"),
+        ("UPDATE about SET value = '[1]' WHERE name = 'engine_id'", r"its engine_id is \[1\]"),
+        ("UPDATE about SET value = '\"an id\"' WHERE name = 'engine_id'", "its engine_id is 'an id'"),
+        ("DELETE FROM about WHERE name = 'engine_id'", "no row engine_id"),
+        ("DELETE FROM about WHERE name = 'schema_version'", "no row schema_version"),
+    ],
+)
+def test_what_it_says_of_itself_is_damaged(tmp_path, change, told):
+    path = tmp_path / "q.db"
+    ContainerStore(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(change)
+    connection.close()
+    with pytest.raises(StoreError, match=f"the file is damaged .*{told}") as problem:
+        ContainerStore(path)
+    assert "move it away and start anew" in problem.value.hint
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(StoreError, match="cannot be opened: No such file"):
         ContainerStore(tmp_path / "none" / "q.db")
