@@ -28,6 +28,8 @@ pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eye
 
 PLACED_AGAIN_S = 5.0
 """What a node's loss may take, from its death until the last of its containers runs elsewhere."""
+WAIT_S = 40.0
+"""For what must come about, however slow the machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,14 @@ def hanging(machine: DockerEngine) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+def started_after(urls: Mapping[str, str], names: Iterable[str], moment: float) -> float:
+    """Seconds from a moment until the last of these containers started, as the engines have written it down:
+    how long a test takes to look is no part of it."""
+    starts = [[at for url in urls.values() for at in seen(url, name, "start", moment)] for name in names]
+    assert all(len(found) == 1 for found in starts), starts
+    return max(found[0] for found in starts) - moment
+
+
 def free_port() -> int:
     """A port of this host that nobody listens at."""
     with socket.socket() as sock:
@@ -99,17 +109,17 @@ def test_a_node_that_dies_is_made_up_for_within_five_seconds(
         victims = {name for name, node in before.items() if node == lost}
         others = {node: url for node, url in urls.items() if node != lost}
 
+        died = time.time()
         machines[lost].kill()
-        begun = time.monotonic()
-        wait_until(lambda: set().union(*map(running, others.values())) == set(names), 2 * PLACED_AGAIN_S)
-        took = time.monotonic() - begun
+        wait_until(lambda: set().union(*map(running, others.values())) == set(names), WAIT_S)
+        took = started_after(others, victims, died)
         record_property("seconds_until_placed_again", round(took, 2))
         with capsys.disabled():
             sys.stdout.write(
                 f"\n  {len(victims)} containers of a dead node ran elsewhere after {took:.2f} s\n"
             )
         assert took < PLACED_AGAIN_S
-        wait_until(lambda: all(r.record.phase is Phase.READY for r in engine.views.containers()), 5)
+        wait_until(lambda: all(r.record.phase is Phase.READY for r in engine.views.containers()), WAIT_S)
 
         after = nodes_of(others, names)
         assert all(len(nodes) == 1 for nodes in after.values()), "each of them once"
@@ -130,8 +140,8 @@ def test_a_node_that_dies_is_made_up_for_within_five_seconds(
             engine.nodes.drain(lost)
 
         machines[lost].start()
-        wait_until(lambda: state_of(engine, lost) is NodeState.READY, 10)
-        wait_until(lambda: states(urls[lost]) == {}, 10)
+        wait_until(lambda: state_of(engine, lost) is NodeState.READY, WAIT_S)
+        wait_until(lambda: states(urls[lost]) == {}, WAIT_S)
         assert nodes_of(urls, names) == after, "the new copies stay where they are"
         told = [(event.action, event.name) for event in engine.views.events() if event.type == "node"]
         assert told[3:] == [("lost", lost), ("return", lost)]
@@ -141,24 +151,29 @@ def test_a_node_that_hangs_is_lost_too(machines, urls, tmp_path):
     with engine_of(urls, tmp_path / "home", watch=True) as engine:
         make(engine, [request("web", node="n1"), request("db", node="n2")])
         with hanging(machines["n1"]):
+            stopped = time.time()
+            wait_until(lambda: "web" in running(urls["n2"]) | running(urls["n3"]), WAIT_S)
             # Until it is known to hang, a question or two run into their limit of 1.5 s each.
-            wait_until(lambda: "web" in running(urls["n2"]) | running(urls["n3"]), PLACED_AGAIN_S + 3.0)
+            others = {name: urls[name] for name in ("n2", "n3")}
+            assert started_after(others, ["web"], stopped) < PLACED_AGAIN_S + 3.0
             assert engine.views.inspect("db").facts.state == "running", "the others answer meanwhile"
-        wait_until(lambda: state_of(engine, "n1") is NodeState.READY, 10)
-        wait_until(lambda: states(urls["n1"]) == {}, 10)
+        wait_until(lambda: state_of(engine, "n1") is NodeState.READY, WAIT_S)
+        wait_until(lambda: states(urls["n1"]) == {}, WAIT_S)
 
 
 def test_two_nodes_at_once(machines, urls, tmp_path):
     with engine_of(urls, tmp_path / "home", watch=True) as engine:
         names = [f"c{i}" for i in range(3)]
         make(engine, [request(name) for name in names])
+        moved = {name for name, node in where(engine).items() if node != "n3"}
         machines["n1"].kill()
+        died = time.time()
         machines["n2"].kill()
-        took = wait_until(lambda: running(urls["n3"]) == set(names), 2 * PLACED_AGAIN_S)
-        assert took < PLACED_AGAIN_S
+        wait_until(lambda: running(urls["n3"]) == set(names), WAIT_S)
+        assert started_after({"n3": urls["n3"]}, moved, died) < PLACED_AGAIN_S
         machines["n1"].start()
         machines["n2"].start()
-        wait_until(lambda: states(urls["n1"]) == states(urls["n2"]) == {}, 10)
+        wait_until(lambda: states(urls["n1"]) == states(urls["n2"]) == {}, WAIT_S)
         assert set(where(engine).values()) == {"n3"}
         assert len(engine.balancing.rebalance().moves) == 2
         assert sorted(len(running(url)) for url in urls.values()) == [1, 1, 1]
@@ -169,19 +184,27 @@ def test_what_was_stopped_stays_stopped_when_its_node_dies(machines, urls, tmp_p
         make(engine, [request("on", node="n1"), request("off", probability=0.0, node="n1")])
         assert states(urls["n1"]) == {"on": "running", "off": "created"}
         machines["n1"].kill()
-        wait_until(lambda: all(view.facts for view in engine.views.containers()), 10)
+        wait_until(lambda: all(view.facts for view in engine.views.containers()), WAIT_S)
         found = states(urls["n2"]) | states(urls["n3"])
         assert found == {"on": "running", "off": "created"}
 
 
 def test_a_short_silence_is_no_loss(machines, urls, tmp_path):
-    with engine_of(urls, tmp_path / "home", watch=True) as engine:
+    # An engine may take that long to stop and to start again. Here the test itself makes the watch's rounds.
+    with engine_of(urls, tmp_path / "home", node_lost_after_s=90.0) as engine:
         make(engine, [request("web", node="n1")])
+        engine.watch.look()
         old = inspect(urls["n1"], "web")["Id"]
         machines["n1"].stop()
+        for _ in range(3):
+            engine.watch.look()
+        silent = next(view for view in engine.nodes.all() if view.record.name == "n1")
+        assert "does not answer" in silent.error, "its silence was noticed"
         machines["n1"].start()
-        time.sleep(3.5)
+        engine.watch.look()
+        engine.upkeep.maintenance()
         assert state_of(engine, "n1") is NodeState.READY
+        assert not [event for event in engine.views.events() if event.action == "lost"]
         assert inspect(urls["n1"], "web")["Id"] == old
         assert states(urls["n2"]) == states(urls["n3"]) == {}
 
@@ -193,7 +216,7 @@ def test_what_finds_no_room_waits_and_the_heaviest_goes_first(machines, urls, tm
         make(engine, [request(f"b{i}", node="n2") for i in range(3)])
         make(engine, [request(f"c{i}", node="n3") for i in range(2)])
         machines["n1"].kill()
-        wait_until(lambda: "heavy" in running(urls["n3"]), 10)
+        wait_until(lambda: "heavy" in running(urls["n3"]), WAIT_S)
         waiting = {view.record.name for view in engine.views.containers() if view.record.node is None}
         assert waiting == {"light", "middle"}
         assert "memory" in engine.balancing.why("light")[0].reason
@@ -201,7 +224,7 @@ def test_what_finds_no_room_waits_and_the_heaviest_goes_first(machines, urls, tm
         engine.upkeep.maintenance()
         assert "middle" in running(urls["n2"])
         machines["n1"].start()
-        wait_until(lambda: states(urls["n1"]) == {"light": "running"}, 15)
+        wait_until(lambda: states(urls["n1"]) == {"light": "running"}, WAIT_S)
 
 
 def test_entanglement_says_who_goes_where(urls, tmp_path):
@@ -325,11 +348,11 @@ def test_what_shows_a_port_of_its_host_stops_before_it_starts_elsewhere(tmp_path
         with engine_of(urls, tmp_path / "home") as engine:
             wanted = request("web", *serve, node="n1", network=None, ports=(Port(8080, port),))
             make(engine, [wanted])
-            wait_until(lambda: b"root:" in page(port), 10)
+            wait_until(lambda: b"root:" in page(port), WAIT_S)
             (move,) = engine.nodes.drain("n1").moves
             assert move.done, move.error
             assert (states(urls["n1"]), running(urls["n2"])) == ({}, {"web"})
-            wait_until(lambda: b"root:" in page(port), 10)
+            wait_until(lambda: b"root:" in page(port), WAIT_S)
 
 
 def test_a_volume_keeps_a_container_on_its_node(machines, urls, tmp_path):
@@ -345,16 +368,18 @@ def test_a_volume_keeps_a_container_on_its_node(machines, urls, tmp_path):
         engine.nodes.activate("n1")
 
         machines["n1"].kill()
-        wait_until(lambda: engine.views.inspect("db").record.phase is Phase.WAITING, 10)
+        wait_until(lambda: engine.views.inspect("db").record.phase is Phase.WAITING, WAIT_S)
         newest = engine.balancing.why("db")[0]
         assert newest.chosen is None
         assert "data" in newest.reason
         with pytest.raises(NoRoomError, match="waits"):
             engine.lifecycle.run("db")
-        time.sleep(1.0)
+        engine.watch.look()
+        engine.upkeep.maintenance()
+        assert engine.views.inspect("db").record.phase is Phase.WAITING
         assert "db" not in states(urls["n2"]) | states(urls["n3"]), "its data is not there"
 
         machines["n1"].start()
-        wait_until(lambda: running(urls["n1"]) == {"db"}, 15)
+        wait_until(lambda: running(urls["n1"]) == {"db"}, WAIT_S)
         assert engine.views.inspect("db").record.phase is Phase.READY
         assert "precious" in docker(urls["n1"], "exec", "db", "ls", "/data")
