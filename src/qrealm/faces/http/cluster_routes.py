@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from qrealm.base.version import installed_version
@@ -14,12 +14,13 @@ from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.interface import Endpoint, PullProgress
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.faces.http import bodies
+from qrealm.faces.http.incoming import ID_MAX, BoundedRoute, Moment
 from qrealm.faces.http.streams import Emit, stream
 
 
 def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRouter:
     """What the daemon says of itself and of everything."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BoundedRoute)
 
     @routes.get("/ping")
     def ping() -> Any:
@@ -42,7 +43,10 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
 
     @routes.get("/events")
     async def events(
-        after_id: int = 0, since: float | None = None, until: float | None = None, follow: bool = False
+        after_id: Annotated[int, Query(ge=0, le=ID_MAX)] = 0,
+        since: Moment = None,
+        until: Moment = None,
+        follow: bool = False,
     ) -> StreamingResponse:
         def work(emit: Emit, gone: threading.Event) -> None:
             found = engine.views.events(after_id=after_id, since=since, until=until, follow=follow)
@@ -71,7 +75,7 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
 
 def quantum_routes(engine: ContainerEngine) -> APIRouter:
     """Groups, gates and messages."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BoundedRoute)
 
     @routes.post("/entanglements")
     def entangle(body: bodies.Entangle) -> Any:
@@ -93,7 +97,7 @@ def quantum_routes(engine: ContainerEngine) -> APIRouter:
 
 def placement_routes(engine: ContainerEngine) -> APIRouter:
     """Load balancing, nodes and clusters."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BoundedRoute)
 
     @routes.post("/load-balance")
     def load_balance(body: bodies.Balance) -> Any:

@@ -13,6 +13,7 @@ from qrealm.control.containers.interface import ExecSpec, LogRequest, Output, Pu
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.faces.http import bodies
+from qrealm.faces.http.incoming import ID_MAX, BoundedRoute, Moment
 from qrealm.faces.http.streams import Emit, Leaving, ended_by, stream
 
 Document = Annotated[dict[str, Any], Body()]
@@ -20,7 +21,7 @@ Document = Annotated[dict[str, Any], Body()]
 
 def container_routes(engine: ContainerEngine, stopping: Leaving) -> APIRouter:
     """Everything below ``/containers``. What follows a container's output ends when `stopping` is set."""
-    routes = APIRouter(prefix="/containers")
+    routes = APIRouter(prefix="/containers", route_class=BoundedRoute)
 
     @routes.get("")
     def containers(name: Annotated[list[str] | None, Query()] = None) -> Any:
@@ -78,9 +79,9 @@ def _output_routes(routes: APIRouter, engine: ContainerEngine, stopping: Leaving
     async def logs(
         name: str,
         follow: bool = False,
-        tail: int | None = None,
-        since: float | None = None,
-        until: float | None = None,
+        tail: Annotated[int | None, Query(le=ID_MAX)] = None,
+        since: Moment = None,
+        until: Moment = None,
         timestamps: bool = False,
     ) -> StreamingResponse:
         request = LogRequest(follow=follow, tail=tail, since=since, until=until, timestamps=timestamps)

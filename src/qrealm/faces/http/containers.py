@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -18,6 +18,7 @@ from qrealm.control.containers.engine import ContainerEngine
 from qrealm.faces.http.cluster_routes import daemon_routes, placement_routes, quantum_routes
 from qrealm.faces.http.container_routes import container_routes
 from qrealm.faces.http.error_json import error_to_json, status_of
+from qrealm.faces.http.incoming import RefusedBodyError
 from qrealm.faces.http.streams import Leaving, unexpected
 
 PREFIX = "/v1"
@@ -61,6 +62,13 @@ def _tell_errors(app: FastAPI) -> None:
         place = ".".join(str(part) for part in first["loc"])
         return told(RequestError(f"{request.method} {request.url.path}: {place}: {first['msg']}"), 422)
 
+    async def refused(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, HTTPException)
+        if isinstance(problem, RefusedBodyError):
+            return told(problem.problem, problem.status_code)
+        words = f"{request.method} {request.url.path}: {problem.detail}"
+        return told(RequestError(words), problem.status_code)
+
     async def unrouted(request: Request, problem: Exception) -> Response:
         status = getattr(problem, "status_code", 404)
         return told(RequestError(f"{request.method} {request.url.path} is nothing that qdocker does"), status)
@@ -71,6 +79,7 @@ def _tell_errors(app: FastAPI) -> None:
 
     app.add_exception_handler(QrealmError, known)
     app.add_exception_handler(RequestValidationError, misshapen)
+    app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(404, unrouted)
     app.add_exception_handler(405, unrouted)
     app.add_exception_handler(Exception, unforeseen)
@@ -88,11 +97,17 @@ class _Logged:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        status = "went away"
 
         async def tell(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                took_ms = (time.perf_counter() - began) * 1e3
-                _LOG.debug("%s %s %d %.1f ms", scope["method"], scope["path"], message["status"], took_ms)
+                status = str(message["status"])
             await send(message)
 
-        await self._app(scope, receive, tell)
+        try:
+            await self._app(scope, receive, tell)
+        finally:
+            # A stream has ended by now, or its caller has gone.
+            took_ms = (time.perf_counter() - began) * 1e3
+            _LOG.debug("%s %s %s %.1f ms", scope["method"], scope["path"], status, took_ms)

@@ -41,8 +41,8 @@ class _Server(uvicorn.Server):
 def answer_until_signal(
     engine: ContainerEngine, listener: socket.socket, ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Answer requests until SIGTERM or SIGINT; both are ignored from then on, so that the caller can end in
-    order.
+    """Answer requests until SIGTERM, SIGINT or SIGHUP; they are ignored from then on, so that the caller can
+    end in order. Where SIGHUP is ignored already, as under nohup, it stays so.
 
     Args:
         engine: open.
@@ -60,4 +60,10 @@ def answer_until_signal(
     # uvicorn has its own handlers and afterwards raises the signal again, which must not kill us then.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    _Server(settings, stopping, ready).run(sockets=[listener])
+    server = _Server(settings, stopping, ready)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, server.handle_exit)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

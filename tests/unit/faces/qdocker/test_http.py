@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 
@@ -14,6 +15,7 @@ from qrealm.base.clock import SystemClock
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import load_config
 from qrealm.faces.http.containers import container_app
+from qrealm.faces.http.incoming import BODY_BYTES_MAX
 from qrealm.faces.http.streams import Leaving, ended_by, stream
 from qrealm.fleet.containers.protocol import Endpoint
 
@@ -106,6 +108,92 @@ def test_errors_have_a_status_and_a_code(http, method, path, body, status, code)
     told = answer.json()
     assert told["code"] == code
     assert told["message"]
+
+
+NEAR_64_MIB = b'{"first": "' + b"x" * (BODY_BYTES_MAX - 26) + b'", "second": 1}'
+
+
+def nested(depth):
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(
+    "path, body, told",
+    [
+        ("/v1/entanglements", b'{"first": ', "is not JSON: Expecting value"),
+        ("/v1/entanglements", b'{"first": "\xff"}', "is not UTF-8: byte 11"),
+        ("/v1/entanglements", nested(100_000), "more than 100 deep"),
+        ("/v1/entanglements", nested(900), "more than 100 deep"),
+        ("/v1/containers", b'{"spec": ' * 101 + b"1" + b"}" * 101, "more than 100 deep"),
+        ("/v1/containers/web/stop", b'{"grace_s": ' + b"1" * 5000 + b"}", "the rule is 64 bits"),
+        ("/v1/containers/web/stop", b'{"grace_s": -' + b"1" * 400 + b"}", "the rule is 64 bits"),
+        ("/v1/containers/web/stop", b'{"grace_s": 1e999}', "1e999, which is too large"),
+        ("/v1/containers/web/stop", b'{"grace_s": NaN}', "it has NaN"),
+        ("/v1/entanglements", rb'{"first": "\ud800", "second": "b"}', r"\ud800, which is half"),
+        ("/v1/containers", rb'{"spec": {"name": "\udfff", "image": "i"}}', r"\udfff, which is half"),
+        ("/v1/state", rb'{"data": {"\ud800": 1}}', r"\ud800, which is half"),
+    ],
+)
+def test_a_body_that_cannot_be_taken_is_told_with_a_code(http, path, body, told):
+    answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "QR300"
+    assert told in answer.json()["message"]
+
+
+def test_what_is_just_within_the_bounds_is_taken(http):
+    make(http, "web")
+    make(http, "mirror")
+    http.post("/v1/entanglements", json={"first": "web", "second": "mirror"})
+    data = [json.loads(nested(98)), 2**64 - 1, -(2**64) + 1, 1.7e308, "\N{GRINNING FACE}"]
+    sent = http.post("/v1/messages", json={"sender": "web", "receiver": "mirror", "type": "t", "data": data})
+    assert sent.status_code == 200, sent.text
+    (message,) = http.get("/v1/containers/mirror/messages").json()
+    assert message["data"] == data
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/events?after_id=99999999999999999999999",
+        "/v1/events?after_id=-1",
+        "/v1/events?since=nan",
+        "/v1/events?until=inf",
+        f"/v1/containers/web/logs?tail={10**30}",
+        f"/v1/containers/web/logs?tail={'9' * 5000}",
+        "/v1/containers/web/logs?since=-inf",
+    ],
+)
+def test_numbers_in_queries_are_bounded(http, path):
+    answer = http.get(path)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "QR300"
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(http):
+    def pieces(size):
+        for _ in range(size >> 20):
+            asked.append(1 << 20)
+            yield b" " * (1 << 20)
+
+    async def sent(size):
+        for piece in pieces(size):
+            yield piece
+
+    headers = {"Content-Type": "application/json"}
+    asked = []
+    told = {**headers, "Content-Length": str(BODY_BYTES_MAX + 1)}
+    for path, hint in (("/v1/entanglements", ""), ("/v1/state", "jq")):
+        answer = http.post(path, content=sent(1 << 28), headers=told)
+        assert (answer.status_code, answer.json()["code"]) == (413, "QR300")
+        assert "64 MiB" in answer.json()["message"]
+        assert hint in answer.json()["hint"]
+    assert asked == []
+    answer = http.post("/v1/state", content=sent(1 << 28), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "QR300")
+    assert len(asked) <= (BODY_BYTES_MAX >> 20) + 1
+    answer = http.post("/v1/entanglements", content=NEAR_64_MIB, headers=headers)
+    assert answer.status_code == 422, "this one has been read"
 
 
 def test_what_nobody_foresaw_is_told_without_its_traceback(http, engine, monkeypatch):
@@ -267,6 +355,24 @@ async def follow(app, stopping, ends_by):
     (gone if ends_by == "caller" else stopping).set()
     await asyncio.wait_for(answering, 5)
     return b"".join(sent).decode()
+
+
+def test_the_log_tells_the_time_until_a_stream_has_ended(http, engine, monkeypatch, caplog):
+    class Slow(Waits):
+        def __next__(self):
+            time.sleep(0.15)
+            raise StopIteration
+
+    make(http, "web")
+    monkeypatch.setattr(engine.lifecycle, "logs", lambda name, request: Slow())
+    caplog.set_level("DEBUG", "qrealm.qdocker")
+    assert http.get("/v1/containers/web/logs").status_code == 200
+    (line,) = [record.getMessage() for record in caplog.records if "/logs" in record.getMessage()]
+    assert re.fullmatch(r"GET /v1/containers/web/logs 200 [\d.]+ ms", line)
+    assert float(line.split()[3]) >= 150
+    caplog.clear()
+    http.get("/v1/bogus")
+    assert [record.getMessage()[:18] for record in caplog.records] == ["GET /v1/bogus 404 "]
 
 
 def test_endpoints_of_nodes(http, engine):
