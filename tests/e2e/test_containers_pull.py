@@ -33,7 +33,12 @@ from qrealm.fleet.containers.protocol import Endpoint, PullProgress
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
 QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
-SLOW_S = 0.5  # before each of the 32 pieces of the layer: longer than any test waits
+SLOW_S = 1.0
+"""Before each of some thirty pieces of the layer."""
+HANG_S = 80.0
+"""Before the first piece of the layer: whoever waits for it is seen to."""
+WAIT_S = 40.0
+"""For what must come about, however slow the machine is."""
 BYTES = len(layer())
 
 
@@ -209,11 +214,10 @@ def test_who_gives_up_a_pull_ends_it(driver, url, registry):
         if step.status == "Downloading":
             raise KeyboardInterrupt
 
-    begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         driver.pull(registry.image, give_up)
-    wait_until(lambda: registry.layers_cut == 1, 8.0)
-    assert time.monotonic() - begun < SLOW_S * 32
+    wait_until(lambda: registry.layers_cut + registry.layers_sent > 0, WAIT_S)
+    assert (registry.layers_cut, registry.layers_sent) == (1, 0), "it was not fetched to its end"
     assert images(url) == set()
     registry.calm()
     driver.pull(registry.image)
@@ -221,7 +225,7 @@ def test_who_gives_up_a_pull_ends_it(driver, url, registry):
 
 
 def test_a_pull_from_a_registry_that_hangs_can_be_given_up(driver, url, registry):
-    registry.pause_s = 60.0
+    registry.pause_s = HANG_S
     steps: list[PullProgress] = []
 
     def give_up(step: PullProgress) -> None:
@@ -232,12 +236,14 @@ def test_a_pull_from_a_registry_that_hangs_can_be_given_up(driver, url, registry
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         driver.pull(registry.image, give_up)
-    assert time.monotonic() - begun < 10.0
+    assert time.monotonic() - begun < HANG_S / 2
     assert steps[-1].status == "Pulling fs layer", "the last step is told again"
     assert images(url) == set()
-    registry.calm()
+    # What was being sent goes on to hang: only who asks anew is answered.
+    registry.pause_s = 0.0
+    begun = time.monotonic()
     driver.pull(registry.image)
-    assert time.monotonic() - begun < 15.0, "the engine does not wait for the pull that was given up"
+    assert time.monotonic() - begun < HANG_S / 2, "the engine does not wait for the pull that was given up"
 
 
 def test_an_engine_that_dies_while_it_fetches(registry):
@@ -302,7 +308,7 @@ def test_progress_is_written_beside_the_id(url, environment, registry):
     assert (again.returncode, again.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("pause_s", "until"), [(SLOW_S, "Downloading"), (60.0, "Pulling fs layer")])
+@pytest.mark.parametrize(("pause_s", "until"), [(SLOW_S, "Downloading"), (HANG_S, "Pulling fs layer")])
 def test_ctrl_c_gives_up_a_pull_and_leaves_nothing(url, environment, registry, pause_s, until):
     registry.pause_s = pause_s
     words = [*QDOCKER, "create", "--network", "none", registry.image, "web"]
@@ -312,13 +318,14 @@ def test_ctrl_c_gives_up_a_pull_and_leaves_nothing(url, environment, registry, p
         while not running.stderr.readline().endswith(f": {until}\n"):
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=20) == 130
+        assert running.wait(timeout=WAIT_S) == 130
         assert running.stdout.read() == ""
-    wait_until(lambda: qdocker(environment, "ps", "-aq").stdout == "", 15.0)
+    wait_until(lambda: qdocker(environment, "ps", "-aq").stdout == "", WAIT_S)
     assert states(url) == {}
     assert images(url) == set()
     if until == "Downloading":
-        wait_until(lambda: registry.layers_cut == 1, 8.0)
+        wait_until(lambda: registry.layers_cut + registry.layers_sent > 0, WAIT_S)
+    assert registry.layers_sent == 0, "it was not fetched to its end"
     done = qdocker(environment, "create", "--network", "none", IMAGE, "web")
     assert done.returncode == 0, "the name is free again"
     assert list(states(url)) == ["web"]

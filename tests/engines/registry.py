@@ -82,7 +82,8 @@ class Registry:
     """It has the image ``qrealm-pulled:1``.
 
     Attributes:
-        pause_s: before each piece of the layer, of 32 KiB; may be set while it is being sent.
+        pause_s: before each piece of the layer, of 32 KiB; may be set while it is being sent, and counts from
+            the next piece on.
         breaks_after: hang up after this share of the layer, between 0 and 1; None: send all.
         layers_sent: how often the layer was sent to its end.
         layers_cut: how often its receiver hung up before.
@@ -94,7 +95,7 @@ class Registry:
         self.layers_sent = 0
         self.layers_cut = 0
         self._asked: list[tuple[str, str]] = []
-        self._closed = threading.Event()
+        self._calmed = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="registry")
@@ -120,7 +121,10 @@ class Registry:
         return sum(f"/{kind}/" in path and method in methods for method, path in self._asked)
 
     def calm(self) -> None:
-        """Forget what was asked, be quick and break nothing."""
+        """Forget what was asked, be quick and break nothing. What is being sent breaks off, and counts no
+        more."""
+        self._calmed.set()
+        self._calmed = threading.Event()
         self.pause_s, self.breaks_after = 0.0, None
         self.layers_sent = self.layers_cut = 0
         self._asked.clear()
@@ -131,7 +135,7 @@ class Registry:
 
     def close(self) -> None:
         """Answer nobody any more."""
-        self._closed.set()
+        self._calmed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -156,7 +160,7 @@ class Registry:
             _refuse(asking, "BLOB_UNKNOWN", "blob unknown to registry")
 
     def _send_layer(self, asking: BaseHTTPRequestHandler) -> None:
-        data = layer()
+        data, calmed = layer(), self._calmed
         end = len(data) if self.breaks_after is None else int(len(data) * self.breaks_after)
         # An engine whose connection broke asks for the rest: "bytes=500-".
         begin = int((asking.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
@@ -166,11 +170,12 @@ class Registry:
         asking.close_connection = end < len(data)
         try:
             for at in range(begin, end, _CHUNK_BYTES):
-                if self._closed.wait(self.pause_s):
+                if calmed.wait(self.pause_s):
+                    asking.close_connection = True
                     return
                 asking.wfile.write(data[at : min(at + _CHUNK_BYTES, end)])
         except ConnectionError:
-            self.layers_cut += 1
+            self.layers_cut += not calmed.is_set()
             asking.close_connection = True
         else:
             self.layers_sent += end == len(data)
