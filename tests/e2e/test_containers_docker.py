@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +40,8 @@ from qrealm.fleet.containers.protocol import (
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
+WAIT_S = 40.0
+"""For what must come about, however slow the machine is."""
 QUICK_HEALTH = HealthCheck(("test", "-f", "/tmp/well"), interval_s=0.2, timeout_s=5.0, retries=2)
 WELL_THEN_WAIT = ("sh", "-c", "touch /tmp/well; trap 'exit 0' TERM; sleep 3600 & wait")
 
@@ -177,7 +178,7 @@ def test_the_memory_limit_kills(engine, url):
     greedy = ("sh", "-c", "dd if=/dev/zero of=/dev/null bs=64M count=1; code=$?; sleep 1; exit $code")
     engine.lifecycle.create(request("greedy", *greedy, memory_mib=16))
     engine.lifecycle.run("greedy")
-    wait_until(lambda: states(url)["greedy"] == "exited", 10)
+    wait_until(lambda: states(url)["greedy"] == "exited", WAIT_S)
     told = inspect(url, "greedy")["State"]
     assert (told["OOMKilled"], told["ExitCode"]) == (True, 137)
     facts = engine.views.inspect("greedy").facts
@@ -185,7 +186,7 @@ def test_the_memory_limit_kills(engine, url):
     # The same within its limit lives.
     engine.lifecycle.create(request("modest", *greedy, memory_mib=128))
     engine.lifecycle.run("modest")
-    wait_until(lambda: states(url)["modest"] == "exited", 10)
+    wait_until(lambda: states(url)["modest"] == "exited", WAIT_S)
     assert inspect(url, "modest")["State"]["ExitCode"] == 0
 
 
@@ -296,13 +297,13 @@ def test_one_that_runs_is_removed_only_by_force(engine, url):
 def test_maintenance_restarts_what_is_unhealthy(engine, url):
     engine.lifecycle.create(request("web", *WELL_THEN_WAIT, health=QUICK_HEALTH))
     engine.lifecycle.run("web")
-    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy", 10)
+    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy", WAIT_S)
     assert engine.upkeep.maintenance().restarted == ()
     pid = inspect(url, "web")["State"]["Pid"]
     do(engine, "web", "rm", "/tmp/well")
-    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "unhealthy", 10)
+    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "unhealthy", WAIT_S)
     assert engine.upkeep.maintenance().restarted == ("web",)
-    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy", 10)
+    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy", WAIT_S)
     assert inspect(url, "web")["State"]["Pid"] != pid
     assert engine.views.inspect("web").record.restarts == 1
     assert engine.upkeep.maintenance().restarted == ()
@@ -415,7 +416,6 @@ def test_a_cluster_that_fails_keeps_what_was_there_before(engine, url):
 
 def test_commands_about_many_containers_at_once(engine, url):
     names = [f"c{i}" for i in range(8)]
-    begun = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: engine.lifecycle.create(request(name)), names))
         reports = list(pool.map(engine.lifecycle.run, names))
@@ -423,7 +423,6 @@ def test_commands_about_many_containers_at_once(engine, url):
         assert running(url) == set(names)
         list(pool.map(lambda name: engine.lifecycle.remove(name, force=True), names))
     assert states(url) == {}
-    assert time.monotonic() - begun < 30
 
 
 def test_two_create_commands_with_one_name(engine, url):
