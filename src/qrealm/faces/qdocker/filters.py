@@ -1,9 +1,10 @@
-"""Filters of `ps`, as Docker's: one of the values of a key must fit, and every key; every label must fit."""
+"""Filters of `ps` and `nodes ls`, as Docker's: one of the values of a key must fit, and every key; every
+label must fit."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qrealm.base.errors import RequestError
@@ -14,6 +15,8 @@ STATES = (
     *("waiting", "creating", "missing", "unknown"),
 )
 CONTAINER_KEYS = ("id", "name", "label", "status", "exited", "node", "cluster", "health")
+NODE_KEYS = ("name", "label", "status", "driver")
+NODE_STATES = ("ready", "draining", "lost")
 EVENT_KEYS = ("type", "event", "name")
 EVENT_TYPES = ("container", "register", "node", "message", "engine", "cluster")
 HEALTHS = ("starting", "healthy", "unhealthy", "none")
@@ -36,13 +39,39 @@ def container_filter(words: Sequence[str] | None) -> tuple[Callable[[View], bool
     """What keeps the wanted containers, and whether some that do not run may be meant. Raises
     RequestError."""
     wanted = split_filters(words, CONTAINER_KEYS)
-    for key, known in (("status", STATES), ("health", HEALTHS)):
-        for value in wanted.get(key, ()):
-            if value not in known:
-                raise RequestError(f"--filter got {key}={value!r:.40}; there are {', '.join(known)}")
+    _check_words(wanted, status=STATES, health=HEALTHS)
     for code in wanted.get("exited", ()):
         if not code.isdigit():
             raise RequestError(f"--filter got exited={code!r:.40}; the rule is an exit code")
+
+    def keeps(view: View) -> bool:
+        return all(_fits(view, key, values) for key, values in wanted.items())
+
+    return keeps, "status" in wanted or "exited" in wanted
+
+
+def node_filter(words: Sequence[str] | None) -> Callable[[View], bool]:
+    """What keeps the wanted nodes. Raises RequestError."""
+    wanted = split_filters(words, NODE_KEYS)
+    _check_words(wanted, status=NODE_STATES)
+
+    def fits(record: dict[str, Any], key: str, values: Sequence[str]) -> bool:
+        if key == "label":
+            return all(_has_label(record["labels"], value) for value in values)
+        if key == "name":
+            return any(re.search(value, record["name"]) for value in values)
+        return (record["state"] if key == "status" else record["endpoint"]["driver"]) in values
+
+    return lambda view: all(fits(view["record"], key, values) for key, values in wanted.items())
+
+
+def _check_words(wanted: Mapping[str, Sequence[str]], **known: Sequence[str]) -> None:
+    """That values are among the known ones of their key, and names regular expressions. Raises
+    RequestError."""
+    for key, words in known.items():
+        for value in wanted.get(key, ()):
+            if value not in words:
+                raise RequestError(f"--filter got {key}={value!r:.40}; there are {', '.join(words)}")
     for pattern in wanted.get("name", ()):
         try:
             re.compile(pattern)
@@ -50,11 +79,6 @@ def container_filter(words: Sequence[str] | None) -> tuple[Callable[[View], bool
             raise RequestError(
                 f"--filter got name={pattern!r:.40}; the rule is a regular expression: {problem}"
             ) from problem
-
-    def keeps(view: View) -> bool:
-        return all(_fits(view, key, values) for key, values in wanted.items())
-
-    return keeps, "status" in wanted or "exited" in wanted
 
 
 def _fits(view: View, key: str, values: Sequence[str]) -> bool:

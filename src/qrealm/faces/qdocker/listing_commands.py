@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path
 from qrealm.faces.qdocker.filters import container_filter
 from qrealm.faces.qdocker.showing import COLUMNS, HEADINGS, inspect_document, ps_row, state_of
-from qrealm.faces.qdocker.tables import fill, read_template, write_listing
+from qrealm.faces.qdocker.tables import write_listing
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, write, write_json
 
 _RUNS = ("running", "restarting", "paused")
@@ -49,14 +50,16 @@ def ps(
     if not (everything or by_status or count >= 0):
         views = [view for view in views if state_of(view) in _RUNS]
     full = no_trunc or output == "json"
-    rows = [ps_row(view, full=full) for view in views if keeps(view)]
+    views = [view for view in views if keeps(view)]
+    rows = [ps_row(view, full=full) for view in views]
     if output == "json" and not no_trunc:
         rows = [{**row, "ID": row["ID"][:12]} for row in rows]
     if quiet:
         for row in rows:
             write(row["ID"])
         return
-    write_listing(rows, COLUMNS, output, headings=HEADINGS)
+    labels = [view["record"]["spec"]["labels"] for view in views]
+    write_listing(rows, COLUMNS, output, headings=HEADINGS, labels=labels)
     if output == "table" and any(row["State"] == "missing" for row in rows):
         tell("hint: qdocker maintenance makes again what is missing; qdocker rm forgets it")
 
@@ -64,18 +67,32 @@ def ps(
 def inspect(
     names: options.NamesArgument,
     output: Annotated[
-        str, typer.Option("--format", metavar="json|TEMPLATE", help='Such as "{{.State.Status}}".')
-    ] = "json",
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="json|TEMPLATE",
+            show_default=False,
+            help='json: on one line; or a template such as "{{.State.Status}}".',
+        ),
+    ] = "",
 ) -> int:
     """Print all that is known of containers, as a JSON array. Exit code 1 when one is not there.
+
+    Templates are Go's, as in Docker: fields, index, len, join, json, upper, lower, title, eq and others,
+    pipes, if, range and with.
 
     [bold]Examples[/bold]
 
       qdocker inspect web
 
-      qdocker inspect --format "{{.Node.Name}} {{json .Quantum.Probabilities}}" web
+      qdocker inspect -f "{{.Node.Name}} {{json .Quantum.Probabilities}}" web
+
+      qdocker inspect -f '{{index .Config.Labels "tier"}}' web
+
+      qdocker inspect -f '{{range $port, $where := .NetworkSettings.Ports}}{{$port}} {{end}}' web
     """
-    template = "" if output == "json" else read_template(output)
+    write_found = _writer_of(output)
     client = Client()
     found: list[dict[str, Any]] = []
     missing = []
@@ -84,11 +101,25 @@ def inspect(
             found.append(inspect_document(client.get(container_path(name))))
         except NoSuchContainerError as problem:
             missing.append(problem)
-    if template:
-        for document in found:
-            write(fill(template, document) + "\n")
-    else:
-        write_json(found)
+    write_found(found)
     for each in missing:
         report(each)
     return EXIT_ERROR if missing else 0
+
+
+def _writer_of(output: str) -> Callable[[list[dict[str, Any]]], None]:
+    """What prints documents as `--format` says; a template is read before anybody is asked. Raises
+    RequestError."""
+    if not output:
+        return write_json
+    if output == "json":
+        return options.write_line
+    from qrealm.faces.qdocker.templates import Template
+
+    template = Template(output)
+
+    def filled(documents: list[dict[str, Any]]) -> None:
+        for document in documents:
+            write(template.filled(document) + "\n")
+
+    return filled

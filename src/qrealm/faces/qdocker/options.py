@@ -11,8 +11,9 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="table|json|TEMPLATE",
-        help='table; json: one object per line; or a template such as "{{.Names}} {{.Status}}", with a table '
-        'around it as "table {{.Names}}\\t{{.Status}}".',
+        help='table; json: one object per line; or a template of Go such as "{{.Names}} {{.Status}}", with a '
+        'table around it as "table {{.Names}}\\t{{.Status}}". Taken are fields, functions, pipes, if, range '
+        "and with.",
     ),
 ]
 PlainFormatOption = Annotated[

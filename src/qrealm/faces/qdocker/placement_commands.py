@@ -11,6 +11,7 @@ import typer
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path, node_path
 from qrealm.faces.qdocker.container_commands import for_each
+from qrealm.faces.qdocker.filters import node_filter
 from qrealm.faces.qdocker.showing import node_row
 from qrealm.faces.qdocker.specification import read_labels, read_memory
 from qrealm.faces.qdocker.tables import write_facts, write_listing, write_table
@@ -27,6 +28,7 @@ NODE_COLUMNS = {
     "Memory": "MEMORY",
     "Load": "LOAD",
     "Labels": "LABELS",
+    "Reason": "REASON",
 }
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name of a node.")]
 NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE", help="Names of nodes.")]
@@ -226,19 +228,34 @@ def nodes_add(
     write(Client().post("/nodes", body)["record"]["name"])
 
 
-def nodes_ls(quiet: options.QuietOption = False, output: options.FormatOption = "table") -> None:
-    """List the nodes and what of them is taken.
+def nodes_ls(
+    quiet: options.QuietOption = False,
+    no_trunc: options.NoTruncOption = False,
+    filters: options.FilterOption = None,
+    output: options.FormatOption = "table",
+) -> None:
+    """List the nodes and what of them is taken; REASON is why one does not answer.
 
-    [bold]Example[/bold]
+    Filters: name (a regular expression), label, status (ready, draining, lost), driver.
+
+    [bold]Examples[/bold]
 
       qdocker nodes ls
+
+      qdocker nodes ls -q --filter status=lost
+
+      qdocker nodes ls --no-trunc --format "table {{.Name}}\\t{{.Reason}}"
     """
-    rows = [node_row(view, exact=output == "json") for view in Client().get("/nodes")]
+    keeps = node_filter(filters)
+    views = [view for view in Client().get("/nodes") if keeps(view)]
+    as_json = output == "json"
+    rows = [node_row(view, full=no_trunc or as_json, exact=as_json) for view in views]
     if quiet:
         for row in rows:
             write(row["Name"])
         return
-    write_listing(rows, NODE_COLUMNS, output, headings={"Driver": "DRIVER", "Seen": "SEEN"})
+    labels = [view["record"]["labels"] for view in views]
+    write_listing(rows, NODE_COLUMNS, output, headings={"Driver": "DRIVER", "Seen": "SEEN"}, labels=labels)
 
 
 def nodes_rm(names: NodesArgument, force: options.ForceOption = False) -> int:

@@ -176,9 +176,11 @@ def _refuse_constant(name: str) -> None:
 def messages(
     name: options.NameArgument,
     unread: Annotated[bool, typer.Option("--unread", help="Only those that nobody has read.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only their ids, whole.")] = False,
+    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not cut ids.")] = False,
     output: options.PlainFormatOption = "table",
 ) -> None:
-    """Read a container's messages; they count as read afterwards.
+    """Read a container's messages; they count as read afterwards, also with --quiet.
 
     [bold]Examples[/bold]
 
@@ -188,17 +190,21 @@ def messages(
     """
     wants_json = options.is_json(output)
     found = Client().get(container_path(name, "/messages"), {"unread_only": unread})
+    if quiet:
+        for each in found:
+            write(each["id"])
+        return
     if wants_json:
         for each in found:
             options.write_line(each)
         return
     header = ("MESSAGE ID", "FROM", "TYPE", "SENT", "ERROR RATE", "LISTENED", "READ", "DATA")
-    write_table(header, [_message_row(each) for each in found])
+    write_table(header, [_message_row(each, no_trunc) for each in found])
 
 
-def _message_row(each: dict[str, Any]) -> tuple[str, ...]:
+def _message_row(each: dict[str, Any], full: bool) -> tuple[str, ...]:
     return (
-        each["id"][:12],
+        each["id"] if full else each["id"][:12],
         each["sender"],
         each["type"],
         ago(each["sent_at"]),

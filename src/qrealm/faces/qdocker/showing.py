@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qrealm.base.units import format_bytes
+from qrealm.faces.qdocker.template_functions import UserMap
 from qrealm.faces.qdocker.times import ago, iso, spoken, stamp
 
 View = Mapping[str, Any]
+Row = dict[str, str]
 ID_LETTERS = 12
 _CELL_LETTERS = 30
 _SHARE_SHOWN = 0.0005
 _SETTLED = 0.995
+_NEVER = "0001-01-01T00:00:00Z"
+"""Docker's time of what has not been."""
 _WITHOUT_FACTS = {
     "waiting": "Waiting for a node",
     "creating": "Being created",
@@ -80,7 +84,8 @@ def _status(view: View, state: str, now: float) -> str:
     since = facts["started_at"]
     up = spoken(max(0.0, now - since)) if since is not None else "some time"
     if state in ("running", "paused"):
-        marks = f" ({facts['health']})" if facts["health"] else ""
+        health = facts["health"]
+        marks = f" ({'health: ' if health == 'starting' else ''}{health})" if health else ""
         return f"Up {up}{marks}" + (" (Paused)" if state == "paused" else "")
     if state in ("exited", "restarting"):
         ended = facts["finished_at"]
@@ -101,9 +106,13 @@ def quantum_of(view: View) -> str:
 
 
 def ports_of(view: View) -> str:
-    """``"0.0.0.0:8080->80/tcp, 443/udp"``."""
-    ports = view["facts"]["ports"] if view["facts"] is not None else view["record"]["spec"]["ports"]
-    return ", ".join(_port(port) for port in ports)
+    """``"0.0.0.0:8080->80/tcp, 443/udp"``; none for a container that does not run."""
+    return ", ".join(_port(port) for port in _open_ports(view))
+
+
+def _open_ports(view: View) -> Sequence[Mapping[str, Any]]:
+    facts = view["facts"]
+    return facts["ports"] if facts is not None and facts["state"] in ("running", "paused") else ()
 
 
 def _port(port: Mapping[str, Any]) -> str:
@@ -114,7 +123,7 @@ def _port(port: Mapping[str, Any]) -> str:
     return f"{f'[{address}]' if ':' in address else address}:{port['host_port']}->{inner}"
 
 
-def ps_row(view: View, *, full: bool, now: float | None = None) -> dict[str, str]:
+def ps_row(view: View, *, full: bool, now: float | None = None) -> Row:
     """A row of `ps`: Docker's fields and ours, as text. `full`: nothing is cut."""
     record, spec, quantum = view["record"], view["record"]["spec"], view["record"]["quantum"]
     others = ",".join(name for name in view["group"] if name != record["name"])
@@ -150,7 +159,7 @@ def ps_row(view: View, *, full: bool, now: float | None = None) -> dict[str, str
 
 def inspect_document(view: View) -> dict[str, Any]:
     """What `inspect` prints: Docker's outline, with `Quantum` beside it."""
-    record, facts, spec = view["record"], view["facts"], view["record"]["spec"]
+    record, spec = view["record"], view["record"]["spec"]
     quantum, measured = record["quantum"], record["measured"]
     return {
         "Id": record["id"],
@@ -165,7 +174,7 @@ def inspect_document(view: View) -> dict[str, Any]:
             "States": quantum["states"],
             "DeclaredProbability": quantum["probability"],
             "Weight": quantum["weight"],
-            "Probabilities": view["probabilities"],
+            "Probabilities": UserMap(view["probabilities"]),
             "Measured": measured and {"State": measured["state"], "At": iso(measured["at"])},
             "Group": view["group"],
             "NumQubits": view["num_qubits"],
@@ -174,13 +183,14 @@ def inspect_document(view: View) -> dict[str, Any]:
             "Simulator": view["simulator"],
         },
         "Config": {
+            "Image": spec["image"],
             "Cmd": spec["command"],
             "Entrypoint": spec["entrypoint"],
             "Env": [f"{name}={value}" for name, value in spec["environment"].items()],
-            "Labels": spec["labels"],
+            "Labels": UserMap(dict(sorted(spec["labels"].items())), absent=""),
             "User": spec["user"] or "",
             "WorkingDir": spec["working_dir"] or "",
-            "Healthcheck": spec["health"],
+            "Healthcheck": spec["health"] and _health_document(spec["health"]),
         },
         "HostConfig": {
             "NanoCpus": round(spec["limits"]["cpus"] * 1e9),
@@ -196,9 +206,10 @@ def inspect_document(view: View) -> dict[str, Any]:
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "NetworkMode": spec["network"] or "default",
+            "PortBindings": _ports_document(spec["ports"]),
         },
         "Mounts": [_mount_document(mount) for mount in spec["mounts"]],
-        "Ports": facts["ports"] if facts is not None else spec["ports"],
+        "NetworkSettings": {"Ports": _ports_document(_open_ports(view))},
         "Cluster": record["cluster"],
         "Scheduler": record["scheduler"],
         "Phase": record["phase"],
@@ -208,22 +219,45 @@ def inspect_document(view: View) -> dict[str, Any]:
 
 
 def _state_document(view: View) -> dict[str, Any]:
+    """Docker's fields, also where no engine tells them; then the exit code is unknown, which Docker's 0 is
+    not."""
     facts, state = view["facts"], state_of(view)
-    if facts is None:
-        return {"Status": state, "Running": False}
+    told: Mapping[str, Any] = facts or {}
+    health, started, ended = told.get("health"), told.get("started_at"), told.get("finished_at")
     return {
         "Status": state,
-        "Running": state == "running",
+        "Running": state in ("running", "paused", "restarting"),  # as Docker has it
         "Paused": state == "paused",
         "Restarting": state == "restarting",
-        "OOMKilled": facts["out_of_memory"],
+        "OOMKilled": told.get("out_of_memory", False),
         "Dead": state == "dead",
-        "ExitCode": facts["exit_code"],
-        "Error": facts["error"],
-        "StartedAt": None if facts["started_at"] is None else iso(facts["started_at"]),
-        "FinishedAt": None if facts["finished_at"] is None else iso(facts["finished_at"]),
-        "Health": None if facts["health"] is None else {"Status": facts["health"]},
+        "ExitCode": None if facts is None else facts["exit_code"] or 0,
+        "Error": told.get("error", ""),
+        "StartedAt": _NEVER if started is None else iso(started),
+        "FinishedAt": _NEVER if ended is None else iso(ended),
+        "Health": None if health is None else {"Status": health},
     }
+
+
+def _health_document(health: Mapping[str, Any]) -> dict[str, Any]:
+    """Times in nanoseconds."""
+    return {
+        "Test": ["CMD", *health["command"]],
+        "Interval": round(health["interval_s"] * 1e9),
+        "Timeout": round(health["timeout_s"] * 1e9),
+        "StartPeriod": round(health["start_period_s"] * 1e9),
+        "Retries": health["retries"],
+    }
+
+
+def _ports_document(ports: Sequence[Mapping[str, Any]]) -> UserMap:
+    """By ``"80/tcp"``, where each is shown on the host; text, as Docker has it."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        outer = "" if port["host_port"] is None else str(port["host_port"])
+        shown = found.setdefault(f"{port['container_port']}/{port['protocol']}", [])
+        shown.append({"HostIp": port["host_ip"], "HostPort": outer})
+    return UserMap(found)
 
 
 def _mount_document(mount: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,27 +282,37 @@ def _node_document(node: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def node_row(view: View, now: float | None = None, *, exact: bool = False) -> dict[str, str]:
-    """A row of `nodes ls`; `exact`: when it was seen as a time, not as how long ago."""
+def node_row(view: View, now: float | None = None, *, full: bool = False, exact: bool = False) -> Row:
+    """A row of `nodes ls`; `full`: nothing is cut; `exact`: when it was seen as a time, not as how long
+    ago."""
     record = view["record"]
     endpoint = record["endpoint"]
     where = endpoint["url"] or endpoint["folder"] or "default"
     if endpoint["member"]:
         where += f" ({endpoint['member']})"
-    status = record["state"].capitalize() + (" (simulated)" if record["simulated"] else "")
+    labels = ",".join(f"{key}={value}" for key, value in sorted(record["labels"].items()))
     return {
         "Name": record["name"],
-        "Status": f"{status}: {view['error']}" if view["error"] else status,
+        "Status": _node_status(record, time.time() if now is None else now),
         "Driver": endpoint["driver"],
         "Engine": record["engine"],
-        "Endpoint": where,
+        "Endpoint": where if full else _cut(where),
         "Containers": str(view["containers"]),
         "CPU": f"{view['cpus_taken']:g} / {record['cpus']:g}",
         "Memory": f"{format_bytes(view['memory_taken_bytes'])} / {format_bytes(record['memory_bytes'])}",
         "Load": f"{view['load']:.2f}",
-        "Labels": ",".join(f"{key}={value}" for key, value in sorted(record["labels"].items())),
+        "Labels": labels if full else _cut(labels),
+        "Reason": view["error"] if full else _cut(view["error"]),
         "Seen": iso(record["seen_at"]) if exact else ago(record["seen_at"], now),
     }
+
+
+def _node_status(record: View, now: float) -> str:
+    """How long ago a lost node answered last belongs to it; the reason has a column of its own."""
+    text = str(record["state"]).capitalize()
+    if record["state"] == "lost" and record["seen_at"] > 0:
+        text += f" {ago(record['seen_at'], now)}"
+    return text + (" (simulated)" if record["simulated"] else "")
 
 
 def _cut(text: str) -> str:

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from qrealm.base.errors import RequestError
+from qrealm.faces.qdocker.filters import node_filter
 from qrealm.faces.qdocker.showing import inspect_document, node_row, ports_of, ps_row, quantum_of, status_of
-from qrealm.faces.qdocker.tables import fill, read_template, write_listing
+from qrealm.faces.qdocker.tables import write_listing
 
 ROWS = [{"Name": "a", "State": "up"}, {"Name": "longer", "State": ""}]
 COLUMNS = {"Name": "NAME", "State": "STATE"}
@@ -47,16 +48,19 @@ def test_a_broken_template_is_an_error_also_without_rows(capsys, template, rows)
         listing(capsys, template, rows)
 
 
-def test_fields_inside_fields():
-    document = {"State": {"Running": True, "Error": ""}, "Node": None, "List": ["x"]}
-    assert (
-        fill("{{.State.Running}} [{{.State.Error}}] {{.Node}} {{.List}}", document)
-        == 'true [] <no value> ["x"]'
-    )
-    with pytest.raises(RequestError, match=r"State\.Nope"):
-        fill("{{.State.Nope}}", document)
-    with pytest.raises(RequestError):
-        read_template("{{.State")
+def test_a_label_of_a_row(capsys):
+    """Docker heads such a column with the last part of the key."""
+    write_listing(
+        ROWS, COLUMNS, r'table {{.Name}}\t{{.Label "org.tier_of-it"}}\t{{upper .State}}\t{{json .Name}}',
+        labels=[{"org.tier_of-it": "web"}, {}],
+    )  # fmt: skip
+    assert capsys.readouterr().out.splitlines() == [
+        "NAME     tier of it   STATE   NAME",
+        'a        web          UP      "a"',
+        'longer                        "longer"',
+    ]
+    with pytest.raises(RequestError, match=r"\.Label"):
+        listing(capsys, '{{.Label "x"}}')
 
 
 def make_view(state="running", *, simulated=False, probabilities=None, measured=None, **facts):
@@ -134,6 +138,7 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
     [
         (make_view(), "Up 3 minutes"),
         (make_view(health="unhealthy"), "Up 3 minutes (unhealthy)"),
+        (make_view(health="starting"), "Up 3 minutes (health: starting)"),
         (make_view("paused"), "Up 3 minutes (Paused)"),
         (make_view("created"), "Created"),
         (make_view("created", simulated=True), "Created (simulated)"),
@@ -152,7 +157,9 @@ def test_a_container_without_a_node_waits():
     view["record"] = {**view["record"], "phase": "waiting", "node": None}
     view["facts"] = view["node"] = None
     assert status_of(view, NOW) == "Waiting for a node"
-    assert inspect_document(view)["State"] == {"Status": "waiting", "Running": False}
+    state = inspect_document(view)["State"]
+    assert (state["Status"], state["Running"], state["ExitCode"]) == ("waiting", False, None)
+    assert state.keys() == inspect_document(make_view())["State"].keys()
     assert ps_row(view, full=False)["Node"] == ""
 
 
@@ -173,6 +180,35 @@ def test_inspect_has_dockers_words():
     assert document["HostConfig"]["MemorySwap"] == document["HostConfig"]["Memory"] == 1 << 29
 
 
+def test_inspect_has_dockers_shapes():
+    """What a Docker engine says of a container with this check and these ports."""
+    view = make_view(
+        ports=[
+            {"container_port": 80, "host_port": 8080, "protocol": "tcp", "host_ip": "0.0.0.0"},
+            {"container_port": 80, "host_port": 8080, "protocol": "tcp", "host_ip": "::"},
+        ]
+    )
+    spec = view["record"]["spec"]
+    spec["ports"] = [{"container_port": 80, "host_port": None, "protocol": "tcp", "host_ip": ""}]
+    spec["health"] = {
+        "command": ["true"], "interval_s": 5.0, "timeout_s": 0.5, "retries": 2, "start_period_s": 0.0
+    }  # fmt: skip
+    document = inspect_document(view)
+    assert document["Config"]["Healthcheck"] == {
+        "Test": ["CMD", "true"], "Interval": 5_000_000_000, "Timeout": 500_000_000, "StartPeriod": 0,
+        "Retries": 2,
+    }  # fmt: skip
+    assert document["NetworkSettings"]["Ports"] == {
+        "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, {"HostIp": "::", "HostPort": "8080"}]
+    }
+    assert document["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": ""}]}
+    assert document["State"]["ExitCode"] == 0
+    assert document["State"]["FinishedAt"] == "0001-01-01T00:00:00Z"
+    exited = inspect_document(make_view("exited", exit_code=3, ports=view["facts"]["ports"]))
+    assert (exited["State"]["ExitCode"], exited["NetworkSettings"]["Ports"]) == (3, {})
+    assert inspect_document(make_view("restarting"))["State"]["Running"] is True
+
+
 def test_quantum():
     assert quantum_of(make_view()) == "running 20% stopped 80%"
     certain = {"running": 0.0, "stopped": 1.0}
@@ -190,6 +226,9 @@ def test_ports():
         {"container_port": 443, "host_port": None, "protocol": "tcp", "host_ip": ""},
     ]
     assert ports_of(make_view(ports=ports)) == "0.0.0.0:8080->80/tcp, [::1]:53->53/udp, 443/tcp"
+    for state in ("created", "exited", "restarting"):
+        assert ports_of(make_view(state, ports=ports)) == "", "it does not run"
+    assert ports_of(make_view("paused", ports=ports)) != ""
 
 
 def test_a_row_of_ps_cuts_ids_and_names_the_others_of_the_group():
@@ -212,24 +251,50 @@ def test_inspect_has_dockers_outline():
     assert document["Node"]["Name"] == "n1"
 
 
-def test_a_row_of_nodes():
-    node = {
+def make_node(error="", **changed):
+    record = {
         **make_view(simulated=True)["node"],
-        "cpus": 8.0,
-        "memory_bytes": 16 << 30,
-        "labels": {},
-        "seen_at": NOW,
+        "cpus": 8.0, "memory_bytes": 16 << 30, "labels": {}, "seen_at": NOW,
+        **changed,
     }
-    view = {
-        "record": node,
-        "containers": 1,
-        "cpus_taken": 0.5,
-        "memory_taken_bytes": 1 << 29,
-        "load": 0.2,
-        "error": "",
-    }
-    row = node_row(view, NOW + 1)
+    taken = {"containers": 1, "cpus_taken": 0.5, "memory_taken_bytes": 1 << 29, "load": 0.2}
+    return {"record": record, **taken, "error": error}
+
+
+def test_a_row_of_nodes():
+    row = node_row(make_node(), NOW + 1)
     assert row["Status"] == "Ready (simulated)"
     assert row["CPU"] == "0.5 / 8"
     assert row["Memory"] == "512 MiB / 16 GiB"
     assert row["Seen"] == "1 second ago"
+
+
+def test_a_node_that_does_not_answer_has_a_short_status_and_a_reason():
+    reason = "QR501: docker at unix:///run/docker.sock does not answer: no such file or directory"
+    view = make_node(reason, state="lost", simulated=False)
+    row = node_row(view, NOW + 120)
+    assert row["Status"] == "Lost 2 minutes ago"
+    assert len(row["Reason"]) == 30
+    assert row["Reason"].endswith("…")
+    assert node_row(view, NOW + 120, full=True)["Reason"] == reason
+    never = make_node(reason, state="lost", simulated=False, seen_at=0.0)
+    assert node_row(never, NOW)["Status"] == "Lost"
+
+
+def test_filters_of_nodes():
+    east = make_node(name="east", labels={"zone": "a"}, state="draining")
+    west = make_node(name="west", labels={"zone": "b"})
+
+    def kept(*words):
+        keeps = node_filter(words)
+        return [view["record"]["name"] for view in (east, west) if keeps(view)]
+
+    assert kept() == ["east", "west"]
+    assert kept("name=^w") == ["west"]
+    assert kept("name=e", "label=zone=a") == ["east"]
+    assert kept("status=draining") == ["east"]
+    assert kept("status=draining", "status=ready") == ["east", "west"]
+    assert kept("driver=podman") == []
+    for wrong in ("status=idle", "name=[", "zone=a"):
+        with pytest.raises(RequestError, match="--filter got"):
+            node_filter([wrong])
