@@ -54,9 +54,9 @@ without an engine, say so in every listing.
 
   qdocker why canary                                              why it is on its node
 
-Exit codes: 1 for an error, also of wrong words. create, run and exec have Docker's: 125 for an error of
-qdocker, the engine or wrong words, 126 when a command cannot be run, 127 when it is not found, else the
-command's own. 130 after Ctrl-C, 141 when nobody reads the output any more. """
+Exit codes: 1 for an error, also of wrong words. create, run and exec have those of `docker run`: 125 for an
+error of qdocker, the engine or wrong words, 126 when a command cannot be run, 127 when it is not found, else
+the command's own. 130 after Ctrl-C, 141 when nobody reads the output any more. """
 
 _GROUPS = ("nodes",)
 _LATE = {"allow_interspersed_args": False}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import time as now
 from typing import Annotated, Any
 
 import typer
 
-from qrealm.base.errors import QrealmError, RequestError
+from qrealm.base.errors import NoSuchContainerError, QrealmError, RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path
 from qrealm.faces.qdocker.progress import shown_progress
@@ -21,11 +22,13 @@ from qrealm.faces.qdocker.specification import (
     read_ports,
     read_restart,
 )
-from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, write
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, warn, write
 
 _STATES = "running,stopped"
 _SIGNALS_FROM = 128
 _KILLED = _SIGNALS_FROM + 9
+_SEAL = "io.qrealm.sealed"
+"""The label that the daemon alone can open."""
 
 StatesOption = Annotated[
     str, typer.Option(metavar="NAME,NAME,...", help="Its states; it runs in the first and in no other.")
@@ -97,7 +100,7 @@ def create(
     """Make a container in superposition of its states, on the node that the scheduler chooses; print its id.
 
     Options stand before IMAGE; what stands after NAME is the container's command. `qdocker run NAME` measures
-    it and starts it if it is found in its first state. Exit codes: 125 for an error, as Docker's.
+    it and starts it if it is found in its first state. Exit code 125 for an error of any kind.
 
     [bold]Examples[/bold]
 
@@ -162,9 +165,9 @@ def run(
     """Measure a container's group, then start the container if it was found in its first state, and stop it
     in any other.
 
-    Exit codes as Docker's: 125 for an error of qdocker or the engine, 126 when the container's command cannot
-    be run, 127 when it is not in the image; the container's own code when it ends at once. 0 when the outcome
-    says that it shall not run.
+    Exit codes: 125 for an error of qdocker or the engine, 126 when the container's command cannot be run, 127
+    when it is not in the image, as `docker run`; the container's own code when it ends at once. 0 when the
+    outcome says that it shall not run, and, with a warning, when the engine starts it again and again.
 
     [bold]Examples[/bold]
 
@@ -173,12 +176,21 @@ def run(
       qdocker run --force canary
     """
     wants_json = options.is_json(output)
+    before = now()
     found = Client().post(container_path(name, "/run"), {"force": force})
     if wants_json:
-        options.write_line(found)
+        options.write_line(_without_seal(found))
     else:
         write(_told(found))
-    return _code_at_once(found)
+    return _code_at_once(found, before)
+
+
+def _without_seal(found: dict[str, Any]) -> dict[str, Any]:
+    """The report without that label."""
+    if found["facts"] is None:
+        return found
+    labels = {key: value for key, value in found["facts"]["labels"].items() if key != _SEAL}
+    return {**found, "facts": {**found["facts"], "labels": labels}}
 
 
 def _told(found: dict[str, Any]) -> str:
@@ -198,23 +210,56 @@ def _told(found: dict[str, Any]) -> str:
     return f"{text}; with it: {others}" if others else text
 
 
-def _code_at_once(found: dict[str, Any]) -> int:
-    """Exit code of a container that ended as soon as it was started; else 0."""
+def _code_at_once(found: dict[str, Any], before: float) -> int:
+    """Exit code of a container that ended as soon as it was started, at `before` or later; else 0."""
     facts = found["facts"]
-    if not found["started"] or facts is None or facts["state"] not in ("exited", "dead"):
+    if not found["started"] or facts is None:
         return 0
-    code = facts["exit_code"] or 0
-    cause = " for want of memory" if facts["out_of_memory"] else ""
-    killed = f", which is signal {code - _SIGNALS_FROM}" if code > _SIGNALS_FROM else ""
-    tell(f"container {found['name']} ended at once{cause} with code {code}{killed}{_said(facts)}")
-    if code == _KILLED and not facts["out_of_memory"]:
-        # Docker hears of want of memory apart from the end, and not always in time.
-        tell("hint: signal 9 from nobody's hand is often want of memory: see --memory")
-    tell(
-        f"hint: qdocker logs {found['name']}; if a permission is missing: containers have no capabilities "
-        "but those of --cap-add, and images that begin as root often need CHOWN, SETGID and SETUID"
+    name, again = found["name"], _begins_again(facts, before)
+    if not again and facts["state"] not in ("exited", "dead"):
+        return 0
+    ended = f"container {name} ended at once{_end_of(facts)}"
+    if again:
+        warn(f"{ended}; its engine starts it again, as --restart says")
+    else:
+        tell(ended)
+    tell(f"hint: {_hint(facts, name)}")
+    return 0 if again else int(facts["exit_code"] or 0)
+
+
+def _begins_again(facts: dict[str, Any], before: float) -> bool:
+    """Whether the engine has started it again, or is about to, because it ended."""
+    ended = facts["finished_at"]
+    return facts["state"] == "restarting" or (
+        facts["state"] == "running" and ended is not None and ended >= before
     )
-    return int(code)
+
+
+def _end_of(facts: dict[str, Any]) -> str:
+    """``" for want of memory with code 137, which is signal 9"``; nothing where it runs again, and the engine
+    has forgotten."""
+    cause = " for want of memory" if facts["out_of_memory"] else ""
+    if facts["state"] == "running":
+        return cause
+    code = facts["exit_code"] or 0
+    killed = f", which is signal {code - _SIGNALS_FROM}" if code > _SIGNALS_FROM else ""
+    return f"{cause} with code {code}{killed}{_said(facts)}"
+
+
+def _hint(facts: dict[str, Any], name: str) -> str:
+    """What to do about an end."""
+    logs = f"qdocker logs {name}"
+    if facts["out_of_memory"]:
+        return f"--memory of qdocker create gives it more; {logs}"
+    if facts["exit_code"] == _KILLED:
+        # Docker hears of want of memory apart from the end, and not always in time.
+        return f"signal 9 from nobody's hand is often want of memory: see --memory; {logs}"
+    if not facts["exit_code"]:
+        return f"{logs} has what it wrote"
+    return (
+        f"{logs}; if a permission is missing: containers have no capabilities but those of --cap-add, and "
+        "images that begin as root often need CHOWN, SETGID and SETUID"
+    )
 
 
 def _said(facts: dict[str, Any]) -> str:
@@ -240,6 +285,8 @@ def stop_container(
 def rm(names: options.NamesArgument, force: options.ForceOption = False) -> int:
     """Remove containers, with their registers, relations and messages. Prints each name.
 
+    Exit code 1 when one is not there; with --force 0, as `docker rm`.
+
     [bold]Examples[/bold]
 
       qdocker rm web
@@ -247,16 +294,24 @@ def rm(names: options.NamesArgument, force: options.ForceOption = False) -> int:
       qdocker rm --force $(qdocker ps -aq)
     """
     client = Client()
-    return for_each(names, lambda name: client.delete(container_path(name), {"force": force})["name"])
+
+    def remove(name: str) -> Any:
+        return client.delete(container_path(name), {"force": force})["name"]
+
+    return for_each(names, remove, absent_is_done=force)
 
 
-def for_each(names: Sequence[str], act: Any) -> int:
-    """Do something to each, print what comes of it, go on after an error; 1 if there was one."""
+def for_each(names: Sequence[str], act: Callable[[str], Any], *, absent_is_done: bool = False) -> int:
+    """Do something to each, print what comes of it, go on after an error; 1 if there was one, but for what is
+    not there if `absent_is_done`: that is told, and no error."""
     code = 0
     for name in names:
         try:
             write(act(name))
         except QrealmError as problem:
-            report(problem)
-            code = EXIT_ERROR
+            if absent_is_done and isinstance(problem, NoSuchContainerError):
+                tell(problem.message)
+            else:
+                report(problem)
+                code = EXIT_ERROR
     return code

@@ -65,9 +65,12 @@ def execute(
 ) -> int:
     """Run a command inside a container that runs, and exit with the command's code.
 
-    Options stand before NAME. Exit codes as Docker's: 125 for an error of qdocker or the engine, 126 when the
-    command cannot be run, 127 when it is not there. With -i or -t this command speaks to the node's engine
-    itself; Ctrl-P Ctrl-Q leaves a command that has a terminal running.
+    Options stand before NAME. Exit codes are those of `docker run`: 125 for an error of qdocker or the
+    engine, also for a container that does not run or is not there (`docker exec`: 1); 126 when the command
+    cannot be run; 127 when it is not there (some versions of `docker exec`: 126).
+
+    With -i or -t this command speaks to the node's engine itself; Ctrl-P Ctrl-Q leaves a command that has a
+    terminal running.
 
     [bold]Examples[/bold]
 

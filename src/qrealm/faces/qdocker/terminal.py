@@ -79,7 +79,7 @@ def report(problem: QrealmError) -> None:
 
 
 def exit_code_of(problem: QrealmError, command_name: str) -> int:
-    """What a command exits with after this error: Docker's codes."""
+    """What a command exits with after this error: the codes of `docker run` where it has these."""
     if command_name not in DOCKER_CODES:
         return EXIT_ERROR
     if isinstance(problem, CommandNotFoundError):
@@ -95,7 +95,7 @@ def usage_code(command_name: str) -> int:
 
 
 def ending_of(command_name: str) -> Ending:
-    """What a command does about errors: Docker's exit codes."""
+    """What a command does about errors: it tells them, and has their exit code."""
 
     def reported(problem: QrealmError) -> int:
         report(problem)

@@ -1,0 +1,87 @@
+"""What `run` says of a container that ends as soon as it was started."""
+
+from __future__ import annotations
+
+import pytest
+
+from qrealm.faces.qdocker import container_commands
+
+BEGAN = 1_700_000_000.0
+
+
+def report(**changed):
+    facts = {
+        "state": "exited",
+        "exit_code": 0,
+        "error": "",
+        "out_of_memory": False,
+        "started_at": BEGAN + 1,
+        "finished_at": BEGAN + 2,
+        "labels": {"io.qrealm.sealed": "x", "a": "b"},
+        **changed,
+    }
+    measured = {"name": "web", "state": "running", "outcomes": {"web": "running"}, "probability": 1.0}
+    did = {"started": True, "forced": False, "was_running": False, "stopped": False}
+    return {"name": "web", "measured": measured, **did, "facts": facts}
+
+
+def run(monkeypatch, capsys, found, output="table"):
+    """The command's exit code and what it wrote, of a daemon that answers this."""
+
+    class Client:
+        def post(self, path, body):
+            assert (path, body) == ("/containers/web/run", {"force": False})
+            return found
+
+    monkeypatch.setattr(container_commands, "Client", Client)
+    monkeypatch.setattr(container_commands, "now", lambda: BEGAN)
+    code = container_commands.run("web", output=output)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+@pytest.mark.parametrize(
+    "changed, code, told, hinted",
+    [
+        ({}, 0, "ended at once with code 0", "qdocker logs web has what it wrote"),
+        ({"exit_code": 3}, 3, "with code 3", "CHOWN"),
+        ({"exit_code": 143}, 143, "with code 143, which is signal 15", "--cap-add"),
+        ({"exit_code": 137}, 137, "with code 137, which is signal 9", "see --memory"),
+        ({"exit_code": 137, "out_of_memory": True}, 137, "for want of memory with code 137", "--memory"),
+        ({"exit_code": 1, "error": "no such device"}, 1, "with code 1: no such device", "logs"),
+    ],
+)
+def test_an_end_at_once_is_told_with_what_to_do(monkeypatch, capsys, changed, code, told, hinted):
+    ended, out, err = run(monkeypatch, capsys, report(**changed))
+    assert ended == code
+    assert out == "web: measured running (probability 1), started\n"
+    assert told in err
+    assert hinted in err
+    assert ("CHOWN" in err) == (code not in (0, 137)), "capabilities have nothing to do with these"
+
+
+@pytest.mark.parametrize(
+    "changed, told",
+    [
+        ({"state": "restarting", "exit_code": 3}, "ended at once with code 3; its engine starts it again"),
+        # In the moment of asking it was up again, and the engine has forgotten the code.
+        ({"state": "running", "exit_code": None}, "ended at once; its engine starts it again"),
+    ],
+)
+def test_what_the_engine_starts_again_and_again_is_a_warning(monkeypatch, capsys, changed, told):
+    code, _, err = run(monkeypatch, capsys, report(**changed))
+    assert code == 0
+    assert err.startswith(f"warning: container web {told}")
+    assert "hint: qdocker logs web" in err
+
+
+def test_what_runs_is_told_in_one_line(monkeypatch, capsys):
+    for ended in (None, BEGAN - 1):  # never before, and before this start
+        found = report(state="running", exit_code=None, finished_at=ended)
+        assert run(monkeypatch, capsys, found)[::2] == (0, "")
+
+
+def test_json_has_no_seal(monkeypatch, capsys):
+    _, out, _ = run(monkeypatch, capsys, report(), "json")
+    assert '"a": "b"' in out
+    assert "sealed" not in out
