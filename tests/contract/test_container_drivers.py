@@ -5,8 +5,10 @@ What the driver says it has set is looked up with the engine itself, and from in
 
 from __future__ import annotations
 
+import os
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -71,6 +73,9 @@ class RealContract(Contract):
     exact_memory = True
     tells_out_of_memory = True
     no_new_privileges = True
+    network_kind = "bridge"
+
+    why_no_names = None  # why containers of a network do not find each other by name, where they do not
 
     def container_of(self, driver, client, engine_id):
         """What the engine itself says of the container."""
@@ -254,6 +259,62 @@ class RealContract(Contract):
         driver.start(again)
         assert self.run(driver, again, "ls", "/kept")[0] == "x\n"
 
+    def test_names_lead_to_containers_of_a_network_that_is_made(self, driver, make):
+        if self.why_no_names:
+            pytest.skip(self.why_no_names)
+        own = {"network": f"{next(NAMES)}_default", "network_made": True}
+        names = [next(NAMES), next(NAMES)]
+        serve = ("httpd", "-f", "-p", "8080", "-h", "/etc")
+        first, second = (make(serve, name=name, aliases=("api",), **own) for name in names)
+        asking, stranger = make(**own), make(network=f"{next(NAMES)}_default", network_made=True)
+        for engine_id in (first, second, asking, stranger):
+            driver.start(engine_id)
+        for name in (*names, "api"):
+            page = ("wget", "-q", "-O", "-", f"http://{name}:8080/passwd")
+            told = wait_for(lambda page=page: self.run(driver, asking, *page)[0])
+            assert told == "root:x:0:0::/:/bin/sh\n"
+        assert self.run(driver, stranger, *page)[2] != 0
+        driver.stop(first, 5.0)
+        assert self.run(driver, asking, *page)[2] == 0
+
+    def test_a_network_is_there_as_long_as_a_container_of_it(self, driver, endpoint, make):
+        name, theirs = f"{next(NAMES)}_default", f"{next(NAMES)}_default"
+        own = {"network": name, "network_made": True, "labels": {"io.qrealm.engine": "e31"}}
+        other = {"network": theirs, "network_made": True, "labels": {"io.qrealm.engine": "e32"}}
+        with raw(endpoint.url) as client:
+
+            def there():
+                return {network["Name"] for network in client.networks()} & {name, theirs}
+
+            with ThreadPoolExecutor(4) as pool:
+                ids = list(pool.map(lambda _: make(**own), range(4)))
+            assert [network["Name"] for network in client.networks()].count(name) == 1
+            with pytest.raises(ImageError):
+                driver.create(ContainerSpec(next(NAMES), self.missing_image, **other))
+            assert there() == {name}
+            driver.start(ids[0])
+            alone = make(**other)
+            for engine_id in (ids[0], *ids[2:]):
+                driver.remove(engine_id, force=True)
+            assert there() == {name, theirs}
+            driver.remove(alone, force=True)
+            assert there() == {name}
+            driver.remove(ids[1], force=True)
+            assert there() == set()
+
+    def test_a_network_of_somebody_else_is_left_alone(self, driver, endpoint, make):
+        name = f"{next(NAMES)}_default"
+        with raw(endpoint.url) as client:
+            client.create_network(name, driver=self.network_kind)
+            try:
+                with pytest.raises(EngineRefusalError, match="was not made for it") as caught:
+                    make(network=name, network_made=True)
+                assert f"docker network rm {name}" in caught.value.hint
+                driver.remove(make(network=name), force=True)
+                assert client.networks(names=[name])
+            finally:
+                client.remove_network(name)
+
     @pytest.mark.parametrize(
         "restart", [Restart("on-failure", 4), Restart("unless-stopped"), Restart("always"), Restart()]
     )
@@ -321,6 +382,10 @@ class TestDocker(RealContract):
 class TestPodman(RealContract):
     tells_out_of_memory = False  # Podman 4.3 with control groups of version 1
 
+    # Podman leaves names to a program of its own, which a distribution may not install with it.
+    _places = ("/usr/lib/podman/aardvark-dns", "/usr/libexec/podman/aardvark-dns", "/usr/lib/cni/dnsname")
+    why_no_names = None if any(map(os.path.exists, _places)) else "podman: no aardvark-dns, no dnsname"
+
     @staticmethod
     @contextmanager
     def engine(_):
@@ -331,6 +396,7 @@ class TestPodman(RealContract):
 @pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no_docker()))
 class TestSwarm(RealContract):
     network = None
+    network_kind = "overlay"
     keeps_output = False
     exact_memory = False
     no_new_privileges = False  # Docker 25 on the node

@@ -171,7 +171,7 @@ def test_a_service_has_the_same_wishes():
     assert template["RestartPolicy"]["MaxAttempts"] == 3
     assert template["Placement"] == {"Constraints": ["node.hostname==n1"]}
     assert template["Networks"] == [{"Target": "front", "Aliases": ["web"]}]
-    ports = endpoint_spec(SPEC.ports)["Ports"]
+    ports = endpoint_spec(SPEC)["Ports"]
     assert ports[0]["PublishedPort"] == 8080
     assert "PublishedPort" not in ports[1]
     assert {port["PublishMode"] for port in ports} == {"host"}

@@ -108,7 +108,7 @@ class Clusters:
                 raise
         if made:
             self._ctx.tell("cluster", "create", file.name, {"containers": str(len(wanted))})
-        return ClusterReport(file.name, made, tuple(sorted(existing)), entangled)
+        return ClusterReport(file.name, made, tuple(sorted(existing)), entangled, self._apart(file.name))
 
     def _all_made(
         self, requests: Sequence[CreateRequest], reserved: Sequence[Reserved], progress: Progress | None
@@ -182,7 +182,8 @@ class Clusters:
                 raise RequestError(
                     f"cluster {file.name!r} was not made: container {record.name!r} is there already and is "
                     "not of this cluster",
-                    hint="give it another name in the file, or remove the other one",
+                    hint=f"give it another name, in a Compose file with container_name: "
+                    f"{file.name}-{record.name}; or remove the other one: qdocker rm {record.name}",
                 )
             if (record.spec, record.quantum) != (request.spec, request.quantum):
                 raise EngineRefusalError(
@@ -192,6 +193,25 @@ class Clusters:
                 )
             existing.add(record.name)
         return existing
+
+    def _apart(self, cluster: str) -> str:
+        """What is to be said of a cluster whose network is several; empty when nothing is."""
+        nodes = {node.name: node for node in self._ctx.store.nodes.all()}
+        engines: dict[tuple[str, str], list[str]] = {}
+        for record in self._ctx.store.containers.all(cluster):
+            node = nodes.get(str(record.node))
+            if node is None or node.simulated or not record.spec.network_made:
+                continue
+            # A swarm's network is one, wherever its members are.
+            engine = ("swarm", node.endpoint.url) if node.endpoint.driver == "swarm" else ("", node.name)
+            engines.setdefault(engine, []).append(record.name)
+        if len(engines) < 2:
+            return ""
+        groups = "; ".join(", ".join(names) for names in engines.values())
+        return (
+            f"the cluster is on {len(engines)} engines, and names lead to containers of the same engine "
+            f"only: {groups}"
+        )
 
     def _undo(self, cluster: str) -> None:
         try:

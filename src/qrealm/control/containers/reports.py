@@ -164,12 +164,17 @@ class BalanceReport:
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
-    """A cluster that was made: its containers, in the order of its file."""
+    """A cluster that was made: its containers, in the order of its file.
+
+    Attributes:
+        note: what the user should know about where the containers are; may be empty.
+    """
 
     name: str
     created: tuple[CreateReport, ...]
     existing: tuple[str, ...]
     entangled: tuple[EntangleReport, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ def connect(endpoint: Endpoint, timeout_s: float = 10.0) -> ContainerDriver:
     """
     if (row := DRIVERS.get(endpoint.driver)) is None:
         raise RequestError(
-            f"connect: no driver {endpoint.driver!r}; there are {', '.join(DRIVERS)}", hint="see DRIVERS"
+            f"there is no driver {endpoint.driver!r}; there are {', '.join(DRIVERS)}",
+            hint="; ".join(f"{each.name}: {each.about}" for each in DRIVERS.values()),
         )
     if not row.simulated:
         check_url(endpoint.url)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qrealm.base.errors import (
     CommandNotFoundError,
@@ -19,7 +19,10 @@ from qrealm.base.errors import (
 from qrealm.fleet.containers.addresses import check_reference
 from qrealm.fleet.containers.connection import Connection, OutputStream, refusal
 from qrealm.fleet.containers.docker_form import container_body, facts_of, facts_of_row
+from qrealm.fleet.containers.networks import MadeNetworks
 from qrealm.fleet.containers.protocol import (
+    LABEL_ENGINE,
+    LABEL_NETWORK,
     ContainerFacts,
     ContainerSpec,
     Endpoint,
@@ -30,6 +33,9 @@ from qrealm.fleet.containers.protocol import (
     PullProgress,
 )
 from qrealm.fleet.containers.pulling import Pull
+
+if TYPE_CHECKING:
+    from docker import APIClient
 
 _POLL_S = 0.02
 CANNOT_RUN = 126
@@ -49,6 +55,7 @@ class DockerDriver:
 
     engine: ClassVar[str] = "Docker"
     url_default: ClassVar[str] = "unix:///var/run/docker.sock"
+    network_kind: ClassVar[str] = "bridge"
     unavailable_hint: ClassVar[str] = "start it (systemctl start docker), or name the engine's own url"
 
     def __init__(self, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
@@ -56,6 +63,10 @@ class DockerDriver:
         self.endpoint = where
         self.timeout_s = timeout_s
         self._wire = Connection(where, timeout_s, engine=self.engine, extra_hint=self.unavailable_hint)
+        self._networks = MadeNetworks(self._wire, str(where.url), self.network_kind, self._holders)
+
+    def _holders(self, client: APIClient, label: str) -> list[Any]:
+        return list(client.containers(all=True, filters={"label": label}))
 
     def ping(self) -> None:
         with self._wire.calling("ping") as client:
@@ -95,11 +106,9 @@ class DockerDriver:
 
     def create(self, spec: ContainerSpec) -> str:
         check_reference(spec.image)
-        with self._wire.calling(f"create {spec.name!r}") as client:
-            return str(client.create_container_from_config(self._body(spec), spec.name)["Id"])
-
-    def _body(self, spec: ContainerSpec) -> dict[str, Any]:
-        return container_body(spec)
+        doing = f"create {spec.name!r}"
+        with self._networks.holding(spec, doing), self._wire.calling(doing) as client:
+            return str(client.create_container_from_config(container_body(spec), spec.name)["Id"])
 
     def start(self, engine_id: str) -> None:
         with self._wire.calling(f"start {short(engine_id)}") as client:
@@ -110,15 +119,27 @@ class DockerDriver:
             client.stop(engine_id, timeout=math.ceil(grace_s))
 
     def remove(self, engine_id: str, *, force: bool = False) -> None:
+        self._sweep_after(self._removed(engine_id, force))
+
+    def _sweep_after(self, labels: Mapping[str, str]) -> None:
+        """Remove the network of what had these labels and was removed, if nobody is left in it."""
+        if LABEL_NETWORK in labels:
+            self._networks.sweep(labels.get(LABEL_ENGINE, ""))
+
+    def _removed(self, engine_id: str, force: bool) -> Mapping[str, str]:
+        """Remove it; the labels that it had."""
+        labels: Mapping[str, str] = {}
         try:
             with self._wire.calling(f"remove {short(engine_id)}") as client:
+                labels = client.inspect_container(engine_id)["Config"].get("Labels") or {}
                 client.remove_container(engine_id, v=True, force=force)
         except NoSuchContainerError:
-            return
+            return labels
         except EngineRefusalError as refused:
             if "already in progress" not in refused.message:
                 raise
             self._wait_until_gone(engine_id)
+        return labels
 
     def _wait_until_gone(self, engine_id: str) -> None:
         deadline = time.monotonic() + self.timeout_s

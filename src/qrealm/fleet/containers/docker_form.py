@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 from qrealm.fleet.containers.protocol import (
+    LABEL_NETWORK,
     ContainerFacts,
     ContainerSpec,
     ContainerState,
@@ -18,6 +19,7 @@ from qrealm.fleet.containers.protocol import (
 
 NANO = 1_000_000_000
 _EXITED = re.compile(r"(?:Exited|Restarting) \((\d+)\)")
+_UNNAMED = re.compile(r"[0-9a-f]{64}")
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
 # Podman has words of its own for two of Docker's states.
 _STATES = {"configured": "created", "initialized": "created", "stopped": "exited", "stopping": "running"}
@@ -28,7 +30,7 @@ def container_body(spec: ContainerSpec) -> dict[str, Any]:
     body: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
-        "Labels": dict(spec.labels),
+        "Labels": labels_of(spec),
         "ExposedPorts": {f"{port.container_port}/{port.protocol}": {} for port in spec.ports},
         "HostConfig": host_config(spec),
     }
@@ -40,7 +42,17 @@ def container_body(spec: ContainerSpec) -> dict[str, Any]:
         "Healthcheck": None if spec.health is None else health_check(spec.health),
     }
     body |= {key: value for key, value in optional.items() if value is not None}
+    if spec.network_made and spec.network is not None:
+        # The engine adds the container's name by itself.
+        there = {"Aliases": list(spec.aliases)}
+        body["NetworkingConfig"] = {"EndpointsConfig": {spec.network: there}}
     return body
+
+
+def labels_of(spec: ContainerSpec) -> dict[str, str]:
+    """Its labels, with the one that keeps its network."""
+    made = {LABEL_NETWORK: spec.network} if spec.network_made and spec.network is not None else {}
+    return {**spec.labels, **made}
 
 
 def host_config(spec: ContainerSpec) -> dict[str, Any]:
@@ -116,6 +128,7 @@ def facts_of(told: Mapping[str, Any]) -> ContainerFacts:
         out_of_memory=bool(state.get("OOMKilled")),
         ports=_ports(told),
         labels=dict(told["Config"].get("Labels") or {}),
+        volumes=_volumes(told),
     )
 
 
@@ -134,6 +147,7 @@ def facts_of_row(row: Mapping[str, Any]) -> ContainerFacts:
         exit_code=int(ended[1]) if ended else None,
         health=cast(Health, health[1]) if health else None,
         labels=dict(row.get("Labels") or {}),
+        volumes=_volumes(row),
     )
 
 
@@ -142,6 +156,20 @@ def _health(state: Mapping[str, Any], kind: ContainerState) -> Health | None:
     told = (state.get("Health") or state.get("Healthcheck") or {}).get("Status")
     runs = kind is ContainerState.RUNNING
     return cast(Health, told) if runs and told in ("starting", "healthy", "unhealthy") else None
+
+
+def _volumes(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where it has volumes to which the engine gave a name itself."""
+    return tuple(
+        sorted(
+            mount["Destination"]
+            for mount in told.get("Mounts") or ()
+            # Podman's list has the folders alone.
+            if isinstance(mount, Mapping)
+            and mount.get("Type") == "volume"
+            and _UNNAMED.fullmatch(mount.get("Name") or "")
+        )
+    )
 
 
 def _ports(told: Mapping[str, Any]) -> tuple[Port, ...]:

@@ -22,6 +22,9 @@ LABEL_ENGINE = "io.qrealm.engine"
 LABEL_CONTAINER = "io.qrealm.container"
 """Label of every container that qrealm made: qrealm's own id of it."""
 
+LABEL_NETWORK = "io.qrealm.network"
+"""Label of every network that qrealm made, and of the containers it was made for: the network's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -112,6 +115,10 @@ class ContainerSpec:
         environment: names and values.
         labels: beside those that qrealm adds.
         network: name of an engine's network; None for the engine's default.
+        network_made: whether the driver makes that network with the first container of it, and removes it
+            with the last: a bridge of the engine, an overlay of a swarm. Containers find each other there by
+            name.
+        aliases: more names by which it is found in a network that is made.
         user: ``"uid:gid"`` or a name; None for the image's own.
         read_only: whether the root file system cannot be written.
     """
@@ -132,6 +139,8 @@ class ContainerSpec:
     working_dir: str | None = None
     read_only: bool = False
     cap_add: tuple[str, ...] = ()
+    network_made: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 class ContainerState(StrEnum):
@@ -162,6 +171,8 @@ class ContainerFacts:
         out_of_memory: whether the kernel ended it for want of memory.
         ports: as published, with the host's ports that the engine chose.
         labels: all of them.
+        volumes: folders inside whose data is in volumes without a name, which the image declares; they go
+            with the container.
     """
 
     engine_id: str
@@ -176,6 +187,7 @@ class ContainerFacts:
     out_of_memory: bool = False
     ports: tuple[Port, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +299,7 @@ class ContainerDriver(Protocol):
         Raises:
             ImageError: the engine does not have the image; it is not fetched here.
             NameTakenError: another container of the engine has this name.
+            EngineRefusalError: also for a network that the engine cannot make, or that somebody else made.
         """
         ...
 
@@ -299,8 +312,8 @@ class ContainerDriver(Protocol):
         ...
 
     def remove(self, engine_id: str, *, force: bool = False) -> None:
-        """Remove it with its anonymous volumes. Without `force` a running one is refused. No error when it is
-        not there."""
+        """Remove it with its anonymous volumes, and with the network that was made for it when it is the last
+        one there. Without `force` a running one is refused. No error when it is not there."""
         ...
 
     def inspect(self, engine_id: str) -> ContainerFacts: ...
@@ -310,8 +323,8 @@ class ContainerDriver(Protocol):
         ...
 
     def glance(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
-        """The same with no more than a list tells: id, name, image, state, exit code, health and labels are
-        sure, the rest may be left out. Where the engine can, without asking for each container."""
+        """The same with no more than a list tells: id, name, image, state, exit code, health, volumes and
+        labels are sure, the rest may be left out. Where the engine can, without asking for each container."""
         ...
 
     def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]: ...

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qrealm.base.errors import (
     EngineRefusalError,
@@ -34,7 +34,7 @@ from qrealm.base.errors import (
 from qrealm.fleet.containers.addresses import check_reference
 from qrealm.fleet.containers.connection import IMAGE_HINT, refusal
 from qrealm.fleet.containers.docker import BegunExec, DockerDriver, log_query, short
-from qrealm.fleet.containers.docker_form import facts_of
+from qrealm.fleet.containers.docker_form import facts_of, labels_of
 from qrealm.fleet.containers.protocol import (
     ContainerFacts,
     ContainerSpec,
@@ -59,6 +59,9 @@ from qrealm.fleet.containers.swarm_form import (
 )
 from qrealm.fleet.containers.swarm_members import SwarmMember, find_member, service_name
 
+if TYPE_CHECKING:
+    from docker import APIClient
+
 _POLL_S = 0.05
 _FETCH_SECONDS_MAX = 600.0  # a node that fetches an image before it starts a container
 _TRIES = 5
@@ -73,6 +76,7 @@ class SwarmDriver(DockerDriver):
     """
 
     engine: ClassVar[str] = "Docker swarm"
+    network_kind: ClassVar[str] = "overlay"
 
     def ping(self) -> None:
         """Whether the manager answers, and says that the member keeps what runs there."""
@@ -130,13 +134,13 @@ class SwarmDriver(DockerDriver):
         member.check_takes(f"{self._wire.name}: {doing}")
         if not self.has_image(spec.image):
             raise ImageError(f"{self._wire.name}: {doing}: no such image: {spec.image}", hint=IMAGE_HINT)
-        with self._wire.calling(doing) as client:
+        with self._networks.holding(spec, doing), self._wire.calling(doing) as client:
             made = client.create_service(
                 task_template(spec, member.constraint),
                 name=service_name(spec.name, member, client.services(), f"{self._wire.name}: {doing}"),
-                labels={**spec.labels, LABEL_NAME: spec.name},
+                labels={**labels_of(spec), LABEL_NAME: spec.name},
                 mode={"Replicated": {"Replicas": 0}},
-                endpoint_spec=endpoint_spec(spec.ports),
+                endpoint_spec=endpoint_spec(spec),
             )
         return str(made["ID"])
 
@@ -183,8 +187,12 @@ class SwarmDriver(DockerDriver):
             return
         if container := self._container_here(tasks):
             # Nobody asks for its end to be seen: what is forced away is killed, as a container alone is.
-            super().remove(container, force=True)
+            self._removed(container, force=True)
         self._wait_for_end(engine_id, doing, GRACE_S + self.timeout_s)
+        self._sweep_after(service["Spec"].get("Labels") or {})
+
+    def _holders(self, client: APIClient, label: str) -> list[Any]:
+        return list(client.services(filters={"label": label}))
 
     def inspect(self, engine_id: str) -> ContainerFacts:
         return self._facts(*self._look(engine_id, f"inspect {short(engine_id)}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qrealm.fleet.containers.docker_form import NANO, health_check, mounts, seconds_of
+from qrealm.fleet.containers.docker_form import NANO, health_check, labels_of, mounts, seconds_of
 from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec, ContainerState, Port
 
 GRACE_S = 10.0
@@ -23,7 +23,7 @@ def task_template(spec: ContainerSpec, constraint: str) -> dict[str, Any]:
     """What each task of the service is made from."""
     container: dict[str, Any] = {
         "Image": spec.image,
-        "Labels": {**spec.labels, LABEL_NAME: spec.name},
+        "Labels": {**labels_of(spec), LABEL_NAME: spec.name},
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Mounts": mounts(spec),
         "ReadOnly": spec.read_only,
@@ -62,13 +62,15 @@ def task_template(spec: ContainerSpec, constraint: str) -> dict[str, Any]:
     }
     if spec.network is not None:
         # By this name it is found there, also where its service is called otherwise.
-        template["Networks"] = [{"Target": spec.network, "Aliases": [spec.name]}]
+        template["Networks"] = [{"Target": spec.network, "Aliases": [spec.name, *spec.aliases]}]
     return template
 
 
-def endpoint_spec(ports: Sequence[Port]) -> dict[str, Any]:
-    """Ports on the member itself, not on every node of the swarm."""
-    return {
+def endpoint_spec(spec: ContainerSpec) -> dict[str, Any]:
+    """Ports on the member itself, not on every node of the swarm; in a network of ours names lead to the
+    container, not to an address that the swarm would have to share out."""
+    mode = {"Mode": "dnsrr"} if spec.network_made else {}
+    return mode | {
         "Ports": [
             {
                 "Protocol": port.protocol,
@@ -76,7 +78,7 @@ def endpoint_spec(ports: Sequence[Port]) -> dict[str, Any]:
                 "PublishMode": "host",
                 **({} if port.host_port is None else {"PublishedPort": port.host_port}),
             }
-            for port in ports
+            for port in spec.ports
         ]
     }
 

@@ -110,7 +110,6 @@ def test_what_is_missing_of_a_cluster_joins_the_rest_by_its_relations(tmp_path):
 
 def test_a_cluster_is_made_several_at_a_time_and_given_up_with_the_first_that_fails(home, monkeypatch):
     monkeypatch.setattr(Node, "has_image", lambda *_: False)
-    monkeypatch.setattr(Node, "_check_image", lambda *_: None)
     lines = [f'  - {{name: c{k}, image: "img:{k}"}}' for k in range(6)]
     text = "\n".join(["name: six", "containers:", *lines])
     together = threading.Barrier(4, timeout=20.0)

@@ -87,8 +87,9 @@ def test_a_cluster_that_fails_leaves_what_was_there_of_it(home):
 
 def test_strangers_and_other_lines_stand_in_the_way(home):
     home.create("front")
-    with pytest.raises(RequestError, match="not of this cluster"):
+    with pytest.raises(RequestError, match="not of this cluster") as caught:
         home.engine.clusters.create(SHOP)
+    assert "container_name: shop-front" in caught.value.hint
     home.engine.lifecycle.remove("front")
     home.engine.clusters.create(SHOP)
     with pytest.raises(EngineRefusalError, match="other lines"):

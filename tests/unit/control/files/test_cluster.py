@@ -36,7 +36,7 @@ def refusal(text):
 
 def test_the_smallest_file():
     file = loaded("{name: shop, containers: [{name: web, image: 'nginx:1.27'}]}")
-    spec = ContainerSpec("web", "nginx:1.27")
+    spec = ContainerSpec("web", "nginx:1.27", network="shop_default", network_made=True)
     assert file == ClusterFile("shop", (ClusterContainer(spec, QuantumSpec()),))
     assert spec.limits == Limits(1.0, 512 << 20)
 

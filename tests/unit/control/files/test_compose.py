@@ -32,7 +32,30 @@ def one(line):
 def test_the_smallest_file_is_called_as_its_folder():
     file = loaded("services: {web: {image: nginx}}")
     assert file.name == "shop"
-    assert file.containers == (ClusterContainer(ContainerSpec("web", "nginx"), QuantumSpec()),)
+    spec = ContainerSpec("web", "nginx", network="shop_default", network_made=True, aliases=("web",))
+    assert file.containers == (ClusterContainer(spec, QuantumSpec()),)
+
+
+def test_services_are_in_one_network_each_by_its_name():
+    file = loaded(
+        """\
+        name: store
+        services:
+          web: {image: nginx, container_name: front}
+          db: {image: redis, scale: 2}
+          own: {image: nginx, network_mode: none}
+          plain: {image: nginx, network_mode: bridge}
+        """
+    )
+    found = [(each.spec.name, each.spec.network, each.spec.network_made, each.spec.aliases)
+             for each in file.containers]  # fmt: skip
+    assert found == [
+        ("front", "store_default", True, ("web",)),
+        ("db-1", "store_default", True, ("db",)),
+        ("db-2", "store_default", True, ("db",)),
+        ("own", "none", False, ()),
+        ("plain", "bridge", False, ()),
+    ]
 
 
 EVERY_KEY = """\

@@ -20,6 +20,7 @@ from qrealm.control.containers.files.container_shapes import (
     Reader,
     States,
     Weight,
+    in_network,
     quantum,
 )
 from qrealm.control.containers.files.fields import Name, Number, Shape, Text, Whole, validated
@@ -115,7 +116,8 @@ def _read_cluster(document: Document, folder: Path, environ: Mapping[str, str]) 
         names.add(item.name)
         resources = item.resource_requirements
         limits = Limits(resources.cpu, round(resources.memory * MIB), resources.pids)
-        spec = ContainerSpec(name=item.name, limits=limits, network=item.network, **reader.keys(item, path))
+        network = in_network(shape.name, item.network)
+        spec = ContainerSpec(name=item.name, limits=limits, **network, **reader.keys(item, path))
         register = quantum(item.superposition_states, item.quantum_probability, item.quantum_weight)
         containers.append(ClusterContainer(spec, register, item.node))
     members = {name: (name,) for name in (container.spec.name for container in containers)}

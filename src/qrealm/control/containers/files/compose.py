@@ -18,6 +18,7 @@ from qrealm.control.containers.files.container_shapes import (
     Reader,
     States,
     Weight,
+    in_network,
     quantum,
 )
 from qrealm.control.containers.files.fields import EMPTY_MAPPING, Flag, Name, Shape, Text, Whole, validated
@@ -169,7 +170,8 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
                 what = f"a container of service {taken[container]!r} is called {container!r} too"
                 reader.note(path, what)
             taken[container] = service
-            spec = ContainerSpec(name=container, limits=limits, network=item.network_mode, **keys)
+            network = in_network(name, item.network_mode, service)
+            spec = ContainerSpec(name=container, limits=limits, **network, **keys)
             containers.append(ClusterContainer(spec, register, item.quantum.node))
     place = (QUANTUM, "entangle")
     # A container of several can be named alone, too.

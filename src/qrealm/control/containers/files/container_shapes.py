@@ -271,6 +271,15 @@ class Reader:
         return Mount(self._volume(mount.source), mount.target, mount.read_only)
 
 
+def in_network(cluster: str, chosen: str | None, alias: str | None = None) -> dict[str, Any]:
+    """The fields of ContainerSpec about networks: the one that was chosen, else the cluster's own, called as
+    Compose calls it; there `alias` means the container, too."""
+    if chosen is not None:
+        return {"network": chosen}
+    aliases = () if alias is None else (alias,)
+    return {"network": f"{cluster}_default", "network_made": True, "aliases": aliases}
+
+
 def _mode(text: str) -> Mode:
     modes: dict[str, Mode] = {"same": "same", "opposite": "opposite", "spread": "spread"}
     return modes[text]

@@ -1,0 +1,123 @@
+"""Services of a cluster reach each other by name, in a network that lives as long as they do: on real
+engines, looked at with Docker's own command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.docker_engine import docker_engines
+from engines.eyes import clean, docker, states, why_no_eyes
+from engines.image import IMAGE
+from engines.nodes import engine_of, wait_until
+from qrealm.base.errors import EngineRefusalError, QrealmError
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.fleet.containers.protocol import ExecSpec
+
+pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
+
+PAGE = "root:x:0:0::/:/bin/sh\n"
+SERVE = "httpd -f -p 8080 -h /etc"
+COMPOSE = f"""
+name: shop
+services:
+  web: {{image: "{IMAGE}", x-quantum: {{probability: 1.0, node: one}}}}
+  db: {{image: "{IMAGE}", command: {SERVE},
+       container_name: store, x-quantum: {{probability: 1.0, node: one}}}}
+  alone: {{image: "{IMAGE}", network_mode: none, x-quantum: {{node: one}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def urls() -> Iterator[dict[str, str]]:
+    with docker_engines(2) as engines:
+        yield dict(zip(("one", "two"), (engine.url for engine in engines), strict=True))
+
+
+@pytest.fixture
+def engine(urls: dict[str, str], tmp_path: Path) -> Iterator[ContainerEngine]:
+    try:
+        with engine_of(urls, tmp_path / "home") as opened:
+            yield opened
+    finally:
+        clean(urls.values())
+        for url in urls.values():
+            docker(url, "network", "prune", "-f")
+
+
+def networks(url: str) -> set[str]:
+    told = docker(url, "network", "ls", "--filter", "label=io.qrealm.network", "--format", "{{.Name}}")
+    return set(told.split())
+
+
+def page(engine: ContainerEngine, name: str, host: str) -> str:
+    """What a container gets from another one's web server; empty when it does not reach it."""
+    run = engine.lifecycle.execute(name, ExecSpec(("wget", "-q", "-O", "-", f"http://{host}:8080/passwd")))
+    told = b"".join(piece.data for piece in run.output() if piece.stream == "stdout")
+    run.exit_code()
+    return told.decode()
+
+
+def test_services_find_each_other_and_the_network_goes_with_them(engine, urls):
+    report = engine.clusters.create(COMPOSE, "compose.yaml")
+    assert report.note == ""
+    assert networks(urls["one"]) == {"shop_default"}
+    assert networks(urls["two"]) == set()
+    for name in ("web", "store"):
+        assert engine.lifecycle.run(name).started
+    for host in ("db", "store"):
+        wait_until(lambda host=host: page(engine, "web", host) == PAGE, 20)
+    assert docker(urls["one"], "inspect", "-f", "{{.HostConfig.NetworkMode}}", "alone").strip() == "none"
+    again = engine.clusters.create(COMPOSE, "compose.yaml")
+    assert again.created == ()
+    engine.lifecycle.remove("web", force=True)
+    assert networks(urls["one"]) == {"shop_default"}
+    engine.clusters.remove("shop", force=True)
+    assert networks(urls["one"]) == set()
+
+
+def test_a_cluster_that_fails_leaves_no_network(engine, urls):
+    text = COMPOSE.replace("  alone:", "  more: {image: registry.invalid/no:1}\n  alone:")
+    with pytest.raises(QrealmError, match="'shop' was not made"):
+        engine.clusters.create(text, "compose.yaml")
+    assert states(urls["one"]) == {}
+    assert networks(urls["one"]) == set()
+
+
+def test_a_network_that_cannot_be_made_is_told_and_nothing_stays(engine, urls):
+    docker(urls["one"], "network", "create", "shop_default")
+    try:
+        with pytest.raises(EngineRefusalError, match=r"not made.*network 'shop_default'") as caught:
+            engine.clusters.create(COMPOSE, "compose.yaml")
+        assert "docker network rm shop_default" in caught.value.hint
+        assert states(urls["one"]) == {}
+        assert "shop_default" in docker(urls["one"], "network", "ls", "--format", "{{.Name}}").split()
+    finally:
+        docker(urls["one"], "network", "rm", "shop_default")
+
+
+def test_a_network_follows_what_moves(engine, urls):
+    engine.clusters.create(COMPOSE, "compose.yaml")
+    engine.lifecycle.remove("alone")
+    for name in ("web", "store"):
+        engine.lifecycle.run(name)
+    assert len(engine.nodes.drain("one").moves) == 2
+    assert (networks(urls["one"]), networks(urls["two"])) == (set(), {"shop_default"})
+    wait_until(lambda: page(engine, "web", "db") == PAGE, 20)
+    engine.clusters.remove("shop", force=True)
+    assert networks(urls["two"]) == set()
+
+
+def test_a_cluster_on_two_engines_is_told_that_names_stay_on_one(engine, urls):
+    text = COMPOSE.replace("store, x-quantum: {probability: 1.0, node: one", "store, x-quantum: {node: two")
+    report = engine.clusters.create(text, "compose.yaml")
+    assert "2 engines" in report.note
+    assert "web" in report.note
+    assert "store" in report.note
+    assert (networks(urls["one"]), networks(urls["two"])) == ({"shop_default"}, {"shop_default"})
+    engine.lifecycle.run("web")
+    assert page(engine, "web", "store") == ""
+    engine.clusters.remove("shop", force=True)
+    assert (networks(urls["one"]), networks(urls["two"])) == (set(), set())
