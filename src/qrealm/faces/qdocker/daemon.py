@@ -10,9 +10,10 @@ import argparse
 import json
 import logging
 import os
-import shutil
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,16 +22,22 @@ from qrealm.base.errors import ConfigError, DaemonError, QrealmError
 from qrealm.base.version import installed_version
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config, load_config
+from qrealm.control.store.whole_files import write_whole
 from qrealm.faces.http.error_json import error_to_json
 from qrealm.faces.http.server import answer_until_signal
 from qrealm.faces.qdocker.home import DaemonLock, Home, debug_wanted
 
 _LOG = logging.getLogger("qrealm.qdocker")
 _BACKLOG = 128
+_LOOK_S = 1.0
+"""How often the daemon looks whether its folder is still there."""
+_PATHS = ("DOCKER_CERT_PATH",)
 
 
 def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lambda: None) -> None:
-    """Be the daemon until SIGTERM or SIGINT.
+    """Be the daemon until SIGTERM, SIGINT or SIGHUP, or until its folder is taken away.
+
+    The process works in that folder, so that it keeps no other from being unmounted.
 
     Args:
         home: its folder.
@@ -40,27 +47,54 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
     Raises:
         ConfigError: the configuration breaks a rule.
         DaemonError: another daemon has this folder.
-        StoreError: the database cannot be opened.
+        StoreError: others may write to the folder, or the database cannot be opened.
     """
     home.make()
     os.umask(0o077)  # database, socket, records: for their owner alone
     lock = DaemonLock(home)
     lock.take()
+    ended = threading.Event()
     try:
         config = _configured(home, config_path)
+        _work_in(home.folder)
         engine = ContainerEngine(config, home.folder, SystemClock())
         engine.open()
         try:
             with _listening(home) as listener:
                 version = installed_version()
                 _LOG.info("qdocker %s, process %d, answers on %s", version, os.getpid(), home.socket)
-                answer_until_signal(engine, listener, ready)
+
+                def answers() -> None:
+                    words = (home, lock, ended)
+                    threading.Thread(target=_watch_home, args=words, name="watch-home", daemon=True).start()
+                    ready()
+
+                answer_until_signal(engine, listener, answers)
         finally:
             engine.close()
             _LOG.info("ended")
     finally:
-        home.socket.unlink(missing_ok=True)
+        ended.set()
+        if lock.is_held():  # else the socket there may be another daemon's
+            home.socket.unlink(missing_ok=True)
         lock.give_up()
+
+
+def _watch_home(home: Home, lock: DaemonLock, ended: threading.Event) -> None:
+    """End when the folder is no longer ours: nobody could reach us, and another daemon could start there."""
+    while not ended.wait(_LOOK_S):
+        if not lock.is_held():
+            _LOG.error("%s is gone or another's: the daemon ends, containers go on as they are", home.pid)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+def _work_in(folder: Path) -> None:
+    """Change to a folder. What the environment names by a relative path stays where it was."""
+    for name in _PATHS:
+        if path := os.environ.get(name):
+            os.environ[name] = str(Path(path).expanduser().absolute())
+    os.chdir(folder)
 
 
 def _configured(home: Home, path: Path | None) -> Config:
@@ -72,10 +106,12 @@ def _configured(home: Home, path: Path | None) -> Config:
         raise ConfigError(f"start got the configuration {str(path)!r}, {fault}", hint="give a YAML file")
     config = load_config(path)
     if path.absolute() != home.config:
-        copy = home.config.with_suffix(".new")
-        shutil.copyfile(path, copy)
-        copy.chmod(0o600)
-        copy.replace(home.config)
+        try:
+            write_whole(home.config, path.read_text(encoding="utf-8"))
+        except OSError as problem:
+            raise DaemonError(
+                f"the configuration cannot be kept as {str(home.config)!r}: {problem.strerror}"
+            ) from problem
     return config
 
 

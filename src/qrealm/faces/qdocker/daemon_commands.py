@@ -9,7 +9,6 @@ import typer
 
 from qrealm.base.errors import QrealmError, RequestError
 from qrealm.base.units import format_bytes
-from qrealm.base.version import installed_version
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import debug_wanted, find_home
 from qrealm.faces.qdocker.launch import end, launch
@@ -34,7 +33,7 @@ def start(
     """Start the daemon that holds the containers' state and answers the other commands.
 
     It keeps everything in $QUANTUM_DOCKER_HOME, else $XDG_STATE_HOME/qdocker, else ~/.local/state/qdocker.
-    QUANTUM_DOCKER_DEBUG=1 makes its log detailed.
+    QUANTUM_DOCKER_DEBUG=1 makes its log detailed. Safe to repeat: a daemon that runs is left as it is.
 
     [bold]Examples[/bold]
 
@@ -49,9 +48,10 @@ def start(
         start_logging(debug_wanted())
         serve(home, None if config is None else config.absolute())
         return
-    pid = launch(home, config)
-    nodes = Client(home).get("/nodes")
-    write(f"qdocker {installed_version()} runs as process {pid}")
+    pid, now = launch(home, config)
+    client = Client(home)
+    nodes, version = client.get("/nodes"), client.get("/ping")["version"]
+    write(f"qdocker {version} runs {'' if now else 'already '}as process {pid}")
     write(f"socket: {home.socket}")
     write(f"log: {home.log}")
     _warn_of(nodes)

@@ -101,6 +101,16 @@ class DaemonLock:
         os.write(file, f"{os.getpid()}\n".encode())
         self._file = file
 
+    def is_held(self) -> bool:
+        """Whether the folder still has the file that is locked: it may have been removed, or another one."""
+        if self._file is None:
+            return False
+        try:
+            there = self._home.pid.stat()
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(self._file))
+
     def give_up(self) -> None:
         """Let the lock go. The file stays, empty: to remove it would race with the next daemon."""
         if self._file is not None:

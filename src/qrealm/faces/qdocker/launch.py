@@ -10,31 +10,40 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from qrealm.base.errors import DaemonError
+from qrealm.base.errors import ConfigError, DaemonError
 from qrealm.faces.http.error_json import error_from_json
-from qrealm.faces.qdocker.home import Home, running_pid, runs_already
+from qrealm.faces.qdocker.client import Client
+from qrealm.faces.qdocker.home import Home, running_pid
 
 START_TIMEOUT_S = 60.0
 _LOG_BYTES_MAX = 10 << 20
 _LOG_LINES_SHOWN = 15
 _POLL_S = 0.05
+_SELECT_S_MAX = 1e9
 
 
-def launch(home: Home, config: Path | None) -> int:
-    """Start the daemon in a session of its own and wait until it answers.
+def launch(home: Home, config: Path | None) -> tuple[int, bool]:
+    """Start the daemon in a session of its own and wait until it answers. One that runs with the same
+    configuration is left as it is.
+
+    Args:
+        config: None for the one that the daemon has, or had last.
 
     Returns:
-        Its process id.
+        Its process id, and whether it runs since now.
 
     Raises:
-        DaemonError: it runs already, or did not come up; the message has the last lines of its log.
+        DaemonError: it runs with another configuration, or did not come up; the message has the last lines
+            of its log.
         QrealmError: whatever kept it from starting, as the daemon told it.
     """
     home.make()
     if (running := running_pid(home)) is not None:
-        raise runs_already(home, running)
+        return _found(home, running, config), False
     _turn_log(home)
     receive, send = os.pipe()
     words = [sys.executable, "-m", "qrealm.faces.qdocker.daemon", "--home", str(home.folder)]
@@ -66,16 +75,50 @@ def launch(home: Home, config: Path | None) -> int:
     told = json.loads(line) if line else {}
     if "error" in told:
         process.wait()
-        raise error_from_json(told["error"])
+        problem = error_from_json(told["error"])
+        # Of two starts at the same moment one is faster.
+        if isinstance(problem, DaemonError) and (running := running_pid(home)) is not None:
+            return _found(home, running, config), False
+        raise problem
     if "ready" not in told:
         raise DaemonError(f"the daemon ended with code {process.wait()}{_last_lines(home, begin)}")
     # It goes on without us: Popen must not warn that nobody waited for it.
     process.returncode = 0
-    return process.pid
+    return process.pid, True
+
+
+def _found(home: Home, pid: int, config: Path | None) -> int:
+    """The daemon that runs, once it answers. Raises DaemonError when it does not, or not as configured."""
+    until = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            Client(home).get("/ping")
+            break
+        except DaemonError:
+            if running_pid(home) != pid or time.monotonic() > until:
+                raise
+            time.sleep(_POLL_S)
+    if config is not None and _text_of(config) != (_text_of(home.config) if home.config.exists() else b""):
+        raise DaemonError(
+            f"the daemon of {str(home.folder)!r} runs already, as process {pid}, with another configuration "
+            f"than {str(config)!r}",
+            hint=f"qdocker stop, then start again; what it has is in {home.config}",
+        )
+    return pid
+
+
+def _text_of(config: Path) -> bytes:
+    try:
+        return config.read_bytes()
+    except OSError as problem:
+        raise ConfigError(
+            f"start got the configuration {str(config)!r}, which cannot be read: {problem.strerror}",
+            hint="give a YAML file",
+        ) from problem
 
 
 def end(home: Home, timeout_s: float) -> int | None:
-    """Ask the daemon to end and wait until it has.
+    """Ask the daemon to end and wait until its process is gone.
 
     Returns:
         The process id that it had; None when none ran.
@@ -86,21 +129,30 @@ def end(home: Home, timeout_s: float) -> int | None:
     pid = running_pid(home)
     if pid is None:
         return None
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass  # it ended in this moment; the loop sees its lock go
-    except PermissionError as problem:
-        raise DaemonError(f"the daemon, process {pid}, belongs to another user") from problem
-    until = time.monotonic() + timeout_s
-    while running_pid(home) == pid:
-        if time.monotonic() > until:
+    with suppress(ProcessLookupError), _process(pid) as process:
+        # The number may have become another process's before this one was opened, but not after.
+        if running_pid(home) != pid:
+            return pid
+        try:
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+        except PermissionError as problem:
+            raise DaemonError(f"the daemon, process {pid}, belongs to another user") from problem
+        if not select.select([process], [], [], min(timeout_s, _SELECT_S_MAX))[0]:
             raise DaemonError(
                 f"the daemon, process {pid}, still runs {timeout_s:g} s after it was asked to end",
                 hint=f"look into {home.log}; kill -9 {pid} loses nothing",
             )
-        time.sleep(_POLL_S)
     return pid
+
+
+@contextmanager
+def _process(pid: int) -> Iterator[int]:
+    """A file descriptor of a process, readable once it has ended; ProcessLookupError when it has."""
+    process = os.pidfd_open(pid)
+    try:
+        yield process
+    finally:
+        os.close(process)
 
 
 def _turn_log(home: Home) -> None:

@@ -118,6 +118,21 @@ def test_a_killed_holder_holds_nothing(home, holder):
     assert home.pid.read_text() == ""
 
 
+def test_the_holder_notices_that_its_file_is_gone_or_another(home):
+    lock = DaemonLock(home)
+    assert not lock.is_held()
+    lock.take()
+    assert lock.is_held()
+    home.pid.rename(home.folder / "moved")
+    assert not lock.is_held()
+    home.pid.write_text("1\n")
+    assert not lock.is_held()
+    (home.folder / "moved").replace(home.pid)
+    assert lock.is_held()
+    lock.give_up()
+    assert not lock.is_held()
+
+
 def test_those_who_only_look_do_not_keep_a_daemon_from_starting(home):
     """Looking takes the lock for a moment; a start in that moment waits instead of failing."""
     words = [sys.executable, "-c", LOOK, str(home.pid)]

@@ -1,11 +1,15 @@
-"""What is told of a daemon that does not come up."""
+"""What is told of a daemon that does not come up; where it works."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import pytest
 
 from qrealm.base.errors import DaemonError
 from qrealm.faces.qdocker import launch as launching
+from qrealm.faces.qdocker.daemon import _configured, _work_in
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import launch
 
@@ -36,3 +40,28 @@ def test_a_failed_start_shows_the_log_lines_of_this_start_alone(home, monkeypatc
         launch(home, None)
     assert told in failed.value.message
     assert "an old line" not in failed.value.message
+
+
+def test_relative_paths_of_the_environment_stay_where_they_were(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_CERT_PATH", "certificates")
+    _work_in(tmp_path / "home")
+    assert Path.cwd() == tmp_path / "home"
+    assert os.environ["DOCKER_CERT_PATH"] == str(tmp_path / "certificates")
+
+
+def test_a_configuration_that_cannot_be_kept_is_told(home, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "c.yaml").write_text("quantum_docker_config: {seed: 1}\n")
+    home.config.write_text("quantum_docker_config: {seed: 2}\n")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DaemonError, match="cannot be kept as .*No space left"):
+        _configured(home, tmp_path / "c.yaml")
+    monkeypatch.undo()
+    assert _configured(home, None).seed == 2, "the old one is whole"
+    assert _configured(home, tmp_path / "c.yaml").seed == 1
+    assert _configured(home, None).seed == 1
+    assert home.config.stat().st_mode & 0o777 == 0o600
