@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
+import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, cast
 
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.control.containers.guarding import GuardedDriver
@@ -18,8 +21,45 @@ CALL_TIMEOUT_S = 60.0
 CLOSE_S = 3.0
 """How long the end of all waits for connections to be closed."""
 
+_LOG = logging.getLogger("qrealm.containers")
+_ID = re.compile("[0-9a-f]{64}")
+
 Use = Literal["work", "look", "ping"]
 """What a connection is for: each has its own, so that one that is stuck or given up takes no other along."""
+
+
+class _Told:
+    """A driver whose calls are written into the log, each with its time to the answer."""
+
+    def __init__(self, driver: ContainerDriver, node: Callable[[], str]) -> None:
+        self._driver = driver
+        self._node = node
+
+    def __getattr__(self, call: str) -> Any:
+        work = getattr(self._driver, call)
+
+        def told(*given: Any, **named: Any) -> Any:
+            began, outcome = time.perf_counter(), ""
+            try:
+                return work(*given, **named)
+            except BaseException as problem:
+                outcome = f" {type(problem).__name__}"
+                raise
+            finally:
+                took_ms = (time.perf_counter() - began) * 1e3
+                _LOG.debug("%s: %s%s%s %.1f ms", self._node(), call, _about(given), outcome, took_ms)
+
+        return told
+
+
+def _about(given: tuple[Any, ...]) -> str:
+    """What a call is about: a container or an image, by its name or the beginning of its id. A specification
+    may have secrets in it."""
+    first = given[0] if given else None
+    what = first if isinstance(first, str) else getattr(first, "name", None)
+    if not isinstance(what, str):
+        return ""
+    return f" {what[:12] if _ID.fullmatch(what) else what}"
 
 
 class DriverPool:
@@ -35,6 +75,7 @@ class DriverPool:
         self._lock = threading.Lock()
         self._drivers: dict[tuple[Endpoint, Use, float], GuardedDriver] = {}
         self._barred: set[Endpoint] = set()
+        self._nodes: dict[Endpoint, str] = {}
 
     def of(
         self, node: NodeRecord | Endpoint, timeout_s: float = CALL_TIMEOUT_S, use: Use = "work"
@@ -49,6 +90,8 @@ class DriverPool:
         key = (endpoint, use, timeout_s)
         name = f"{endpoint.driver} at {endpoint.url or 'its own address'}"
         with self._lock:
+            if isinstance(node, NodeRecord):
+                self._nodes[endpoint] = f"{node.name} ({endpoint.driver})"
             if use != "ping" and endpoint in self._barred:
                 raise EngineUnavailableError(
                     f"{name} does not answer", hint="qdocker nodes ls shows the nodes"
@@ -56,6 +99,8 @@ class DriverPool:
             driver = self._drivers.get(key)
             if driver is None:
                 made = self._connect(endpoint, timeout_s)  # speaks to nobody yet
+                if use != "ping" and _LOG.isEnabledFor(logging.DEBUG):
+                    made = cast(ContainerDriver, _Told(made, lambda: self._nodes.get(endpoint, name)))
                 driver = self._drivers[key] = GuardedDriver(made, name, None if use == "work" else timeout_s)
         return driver
 

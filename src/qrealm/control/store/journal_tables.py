@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from qrealm.control.store.database import Database
 from qrealm.control.store.record_tables import read_record, record_text, save_row
 from qrealm.control.store.tables import decisions, events, messages, settings
 
+_LOG = logging.getLogger("qrealm.containers")
 EVENT_TYPES: tuple[str, ...] = get_args(get_type_hints(EventRecord)["type"])
 # How often the oldest rows are looked for; a table may be so much longer than it is kept.
 PRUNE_EVERY = 256
@@ -123,7 +125,18 @@ class Decisions:
             numbered: DecisionRecord = _append(
                 connection, decisions, record, {"container": record.container}, self._kept
             )
-            return numbered
+        _LOG.debug(
+            "placement of %s (%s): %s, by %s %s, cost %s, bound %s, %.3f s",
+            record.container,
+            record.action,
+            record.chosen or "no node",
+            record.scheduler,
+            record.solver,
+            record.objective,
+            record.bound,
+            record.seconds,
+        )
+        return numbered
 
     def all(self, container: str | None = None, limit: int | None = None) -> tuple[DecisionRecord, ...]:
         """The newest first; only about the container of this name, so many at most."""
