@@ -2,20 +2,22 @@
 
 ``python -m tests.faults.crashing FOLDER exhaustive NAME`` ends operation NAME at every call of a node and at
 every commit of the store, and every recovery at some of its own. ``… FOLDER killed SEED`` has a process do
-operations at random and kills it at random times. What is found wrong goes to standard error, and the exit
-code is 1; else one line tells how often a process ended.
+operations at random and kills it at random times: a few while it opens, most while it operates. What is found
+wrong goes to standard error, and the exit code is 1; else one line tells how often a process ended, and how
+often in the middle of an operation.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import select
 import shutil
 import signal
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +28,13 @@ from tests.unit.control.containers.homes import CALLS, Home
 from qrealm.base.errors import QrealmError
 
 ENDED = 9
+BEGINS, ENDS = b"b", b"e"
 STEPS = (*CALLS, "commit")
 STEPS_MAX = 120
 KILLS = 25
+OPENING = 5
+"""Of that many kills one hits a process that opens; the others wait until it has opened."""
+WAIT_S = 60.0
 NODES = ("na", "nb", "nc")
 
 
@@ -105,7 +111,9 @@ def exhaustive(folder, name):
         if code not in (0, ENDED):
             raise AssertionError(f"step {number}: the operation broke")
         if code == ENDED:
-            forked(partial(recover, template, operation, rng.randint(1, 8)))
+            code_again = forked(partial(recover, template, operation, rng.randint(1, 8)))
+            if code_again not in (0, ENDED):
+                raise AssertionError(f"ended at step {number}: recovery broke")
         if forked(partial(recover, template, operation, 0)) != 0:
             raise AssertionError(f"ended at step {number}: not mended")
         if code == 0:
@@ -113,11 +121,13 @@ def exhaustive(folder, name):
     raise AssertionError(f"{name} has more than {STEPS_MAX} steps")
 
 
-def at_random(folder, seed):
-    """Operations at random until somebody ends the process."""
+def at_random(folder, seed, pipe):
+    """Operations at random until somebody ends the process. The pipe is told of each when it begins and when
+    it ends."""
     rng = random.Random(seed)
     home = Home(folder, NODES)
     home.open()
+    os.write(pipe, ENDS)
     lifecycle, circuits = home.engine.lifecycle, home.engine.circuits
     while True:
         names = [record.name for record in home.store.containers.all()]
@@ -138,10 +148,10 @@ def at_random(folder, seed):
                 partial(home.engine.upkeep.maintenance),
             )
         )
-        try:
+        os.write(pipe, BEGINS)
+        with suppress(QrealmError):
             what()
-        except QrealmError:
-            continue
+        os.write(pipe, ENDS)
 
 
 def opened_and_checked(folder):
@@ -151,24 +161,39 @@ def opened_and_checked(folder):
     home.close()
 
 
-def killed(folder, seed):
-    rng = random.Random(seed)
-    for number in range(KILLS):
-        child = os.fork()
-        if child == 0:
-            try:
-                at_random(folder, seed * 1000 + number)
-            finally:
-                traceback.print_exc()
-                os._exit(1)
-        time.sleep(rng.uniform(0.05, 0.4))
+def kill_at_random(folder, seed, opens):
+    """Have a process operate, and kill it while it opens, or later; whether an operation was under way."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            at_random(folder, seed, writing)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        if not opens and not select.select([pipe], [], [], WAIT_S)[0]:
+            raise AssertionError(f"not opened after {WAIT_S:g} s")
+        time.sleep(random.Random(seed).uniform(0.0, 0.1 if opens else 0.3))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(status):
-            raise AssertionError(f"kill {number}: the process had ended by itself")
-        if forked(partial(opened_and_checked, folder)) != 0:
-            raise AssertionError(f"kill {number}: not mended")
-    return KILLS
+        told = pipe.read()
+    if not os.WIFSIGNALED(status):
+        raise AssertionError("the process had ended by itself")
+    return told.endswith(BEGINS)
+
+
+def killed(folder, seed):
+    under_way = 0
+    for number in range(KILLS):
+        try:
+            under_way += kill_at_random(folder, seed * 1000 + number, number % OPENING == 0)
+            if forked(partial(opened_and_checked, folder)) != 0:
+                raise AssertionError("not mended")
+        except AssertionError as problem:
+            raise AssertionError(f"kill {number}: {problem}") from problem
+    return f"{KILLS} {under_way}"
 
 
 def main(folder, kind, what):

@@ -95,15 +95,11 @@ def test_nodes_that_come_and_go_while_threads_work(quick_path):
             try:
                 return hammer(home, seed)
             finally:
-                working.release()
-                if working_done():
+                through.append(seed)
+                if len(through) == count:
                     ended.set()
 
-        working, count = threading.Semaphore(0), THREADS - 2
-
-        def working_done():
-            return working._value == count
-
+        through, count = [], THREADS - 2
         found = together([come_and_go, *(partial(work, 900 + n) for n in range(count))])
         for each in found:
             if isinstance(each, BaseException):
