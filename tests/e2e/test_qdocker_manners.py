@@ -78,3 +78,33 @@ def test_removing_by_force_is_safe_to_repeat(qdocker):
     assert (done.returncode, done.stdout) == (0, "web\n")
     assert done.stderr == "there is no container 'gone'\n"
     assert qdocker("rm", "-f", "web").returncode == 0
+
+
+def test_a_cluster_that_is_there_is_named_again(qdocker, tmp_path):
+    (tmp_path / "two.yaml").write_text(
+        "name: two\nservices:\n  web: {image: nginx}\n  cache: {image: redis}\n"
+    )
+    first = qdocker("create-cluster", "two.yaml")
+    assert first.returncode == 0, first.stderr
+    again = qdocker("create-cluster", "two.yaml")
+    assert again.returncode == 0
+    assert sorted(again.stdout.split()) == sorted(first.stdout.split())
+    assert "was there already" in again.stderr
+
+
+def test_what_stays_is_said_once_and_is_a_warning_only_where_it_had_to_go(qdocker):
+    assert qdocker("create", "--node", "one", "-v", "data:/data", "busybox", "keeper").returncode == 0
+    stayed = qdocker("load-balance", "keeper")
+    assert stayed.returncode == 0
+    assert re.search(r"^keeper stays", stayed.stderr, re.MULTILINE)
+    assert "stays: stays" not in stayed.stderr
+    assert "warning:" not in stayed.stderr
+    drained = qdocker("nodes", "drain", "one")
+    assert drained.returncode == 1
+    assert re.search(r"^warning: keeper stays", drained.stderr, re.MULTILINE)
+
+
+def test_an_unknown_driver_is_told_which_there_are(qdocker):
+    done = qdocker("nodes", "add", "x", "--driver", "banana")
+    assert "there is no driver 'banana'; there are docker, podman, swarm, simulated" in done.stderr
+    assert "swarm: one node of a Docker swarm" in done.stderr

@@ -10,10 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from qrealm.base.errors import QrealmError
-from qrealm.faces.qdocker.filters import CONTAINER_KEYS, EVENT_KEYS, EVENT_TYPES, HEALTHS, STATES
+from qrealm.faces.qdocker.filters import (
+    CONTAINER_KEYS,
+    EVENT_KEYS,
+    EVENT_TYPES,
+    HEALTHS,
+    NODE_KEYS,
+    NODE_STATES,
+    STATES,
+)
 from qrealm.faces.qdocker.terminal import write
 
-_GATES = "X Y Z H S SDG T TDG SX RX RY RZ P CX CY CZ SWAP".split()
+_GATES = """
+    ID X Y Z H S SDG T TDG SX SXDG SY SYDG RX RY RZ P SWAP ISWAP ISWAPDG SISWAP SISWAPDG DCX ECR
+    RXX RYY RZZ RZX CX CY CZ CH CS CSDG CSX CSXDG CRX CRY CRZ CP GPI GPI2 ZZ
+    """.split()
+"""All that a register takes; written out, as the table of gates is slow to load."""
 _CONTAINERS = """
     run stop-container rm inspect logs exec measure entangle apply-gate send-message messages load-balance why
     """.split()
@@ -33,6 +45,12 @@ _FILTERS = {
         "node": ("@nodes",),
         "cluster": ("@clusters",),
         "health": HEALTHS,
+    },
+    "nodes ls": {
+        **dict.fromkeys(NODE_KEYS, ()),
+        "name": ("@nodes",),
+        "status": NODE_STATES,
+        "driver": tuple(_VALUES["--driver"].split()),
     },
     "events": {**dict.fromkeys(EVENT_KEYS, ()), "type": EVENT_TYPES},
 }
@@ -92,7 +110,8 @@ def _script(
         values="\n".join(values),
         formats=_quoted(_FORMATTED.split()),
         filter_keys="\n".join(
-            f"      {name}) wanted={_quoted(f'{key}=' for key in keys)} ;;" for name, keys in _FILTERS.items()
+            f"      {_pattern(name)}) wanted={_quoted(f'{key}=' for key in keys)} ;;"
+            for name, keys in _FILTERS.items()
         ),
         filter_values="\n".join(
             f"      '{name} {key}') wanted={_quoted(values)} ;;"
@@ -170,7 +189,7 @@ _qdocker() {{
     esac
   fi
   case "$command $previous" in
-    "ps --filter"|"ps -f"|"events --filter"|"events -f")
+    "ps --filter"|"ps -f"|"events --filter"|"events -f"|"nodes ls --filter"|"nodes ls -f")
       case "$command" in
 {filter_keys}
       esac

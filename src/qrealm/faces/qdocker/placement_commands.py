@@ -98,7 +98,8 @@ def show_balance(found: Mapping[str, Any], wants_json: bool, *, all_must_go: boo
         warn(f"{move['name']} was not moved: {move['error']}")
     for name, reason in found["stays"].items():
         if all(move["name"] != name for move in failed):
-            warn(f"{name} stays: {reason}")
+            told = f"{name} {reason}" if reason.startswith("stays ") else f"{name} stays: {reason}"
+            (warn if all_must_go else tell)(told)
     return code
 
 

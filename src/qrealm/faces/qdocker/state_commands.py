@@ -32,7 +32,8 @@ def create_cluster(
 ) -> None:
     """Make all containers of a file and entangle them as it says; all or none. Prints their names.
 
-    A Compose file has the quantum keys under x-quantum. What is there already and unchanged is kept.
+    A Compose file has the quantum keys under x-quantum. What is there already and unchanged is kept, and its
+    name is printed too: the command is safe to repeat.
 
     [bold]Example[/bold]
 
@@ -61,9 +62,12 @@ def create_cluster(
     for each in found["created"]:
         write(each["container"]["name"])
     for name in found["existing"]:
+        write(name)
         tell(f"{name} was there already")
     for each in found["entangled"]:
         tell(f"{each['first']} and {each['second']} are entangled: {each['mode']}")
+    if note := found.get("note"):
+        tell(note)
 
 
 def rm_cluster(
