@@ -58,7 +58,7 @@ def test_a_configuration_that_cannot_be_kept_is_told(home, tmp_path, monkeypatch
     (tmp_path / "c.yaml").write_text("quantum_docker_config: {seed: 1}\n")
     home.config.write_text("quantum_docker_config: {seed: 2}\n")
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(DaemonError, match="cannot be kept as .*No space left"):
+    with pytest.raises(DaemonError, match=r"cannot be kept as .*No space left"):
         _configured(home, tmp_path / "c.yaml")
     monkeypatch.undo()
     assert _configured(home, None).seed == 2, "the old one is whole"
