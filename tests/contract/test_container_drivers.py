@@ -9,6 +9,7 @@ import os
 import time
 import urllib.request
 from contextlib import contextmanager
+from datetime import datetime
 
 import pytest
 
@@ -151,12 +152,15 @@ class RealContract(NetworkPromises, Contract):
             driver.start(locked)
         assert driver.inspect(locked).state is not ContainerState.RUNNING
 
-    def test_a_process_that_does_not_listen_is_killed(self, driver, make):
-        engine_id = make(("sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"))
+    def test_a_process_that_does_not_listen_is_killed(self, driver, make, tmp_path):
+        # It notes when it is told and how long it lives: speaking to the engine is no part of its grace.
+        command = "trap 'touch /host/told' TERM; while true; do touch /host/lives; sleep 0.1; done"
+        engine_id = make(("sh", "-c", command), mounts=(Mount(str(tmp_path), "/host"),))
         driver.start(engine_id)
-        begin = time.monotonic()
+        wait_for((tmp_path / "lives").exists)
         driver.stop(engine_id, 1.0)
-        assert time.monotonic() - begin < 6.0
+        grace = (tmp_path / "lives").stat().st_mtime - (tmp_path / "told").stat().st_mtime
+        assert 0.3 < grace < 6.0, "where nobody tells it, an engine gives 10 s"
         assert driver.inspect(engine_id).state is ContainerState.EXITED
         assert driver.inspect(engine_id).exit_code in ((137,) if self.keeps_output else (137, None))
 
@@ -170,7 +174,7 @@ class RealContract(NetworkPromises, Contract):
         assert text == "a b\n7\nroot:x:0:0::/:/bin/sh\n"
 
     def test_logs(self, driver, make):
-        engine_id = make(("sh", "-c", "echo one; echo two >&2; sleep 1; echo three"))
+        engine_id = make(("sh", "-c", "echo one; echo two >&2; sleep 2; echo three"))
         begin = time.time()
         driver.start(engine_id)
         followed = list(driver.logs(engine_id, LogRequest(follow=True)))
@@ -180,9 +184,10 @@ class RealContract(NetworkPromises, Contract):
         stamped = text_of(driver.logs(engine_id, LogRequest(timestamps=True, tail=1)))
         assert stamped.startswith("20")
         assert stamped.endswith(" three\n")
-        third = driver.inspect(engine_id).finished_at
-        assert text_of(driver.logs(engine_id, LogRequest(since=third - 0.5))) == "three\n"
-        assert "three" not in text_of(driver.logs(engine_id, LogRequest(until=third - 0.5)))
+        between = datetime.fromisoformat(stamped.split()[0]).timestamp() - 1.0
+        assert text_of(driver.logs(engine_id, LogRequest(since=between))) == "three\n"
+        earlier = list(driver.logs(engine_id, LogRequest(until=between)))
+        assert (text_of(earlier, "stdout"), text_of(earlier, "stderr")) == ("one\n", "two\n")
         assert text_of(driver.logs(engine_id, LogRequest(until=begin - 5.0))) == ""
 
     def test_a_reader_of_logs_may_leave_early(self, driver, make):
@@ -222,7 +227,8 @@ class RealContract(NetworkPromises, Contract):
             driver.execute(engine_id, ExecSpec(("true",)))
 
     def test_health(self, driver, make):
-        check = HealthCheck(("test", "-e", "/tmp/well"), interval_s=0.3, timeout_s=5.0, retries=2)
+        # Two failures make it unhealthy: five seconds in which to see it start.
+        check = HealthCheck(("test", "-e", "/tmp/well"), interval_s=2.5, timeout_s=30.0, retries=2)
         engine_id = make(health=check)
         driver.start(engine_id)
         assert driver.inspect(engine_id).health == "starting"
@@ -362,12 +368,14 @@ class TestSwarm(RealContract):
         assert template["Placement"]["Constraints"] == [f"node.hostname=={endpoint.member}"]
 
     def test_health(self, driver, make):
-        check = HealthCheck(("test", "-e", "/tmp/well"), interval_s=0.3, timeout_s=5.0, retries=8)
+        # The first check waits until the test lets it go on: until then the swarm thinks nothing of it.
+        script = "until test -e /tmp/go; do sleep 0.1; done; test -e /tmp/well"
+        check = HealthCheck(("sh", "-c", script), interval_s=0.3, timeout_s=100.0, retries=2)
         engine_id = make(health=check)
         driver.start(engine_id)
         assert driver.inspect(engine_id).state is ContainerState.RUNNING
         assert driver.inspect(engine_id).health == "starting"
-        self.run(driver, engine_id, "touch", "/tmp/well")
+        self.run(driver, engine_id, "touch", "/tmp/well", "/tmp/go")
         wait_for(lambda: driver.inspect(engine_id).health == "healthy")
         self.run(driver, engine_id, "rm", "/tmp/well")
         # A swarm does not keep what is unhealthy.
