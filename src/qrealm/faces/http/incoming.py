@@ -84,7 +84,7 @@ class _Incoming(Request):
                 f"{self.method} {self.url.path}: the body may have {BODY_BYTES_MAX} bytes "
                 f"({BODY_BYTES_MAX >> 20} MiB), and has {size}",
                 hint="of an exported state, old decisions are the most: "
-                "jq '.decisions = .decisions[-1000:]' state.json"
+                "jq '.decisions = .decisions[:1000]' state.json"
                 if self.url.path.endswith("/state")
                 else "",
             ),
