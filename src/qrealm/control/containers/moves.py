@@ -26,7 +26,8 @@ class Moves:
         might then stand in each other's way, and the old one is stopped first.
 
         Raises:
-            QrealmError: it could not be made there. The old one is as it was.
+            QrealmError: it could not be made there, or has data that would stay behind. The old one is as it
+                was.
         """
         ctx = self._ctx
         name = ctx.store.containers.find(reference).name
@@ -37,10 +38,19 @@ class Moves:
             if record.node == target:
                 return
             source = ctx.drivers.of(ctx.store.nodes.get(record.node))
+            facts = source.inspect(record.engine_id)
+            if facts.volumes:
+                # A move would remove them with the old container, and nobody has asked for that.
+                ctx.change_if_same(record, data_node=record.node)
+                raise EngineRefusalError(
+                    f"container {name!r} stays on {record.node!r}: its image keeps data in a volume at "
+                    f"{', '.join(facts.volumes)}, which a move would lose",
+                    hint=f"to give the data up: qdocker rm {name}, then create it again",
+                )
             with ctx.store.transaction():
                 node = check_room(ctx, record, target)
             driver = ctx.drivers.of(node)
-            running = runs(source.inspect(record.engine_id))
+            running = runs(facts)
             for left in own_copies(ctx, driver, record):
                 if left.engine_id == record.engine_id:
                     raise RequestError(f"container {name!r} cannot move: {target!r} is the engine it is on")
@@ -162,7 +172,7 @@ class Moves:
                 continue
             phase = Phase.WAITING if record.node is None else Phase.MAKING_AGAIN
             data_node = None
-            if phase is Phase.WAITING and record.spec.mounts:
+            if phase is Phase.WAITING and (record.spec.mounts or before.data_node is not None):
                 data_node = before.node or before.data_node
             # An imported container still has the id of the one that is to be replaced.
             replaces = before.engine_id if before.phase is phase and before.node == record.node else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 
-from qrealm.base.errors import QrealmError
+from qrealm.base.errors import NoSuchContainerError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, Phase, Wanted
@@ -41,6 +42,7 @@ class Noticing:
             if (facts.state, facts.health) != (was.state, was.health):
                 told = {"node": node.name, "state": facts.state.value}
                 ctx.tell("container", "state", facts.name, told | _of_health(facts))
+        self._note_data(node, seen)
         self._note_ends(node, seen)
 
     def forget(self, node: str) -> None:
@@ -49,6 +51,16 @@ class Noticing:
             self._seen.pop(node, None)
             for key in [key for key in self._ended if key[0] == node]:
                 del self._ended[key]
+
+    def _note_data(self, node: NodeRecord, seen: Mapping[str, ContainerFacts]) -> None:
+        """Write down where containers have data in volumes that their images declare. When the node is lost,
+        they wait for it instead of starting elsewhere without."""
+        for record in self._ctx.store.containers.all():
+            facts = seen.get(str(record.engine_id))
+            here = facts is not None and record.node == node.name and record.phase is Phase.READY
+            if here and facts is not None and facts.volumes and record.data_node != node.name:
+                with suppress(NoSuchContainerError):  # it has been removed meanwhile
+                    self._ctx.change_if_same(record, data_node=node.name)
 
     def _note_ends(self, node: NodeRecord, seen: Mapping[str, ContainerFacts]) -> None:
         """Write down those as stopped that ended a while ago. Not at once: the engine of a host that is being
