@@ -14,6 +14,7 @@ View = Mapping[str, Any]
 Row = dict[str, str]
 ID_LETTERS = 12
 _CELL_LETTERS = 30
+_REASON_LETTERS = 50
 _SHARE_SHOWN = 0.0005
 _SETTLED = 0.995
 _NEVER = "0001-01-01T00:00:00Z"
@@ -302,9 +303,21 @@ def node_row(view: View, now: float | None = None, *, full: bool = False, exact:
         "Memory": f"{format_bytes(view['memory_taken_bytes'])} / {format_bytes(record['memory_bytes'])}",
         "Load": f"{view['load']:.2f}",
         "Labels": labels if full else _cut(labels),
-        "Reason": view["error"] if full else _cut(view["error"]),
-        "Seen": iso(record["seen_at"]) if exact else ago(record["seen_at"], now),
+        "Reason": view["error"] if full else _short_reason(view["error"], endpoint["url"]),
+        "Seen": _seen(record["seen_at"], now, exact=exact),
     }
+
+
+def _short_reason(error: str, url: str) -> str:
+    """Without the engine's address, which has a column of its own."""
+    _, there, reason = error.partition(f"{url}: ")
+    return _cut(reason if there else error, _REASON_LETTERS)
+
+
+def _seen(at: float, now: float | None, *, exact: bool) -> str:
+    if at <= 0:
+        return "never"
+    return iso(at) if exact else ago(at, now)
 
 
 def _node_status(record: View, now: float) -> str:
@@ -315,5 +328,5 @@ def _node_status(record: View, now: float) -> str:
     return text + (" (simulated)" if record["simulated"] else "")
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _CELL_LETTERS else text[: _CELL_LETTERS - 1] + "…"
+def _cut(text: str, letters: int = _CELL_LETTERS) -> str:
+    return text if len(text) <= letters else text[: letters - 1] + "…"
