@@ -38,6 +38,7 @@ from qrealm.fleet.containers.protocol import (
     Mount,
     Port,
     Restart,
+    Tmpfs,
 )
 
 
@@ -237,6 +238,22 @@ class RealContract(NetworkPromises, Contract):
         wait_for(lambda: driver.inspect(engine_id).health == "healthy")
         driver.stop(engine_id, 5.0)
         assert driver.inspect(engine_id).health is None
+
+    def test_name_of_the_host_and_folders_in_memory(self, driver, make):
+        folders = (Tmpfs("/run", 1 * MIB, 0o700), Tmpfs("/var/free"))
+        engine_id = make(hostname="desk-7", tmpfs=folders, read_only=True)
+        driver.start(engine_id)
+        assert self.run(driver, engine_id, "cat", "/proc/sys/kernel/hostname")[0] == "desk-7\n"
+        mounted = self.run(driver, engine_id, "cat", "/proc/mounts")[0].splitlines()
+        found = {line.split()[1]: line.split() for line in mounted}
+        assert found["/run"][2] == found["/var/free"][2] == "tmpfs"
+        assert {"size=1024k", "mode=700"} <= set(found["/run"][3].split(","))
+        assert self.run(driver, engine_id, "touch", "/var/free/x", "/run/x")[2] == 0
+        big = ("dd", "if=/dev/zero", "of=/run/big", "bs=1M", "count=2")
+        assert self.run(driver, engine_id, *big)[2] != 0
+        driver.stop(engine_id, 5.0)
+        driver.start(engine_id)
+        assert self.run(driver, engine_id, "ls", "/var/free")[0] == ""
 
     def test_mounts(self, driver, make, tmp_path):
         (tmp_path / "told").write_text("from outside\n")

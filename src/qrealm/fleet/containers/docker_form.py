@@ -15,6 +15,7 @@ from qrealm.fleet.containers.protocol import (
     Health,
     HealthCheck,
     Port,
+    Tmpfs,
 )
 
 NANO = 1_000_000_000
@@ -38,6 +39,7 @@ def container_body(spec: ContainerSpec) -> dict[str, Any]:
         "Cmd": None if spec.command is None else list(spec.command),
         "Entrypoint": None if spec.entrypoint is None else list(spec.entrypoint),
         "User": spec.user,
+        "Hostname": spec.hostname,
         "WorkingDir": spec.working_dir,
         "Healthcheck": None if spec.health is None else health_check(spec.health),
     }
@@ -90,7 +92,13 @@ def mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
             "ReadOnly": mount.read_only,
         }
         for mount in spec.mounts
-    ]
+    ] + [_in_memory(folder) for folder in spec.tmpfs]
+
+
+def _in_memory(folder: Tmpfs) -> dict[str, Any]:
+    options = {"SizeBytes": folder.size_bytes, "Mode": folder.mode}
+    given = {name: value for name, value in options.items() if value is not None}
+    return {"Type": "tmpfs", "Target": folder.target} | ({"TmpfsOptions": given} if given else {})
 
 
 def health_check(check: HealthCheck) -> dict[str, Any]:

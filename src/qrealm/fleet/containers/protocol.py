@@ -72,6 +72,16 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Tmpfs:
+    """A folder of the container in memory, which counts against its limit, and empty at each start; `mode` is
+    who may do what in it, 0o1777 when None; `size_bytes` None sets no limit of its own."""
+
+    target: str
+    size_bytes: int | None = None
+    mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """A port of the container that its host shows; `host_port` None lets the engine choose one."""
 
@@ -119,6 +129,8 @@ class ContainerSpec:
             with the last: a bridge of the engine, an overlay of a swarm. Containers find each other there by
             name.
         aliases: more names by which it is found in a network that is made.
+        hostname: what it calls itself; None for what the engine gives.
+        tmpfs: folders in memory.
         user: ``"uid:gid"`` or a name; None for the image's own.
         read_only: whether the root file system cannot be written.
     """
@@ -141,6 +153,8 @@ class ContainerSpec:
     cap_add: tuple[str, ...] = ()
     network_made: bool = False
     aliases: tuple[str, ...] = ()
+    hostname: str | None = None
+    tmpfs: tuple[Tmpfs, ...] = ()
 
 
 class ContainerState(StrEnum):

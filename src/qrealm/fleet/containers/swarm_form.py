@@ -36,6 +36,7 @@ def task_template(spec: ContainerSpec, constraint: str) -> dict[str, Any]:
         "Command": None if spec.entrypoint is None else list(spec.entrypoint),
         "Args": None if spec.command is None else list(spec.command),
         "User": spec.user,
+        "Hostname": spec.hostname,
         "Dir": spec.working_dir,
         "Healthcheck": None if spec.health is None else health_check(spec.health),
     }

@@ -10,7 +10,7 @@ import pytest
 from qrealm.base.errors import ConfigError
 from qrealm.control.containers.files import ClusterContainer, Entanglement, load_cluster
 from qrealm.control.containers.values import QuantumSpec
-from qrealm.fleet.containers.protocol import ContainerSpec, HealthCheck, Limits, Mount, Port, Restart
+from qrealm.fleet.containers.protocol import ContainerSpec, HealthCheck, Limits, Mount, Port, Restart, Tmpfs
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "qdocker"
 
@@ -34,6 +34,53 @@ def test_the_smallest_file_is_called_as_its_folder():
     assert file.name == "shop"
     spec = ContainerSpec("web", "nginx", network="shop_default", network_made=True, aliases=("web",))
     assert file.containers == (ClusterContainer(spec, QuantumSpec()),)
+
+
+def test_files_of_variables(tmp_path):
+    (tmp_path / "first.env").write_text("# words\nA=1\nexport B='x $y # z'\nC=\"a b\"\nD\nF=\n")
+    (tmp_path / "second.env").write_text("A=2\nG=http://x/#y\n")
+    text = one("env_file: [first.env, ./second.env]") + "    environment: {G: mine}\n"
+    file = load_cluster(text, "compose.yaml", {"D": "outside"}, tmp_path)
+    assert file.containers[0].spec.environment == {
+        "A": "2", "B": "x $y # z", "C": "a b", "D": "outside", "F": "", "G": "mine"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("A=$x", "line 1: the value of A has a dollar sign"),
+        ("B=1\nA=secret # c", "line 2: the value of A has"),
+        ("A='secret", "the value of A"),
+        ('A="secret\\n"', "the value of A"),
+        ("A=it's secret", "the value of A"),
+        ("=secret", "line 1 is not NAME=value"),
+        ("secret secret=1", "line 1 is not NAME=value"),
+    ],
+)
+def test_wrong_files_of_variables(tmp_path, line, words):
+    (tmp_path / "x.env").write_text(line + "\n")
+    with pytest.raises(ConfigError) as caught:
+        load_cluster(one("env_file: x.env"), "compose.yaml", {}, tmp_path)
+    assert caught.value.line == 5
+    assert words in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+def test_files_of_variables_that_are_none(tmp_path):
+    wrong = {"none.env": "No such file", ".": "must be a file", "/dev/zero": "must be a file"}
+    for name, words in wrong.items():
+        with pytest.raises(ConfigError) as caught:
+            load_cluster(one(f"env_file: {name}"), "compose.yaml", {}, tmp_path)
+        assert words in caught.value.message
+
+
+def test_name_of_the_host_folders_in_memory_and_exposed_ports():
+    lines = "hostname: web-1.shop\n    tmpfs: [/run, '/tmp:size=64m,mode=755']\n    expose: [80, '81-83/udp']"
+    spec = loaded(one(lines)).containers[0].spec
+    assert spec.hostname == "web-1.shop"
+    assert spec.tmpfs == (Tmpfs("/run"), Tmpfs("/tmp", 64 << 20, 0o755))
+    assert spec.ports == ()
 
 
 def test_services_are_in_one_network_each_by_its_name():
@@ -210,6 +257,10 @@ def test_this_process_lends_its_environment(monkeypatch):
         ("volumes: ['data:/x']", "volumes[0]", "the volume 'data' is not declared"),
         ("labels: [1]", "labels", "each must be NAME=value"),
         ("ports: [{target: 80, mode: host}]", "ports[0].mode", "no key of Compose"),
+        ("expose: ['80:80']", "expose[0]", "stands under ports"),
+        ("tmpfs: /run:uid=7", "tmpfs[0]", "the option 'uid=7' is not supported"),
+        ("tmpfs: run", "tmpfs[0]", "no folder inside the container"),
+        ("hostname: a_b", "hostname", "must be letters"),
     ],
 )
 def test_wrong_keys_are_named_with_line(line, key, words):

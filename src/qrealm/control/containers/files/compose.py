@@ -21,7 +21,16 @@ from qrealm.control.containers.files.container_shapes import (
     in_network,
     quantum,
 )
-from qrealm.control.containers.files.fields import EMPTY_MAPPING, Flag, Name, Shape, Text, Whole, validated
+from qrealm.control.containers.files.fields import (
+    EMPTY_MAPPING,
+    Flag,
+    Name,
+    ScalarText,
+    Shape,
+    Text,
+    Whole,
+    validated,
+)
 from qrealm.control.containers.files.problems import raise_problems
 from qrealm.control.containers.files.values import ClusterContainer, ClusterFile
 from qrealm.control.containers.files.yaml_lines import Document
@@ -57,6 +66,12 @@ def _bytes(value: object) -> object:
 def _reachable(value: str) -> str:
     if value.startswith(("service:", "container:")):
         raise ValueError(f"{value!r}: sharing the network of another container is not supported")
+    return value
+
+
+def _exposed(value: str) -> str:
+    if any(port.host_port is not None or port.host_ip for port in short_forms.ports(value)):
+        raise ValueError(f"{value!r} names a port of the host; that stands under ports")
     return value
 
 
@@ -102,6 +117,8 @@ class ServiceShape(ContainerShape):
     mem_limit: Memory | None = None
     cpus: Processors | None = None
     pids_limit: Annotated[Whole, Field(ge=1)] | None = None
+    # Compose takes it for words to people, too: in a network every port is open.
+    expose: list[Annotated[ScalarText, AfterValidator(_exposed)]] = Field(default_factory=list)
     network_mode: Annotated[Text, AfterValidator(_reachable)] | None = None
     scale: Copies | None = None
     deploy: DeployShape = DeployShape()

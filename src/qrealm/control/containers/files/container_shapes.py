@@ -35,6 +35,7 @@ from qrealm.fleet.containers.protocol import HealthCheck, Mount, Port, Restart
 # Less than this no engine takes.
 CPUS_MIN = 0.01
 MEMORY_MIN = 6 << 20
+ENV_FILE_BYTES_MAX = 1 << 20
 
 
 def _own_labels(labels: dict[str, str | None]) -> dict[str, str | None]:
@@ -76,7 +77,19 @@ def _volume_text(value: str) -> str:
     return value
 
 
+def _tmpfs_text(value: str) -> str:
+    short_forms.tmpfs(value)
+    return value
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 States = Annotated[list[Name], Field(min_length=2), AfterValidator(_states)]
+Hostname = Annotated[
+    str, Field(max_length=63, pattern=r"^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9-]+)*$")
+]
 Labels = Annotated[Pairs, AfterValidator(_own_labels)]
 Probability = Annotated[Number, Field(ge=0, le=1)]
 Weight = Annotated[Number, Field(ge=0)]
@@ -134,6 +147,9 @@ VolumeItem = Annotated[
 ]
 
 
+TmpfsItem = Annotated[str, AfterValidator(_tmpfs_text)]
+
+
 class ContainerShape(Shape):
     """Keys of a container that cluster files and Compose files share."""
 
@@ -141,6 +157,7 @@ class ContainerShape(Shape):
     command: Command | None = None
     entrypoint: Command | None = None
     environment: Pairs = Field(default_factory=dict)
+    env_file: Annotated[list[Text], BeforeValidator(_one_or_more)] = Field(default_factory=list)
     ports: list[PortItem] = Field(default_factory=list)
     volumes: list[VolumeItem] = Field(default_factory=list)
     restart: Annotated[str, AfterValidator(_restart_text)] = "no"
@@ -148,6 +165,8 @@ class ContainerShape(Shape):
     labels: Labels = Field(default_factory=dict)
     user: Annotated[ScalarText, Field(min_length=1)] | None = None
     working_dir: Text | None = None
+    hostname: Hostname | None = None
+    tmpfs: Annotated[list[TmpfsItem], BeforeValidator(_one_or_more)] = Field(default_factory=list)
     read_only: Flag = False
     cap_add: list[Text] = Field(default_factory=list)
 
@@ -192,7 +211,7 @@ class Reader:
             "image": shape.image,
             "command": None if shape.command is None else tuple(shape.command),
             "entrypoint": None if shape.entrypoint is None else tuple(shape.entrypoint),
-            "environment": self._environment(shape.environment),
+            "environment": self._environment(shape, (*path, "env_file")),
             "labels": {name: value or "" for name, value in shape.labels.items()},
             "restart": short_forms.restart(shape.restart) if shape.restart else Restart(),
             "health": _health(shape.healthcheck),
@@ -200,6 +219,8 @@ class Reader:
             "ports": tuple(port for item in shape.ports for port in _port(item)),
             "user": shape.user,
             "working_dir": shape.working_dir,
+            "hostname": shape.hostname,
+            "tmpfs": tuple(short_forms.tmpfs(item) for item in shape.tmpfs),
             "read_only": shape.read_only,
             "cap_add": tuple(shape.cap_add),
         }
@@ -234,8 +255,21 @@ class Reader:
             made.append(Entanglement(tuple(between), _mode(shape.mode)))
         return tuple(made)
 
-    def _environment(self, pairs: Mapping[str, str | None]) -> dict[str, str]:
-        """As Compose: a name alone takes its value from outside, and is left out where there is none."""
+    def _environment(self, shape: ContainerShape, path: Path) -> dict[str, str]:
+        """As Compose: what stands here goes before what a file has; a name alone takes its value from
+        outside, and is left out where there is none."""
+        pairs: dict[str, str | None] = {}
+        for index, file in enumerate(shape.env_file):
+            place = self._folder / FolderPath(file).expanduser()
+            try:
+                if place.exists() and (not place.is_file() or place.stat().st_size > ENV_FILE_BYTES_MAX):
+                    raise ValueError(f"must be a file of no more than {ENV_FILE_BYTES_MAX:,} bytes")
+                pairs |= short_forms.variables(place.read_text(encoding="utf-8-sig"))
+            except OSError as problem:
+                self.note((*path, index), f"{str(place)!r} cannot be read: {problem.strerror}")
+            except ValueError as problem:
+                self.note((*path, index), f"{str(place)!r}: {problem}")
+        pairs |= shape.environment
         found = {name: self._environ.get(name) if value is None else value for name, value in pairs.items()}
         return {name: value for name, value in found.items() if value is not None}
 

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 from typing import Literal, cast
 
-from qrealm.fleet.containers.protocol import Mount, Port, Restart, RestartName
+from qrealm.fleet.containers.protocol import Mount, Port, Restart, RestartName, Tmpfs
 
 PORT_MAX = 65_535
 MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)i?b?", re.IGNORECASE)
@@ -22,6 +22,9 @@ PORT = re.compile(
     r"(?:(?P<ip>\[[0-9a-fA-F:.]+\]|[0-9]+\.[0-9.]+):)?(?:(?P<host>\d*(?:-\d+)?):)?(?P<inside>\d+(?:-\d+)?)"
     r"(?:/(?P<protocol>\w+))?"
 )
+MODE = re.compile(r"0?[0-7]{3,4}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+PLAIN_VALUE = re.compile(r"""'[^']*'|"[^"\\$`]*"|(?![\'"#])(?:[^$"'\s]|[ \t](?!#))*""")
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 RESTARTS: tuple[RestartName, ...] = ("no", "always", "unless-stopped", "on-failure")
 
@@ -146,6 +149,44 @@ def mount_target(text: str) -> str:
             f"{text!r} is no folder inside the container; it must begin with / and not be / itself"
         )
     return text
+
+
+def tmpfs(text: str) -> Tmpfs:
+    """``/run``, ``/tmp:size=64m,mode=1777``."""
+    target, _, rest = text.partition(":")
+    size = mode = None
+    for option in rest.split(",") if rest else ():
+        name, _, value = option.partition("=")
+        if name == "size":
+            size = memory_bytes(value)
+        elif name == "mode" and MODE.fullmatch(value):
+            mode = int(value, 8)
+        else:
+            known = "there are size=64m and mode=1777"
+            raise ValueError(f"{text!r}: the option {option!r} is not supported; {known}")
+    return Tmpfs(mount_target(target), size, mode)
+
+
+def variables(text: str) -> dict[str, str | None]:
+    """The lines of a file of environment variables: ``NAME=value``, quotes around the value taken off; a name
+    alone has None. Empty lines and those that begin with # say nothing. What Compose would change in a value,
+    such as a dollar sign outside single quotes, is refused."""
+    found: dict[str, str | None] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        told = line.strip()
+        if not told or told.startswith("#"):
+            continue
+        name, equals, value = (part.strip() for part in told.removeprefix("export ").partition("="))
+        # What stands there may be a secret, and is not told.
+        if not VARIABLE.fullmatch(name):
+            raise ValueError(f"line {number} is not NAME=value")
+        if not PLAIN_VALUE.fullmatch(value):
+            raise ValueError(
+                f"line {number}: the value of {name} has a dollar sign, a comment, a backslash or a quote; "
+                "what is meant as it stands goes between single quotes"
+            )
+        found[name] = (value[1:-1] if value[:1] in ("'", '"') else value) if equals else None
+    return found
 
 
 def words(text: str) -> tuple[str, ...]:
