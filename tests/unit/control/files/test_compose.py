@@ -260,6 +260,8 @@ def test_this_process_lends_its_environment(monkeypatch):
         ("expose: ['80:80']", "expose[0]", "stands under ports"),
         ("tmpfs: /run:uid=7", "tmpfs[0]", "the option 'uid=7' is not supported"),
         ("tmpfs: run", "tmpfs[0]", "no folder inside the container"),
+        ("depends_on: [db]", "depends_on", "supports; nothing is started with the file"),
+        ("networks: [back]", "networks", "supports; the services of a file share one network"),
         ("hostname: a_b", "hostname", "must be letters"),
     ],
 )

@@ -39,6 +39,10 @@ from qrealm.fleet.containers.protocol import ContainerSpec, Limits
 
 QUANTUM = "x-quantum"
 DEFAULTS = Limits()
+_FOLLOWS = "nothing is started with the file: `qdocker run NAME` measures and starts one at a time"
+_ONE_NETWORK = "the services of a file share one network, where each is found by its name"
+INSTEAD = {"depends_on": _FOLLOWS, "profiles": _FOLLOWS, "networks": _ONE_NETWORK, "links": _ONE_NETWORK}
+"""What those are told who write keys that many files have."""
 
 
 def _without_extensions(value: object) -> object:
@@ -163,7 +167,7 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
         ConfigError: it breaks rules, or asks for what is not supported.
     """
     without = Document(document.filename, _without_extensions(document.data), document.lines)
-    shape = validated(ComposeShape, without, "no key of Compose that qrealm supports")
+    shape = validated(ComposeShape, without, "no key of Compose that qrealm supports", INSTEAD)
     name = shape.name or folder.name or "compose"
 
     def volume(wanted: str) -> str:

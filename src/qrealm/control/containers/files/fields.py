@@ -104,8 +104,11 @@ def _mapping_or_not(value: object) -> str:
 SHORT, LONG, SHORT_OR_LONG = Tag("<short>"), Tag("<long>"), Discriminator(_mapping_or_not)
 
 
-def validated(kind: type[M], document: Document, unknown: str = "unknown key") -> M:
-    """The document as a `kind`; `unknown` is what is said of keys that it does not have.
+def validated(
+    kind: type[M], document: Document, unknown: str = "unknown key", instead: Mapping[str, str] | None = None
+) -> M:
+    """The document as a `kind`; `unknown` is what is said of keys that it does not have, and `instead`, by
+    key, what is there in their place.
 
     Raises:
         ConfigError: for everything that is wrong with it.
@@ -114,15 +117,24 @@ def validated(kind: type[M], document: Document, unknown: str = "unknown key") -
         return kind.model_validate({} if document.data is None else document.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise_problems(document.filename, [_problem(kind, document, unknown, detail) for detail in details])
+        problems = [_problem(kind, document, unknown, instead or {}, detail) for detail in details]
+        raise_problems(document.filename, problems)
         raise
 
 
-def _problem(kind: type[BaseModel], document: Document, unknown: str, detail: ErrorDetails) -> Problem:
+def _problem(
+    kind: type[BaseModel],
+    document: Document,
+    unknown: str,
+    instead: Mapping[str, str],
+    detail: ErrorDetails,
+) -> Problem:
     # Tags of unions are no keys of the file.
     steps = tuple(part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("<")))
     place = tuple(part for part in steps if part != "[key]")
     if detail["type"] == "extra_forbidden":
+        if told := instead.get(str(place[-1])):
+            return document.problem(place, f"{unknown}; {told}")
         known = _keys_of(kind, detail["loc"][:-1])
         return document.problem(place, f"{unknown}{suggestion(str(place[-1]), known)}")
     return document.problem(place, _words(detail))
