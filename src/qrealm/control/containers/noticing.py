@@ -42,6 +42,10 @@ class Noticing:
             if (facts.state, facts.health) != (was.state, was.health):
                 told = {"node": node.name, "state": facts.state.value}
                 ctx.tell("container", "state", facts.name, told | _of_health(facts))
+            if facts.state is ContainerState.RESTARTING is not was.state:
+                # It has ended, though its engine starts it again and again. Its wish to run stands.
+                told = {"node": node.name, "exit_code": str(facts.exit_code), "restarting": "true"}
+                ctx.tell("container", "die", facts.name, told)
         self._note_data(node, seen)
         self._note_ends(node, seen)
 
