@@ -11,10 +11,12 @@ import pytest
 from engines.docker_engine import docker_engines
 from engines.eyes import clean, docker, states, why_no_eyes
 from engines.image import IMAGE
-from engines.nodes import engine_of, wait_until
+from engines.nodes import HOUR_MS, engine_of, wait_until
+from engines.swarm_nodes import swarm, why_no_swarm
 from qrealm.base.errors import EngineRefusalError, QrealmError
 from qrealm.control.containers.engine import ContainerEngine
-from qrealm.fleet.containers.protocol import ExecSpec
+from qrealm.control.containers.files import Config, NodeEntry
+from qrealm.fleet.containers.protocol import Endpoint, ExecSpec
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
@@ -121,3 +123,27 @@ def test_a_cluster_on_two_engines_is_told_that_names_stay_on_one(engine, urls):
     assert page(engine, "web", "store") == ""
     engine.clusters.remove("shop", force=True)
     assert (networks(urls["one"]), networks(urls["two"])) == (set(), set())
+
+
+@pytest.mark.skipif(why_no_swarm() is not None, reason=str(why_no_swarm()))
+def test_in_a_swarm_names_lead_from_member_to_member(tmp_path):
+    with swarm(2) as members:
+        url = members[0].url
+        nodes = tuple(
+            NodeEntry(name, Endpoint("swarm", url, member=member.name), {}, None, None)
+            for name, member in zip(("one", "two"), members, strict=True)
+        )
+        config = Config(seed=11, decoherence_time_ms=HOUR_MS, nodes=nodes)
+        with ContainerEngine(config, tmp_path / "home").open(watch=False) as engine:
+            text = COMPOSE[: COMPOSE.index("  alone:")]
+            text = text.replace("store, x-quantum: {probability: 1.0, node: one",
+                                "store, x-quantum: {probability: 1.0, node: two")  # fmt: skip
+            report = engine.clusters.create(text, "compose.yaml")
+            assert report.note == ""
+            assert networks(url) == {"shop_default"}
+            for name in ("web", "store"):
+                assert engine.lifecycle.run(name).started
+            for host in ("db", "store"):
+                wait_until(lambda host=host: page(engine, "web", host) == PAGE, 30)
+            engine.clusters.remove("shop", force=True)
+            assert networks(url) == set()
