@@ -254,15 +254,23 @@ class TooLargeError(ResourceError):
     Attributes:
         needed_bytes: memory that the run needs.
         available_bytes: memory that there is for it.
+
+    Args:
+        rule: what the limit is where it is not the memory of this machine; told in place of the memory.
     """
 
     code = "QR201"
 
-    def __init__(self, what: str, *, needed_bytes: int, available_bytes: int, hint: str = "") -> None:
+    def __init__(
+        self, what: str, *, needed_bytes: int, available_bytes: int, hint: str = "", rule: str = ""
+    ) -> None:
         self.needed_bytes = needed_bytes
         self.available_bytes = available_bytes
         super().__init__(
-            f"{what} needs {format_gib(needed_bytes)} of memory; {format_gib(available_bytes)} are available",
+            f"{what}; {rule}"
+            if rule
+            else f"{what} needs {format_gib(needed_bytes)} of memory; "
+            f"{format_gib(available_bytes)} are available",
             hint=hint
             or "use single precision (half the memory) or fewer qubits (half per qubit), "
             "or another backend or a larger machine",

@@ -1,7 +1,7 @@
 """Density matrices that keep only what is not zero.
 
 A group of n containers in a state like (|0…0⟩ + |1…1⟩)/√2 that decays has about 2^n entries that are not
-zero, of 4^n: sixteen qubits fit into a megabyte, exactly.
+zero, of 4^n: sixteen qubits fit into 1.6 MB, exactly.
 
 Sums drop entries below 1e-16 of the largest one, which is below what double precision can tell, and nothing
 else.
@@ -113,14 +113,6 @@ def reduced(density: SparseDensity, qubits: Sequence[int]) -> SparseDensity:
     return summed(len(qubits), keys_from(rows, cols), density.values[same])
 
 
-def projected(density: SparseDensity, index: int) -> float:
-    """⟨index|ρ|index⟩: the probability of one outcome of all qubits."""
-    at = np.searchsorted(keys_of(density), np.uint64(index << 32 | index))
-    if at < len(density.values) and int(density.rows[at]) == int(density.cols[at]) == index:
-        return float(density.values[at].real)
-    return 0.0
-
-
 def normalised(density: SparseDensity) -> SparseDensity:
     """The same with trace 1: takes away what rounding has added over many steps."""
     trace = float(density.values[density.rows == density.cols].real.sum())
@@ -199,10 +191,11 @@ def check_qubits(num_qubits: int) -> None:
     """Raises TooLargeError for more qubits than a key has room for."""
     if num_qubits > QUBITS_MAX:
         raise TooLargeError(
-            f"a density matrix of {num_qubits} qubits",
+            f"a density matrix of {num_qubits} qubits was asked for",
             needed_bytes=ENTRY_BYTES << num_qubits,
             available_bytes=ENTRY_BYTES << QUBITS_MAX,
-            hint=f"at most {QUBITS_MAX} qubits go into one register",
+            rule=f"the rule is at most {QUBITS_MAX} qubits, whatever memory there is",
+            hint="put fewer qubits into one register",
         )
 
 
@@ -210,9 +203,10 @@ def check_entries(count: int, limit: int = ENTRIES_MAX) -> None:
     """Raises TooLargeError for more entries than one matrix may have."""
     if count > limit:
         raise TooLargeError(
-            f"a density matrix with {count} entries that are not zero",
+            f"a density matrix with {count:,} entries that are not zero was asked for",
             needed_bytes=ENTRY_BYTES * count,
             available_bytes=ENTRY_BYTES * limit,
-            hint="entangle fewer containers, or measure the group: superposition on every qubit of a group "
-            "fills its whole matrix, four times larger for every further qubit",
+            rule=f"the rule is at most {limit:,}, whatever memory there is",
+            hint="superposition on every qubit fills the whole matrix, four times larger for every further "
+            "qubit: put fewer states or fewer qubits into superposition together",
         )

@@ -6,6 +6,7 @@ moved by ours, so that it stays usable whatever is chosen later.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
@@ -15,10 +16,14 @@ from qrealm.base.errors import MissingExtraError, RegisterError
 from qrealm.simulate.plan.types import BackendCard
 from qrealm.simulate.sparse_density import QUBITS_MAX, SparseDensity, from_dense, to_dense
 from qrealm.simulate.sparse_density_maps import changed
-from qrealm.simulate.sparse_density_steps import Step
+from qrealm.simulate.sparse_density_steps import Preparation, Relaxation, Step
 
 DENSE_QUBITS_MAX = 10
 """Most qubits of a simulator that holds the whole matrix: 16 MiB, and a second or so for a step."""
+
+KRAUS_QUBITS_MAX = 3
+"""Most qubits of a relaxation or preparation for a simulator that goes through its Kraus operators: k states
+have more than k² of them, 73 with eight states and a million with a thousand. Ours has a shorter way."""
 
 
 class DensitySimulator(Protocol):
@@ -73,7 +78,17 @@ class DenseSimulator:
         """See `DensitySimulator`."""
         if density.num_qubits > self.qubits_max:
             return changed(density, steps)
-        return from_dense(self._evolve_dense(to_dense(density), steps)) if steps else density  # type: ignore[arg-type]
+        for ours, run in itertools.groupby(steps, _has_many_operators):
+            some = list(run)
+            if ours:
+                density = changed(density, some)
+            else:
+                density = from_dense(self._evolve_dense(to_dense(density), some))  # type: ignore[arg-type]
+        return density
+
+
+def _has_many_operators(step: Step) -> bool:
+    return isinstance(step, Relaxation | Preparation) and len(step.qubits) > KRAUS_QUBITS_MAX
 
 
 def simulator_of(simulator: DensitySimulator, num_qubits: int) -> str:

@@ -17,7 +17,6 @@ from qrealm.simulate.sparse_density import (
     basis_state,
     from_dense,
     joined,
-    projected,
     pure,
     reduced,
     summed,
@@ -194,7 +193,8 @@ def test_sixteen_entangled_qubits_decay_by_their_closed_form_in_less_than_a_seco
         ones = index.bit_count()
         stays, flips = (1 + kept) / 2, (1 - kept) / 2
         expected = 0.5 * (stays ** (16 - ones) * flips**ones + flips ** (16 - ones) * stays**ones)
-        assert projected(end, index) == pytest.approx(expected, rel=1e-9)
+        found = end.values[(end.rows == index) & (end.cols == index)]
+        assert found.real == pytest.approx([expected], rel=1e-9)
     corner = end.values[(end.rows == 0) & (end.cols == 0xFFFF)]
     assert corner == pytest.approx([0.5 * coherent**16])
     assert outcome_probabilities(end, (5,)) == pytest.approx([0.5, 0.5])
@@ -240,6 +240,6 @@ def test_gates_that_fill_the_matrix_are_refused():
     state = joined(state, basis_state(6, 0))
     two = np.kron([[1, 1], [1, -1]], [[1, 1], [1, -1]]) / 2
     four = np.kron(two, two)
-    with pytest.raises(TooLargeError, match="measure the group") as problem:
+    with pytest.raises(TooLargeError, match="whatever memory there is") as problem:
         changed(state, [Operators((four,), (10, 11, 12, 13))])
     assert problem.value.needed_bytes > 72 * ENTRIES_MAX

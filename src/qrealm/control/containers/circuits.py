@@ -9,7 +9,10 @@ from dataclasses import replace
 from qrealm.base.errors import InternalError, RegisterError, TooLargeError
 from qrealm.circuits import Circuit
 from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.grouping import alike, contradicted, tied_together
 from qrealm.control.containers.registers import (
+    LASTING_ENTRIES_MAX,
+    Entangled,
     all_mutual_information_bits,
     apply_gate,
     coherence_bits,
@@ -17,6 +20,7 @@ from qrealm.control.containers.registers import (
     decayed,
     entangle,
     entries_to_come,
+    fresh_entries,
     joint_probabilities,
     measure,
     preparation_circuit,
@@ -170,33 +174,59 @@ class QuantumCircuitManager:
         """
         checked = _mode(mode)
         ctx = self._ctx
-        with ctx.store.transaction():
-            one, two = ctx.store.containers.find(first), ctx.store.containers.find(second)
-            if one.id == two.id:
-                raise RegisterError(f"entangle got {one.name!r} twice; it takes two containers")
-            registers = self._registers_of([one.id, two.id])
-            joined = entangle(
-                registers,
-                self._relations(member for register in registers for member in register.members),
-                one.id,
-                two.id,
-                checked,
-                ctx.clock.now(),
-                ctx.config.num_qubits,
-                ctx.simulator,
-            )
-            if not joined.already:
-                ctx.store.relations.delete(joined.relations_dropped)
-                ctx.store.relations.save(joined.relations_new)
-                ctx.store.relations.delete(_contradicted(ctx.store.relations.all()))
-                ctx.store.registers.save([joined.register, *joined.others])
-                ctx.tell("register", "entangle", one.name, {"with": two.name, "mode": checked})
-            names = self._names()
-            shares = joint_probabilities(joined.register, [one.id, two.id])
+        while True:
+            with ctx.store.transaction():
+                one, two = ctx.store.containers.find(first), ctx.store.containers.find(second)
+                if one.id == two.id:
+                    raise RegisterError(f"entangle got {one.name!r} twice; it takes two containers")
+                registers = self._registers_of([one.id, two.id])
+                relations = self._relations_of(registers)
+            # Outside the transaction, because large registers take seconds.
+            joined = self._entangled(registers, relations, one, two, checked)
+            with ctx.store.transaction():
+                if not self._unchanged(registers, [one.id, two.id], relations):
+                    continue
+                return self._related(one, two, checked, joined)
+
+    def _entangled(
+        self,
+        registers: Sequence[Register],
+        relations: Sequence[Relation],
+        one: ContainerRecord,
+        two: ContainerRecord,
+        mode: Mode,
+    ) -> Entangled:
+        ctx = self._ctx
+        now = ctx.clock.now()
+        return entangle(
+            registers,
+            relations,
+            one.id,
+            two.id,
+            mode,
+            now,
+            ctx.config.num_qubits,
+            ctx.simulator,
+            lambda register: self._at(register, now),
+        )
+
+    def _related(
+        self, one: ContainerRecord, two: ContainerRecord, mode: Mode, joined: Entangled
+    ) -> EntangleReport:
+        """Write down what two containers were made to be; inside a transaction."""
+        ctx = self._ctx
+        if not joined.already:
+            ctx.store.relations.delete(joined.relations_dropped)
+            ctx.store.relations.save(joined.relations_new)
+            ctx.store.relations.delete(contradicted(ctx.store.relations.all()))
+            ctx.store.registers.save([joined.register, *joined.others])
+            ctx.tell("register", "entangle", one.name, {"with": two.name, "mode": mode})
+        names = self._names()
+        shares = joint_probabilities(joined.register, [one.id, two.id])
         return EntangleReport(
             one.name,
             two.name,
-            checked,
+            mode,
             tuple(names[member.container].name for member in joined.register.members),
             joined.register.num_qubits,
             joined.already,
@@ -205,7 +235,7 @@ class QuantumCircuitManager:
                 for (i, j), share in sorted(shares.items())
                 if share > PROBABILITY_SHOWN
             },
-            _where(names[one.id], names[two.id], checked),
+            _where(names[one.id], names[two.id], mode),
         )
 
     def apply_gate(
@@ -220,29 +250,59 @@ class QuantumCircuitManager:
             qubit: of each container, from 0, the lowest bit of its state's index; None for all of them.
         """
         ctx = self._ctx
-        with ctx.store.transaction():
-            records = [ctx.store.containers.find(reference) for reference in references]
-            ids = [record.id for record in records]
-            try:
-                changed = apply_gate(
-                    self._registers_of(ids),
-                    gate,
-                    [(container, qubit) for container in ids],
-                    angle,
-                    ctx.clock.now(),
-                    ctx.config.num_qubits,
-                    ctx.simulator,
-                )
-            except RegisterError as problem:
-                raise _by_name(problem, records) from problem
-            ctx.store.registers.save([changed])
-            told = {"gate": gate.upper(), **({} if angle is None else {"angle": repr(angle)})}
-            if len(records) > 1:
-                told["with"] = ",".join(record.name for record in records[1:])
-            ctx.tell("register", "gate", records[0].name, told)
+        while True:
+            with ctx.store.transaction():
+                records = [ctx.store.containers.find(reference) for reference in references]
+                ids = [record.id for record in records]
+                registers = self._registers_of(ids)
+            # Outside the transaction, because large registers take seconds.
+            changed = self._turned(registers, gate, records, angle, qubit)
+            with ctx.store.transaction():
+                if not self._unchanged(registers, ids):
+                    continue
+                ctx.store.registers.save([changed])
+                told = {"gate": gate.upper(), **({} if angle is None else {"angle": repr(angle)})}
+                if len(records) > 1:
+                    told["with"] = ",".join(record.name for record in records[1:])
+                ctx.tell("register", "gate", records[0].name, told)
+                break
         names = tuple(record.name for record in records)
         shares = {record.name: self._probabilities(changed, record, changed.time) for record in records}
         return GateReport(gate.upper(), names, shares)
+
+    def _turned(
+        self,
+        registers: Sequence[Register],
+        gate: str,
+        records: Sequence[ContainerRecord],
+        angle: float | None,
+        qubit: int | None,
+    ) -> Register:
+        ctx = self._ctx
+        now = ctx.clock.now()
+        targets = [(record.id, qubit) for record in records]
+        limit, simulator = ctx.config.num_qubits, ctx.simulator
+        try:
+            return apply_gate(
+                registers, gate, targets, angle, now, limit, simulator, lambda each: self._at(each, now)
+            )
+        except RegisterError as problem:
+            raise _by_name(problem, records) from problem
+
+    def _unchanged(
+        self, seen: Sequence[Register], ids: Sequence[str], relations: Sequence[Relation] | None = None
+    ) -> bool:
+        """Whether the registers of some containers, and the relations in force among their members, are still
+        what was seen; inside a transaction. Where they are not, somebody else has got something done, so
+        those who try again cannot hold each other up for ever."""
+        if any(self._ctx.store.registers.of(container) is None for container in ids):
+            return False
+        present = self._registers_of(ids)
+        return (
+            len(present) == len(seen)
+            and all(map(alike, seen, present))
+            and (relations is None or self._relations_of(present) == relations)
+        )
 
     def drop(self, container_id: str) -> None:
         """Take a container out of its register, as if nobody looked at its qubits again; inside a
@@ -261,7 +321,7 @@ class QuantumCircuitManager:
                 new, gone = relations_without(alike, container_id, states)
                 store.relations.delete(gone)
                 store.relations.save(replace(relation, spent=spent) for relation in new)
-            store.relations.delete(_contradicted(store.relations.all()))
+            store.relations.delete(contradicted(store.relations.all()))
 
     def prepare_again(self, *, all_of_them: bool = False) -> tuple[str, ...]:
         """Prepare the groups again of which a register has lost its coherence, with all their relations,
@@ -284,7 +344,7 @@ class QuantumCircuitManager:
                 if all_of_them or known.get((register.members, register.time), False)
                 for member in register.members
             }
-            for tied in _tied(members, relations, registers):
+            for tied in tied_together(members, relations, registers):
                 if not faded.isdisjoint(member.container for member in tied):
                     self._prepare(tied, relations)
                     group = [names[member.container].name for member in tied]
@@ -297,14 +357,15 @@ class QuantumCircuitManager:
         ctx = self._ctx
         ids = {member.container for member in tied}
         mine = [relation for relation in relations if relation.first in ids]
-        if sum(member.num_qubits for member in tied) > ctx.config.num_qubits:
+        num_qubits = sum(member.num_qubits for member in tied)
+        if num_qubits > ctx.config.num_qubits or fresh_entries(tied, mine) > LASTING_ENTRIES_MAX:
             # Together only over relations that are spent: as one group they would be too many.
             ctx.store.relations.delete(relation for relation in mine if relation.spent)
             mine = [relation for relation in mine if not relation.spent]
         declared = [replace(relation, spent=False) for relation in mine]
         fresh = [
-            prepare_group(members, declared, ctx.clock.now(), ctx.simulator)
-            for members in _tied(tied, declared, ())
+            prepare_group(members, declared, ctx.clock.now())
+            for members in tied_together(tied, declared, ())
         ]
         ctx.store.registers.save(fresh)
         ctx.store.relations.save(declared)
@@ -343,6 +404,9 @@ class QuantumCircuitManager:
         return register
 
     def _now(self, register: Register) -> Register:
+        return self._at(register, self._ctx.clock.now())
+
+    def _at(self, register: Register, now: float) -> Register:
         ctx = self._ctx
         if self.simulator_of(register) != ctx.simulator.name:
             log.warning(
@@ -352,7 +416,7 @@ class QuantumCircuitManager:
                 ctx.simulator.name,
                 ctx.simulator.qubits_max,
             )
-        return decayed(register, ctx.clock.now(), ctx.t1_s, ctx.t2_s, ctx.simulator)
+        return decayed(register, now, ctx.t1_s, ctx.t2_s, ctx.simulator)
 
     def _shown(self, register: Register) -> Register:
         """A register at this moment for what is only looked at: by qrealm's own simulator, the quickest of
@@ -361,10 +425,12 @@ class QuantumCircuitManager:
         return decayed(register, ctx.clock.now(), ctx.t1_s, ctx.t2_s, SparseSimulator())
 
     def _registers_of(self, ids: Iterable[str]) -> list[Register]:
-        """The registers of some containers, each once, at this moment."""
+        """The registers of some containers, each once, as they are in the store."""
         stored = [self._stored(container) for container in ids]
-        first = {register.members[0].container: register for register in stored}
-        return [self._now(register) for register in first.values()]
+        return list({register.members[0].container: register for register in stored}.values())
+
+    def _relations_of(self, registers: Iterable[Register]) -> tuple[Relation, ...]:
+        return self._relations(member for register in registers for member in register.members)
 
     def _names(self) -> Mapping[str, ContainerRecord]:
         return {record.id: record for record in self._ctx.store.containers.all()}
@@ -374,40 +440,6 @@ def state_name(record: ContainerRecord, index: int) -> str:
     """The name of the state that a basis index stands for."""
     states = record.quantum.states
     return states[index] if index < len(states) else f"undeclared:{index}"
-
-
-def _tied(
-    members: Sequence[Member], relations: Iterable[Relation], registers: Iterable[Register]
-) -> list[list[Member]]:
-    """The members in groups that relations or shared registers tie together, directly or over others, each in
-    the given order."""
-    group_of = {member.container: {member.container} for member in members}
-    ties = [(relation.first, relation.second) for relation in relations]
-    for register in registers:
-        ties += itertools.pairwise(member.container for member in register.members)
-    for one, other in ties:
-        joined = group_of[one] | group_of[other]
-        group_of.update(dict.fromkeys(joined, joined))
-    groups = {min(group): group for group in group_of.values()}
-    return [[member for member in members if member.container in group] for group in groups.values()]
-
-
-def _contradicted(relations: Iterable[Relation]) -> list[Relation]:
-    """Spent relations that relations in force have replaced: they would close a circle, or have a container
-    follow two others."""
-    group_of: dict[str, set[str]] = {}
-    followers: set[str] = set()
-    dropped = []
-    for relation in sorted(relations, key=lambda each: (each.spent, each.declared_at)):
-        one = group_of.setdefault(relation.first, {relation.first})
-        other = group_of.setdefault(relation.second, {relation.second})
-        if relation.spent and (one is other or relation.second in followers):
-            dropped.append(relation)
-            continue
-        joined = one | other
-        group_of.update(dict.fromkeys(joined, joined))
-        followers.add(relation.second)
-    return dropped
 
 
 def _by_name(problem: RegisterError, records: Sequence[ContainerRecord]) -> RegisterError:

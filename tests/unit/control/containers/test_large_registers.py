@@ -13,7 +13,7 @@ from tests.unit.control.containers.homes import Home
 from qrealm.base.errors import RegisterError, TooLargeError
 from qrealm.control.containers import circuits as circuits_module
 from qrealm.control.containers.registers import decayed
-from qrealm.control.containers.registers.decaying import LASTING_ENTRIES_MAX
+from qrealm.control.containers.registers.limits import LASTING_ENTRIES_MAX
 from qrealm.control.containers.values import Register
 from qrealm.simulate.sparse_density import pure
 from qrealm.simulate.sparse_density_simulators import DenseSimulator
@@ -171,7 +171,7 @@ def test_what_is_only_told_does_not_wait_for_another_backend(tmp_path, monkeypat
             home.engine.circuits.entangle("c0", f"c{number}")
         home.clock.advance(0.01)
         asked = []
-        monkeypatch.setattr(DenseSimulator, "evolve", lambda _, density, steps: asked.append(steps) or density)
+        monkeypatch.setattr(DenseSimulator, "evolve", lambda _, same, steps: asked.append(steps) or same)
         before = home.engine.views.inspect("c3")
         assert before.simulator == "cirq"
         status = home.engine.views.status()["resources"]

@@ -123,7 +123,7 @@ def test_whatever_is_entangled_in_whatever_order_what_was_declared_holds(k, data
     assert all(count == 1 for count in roots.values())
     # Prepared anew by the same relations, every one holds.
     for register in list(world.registers):
-        fresh = rg.prepare_group(register.members, world.relations, 0.0, OURS)
+        fresh = rg.prepare_group(register.members, world.relations, 0.0)
         world.registers[world.registers.index(register)] = fresh
         assert rg.fresh_fidelity(fresh, world.relations) == pytest.approx(1)
     assert all(world.holds(relation) for relation in world.relations)

@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qrealm.base.errors import NoSuchContainerError, RegisterError
+from qrealm.circuits.gates import find_gate
 from qrealm.control.containers import registers as rg
+from qrealm.control.containers.registers.decaying import relaxations
+from qrealm.control.containers.registers.places import qubits_by_member
 from qrealm.control.containers.values import Member, Relation
 from qrealm.control.store.register_codec import from_bytes, to_bytes
 from qrealm.simulate.sparse_density import to_dense
+from qrealm.simulate.sparse_density_relaxed import entries_when_changed
+from qrealm.simulate.sparse_density_steps import Operators
 from reference.dense import DenseSimulator
 from reference.density import DensitySimulator
 
@@ -60,7 +65,7 @@ def test_the_circuit_prepares_what_the_register_has(shapes, data):
         shift = data.draw(st.integers(0, k - 1)) if mode == "spread" else 0
         if mode != "none":
             relations.append(Relation(f"m{leader}", f"m{i}", mode, shift))
-    register = rg.prepare_group(members, relations, 0.0, OURS)
+    register = rg.prepare_group(members, relations, 0.0)
     state = DenseSimulator.run(rg.preparation_circuit(members, relations).packed()).state
     np.testing.assert_allclose(to_dense(register.density), np.outer(state, state.conj()), atol=1e-12)
     assert rg.fresh_fidelity(register, relations) == pytest.approx(1)
@@ -106,7 +111,7 @@ def test_decay_of_two_states_is_thermal_relaxation():
 )
 def test_decay_is_a_semigroup_of_states(k, p, early, late, t1, share):
     members = [Member("a", k, p), Member("b", k, 0.3)]
-    register = rg.prepare_group(members, [Relation("a", "b", "opposite")], 100.0, OURS)
+    register = rg.prepare_group(members, [Relation("a", "b", "opposite")], 100.0)
     register = rg.apply_gate([register], "ry", [("b", None)], 0.8, 100.0, 16, OURS)
     half = rg.decayed(register, 100.0 + early, t1, share * t1, OURS)
     twice = rg.decayed(half, half.time + late, t1, share * t1, OURS)
@@ -121,7 +126,7 @@ def test_decay_is_a_semigroup_of_states(k, p, early, late, t1, share):
 
 def test_decay_agrees_with_the_reference():
     members = [Member("a", 3, 0.5), Member("b", 3, 0.2)]
-    register = rg.prepare_group(members, [Relation("a", "b", "spread", 2)], 0.0, OURS)
+    register = rg.prepare_group(members, [Relation("a", "b", "spread", 2)], 0.0)
     reference = DensitySimulator(4)
     reference.rho = to_dense(register.density)
     a, b = math.exp(-0.4 / 2), math.exp(-0.4 / 1.5)
@@ -175,7 +180,7 @@ def test_gates_agree_with_the_reference(gate, qubit):
 
     angle = 0.7 if gate.lower().startswith("r") else None
     members = [Member("a", 2, 0.3), Member("b", 5, 0.2)]
-    register = rg.prepare_group(members, (), 0.0, OURS)
+    register = rg.prepare_group(members, (), 0.0)
     found = rg.apply_gate([register], gate, [("b", qubit)], angle, 1.0, 16, OURS)
     circuit = Circuit(4)
     for wire in (1, 2, 3) if qubit is None else (1 + qubit,):
@@ -186,6 +191,54 @@ def test_gates_agree_with_the_reference(gate, qubit):
     np.testing.assert_allclose(to_dense(found.density), reference.rho, atol=1e-14)
     assert rg.purity(found) == pytest.approx(1)
     assert rg.coherence_share(found, found, ()) == pytest.approx(1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_what_a_change_will_come_to_is_known_before(data):
+    """Never less than what comes, however long it decays before and afterwards."""
+    k = data.draw(st.integers(2, 4))
+    members = [Member(name, k, data.draw(st.sampled_from([0.0, 0.3, 1.0]))) for name in "abc"]
+    relations = [Relation("a", "b", data.draw(st.sampled_from(["same", "opposite", "spread"])), 1)]
+    assert rg.fresh_entries(members, relations) == rg.entries_to_come(
+        rg.prepare_group(members, relations, 0.0)
+    )
+    register = rg.prepare_group(members, relations, 0.0)
+    for step in range(data.draw(st.integers(1, 4))):
+        if data.draw(st.booleans()):
+            register = rg.decayed(register, step + 0.5, 2.0, 1.0, OURS)
+        gate = data.draw(st.sampled_from(["x", "h", "ry", "cx", "t"]))
+        targets = data.draw(st.lists(st.sampled_from("abc"), min_size=2, max_size=2, unique=True))
+        angle = 0.4 if gate == "ry" else None
+        wires = [(name, 0) for name in targets[: 2 if gate == "cx" else 1]]
+        told = foreseen(register, gate, wires, angle)
+        register = rg.apply_gate([register], gate, wires, angle, step + 0.5, 16, OURS)
+        for seconds in (0.0, 0.5, 30.0):
+            later = rg.decayed(register, step + 0.5 + seconds, 2.0, 1.0, OURS)
+            assert len(later.density.values) <= told
+        assert rg.entries_to_come(register) <= told
+
+
+def foreseen(register, gate, wires, angle):
+    """What `apply_gate` counts before it computes anything."""
+    row = find_gate(gate)
+    matrix = np.asarray(row.full_matrix(() if angle is None else (angle,)), dtype=np.complex128)
+    places = qubits_by_member(register.members)
+    change = [Operators((matrix,), tuple(places[name][qubit] for name, qubit in wires))]
+    steps = relaxations(register, register.time, 1.0, 1.0)
+    return entries_when_changed([(register.density, steps)], change)
+
+
+@pytest.mark.parametrize("turned", [0, 1, 2, 3])
+def test_what_is_told_before_is_no_more_than_what_comes(turned):
+    members = [Member(name, 2, 0.4) for name in "abcdefg"]
+    register = rg.prepare_group(members, [Relation("a", each, "same") for each in "bcdefg"], 0.0)
+    for name in "abcdefg"[:turned]:
+        register = rg.apply_gate([register], "ry", [(name, 0)], 0.4, 0.0, 16, OURS)
+    told = foreseen(register, "ry", [("g", 0)], 0.4)
+    register = rg.decayed(register, 0.3, 2.0, 1.0, OURS)
+    register = rg.apply_gate([register], "ry", [("g", 0)], 0.4, 0.3, 16, OURS)
+    assert len(rg.decayed(register, 0.6, 2.0, 1.0, OURS).density.values) == told
 
 
 def test_cx_joins_registers_and_makes_a_bell_pair():
@@ -249,7 +302,7 @@ def test_a_container_that_is_not_there():
 def test_measurement_draws_joint_outcomes_with_their_probabilities():
     """Within 5 standard deviations of the binomial distribution for each joint outcome."""
     register = rg.prepare_group(
-        [Member("a", 3, 0.2), Member("b", 3, 0.5)], [Relation("a", "b", "spread", 1)], 0.0, OURS
+        [Member("a", 3, 0.2), Member("b", 3, 0.5)], [Relation("a", "b", "spread", 1)], 0.0
     )
     register = rg.decayed(register, 0.3, 2.0, 1.0, OURS)
     expected = rg.joint_probabilities(register, ["a", "b"])
@@ -270,7 +323,6 @@ def test_measurement_collapses_the_whole_group_to_products():
         [Member("a", 2, 0.5), Member("b", 2, 0.5), Member("c", 4, 0.1)],
         [Relation("a", "b", "opposite")],
         0.0,
-        OURS,
     )
     found = rg.measure(register, np.random.default_rng(3), 9.0)
     assert found.outcomes["a"] == 1 - found.outcomes["b"]
@@ -292,7 +344,6 @@ def test_removing_a_container_traces_it_out():
         [Member("a", 2, 0.3), Member("b", 2, 0.5), Member("c", 3, 0.1)],
         [Relation("a", "b", "same"), Relation("a", "d", "same")],
         0.0,
-        OURS,
     )
     left = rg.without(register, "a")
     assert left is not None
@@ -329,7 +380,7 @@ def test_measures_of_a_decaying_pair():
 def test_the_information_of_pairs_needs_no_decayed_register():
     members = [Member(name, k, 0.3) for name, k in (("a", 2), ("b", 2), ("c", 3), ("d", 3))]
     relations = [Relation("a", "b", "opposite"), Relation("c", "d", "spread", 1)]
-    register = rg.prepare_group(members, relations, 0.0, OURS)
+    register = rg.prepare_group(members, relations, 0.0)
     for gate, targets in (("ry", ["a"]), ("cx", ["b", "c"]), ("rx", ["d"])):
         angle = None if gate == "cx" else 0.8
         register = rg.apply_gate([register], gate, [(t, 0) for t in targets], angle, 0.0, 16, OURS)
@@ -342,7 +393,7 @@ def test_the_information_of_pairs_needs_no_decayed_register():
 
 
 def test_fidelity_counts_only_what_keeps_the_relations():
-    flat = rg.prepare_group([Member("a", 2, 0.5), Member("b", 2, 0.5)], (), 0.0, OURS)
+    flat = rg.prepare_group([Member("a", 2, 0.5), Member("b", 2, 0.5)], (), 0.0)
     assert rg.fresh_fidelity(flat, ()) == pytest.approx(1)
     assert rg.fresh_fidelity(flat, [Relation("a", "b", "same")]) == pytest.approx(0.5)
     flipped = rg.apply_gate([bell(0.3)], "x", [("b", 0)], None, 0.0, 16, OURS)
@@ -394,7 +445,6 @@ def test_registers_come_back_from_bytes_bit_for_bit():
         [Member("ab" * 32, 3, 0.2), Member("cd" * 32, 3, 0.2)],
         [Relation("ab" * 32, "cd" * 32, "opposite")],
         1_700_000_000.125,
-        OURS,
     )
     register = rg.decayed(register, register.time + 0.1, 2.0, 1.0, OURS)
     back = from_bytes(to_bytes(register))
@@ -410,6 +460,6 @@ def test_registers_come_back_from_bytes_bit_for_bit():
 def test_a_register_of_sixteen_qubits_takes_little_room():
     members = [Member(f"{i:064x}", 2, 0.5) for i in range(16)]
     relations = [Relation(members[0].container, m.container, "same") for m in members[1:]]
-    register = rg.decayed(rg.prepare_group(members, relations, 0.0, OURS), 0.5, 2.0, 1.0, OURS)
+    register = rg.decayed(rg.prepare_group(members, relations, 0.0), 0.5, 2.0, 1.0, OURS)
     assert len(register.density.values) == 2**16 + 2
     assert len(to_bytes(register)) < 200_000

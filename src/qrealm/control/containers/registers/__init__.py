@@ -8,6 +8,7 @@ arguments, and nothing is written down.
 from qrealm.control.containers.registers.decaying import decayed, entries_to_come
 from qrealm.control.containers.registers.entangling import Entangled, entangle, relations_without
 from qrealm.control.containers.registers.gates import Target, apply_gate
+from qrealm.control.containers.registers.limits import LASTING_ENTRIES_MAX
 from qrealm.control.containers.registers.measures import (
     all_mutual_information_bits,
     coherence_bits,
@@ -22,6 +23,7 @@ from qrealm.control.containers.registers.measures import (
 from qrealm.control.containers.registers.measuring import MeasuredGroup, measure, without
 from qrealm.control.containers.registers.preparing import (
     distribution,
+    fresh_entries,
     preparation_circuit,
     prepare,
     prepare_group,
@@ -34,6 +36,7 @@ from qrealm.simulate.sparse_density_simulators import (
 )
 
 __all__ = [
+    "LASTING_ENTRIES_MAX",
     "SIMULATORS",
     "DensitySimulator",
     "Entangled",
@@ -48,6 +51,7 @@ __all__ = [
     "entangle",
     "entries_to_come",
     "find_simulator",
+    "fresh_entries",
     "fresh_fidelity",
     "joint_probabilities",
     "measure",

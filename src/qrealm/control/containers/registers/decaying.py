@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
-from qrealm.base.errors import RegisterError, TooLargeError
+from qrealm.base.errors import RegisterError
+from qrealm.control.containers.registers.limits import refuse_entries
 from qrealm.control.containers.registers.places import qubits_by_member
 from qrealm.control.containers.registers.preparing import distribution
 from qrealm.control.containers.values import Register
-from qrealm.simulate.sparse_density import ENTRY_BYTES, normalised
-from qrealm.simulate.sparse_density_relaxed import entries_when_relaxed
+from qrealm.simulate.sparse_density import normalised
+from qrealm.simulate.sparse_density_relaxed import entries_when_changed, entries_when_relaxed
 from qrealm.simulate.sparse_density_simulators import DensitySimulator
-from qrealm.simulate.sparse_density_steps import Relaxation
-
-LASTING_ENTRIES_MAX = 1 << 21
-"""Most entries that a register may come to as it decays: half of what fits, so that a gate on it takes a few
-seconds at most, and reading it from the store a third of one."""
+from qrealm.simulate.sparse_density_steps import Relaxation, Step
 
 
 def decayed(
@@ -72,22 +70,19 @@ def entries_to_come(register: Register) -> float:
     return entries_when_relaxed(register.density, relaxations(register, register.time, 1.0, 1.0))
 
 
-def check_lasting(register: Register, made_by: str) -> None:
-    """Refuses a register that is small enough now and will not be once it decays.
+def check_lasting(made_by: str, parts: Sequence[Register], change: Sequence[Step]) -> None:
+    """Refuses a change after which a group would be too large, at once or once it decays. Quick, because
+    nothing of it is computed.
 
     Args:
         made_by: what was called, for the message.
+        parts: registers that become one, the first one's qubits lowest; they may have to decay before.
+        change: what happens to them together.
 
     Raises:
         TooLargeError: it would have more than `LASTING_ENTRIES_MAX` entries.
     """
-    count = entries_to_come(register)
-    if count > LASTING_ENTRIES_MAX:
-        raise TooLargeError(
-            f"{made_by} would make a group of {register.num_qubits} qubits whose density matrix, as it "
-            f"decays, comes to {count:.0f} entries that are not zero (at most {LASTING_ENTRIES_MAX}): it",
-            needed_bytes=int(ENTRY_BYTES * count),
-            available_bytes=ENTRY_BYTES * LASTING_ENTRIES_MAX,
-            hint="entangle fewer containers, or measure the group first: superposition on many qubits of a "
-            "large group fills its matrix",
-        )
+    count = entries_when_changed(
+        [(each.density, relaxations(each, each.time, 1.0, 1.0)) for each in parts], change
+    )
+    refuse_entries(made_by, [member for each in parts for member in each.members], count)

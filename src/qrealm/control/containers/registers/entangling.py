@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qrealm.base.errors import RegisterError
 from qrealm.control.containers.registers.decaying import check_lasting
+from qrealm.control.containers.registers.limits import refuse_entries
 from qrealm.control.containers.registers.measuring import part_of
 from qrealm.control.containers.registers.places import (
     check_joined,
@@ -17,7 +18,7 @@ from qrealm.control.containers.registers.places import (
     qubits_of,
     register_of,
 )
-from qrealm.control.containers.registers.preparing import copying
+from qrealm.control.containers.registers.preparing import copying, fresh_entries
 from qrealm.control.containers.registers.relating import (
     StateMap,
     map_of,
@@ -66,6 +67,7 @@ def entangle(
     now: float,
     limit_qubits: int,
     simulator: DensitySimulator,
+    current: Callable[[Register], Register] | None = None,
 ) -> Entangled:
     """Has a container follow another, in every outcome and coherently.
 
@@ -81,10 +83,12 @@ def entangle(
     it does not, what is tied to the first on the second's side follows it again.
 
     Args:
-        registers: those of the two containers, decayed up to `now`.
+        registers: those of the two containers.
         relations: those of the two groups; others do no harm.
         now: seconds since 1970 UTC.
         limit_qubits: most qubits of a group.
+        current: brings a register up to `now`, once the rest is known to be possible; None where the
+            registers are decayed up to then.
 
     Raises:
         RegisterError: the same container twice, different numbers of states, a relation that contradicts
@@ -94,29 +98,40 @@ def entangle(
     """
     first, second = member_of(registers, first_id), member_of(registers, second_id)
     _check(first, second, mode)
+    brought = current or (lambda register: register)
     k = first.num_states
     tree = rooted(first_id, relations, k)
     implied = maps_from(first_id, tree, k)
     if second_id in implied:
         _check_agrees(implied[second_id], mode, first_id, second_id, relations)
-        return _repeated(register_of(registers, first_id), tree, implied, second_id, now, simulator)
+        register = brought(register_of(registers, first_id))
+        return _repeated(register, tree, implied, second_id, now, simulator)
     around_first = register_of(registers, first_id)
     around_second = register_of(registers, second_id)
     side = rooted(second_id, relations, k)
     new, link = _dealt(first_id, second_id, mode, tree, side, k, now)
     names = [second_id, *(away.second for away in new)]
-    added = part_of(around_second, frozenset(names))
-    others: tuple[Register, ...] = ()
-    members, density = around_first.members, around_first.density
+    parts = [around_first]
     if around_first is not around_second:
-        check_joined("entangle", (around_first.num_qubits, added.num_qubits), limit_qubits, simulator)
-        members += added.members
-        density = joined(density, basis_state(added.num_qubits, 0))
-        left = frozenset(m.container for m in around_second.members) - set(names)
-        others = (replace(part_of(around_second, left), time=now),) if left else ()
+        added = tuple(member for member in around_second.members if member.container in names)
+        width = sum(member.num_qubits for member in added)
+        check_joined("entangle", (around_first.num_qubits, width), limit_qubits, simulator)
+        parts.append(Register(added, basis_state(width, 0), now, now))
+    members = tuple(member for part in parts for member in part.members)
     steps = _following((link, *new), qubits_by_member(members), k)
+    check_lasting("entangle", parts, steps)
+    tied = [*(old for old, _ in tree), link, *new]
+    ends = {end for relation in tied for end in (relation.first, relation.second)}
+    together = [member for member in members if member.container in ends]
+    # What was measured needs less room than what maintenance will prepare.
+    refuse_entries("entangle", together, fresh_entries(together, tied))
+    density = brought(around_first).density
+    others: tuple[Register, ...] = ()
+    if around_first is not around_second:
+        density = joined(density, parts[1].density)
+        left = frozenset(m.container for m in around_second.members) - set(names)
+        others = (replace(part_of(brought(around_second), left), time=now),) if left else ()
     register = Register(members, simulator.evolve(density, steps), now, now)
-    check_lasting(register, "entangle")
     changed = [(old, away) for (old, _), away in zip(side, new, strict=True) if old != away]
     relations_new = (link, *(away for _, away in changed))
     return Entangled(register, others, relations_new, tuple(old for old, _ in changed), already=False)

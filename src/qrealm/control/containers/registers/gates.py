@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -33,6 +33,7 @@ def apply_gate(
     now: float,
     limit_qubits: int,
     simulator: DensitySimulator,
+    current: Callable[[Register], Register] | None = None,
 ) -> Register:
     """A gate of the gate table on qubits of containers, whatever their number of states.
 
@@ -40,11 +41,13 @@ def apply_gate(
     keep them.
 
     Args:
-        registers: those that the targets are members of, decayed up to `now`.
+        registers: those that the targets are members of.
         gate: name or alias of a gate on one or two qubits with at most one parameter, in any case.
         targets: one for a gate on one qubit; for one on two qubits two, the control first.
         angle: radians, for a gate that has a parameter; None for one that has none.
         limit_qubits: most qubits of a group.
+        current: brings a register up to `now`, once the gate is known to be possible; None where the
+            registers are decayed up to then.
 
     Returns:
         The register of all targets, whose `prepared_at` is that of its oldest part.
@@ -65,8 +68,7 @@ def apply_gate(
     held = list({id(r): r for r in (register_of(registers, name) for name, _ in targets)}.values())
     if len(held) > 1:
         check_joined(f"gate {row.name}", [each.num_qubits for each in held], limit_qubits, simulator)
-    members, density = joined_registers(held)
-    places = qubits_by_member(members)
+    places = qubits_by_member([member for register in held for member in register.members])
     wires: list[tuple[int, ...]]
     if row.num_qubits == 1:
         wires = [(qubit,) for qubit in _wires(row, targets[0], places)]
@@ -74,10 +76,11 @@ def apply_gate(
         wires = [tuple(_single(row, target, places) for target in targets)]
     if any(len(set(each)) != len(each) for each in wires):
         raise RegisterError(f"gate {row.name} got the same qubit twice; the rule is different qubits")
-    density = simulator.evolve(density, [Operators((matrix,), each) for each in wires])
-    changed = Register(members, density, now, min(register.prepared_at for register in held))
-    check_lasting(changed, f"gate {row.name}")
-    return changed
+    change = [Operators((matrix,), each) for each in wires]
+    check_lasting(f"gate {row.name}", held, change)
+    members, density = joined_registers([current(each) for each in held] if current else held)
+    oldest = min(register.prepared_at for register in held)
+    return Register(members, simulator.evolve(density, change), now, oldest)
 
 
 def _gate_named(name: str) -> Gate:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from qrealm.base.errors import RegisterError
 from qrealm.circuits import Circuit
+from qrealm.control.containers.registers.limits import refuse_entries
 from qrealm.control.containers.registers.places import qubits_by_member
-from qrealm.control.containers.registers.relating import StateMap, map_of, rooted, roots_of
+from qrealm.control.containers.registers.relating import StateMap, map_of, maps_from, rooted, roots_of
 from qrealm.control.containers.values import Member, Register, Relation
 from qrealm.simulate.sparse_density import QUBITS_MAX, basis_state
+from qrealm.simulate.sparse_density_maps import changed
 from qrealm.simulate.sparse_density_simulators import DensitySimulator
 from qrealm.simulate.sparse_density_steps import Permutation, Preparation, Step
 
@@ -49,7 +51,7 @@ def prepare(member: Member, now: float, simulator: DensitySimulator) -> Register
 
     Raises:
         RegisterError: see `distribution`; or more qubits than the simulator takes.
-        TooLargeError: so many states that the matrix does not fit.
+        TooLargeError: so many states that the register has too many entries.
     """
     if member.num_qubits > simulator.qubits_max:
         raise RegisterError(
@@ -57,13 +59,14 @@ def prepare(member: Member, now: float, simulator: DensitySimulator) -> Register
             f"it holds the whole matrix and takes up to {simulator.qubits_max}",
             hint='set simulation_backend to "qrealm", which keeps only what is not zero',
         )
-    return prepare_group((member,), (), now, simulator)
+    refuse_entries("create", (member,), fresh_entries((member,), ()))
+    return prepare_group((member,), (), now)
 
 
-def prepare_group(
-    members: Sequence[Member], relations: Sequence[Relation], now: float, simulator: DensitySimulator
-) -> Register:
+def prepare_group(members: Sequence[Member], relations: Sequence[Relation], now: float) -> Register:
     """A group as it is when it was just entangled: roots in superposition, the others follow coherently.
+
+    Such a state is known, so it is written down by qrealm's own means, whatever the simulation backend.
 
     Args:
         members: in the order of their qubits.
@@ -88,8 +91,31 @@ def prepare_group(
         for _, away in rooted(root, inside, by_id[root].num_states):
             follow = map_of(away, by_id[root].num_states)
             steps.append(copying(follow, places[away.first], places[away.second]))
-    density = simulator.evolve(basis_state(num_qubits, 0), steps)
+    density = changed(basis_state(num_qubits, 0), steps)
     return Register(tuple(members), density, now, now)
+
+
+def fresh_entries(members: Sequence[Member], relations: Sequence[Relation]) -> float:
+    """The most entries that a group will have at any time after it was prepared by `prepare_group`, which is
+    not done. Of a tree with m possible states of its root, m (m - 1) off the diagonal in all of its members,
+    and on it every combination that its members may come to.
+
+    Args:
+        members, relations: as of `prepare_group`.
+    """
+    by_id = {member.container: member for member in members}
+    inside = [r for r in relations if r.first in by_id and r.second in by_id]
+    total = 1.0
+    for root in roots_of(by_id, inside):
+        k = by_id[root].num_states
+        states = np.flatnonzero(distribution(by_id[root]))
+        reached = 1.0
+        for name, follow in maps_from(root, rooted(root, inside, k), k).items():
+            may_be = distribution(by_id[name]) > 0.0
+            may_be[follow.table()[states]] = True
+            reached *= np.count_nonzero(may_be)
+        total *= len(states) * (len(states) - 1) + reached
+    return total
 
 
 def copying(follow: StateMap, source: Sequence[int], target: Sequence[int]) -> Permutation:
