@@ -195,7 +195,12 @@ class MessageReport:
 
 @dataclass(frozen=True, slots=True)
 class OpenedMessage:
-    """A message as its receiver reads it."""
+    """A message as its receiver reads it.
+
+    Attributes:
+        data: what was sent; None where the message is damaged.
+        damaged: why it cannot be trusted, and then its other fields cannot either; empty when it is whole.
+    """
 
     id: str
     sender: str
@@ -206,6 +211,7 @@ class OpenedMessage:
     listened: bool
     sent_at: float
     read_before: bool
+    damaged: str = ""
 
 
 @dataclass(frozen=True, slots=True)

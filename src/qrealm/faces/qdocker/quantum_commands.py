@@ -179,8 +179,10 @@ def messages(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only their ids, whole.")] = False,
     no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not cut ids.")] = False,
     output: options.PlainFormatOption = "table",
-) -> None:
+) -> int:
     """Read a container's messages; they count as read afterwards, also with --quiet.
+
+    One that was changed in the store is listed as damaged, without its data, and the exit code is 1.
 
     [bold]Examples[/bold]
 
@@ -193,13 +195,16 @@ def messages(
     if quiet:
         for each in found:
             write(each["id"])
-        return
-    if wants_json:
+    elif wants_json:
         for each in found:
             options.write_line(each)
-        return
-    header = ("MESSAGE ID", "FROM", "TYPE", "SENT", "ERROR RATE", "LISTENED", "READ", "DATA")
-    write_table(header, [_message_row(each, no_trunc) for each in found])
+    else:
+        header = ("MESSAGE ID", "FROM", "TYPE", "SENT", "ERROR RATE", "LISTENED", "READ", "DATA")
+        write_table(header, [_message_row(each, no_trunc) for each in found])
+    damaged = [each for each in found if each["damaged"]]
+    for each in damaged:
+        tell(f"message {each['id'][:12]} is damaged: {each['damaged']}")
+    return 1 if damaged else 0
 
 
 def _message_row(each: dict[str, Any], full: bool) -> tuple[str, ...]:
@@ -211,5 +216,5 @@ def _message_row(each: dict[str, Any], full: bool) -> tuple[str, ...]:
         f"{each['error_rate']:.2%}",
         "yes" if each["listened"] else "no",
         "before" if each["read_before"] else "now",
-        json.dumps(each["data"], ensure_ascii=False),
+        "damaged" if each["damaged"] else json.dumps(each["data"], ensure_ascii=False),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qrealm.base.clock import Clock
-from qrealm.base.errors import MessageRefusalError
+from qrealm.base.errors import MessageRefusalError, NoSuchContainerError
 from qrealm.control.containers.messages.link import WAIT_S, link_lifetime_s, link_state
 from qrealm.control.containers.messages.payload import checked_type, encoded
 from qrealm.control.containers.reports import MessageReport, OpenedMessage
@@ -109,21 +109,39 @@ class Messages:
 
         Raises:
             NoSuchContainerError: no such container.
-            MessageRefusalError: a message was changed in the store; none is marked as read then.
+
+        Returns:
+            Those that were changed in the store, or are there twice, too: `damaged` says why, they have no
+            data, and are not marked as read.
         """
         with self._store.transaction():
             container = self._store.containers.find(receiver)
-            records = self._store.messages.all(receiver=container.name, unread_only=unread_only)
-            if not records:
-                return ()
+            records = self._store.messages.all(receiver=container.name)
             identity = self._store.identities.get(container.id)
-            opened = tuple(_opened(record, identity) for record in records)
+            found = []
+            seen: set[str] = set()
+            for record in records:
+                if record.read_at is None or not unread_only:
+                    found.append(self._read(record, identity, twice=record.id in seen))
+                seen.add(record.id)
             if mark:
                 now = self._clock.now()
-                for record in records:
-                    if record.read_at is None:
-                        self._store.messages.mark_read(record.id, now)
-            return opened
+                for each in found:
+                    if not each.damaged and not each.read_before:
+                        self._store.messages.mark_read(each.id, now)
+            return tuple(found)
+
+    def _read(self, record: MessageRecord, identity: bytes | None, *, twice: bool) -> OpenedMessage:
+        try:
+            if twice:
+                raise MessageRefusalError("the same message lies in the store twice; this is the second")
+            try:
+                self._store.messages.get(record.id)
+            except NoSuchContainerError:
+                raise MessageRefusalError("it lies in the store under the id of another message") from None
+            return _opened(record, identity)
+        except MessageRefusalError as problem:
+            return _shown(record, None, f"{problem.message}; {_HINT}")
 
     def _check_one_group(self, sender: ContainerRecord, receiver: ContainerRecord) -> None:
         """Raises MessageRefusalError unless both share a register."""
@@ -220,26 +238,26 @@ def _vouched(record: MessageRecord) -> Mapping[str, Any]:
     }
 
 
+_HINT = "something other than qrealm wrote to the store: put back a copy of it, or remove the container"
+
+
 def _opened(record: MessageRecord, identity: bytes | None) -> OpenedMessage:
-    hint = "something other than qrealm wrote to the store; put back a copy of it, or remove the container"
     if identity is None:
-        raise MessageRefusalError(
-            f"message {record.id}: the store has no identity of {record.receiver!r} to open it with",
-            hint=hint,
-        )
+        raise MessageRefusalError(f"the store has no identity of {record.receiver!r} to open it with")
     opening = {name: text for name, text in record.header.items() if name not in ("sender_id", "receiver_id")}
-    try:
-        raw = open_sealed(identity, _vouched(record), Sealed(record.sealed, opening))
-    except MessageRefusalError as problem:
-        raise MessageRefusalError(f"message {record.id}: {problem.message}", hint=hint) from problem
+    return _shown(record, json.loads(open_sealed(identity, _vouched(record), Sealed(record.sealed, opening))))
+
+
+def _shown(record: MessageRecord, data: Any, damaged: str = "") -> OpenedMessage:
     return OpenedMessage(
         id=record.id,
         sender=record.sender,
         receiver=record.receiver,
         type=record.type,
-        data=json.loads(raw),
+        data=data,
         error_rate=record.error_rate,
         listened=record.listened,
         sent_at=record.sent_at,
         read_before=record.read_at is not None,
+        damaged=damaged,
     )
