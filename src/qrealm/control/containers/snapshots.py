@@ -114,7 +114,7 @@ class Snapshots:
                 store.identities.save(container, secret)
             for message in state.messages:
                 store.messages.save(message)
-            for decision in state.decisions:
+            for decision in reversed(state.decisions):  # the newest first, and appended last
                 store.decisions.append(decision)
             ctx.tell("engine", "import", "state", {"containers": str(len(state.containers))})
         found = self._reconcile.all()

@@ -224,7 +224,7 @@ class SimulatedDriver:
     def _records(self, *, write: bool = False) -> Iterator[dict[str, Record]]:
         """All containers by id, locked; what the body changed is written unless it raises."""
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._file.with_suffix(".lock").open("a") as lock:
                 self._wait_for(lock.fileno(), fcntl.LOCK_EX if write else fcntl.LOCK_SH)
                 records = self._read()

@@ -121,6 +121,7 @@ def test_an_exported_state_is_taken_over_elsewhere(home, tmp_path):
     home.engine.clusters.create(SHOP)
     home.create("solo", probability=1.0)
     home.engine.lifecycle.run("solo")
+    home.engine.balancing.load_balance(["solo"])
     home.engine.circuits.apply_gate("RY", ["front"], 0.4)
     home.engine.messages.send("front", "back", "greeting", {"x": 1})
     document = moved(home.engine.snapshots.export(), tmp_path / "two")
@@ -136,6 +137,8 @@ def test_an_exported_state_is_taken_over_elsewhere(home, tmp_path):
         assert other.runs("solo")
         (message,) = other.engine.messages.read("back")
         assert message.data == {"x": 1}
+        kept = [(d.container, d.action) for d in home.store.decisions.all()]
+        assert [(d.container, d.action) for d in other.store.decisions.all()] == kept
 
 
 def test_the_same_engine_finds_its_containers_where_they_are(home):

@@ -10,7 +10,6 @@ from tests.unit.control.containers.homes import Home, Node, request
 from qrealm.base.errors import (
     EngineRefusalError,
     EngineUnavailableError,
-    ImageError,
     NameTakenError,
     NoRoomError,
     NoSuchContainerError,
@@ -85,8 +84,8 @@ def test_no_more_than_max_containers(tmp_path):
         ({"memory_mib": 5}, RequestError),
         ({"memory_mib": 5000}, NoRoomError),
         ({"pull": "sometimes"}, RequestError),
-        ({"image": "No Image"}, ImageError),
-        ({"image": "No Image", "pull": "never"}, ImageError),
+        ({"image": "No Image"}, RequestError),
+        ({"image": "../../x", "pull": "never"}, RequestError),
         ({"node": "nowhere"}, NoSuchContainerError),
     ],
 )
