@@ -213,6 +213,12 @@ def test_an_engine_that_stands_still():
         pid = int((engine.folder / "pid").read_text())
         os.kill(pid, signal.SIGSTOP)
         try:
+            # Its threads stop one after the other, and the last may still answer.
+            deadline = time.monotonic() + 10.0
+            while not all(path.read_text().rpartition(")")[2].split()[0] in "Tt"
+                          for path in Path(f"/proc/{pid}/task").glob("*/stat")):  # fmt: skip
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
             begin = time.monotonic()
             with pytest.raises(EngineUnavailableError) as caught:
                 driver.inspect(engine_id)

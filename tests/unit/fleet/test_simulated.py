@@ -11,7 +11,6 @@ import pytest
 from qrealm.base.errors import (
     EngineRefusalError,
     EngineUnavailableError,
-    ImageError,
     NameTakenError,
     RequestError,
 )
@@ -89,7 +88,7 @@ def test_images_of_every_form(endpoint, image):
 
 @pytest.mark.parametrize("image", ["", "Nginx", "a b", "nginx:", ":1", "a//b:c:d"])
 def test_what_is_no_image(endpoint, image):
-    with pytest.raises(ImageError):
+    with pytest.raises(RequestError, match="is no name of an image"):
         connect(endpoint).pull(image)
 
 
