@@ -6,6 +6,7 @@ is Z, 1 is X.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -91,9 +92,9 @@ def intercepted(state: NDArray[np.complex128], share: float) -> NDArray[np.compl
     what does not commute with the measured operator. On perfect pairs the error rate becomes share / 4.
 
     Raises:
-        RequestError: `share` is not from 0 to 1.
+        RequestError: `share` is no number from 0 to 1.
     """
-    if not 0.0 <= share <= 1.0:
+    if isinstance(share, bool) or not isinstance(share, Real) or not 0.0 <= share <= 1.0:
         raise RequestError(f"a listener on the share {share!r} of the pairs; a share is from 0 to 1")
     z_second = np.diag([1.0, 1.0, -1.0, -1.0])
     x_second = np.kron(np.array([[0.0, 1.0], [1.0, 0.0]]), np.eye(2))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from numbers import Real
 from typing import Any, Literal
 
+from qrealm.base.errors import RequestError
 from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint
 from qrealm.simulate.sparse_density import SparseDensity
 
@@ -24,11 +26,28 @@ class QuantumSpec:
         probability: of the first state; the others share the rest equally.
         weight: how much the container counts: a placement balances weight times probability over the nodes,
             and leaves light containers out first.
+
+    Raises:
+        RequestError: something of another type.
     """
 
     states: tuple[str, ...] = STATES_DEFAULT
     probability: float = 0.5
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.states, str) or not isinstance(self.states, Sequence):
+            raise RequestError(
+                f"QuantumSpec got the states {self.states!r:.60}; the rule is a tuple of names",
+                hint=f"such as states={STATES_DEFAULT!r}",
+            )
+        strange = next((each for each in self.states if not isinstance(each, str)), None)
+        if strange is not None:
+            raise RequestError(f"QuantumSpec got the state {strange!r:.60}; the rule is that names are text")
+        for name in ("probability", "weight"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise RequestError(f"QuantumSpec got the {name} {value!r:.60}; the rule is a number")
 
 
 class Phase(StrEnum):

@@ -205,3 +205,14 @@ def test_files_that_cannot_be_read(tmp_path):
         load_config(tmp_path / "bad.yaml")
     (tmp_path / "bom.yaml").write_bytes(b"\xef\xbb\xbfquantum_docker_config: {seed: 1}")
     assert load_config(tmp_path / "bom.yaml").seed == 1
+
+
+@pytest.mark.parametrize("key", ["decoherence_time_ms", "relaxation_time_ms"])
+def test_times_without_end_are_refused_in_words(tmp_path, key):
+    """1e308 came to an infinite T1, and no message could be sent."""
+    path = tmp_path / "long.yaml"
+    path.write_text(f"quantum_docker_config:\n  {key}: 1.0e+308\n")
+    with pytest.raises(ConfigError, match="1e\\+308 is over 1e\\+15 milliseconds"):
+        load_config(path)
+    path.write_text("quantum_docker_config:\n  decoherence_time_ms: 1.0e+15\n")
+    assert load_config(path).relaxation_time_ms == 1e16

@@ -245,7 +245,7 @@ def test_an_old_group_still_has_a_link(messages, clock):
     assert messages.send("ann", "bob", "note", 1, wait_s=0.0).message.error_rate == 0.0
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
+@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan, "x", None, True])
 def test_a_share_out_of_range_is_refused(messages, share):
     with pytest.raises(RequestError, match="from 0 to 1"):
         messages.send("ann", "bob", "note", 1, intercept_share=share)

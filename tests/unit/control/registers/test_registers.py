@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qrealm.base.errors import NoSuchContainerError, RegisterError
+from qrealm.base.errors import NoSuchContainerError, RegisterError, RequestError
 from qrealm.circuits.gates import find_gate
 from qrealm.control.containers import registers as rg
 from qrealm.control.containers.registers.decaying import relaxations
 from qrealm.control.containers.registers.places import qubits_by_member
-from qrealm.control.containers.values import Member, Relation
+from qrealm.control.containers.values import Member, QuantumSpec, Relation
 from qrealm.control.store.register_codec import from_bytes, to_bytes
 from qrealm.simulate.sparse_density import to_dense
 from qrealm.simulate.sparse_density_relaxed import entries_when_changed
@@ -239,6 +239,29 @@ def test_what_is_told_before_is_no_more_than_what_comes(turned):
     register = rg.decayed(register, 0.3, 2.0, 1.0, OURS)
     register = rg.apply_gate([register], "ry", [("g", 0)], 0.4, 0.3, 16, OURS)
     assert len(rg.decayed(register, 0.6, 2.0, 1.0, OURS).density.values) == told
+
+
+@pytest.mark.parametrize("angle", ["1", True, 10**400, math.nan, math.inf, [0.5], 1j])
+def test_what_is_no_angle_is_refused_with_the_rule(angle):
+    register = rg.prepare(Member("a", 2, 0.5), 0.0, OURS)
+    with pytest.raises(RegisterError, match=r"gate ry got the angle .*; the rule is a finite number"):
+        rg.apply_gate([register], "RY", [("a", 0)], angle, 0.0, 16, OURS)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"states": "running"}, "states 'running'; the rule is a tuple"),
+        ({"states": 2}, "states 2"),
+        ({"states": ("on", 1)}, "state 1"),
+        ({"probability": "x"}, "probability 'x'; the rule is a number"),
+        ({"probability": True}, "probability True"),
+        ({"weight": None}, "weight None"),
+    ],
+)
+def test_what_makes_no_register_is_refused_with_the_rule(fields, said):
+    with pytest.raises(RequestError, match=said):
+        QuantumSpec(**fields)
 
 
 def test_cx_joins_registers_and_makes_a_bell_pair():

@@ -30,6 +30,8 @@ from qrealm.fleet.containers.protocol import Endpoint
 
 MIB = 1 << 20
 DEFAULTS = Config()
+TIME_MS_MAX = 1e15
+"""Longest decoherence or relaxation time: ten times as much is finite, and nothing is lost in a lifetime."""
 
 
 def _driver(name: str) -> str:
@@ -46,6 +48,13 @@ def _absolute(text: str) -> str:
     return str(path)
 
 
+def _lasting(time_ms: float) -> float:
+    if time_ms > TIME_MS_MAX:
+        raise ValueError(f"{time_ms:g} is over {TIME_MS_MAX:g} milliseconds, which are 30,000 years")
+    return time_ms
+
+
+TimeMs = Annotated[Number, Field(gt=0), AfterValidator(_lasting)]
 WholePath = Annotated[Text, AfterValidator(_absolute)]
 
 
@@ -80,8 +89,8 @@ class ConfigShape(Shape):
     enable_quantum_networking: Flag = DEFAULTS.enable_quantum_networking
     enable_quantum_scheduling: Flag = DEFAULTS.enable_quantum_scheduling
     enable_quantum_load_balancing: Flag = DEFAULTS.enable_quantum_load_balancing
-    decoherence_time_ms: Annotated[Number, Field(gt=0)] = DEFAULTS.decoherence_time_ms
-    relaxation_time_ms: Annotated[Number, Field(gt=0)] | None = None
+    decoherence_time_ms: TimeMs = DEFAULTS.decoherence_time_ms
+    relaxation_time_ms: TimeMs | None = None
     cpu_overcommit: Annotated[Number, Field(ge=1)] = DEFAULTS.cpu_overcommit
     node_lost_after_s: Annotated[Number, Field(gt=0)] = DEFAULTS.node_lost_after_s
     move_cost: Annotated[Number, Field(ge=0)] = DEFAULTS.move_cost
@@ -134,7 +143,10 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
     config = shape.quantum_docker_config
     relaxation = config.relaxation_time_ms
     if relaxation is not None and relaxation < config.decoherence_time_ms:
-        what = f"must be decoherence_time_ms ({config.decoherence_time_ms:g}) or more; it is {relaxation:g}"
+        what = (
+            f"must be decoherence_time_ms ({config.decoherence_time_ms:g}) or more; it is {relaxation:g}: "
+            "registers relax, and dephase on top of that, so no coherence outlives populations"
+        )
         problems.append(document.problem(("quantum_docker_config", "relaxation_time_ms"), what))
     names: set[str] = set()
     for index, node in enumerate(shape.nodes):

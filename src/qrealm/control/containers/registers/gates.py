@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -63,7 +64,8 @@ def apply_gate(
     if len(targets) != row.num_qubits:
         raise RegisterError(
             f"gate {row.name} got {len(targets)} containers; the rule is one target for each of its "
-            f"{row.num_qubits} qubits"
+            f"{row.num_qubits} qubits",
+            hint=f"qdocker apply-gate A {row.name.upper()}{' B' if row.num_qubits == 2 else ''}",
         )
     held = list({id(r): r for r in (register_of(registers, name) for name, _ in targets)}.values())
     if len(held) > 1:
@@ -105,13 +107,25 @@ _THERE_ARE = f"there are {', '.join(name.upper() for name, row in GATES.items() 
 
 
 def _params(row: Gate, angle: float | None) -> tuple[float, ...]:
-    if angle is not None and not math.isfinite(angle):
-        raise RegisterError(f"gate {row.name} got the angle {angle}; the rule is a finite number of radians")
+    if angle is not None and not _is_finite(angle):
+        raise RegisterError(
+            f"gate {row.name} got the angle {angle!r:.40}; the rule is a finite number of radians"
+        )
     if row.num_params and angle is None:
         raise RegisterError(f"gate {row.name} needs an angle in radians", hint="--angle 1.5708")
     if not row.num_params and angle is not None:
         raise RegisterError(f"gate {row.name} takes no angle, and got {angle:g}", hint="leave the angle out")
     return () if angle is None else (float(angle),)
+
+
+def _is_finite(angle: object) -> bool:
+    """Of numbers alone: True is no angle, nor is text, nor a whole number too large to be a float."""
+    if isinstance(angle, bool) or not isinstance(angle, Real):
+        return False
+    try:
+        return math.isfinite(angle)
+    except OverflowError:
+        return False
 
 
 def _wires(row: Gate, target: Target, places: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
