@@ -53,8 +53,11 @@ class Daemon:
         config += f"nodes:\n  - {{name: a, driver: docker, url: '{url}'}}\n"
         (folder / "config.yaml").write_text(config)
         self.run("start", "--config", str(folder / "config.yaml"))
-        self.run("create", "--network", "none", "--quantum-probability", "1", IMAGE, "quiet")
-        self.run("run", "quiet")
+        with ExitStack() as undo:
+            undo.callback(self.run, "stop")
+            self.run("create", "--network", "none", "--quantum-probability", "1", IMAGE, "quiet")
+            self.run("run", "quiet")
+            undo.pop_all()
         with self._asking("GET /v1/ping HTTP/1.0\r\n\r\n") as sock:
             self.pid = int(json.loads(_until_end(sock).partition(b"\r\n\r\n")[2])["pid"])
 
