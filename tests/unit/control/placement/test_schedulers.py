@@ -123,10 +123,14 @@ def test_an_unknown_name_lists_the_known_ones(install):
         scheduler_named("fastest")
 
 
-def test_built_in_names_cannot_be_taken(install):
+def test_built_in_names_cannot_be_taken(install, caplog):
     install("greedy = MODULE:LastNode")
     assert scheduler_named("greedy").help.startswith("the classical baseline")
-    assert [info.origin for info in schedulers() if info.name == "greedy"] == ["qrealm"]
+    assert "is not used: another scheduler has this name" in caplog.text
+    ours, dropped = (info for info in schedulers() if info.name == "greedy")
+    assert (ours.origin, ours.problem) == ("qrealm", "")
+    assert dropped.origin == "acme-schedulers 1.2"
+    assert "not used" in dropped.problem
     with pytest.raises(RequestError, match="built-in"):
         register_scheduler(Answering("portfolio", lambda problem: {}))
 

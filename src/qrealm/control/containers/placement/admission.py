@@ -87,6 +87,8 @@ class Admission:
 
     def _data(self, container: ContainerRecord, node: str) -> str:
         """Why its data keeps it from a node; empty when it does not."""
+        if container.node in self._nodes and container.data_node == container.node != node:
+            return f"what it keeps in a volume of its image is on node {container.data_node}"
         if not container.spec.mounts:
             return ""
         if container.node in self._nodes:

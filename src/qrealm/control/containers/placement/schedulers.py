@@ -5,6 +5,7 @@ A package brings one with an entry point of the group ``qrealm.schedulers``; it 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from qrealm.control.containers.placement.exhaustive import (
 from qrealm.optimize import Assignment, solve
 from qrealm.optimize.problems.evaluate import evaluate, violations
 from qrealm.optimize.solvers import AUTO, SOLVERS
+
+log = logging.getLogger("qrealm.containers")
 
 GROUP = "qrealm.schedulers"
 PORTFOLIO = "portfolio"
@@ -185,9 +188,11 @@ def scheduler_named(name: str) -> Scheduler:
         RunError: the package that brings it is broken; the message names it.
     """
     known = _REGISTRY.built_in.get(name) or _REGISTRY.registered.get(name)
-    if known is not None:
-        return known
     points = _entry_points()
+    if known is not None:
+        if name in points:
+            log.warning("the scheduler %r of %s is not used: %s", name, _origin(points[name]), _TAKEN)
+        return known
     if name not in points:
         names = [*_REGISTRY.built_in, *_REGISTRY.registered, *points]
         raise RequestError(f"there is no scheduler {name!r}; there are {', '.join(dict.fromkeys(names))}")
@@ -202,6 +207,7 @@ def schedulers() -> tuple[SchedulerInfo, ...]:
     taken = {info.name for info in found}
     for name, point in _entry_points().items():
         if name in taken:
+            found.append(SchedulerInfo(name, "", _origin(point), f"not used: {_TAKEN}"))
             continue
         try:
             found.append(SchedulerInfo(name, _load(point).help, _origin(point)))
@@ -263,6 +269,7 @@ def _strange_in(answer: SchedulerAnswer, value: float) -> str:
     return ""
 
 
+_TAKEN = "another scheduler has this name already; give the entry point another one"
 _SHAPE = "it needs name and help (text) and place(problem, *, seconds, seed); see docs/schedulers.md"
 _ANOTHER = f"choose another with --scheduler, such as {PORTFOLIO}; nothing was placed"
 

@@ -67,11 +67,6 @@ class Snapshot:
     pinned: Mapping[str, str] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
 
-    def on_nodes(self, state: NodeState) -> frozenset[str]:
-        """Ids of the containers on nodes of this state."""
-        names = {node.name for node in self.nodes if node.state is state}
-        return frozenset(c.id for c in self.containers if c.node in names and c.phase is not Phase.REMOVING)
-
     def waiting(self) -> frozenset[str]:
         """Ids of the containers that wait for a node."""
         return frozenset(c.id for c in self.containers if c.phase is Phase.WAITING)
