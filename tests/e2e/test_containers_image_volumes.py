@@ -67,11 +67,19 @@ def make(engine: ContainerEngine) -> None:
 
 def test_no_command_moves_it_away_from_its_data(engine, urls):
     make(engine)
-    assert "volume at /kept" in engine.nodes.drain("one").stays["store"]
+    assert "volume" in engine.nodes.drain("one").stays["store"]
+    engine.nodes.activate("one")
     engine.balancing.rebalance()
     engine.balancing.load_balance(["store"])
     assert (states(urls["one"]), states(urls["two"])) == ({"store": "running"}, {})
     assert said(engine, "cat", "/kept/x") == "precious\n"
+    # Once it is known, no plan has it move, and others go.
+    wait_until(lambda: engine.views.inspect("store").record.data_node == "one", 10)
+    engine.lifecycle.create(request("other", node="one"))
+    drained = engine.nodes.drain("one")
+    assert [move.name for move in drained.moves] == ["other"]
+    assert "volume of its image" in drained.stays["store"]
+    engine.lifecycle.remove("other", force=True)
     # Removing it is what gives the data up.
     (mount,) = json.loads(docker(urls["one"], "inspect", "store"))[0]["Mounts"]
     assert mount["Name"] in docker(urls["one"], "volume", "ls", "-q").split()

@@ -100,6 +100,16 @@ def test_a_network_that_cannot_be_made_is_told_and_nothing_stays(engine, urls):
         docker(urls["one"], "network", "rm", "shop_default")
 
 
+def test_a_network_that_a_killed_daemon_left_goes_with_the_next_look(engine, urls):
+    labels = {"io.qrealm.engine": engine._ctx.store.engine_id, "io.qrealm.network": "gone_default"}
+    words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+    docker(urls["one"], "network", "create", *words, "gone_default")
+    docker(urls["one"], "network", "create", "--label", "io.qrealm.network=other", "another-daemons")
+    assert engine.upkeep.maintenance().problems == ()
+    assert networks(urls["one"]) == {"another-daemons"}
+    docker(urls["one"], "network", "rm", "another-daemons")
+
+
 def test_a_network_follows_what_moves(engine, urls):
     engine.clusters.create(COMPOSE, "compose.yaml")
     engine.lifecycle.remove("alone")

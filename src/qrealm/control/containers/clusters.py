@@ -187,8 +187,8 @@ class Clusters:
                 )
             if (record.spec, record.quantum) != (request.spec, request.quantum):
                 raise EngineRefusalError(
-                    f"cluster {file.name!r} was not made: container {record.name!r} is there and was made "
-                    "from other lines",
+                    f"cluster {file.name!r} was not made: container {record.name!r} is there, and the "
+                    "file now says something else of it",
                     hint=f"qdocker rm {record.name}, then create the cluster again",
                 )
             existing.add(record.name)

@@ -51,6 +51,9 @@ class GuardedDriver:
     def facts(self) -> EngineFacts:
         return self._call("info", self._driver.facts)
 
+    def tidy(self, owner: str) -> None:
+        self._call("remove networks without containers", lambda: self._driver.tidy(owner))
+
     def has_image(self, image: str) -> bool:
         return self._call(f"look for image {image!r}", lambda: self._driver.has_image(image))
 

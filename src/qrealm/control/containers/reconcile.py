@@ -124,6 +124,10 @@ class Reconcile:
             except QrealmError as problem:
                 name = known[container_id].name if container_id in known else container_id[:12]
                 found.problems.append(f"{name} on {node.name}: {problem.message}")
+        try:
+            driver.tidy(self._ctx.store.engine_id)
+        except QrealmError as problem:
+            found.problems.append(f"node {node.name}: {problem.message}")
         return found
 
     def _one(

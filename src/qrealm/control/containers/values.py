@@ -96,7 +96,8 @@ class ContainerRecord:
         restarts: how often `maintenance` or the loss of a node had it started again.
         created_at: seconds since 1970 UTC.
         begun: what its engine is being told to bring it to; None once the engine has answered.
-        data_node: where its volumes and folders are while it waits; None when it has none.
+        data_node: where its volumes and folders are while it waits, and where a volume of its image is at any
+            time; None when it has none.
     """
 
     id: str

@@ -83,6 +83,9 @@ class DockerDriver:
             architecture=told.get("Architecture") or "",
         )
 
+    def tidy(self, owner: str) -> None:
+        self._networks.sweep(owner)
+
     def has_image(self, image: str) -> bool:
         check_reference(image)
         try:

@@ -301,6 +301,11 @@ class ContainerDriver(Protocol):
         """What the engine is."""
         ...
 
+    def tidy(self, owner: str) -> None:
+        """Remove what was made for containers of an engine of qrealm, by its id, and has none left: networks
+        whose last container went while nobody could say so."""
+        ...
+
     def has_image(self, image: str) -> bool: ...
 
     def pull(self, image: str, progress: Callable[[PullProgress], None] | None = None) -> None:

@@ -87,6 +87,9 @@ class SimulatedDriver:
             simulated=True,
         )
 
+    def tidy(self, owner: str) -> None:
+        """Nothing: it has no networks."""
+
     def has_image(self, image: str) -> bool:
         check_reference(image)
         return True

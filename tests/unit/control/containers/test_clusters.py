@@ -92,7 +92,7 @@ def test_strangers_and_other_lines_stand_in_the_way(home):
     assert "container_name: shop-front" in caught.value.hint
     home.engine.lifecycle.remove("front")
     home.engine.clusters.create(SHOP)
-    with pytest.raises(EngineRefusalError, match="other lines"):
+    with pytest.raises(EngineRefusalError, match="says something else"):
         home.engine.clusters.create(SHOP.replace("0.2", "0.3"))
     assert names(home) == {"front", "back", "cache"}
 

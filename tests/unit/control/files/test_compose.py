@@ -300,7 +300,8 @@ def test_ports_that_the_engine_chooses_can_be_copied():
         ("services: {'a b': {image: x}}", "services.a b", "must be letters"),
         ("services: {web: {image: x}}\nnetworks: {a: }", "networks", "no key of Compose"),
         ("services: {web: {image: x}}\nvolumes: {a: {driver: nfs}}", "volumes.a.driver", "no key of Compose"),
-        ("services: {web: {image: x}}\nx-quantum: {mode: same}", "x-quantum.mode", "no key"),
+        ("services: {web: {image: x}}\nx-quantum: {mode: same}", "x-quantum.mode", "unknown key"),
+        ("services: {a: {image: x, x-quantum: {links: b}}}", "services.a.x-quantum.links", "unknown key"),
         ("services: {a: {image: x, container_name: b}, b: {image: x}}", "services.b", "is called 'b' too"),
         (
             "services: {a: {image: x}}\nx-quantum: {entangle: [{between: [a, b]}]}",

@@ -23,6 +23,7 @@ from qrealm.control.containers.files.container_shapes import (
 )
 from qrealm.control.containers.files.fields import (
     EMPTY_MAPPING,
+    QUANTUM,
     Flag,
     Name,
     ScalarText,
@@ -37,7 +38,6 @@ from qrealm.control.containers.files.yaml_lines import Document
 from qrealm.control.containers.values import STATES_DEFAULT
 from qrealm.fleet.containers.protocol import ContainerSpec, Limits
 
-QUANTUM = "x-quantum"
 DEFAULTS = Limits()
 _FOLLOWS = "nothing is started with the file: `qdocker run NAME` measures and starts one at a time"
 _ONE_NETWORK = "the services of a file share one network, where each is found by its name"

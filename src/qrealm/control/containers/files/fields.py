@@ -104,6 +104,10 @@ def _mapping_or_not(value: object) -> str:
 SHORT, LONG, SHORT_OR_LONG = Tag("<short>"), Tag("<long>"), Discriminator(_mapping_or_not)
 
 
+QUANTUM = "x-quantum"
+"""Under which keys of ours stand in a Compose file."""
+
+
 def validated(
     kind: type[M], document: Document, unknown: str = "unknown key", instead: Mapping[str, str] | None = None
 ) -> M:
@@ -133,7 +137,9 @@ def _problem(
     steps = tuple(part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("<")))
     place = tuple(part for part in steps if part != "[key]")
     if detail["type"] == "extra_forbidden":
-        if told := instead.get(str(place[-1])):
+        if QUANTUM in place[:-1]:
+            unknown = "unknown key"  # of ours, inside another's file
+        elif told := instead.get(str(place[-1])):
             return document.problem(place, f"{unknown}; {told}")
         known = _keys_of(kind, detail["loc"][:-1])
         return document.problem(place, f"{unknown}{suggestion(str(place[-1]), known)}")
