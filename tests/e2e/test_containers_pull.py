@@ -23,7 +23,7 @@ from engines.image import IMAGE
 from engines.nodes import engine_of, request, wait_until
 from engines.podman_engine import PodmanEngine, why_no_podman
 from engines.registry import Registry, image_registry, layer
-from qrealm.base.errors import EngineUnavailableError, ImageError
+from qrealm.base.errors import EngineUnavailableError, ImageError, RequestError
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.fleet.containers.docker import DockerDriver
@@ -184,14 +184,21 @@ def test_never_asks_no_registry(engine, url, registry):
         ("{host}/qrealm-pulled:nosuch", "manifest unknown"),
         ("{host}/nosuch:1", "not found"),
         ("127.0.0.1:9/qrealm-pulled:1", "refused"),
-        ("http://{host}/qrealm-pulled:1", "http://"),
-        ("-a.example/qrealm-pulled:1", "hyphen"),
     ],
 )
 def test_what_no_registry_has(engine, url, registry, image, told):
     with pytest.raises(ImageError, match=told) as caught:
         engine.lifecycle.create(asking(registry, image=image.format(host=registry.host)))
     assert image.format(host=registry.host) in caught.value.message
+    nothing_of_web(engine, url)
+
+
+@pytest.mark.parametrize("image", ["http://{host}/qrealm-pulled:1", "-a.example/qrealm-pulled:1", "../../x"])
+def test_what_can_be_no_name_is_asked_of_nobody(engine, url, registry, image):
+    with pytest.raises(RequestError, match="no name of an image") as caught:
+        engine.lifecycle.create(asking(registry, image=image.format(host=registry.host)))
+    assert image.format(host=registry.host) in caught.value.message
+    assert registry.asked("manifests") == 0
     nothing_of_web(engine, url)
 
 
