@@ -211,6 +211,10 @@ def _called(scope: Scope, name: str, values: Sequence[Value]) -> object:
         return function.call(*known)
     except ValueError as problem:
         raise RequestError(f"--format: {name} {problem}") from problem
+    except (TypeError, OverflowError, MemoryError) as problem:
+        told = " ".join(shown(each, inside=True) for each in known)
+        why = str(problem) or "that is too large"
+        raise RequestError(f"--format: {name} cannot take {told!r:.60}: {why}") from problem
 
 
 def _asked(scope: Scope, name: str, word: object) -> str:

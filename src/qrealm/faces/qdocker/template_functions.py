@@ -227,6 +227,8 @@ FUNCTIONS: dict[str, Function] = {
 _SAME = Function(lambda first, *_: first, 1, ANY_NUMBER)
 HEADING_FUNCTIONS = {
     **FUNCTIONS,
-    **dict.fromkeys(("json", "upper", "lower", "title", "join", "split", "truncate"), _SAME),
+    **dict.fromkeys(
+        ("json", "upper", "lower", "title", "join", "split", "truncate", "index", "slice"), _SAME
+    ),
 }
 """Those of a table's first line, whose headings stay as they are."""

@@ -7,7 +7,8 @@ functions. Named templates, methods of values, break and continue are left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from qrealm.base.errors import RequestError
@@ -21,9 +22,9 @@ from qrealm.faces.qdocker.template_actions import (
 from qrealm.faces.qdocker.template_functions import FUNCTIONS, HEADING_FUNCTIONS, shown
 
 _ACTION = re.compile(
-    r"""\{\{(?P<left>-(?=\s))?\s*
-        (?P<inner>/\*.*?\*/|(?:"(?:\\.|[^"\\])*"|`[^`]*`|(?!\}\}|["`]).)*?)
-        \s*(?P<right>(?<=\s)-)?\}\}""",
+    r"""\{\{(?P<left>-(?=\s))?\s*+
+        (?P<inner>/\*.*?\*/\s*|(?:"(?:\\.|[^"\\])*"|`[^`]*`|(?!\}\}|["`]).)*?)
+        (?P<right>(?<=\s)-)?\}\}""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPES = {r"\t": "\t", r"\n": "\n"}
@@ -56,36 +57,40 @@ class Template:
         self._parts = self._split()
         self._at = 0
         self._known = {"$"}
-        self._pieces, end = self._block(at_root=True)
+        with self._not_too_deep():
+            self._pieces, end = self._block(at_root=True)
         if end:
             self._broken(f"has {end[0]!r} without a beginning")
 
     def filled(self, row: Mapping[str, object], methods: Methods | None = None) -> str:
         """The text for one row; `methods` are the fields that are called with a word, as ``.Label "x"``.
         Raises RequestError for a field that there is not, or a function's value of the wrong kind."""
-        return _joined(self._pieces, Scope(row, {"$": row}, methods or {}, FUNCTIONS))
+        with self._not_too_deep():
+            return _joined(self._pieces, Scope(row, {"$": row}, methods or {}, FUNCTIONS))
 
     def heading(self, names: Mapping[str, str], methods: Methods | None = None) -> str:
         """The first line of a table: the text for the headings, on which functions such as upper do
         nothing."""
-        return _joined(self._pieces, Scope(names, {"$": names}, methods or {}, HEADING_FUNCTIONS))
+        with self._not_too_deep():
+            return _joined(self._pieces, Scope(names, {"$": names}, methods or {}, HEADING_FUNCTIONS))
 
     def _split(self) -> list[str | list[str]]:
         """Texts, and actions as lists of words."""
         parts: list[str | list[str]] = []
         at, trim = 0, False
-        for found in _ACTION.finditer(self._text):
-            text = self._text[at : found.start()]
-            parts.append(self._plain(text, trim, found["left"] is not None))
+        while (begin := self._text.find("{{", at)) >= 0:
+            found = _ACTION.match(self._text, begin)
+            if found is None:
+                self._broken("has an action that does not end")
+            parts.append(self._plain(self._text[at:begin], trim, found["left"] is not None))
             if not found["inner"].startswith("/*"):
                 parts.append(split_words(found["inner"], self._broken))
             at, trim = found.end(), found["right"] is not None
         parts.append(self._plain(self._text[at:], trim, False))
         return parts
 
-    def _plain(self, text: str, trim_left: bool, trim_right: bool) -> str:
-        if "{{" in text:
-            self._broken("has an action that does not end")
+    @staticmethod
+    def _plain(text: str, trim_left: bool, trim_right: bool) -> str:
         for written, meant in _ESCAPES.items():
             text = text.replace(written, meant)
         text = text.lstrip() if trim_left else text
@@ -160,6 +165,14 @@ class Template:
         self._known.update(names)
         return names, value
 
+    @contextmanager
+    def _not_too_deep(self) -> Iterator[None]:
+        """Brackets and blocks inside each other are calls inside each other."""
+        try:
+            yield
+        except RecursionError:
+            self._broken("has too many brackets or blocks inside each other")
+
     def _broken(self, what: str) -> NoReturn:
         raise RequestError(f"--format got {self._text!r:.80}, which {what}", hint=_TAKEN)
 
@@ -180,6 +193,8 @@ def _ranged(
         pairs: list[tuple[object, object]] = [(key, values[key]) for key in sorted(values)]
     elif isinstance(values, list | tuple):
         pairs = list(enumerate(values))
+    elif isinstance(values, str) and scope.functions is HEADING_FUNCTIONS:
+        pairs = [(0, values)]  # a heading stands for all that its column has
     elif values is None:
         pairs = []
     else:

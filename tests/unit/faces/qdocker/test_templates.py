@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -127,6 +128,8 @@ def test_what_else_there_is(template, printed):
         ("{{.Name |}}", "ends too soon"),
         ("{{.a-b}}", "'-b'"),
         (r'{{"\q"}}', "no text or number"),
+        (f"{{{{{'(' * 5000}.Name{')' * 5000}}}}}", "too many brackets"),
+        ("{{if .Name}}" * 5000 + "{{end}}" * 5000, "too many brackets or blocks"),
     ],
 )
 def test_broken_templates_are_refused(template, told):
@@ -150,6 +153,9 @@ def test_broken_templates_are_refused(template, told):
         ('{{printf "%d" .Name}}', "printf got '/clit' for %d"),
         ('{{printf "%s"}}', "fewer values"),
         ("{{range .Name}}{{end}}", "no list and no map"),
+        ("{{index .State .Config.Env}}", r"index cannot take .*unhashable"),
+        ("{{pad .Name 99999999999999999999 1}}", "pad cannot take"),
+        (f'{{{{printf "%f" {"9" * 400}}}}}', "printf cannot take"),
     ],
 )
 def test_values_of_the_wrong_kind_are_refused(template, told):
@@ -162,3 +168,27 @@ def test_values_of_the_wrong_kind_are_refused(template, told):
 def test_fields_that_are_asked_of_the_row_are_known_before_there_is_one():
     text = "{{.A}} {{.B.C | upper}} {{range .D}}{{.E}}{{end}} {{if eq .F 1}}{{.G}}{{end}}"
     assert Template(text + "{{with .H}}{{.I}}{{end}}").fields == {"A", "B", "D", "F", "G", "H"}
+
+
+@pytest.mark.parametrize(
+    "template, printed",
+    [
+        ('{{index (split .Name "-") 0}}', "NAME"),
+        ('{{index (split .Name "-") 1 | upper}}', "NAME"),
+        ("{{slice .Name 0 20}}", "NAME"),
+        ('{{range split .Name "-"}}{{.}}{{end}}', "NAME"),
+        ('{{join (split .Name "-") "+"}}', "NAME"),
+    ],
+)
+def test_headings_stay_as_they_are(template, printed):
+    read = Template(template)
+    assert read.heading({"Name": "NAME"}) == printed
+    assert read.filled({"Name": "a-b" + "c" * 20}) != printed
+
+
+@pytest.mark.parametrize("text", ["{{ " * 4000, "{{" + " " * 4000, "{{- .Name" + " " * 4000])
+def test_actions_that_do_not_end_take_no_time(text):
+    began = time.process_time()
+    with pytest.raises(RequestError, match="an action that does not end"):
+        Template(text)
+    assert time.process_time() - began < 1, "5.6 s with a search that went on behind each of them"
