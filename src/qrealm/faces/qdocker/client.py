@@ -19,6 +19,9 @@ from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, line
 
 _PREFIX = "/v1"
 _ERRORS_FROM = 400
+_READ_S = {"/ping": 10.0, "/status": 60.0}
+"""How long the daemon has for what no engine takes part in, in seconds: longer and it is stuck. It may take
+half a second for each large register."""
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -71,7 +74,7 @@ class Client:
         content, socket_path = _encoded(body), str(self._home.socket)
         with (
             self._told(method, path),
-            asked(socket_path, method, _PREFIX + path, query or {}, content) as answer,
+            asked(socket_path, method, _PREFIX + path, query or {}, content, _READ_S.get(path)) as answer,
         ):
             if answer.status >= _ERRORS_FROM:
                 raise _error_of(answer)
@@ -101,7 +104,7 @@ class Client:
             return DaemonError(f"no daemon runs for {str(self._home.folder)!r}", hint="qdocker start")
         return DaemonError(
             f"the daemon, process {pid}, does not answer on {str(self._home.socket)!r}: {problem}",
-            hint=f"it may be starting; its log is {self._home.log}",
+            hint=f"it may be starting, or stopped by a signal; its log is {self._home.log}",
         )
 
 

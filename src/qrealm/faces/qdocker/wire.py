@@ -14,7 +14,7 @@ CONNECT_S = 5.0
 
 
 class NotThereError(OSError):
-    """Nobody answers at a socket."""
+    """Nobody answers at a socket, or not within the time that there was."""
 
 
 class BrokenOffError(OSError):
@@ -26,11 +26,13 @@ class _Connection(http.client.HTTPConnection):
 
     Args:
         path: of the socket.
+        read_s: how long each read may take, in seconds; None for as long as it takes.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, read_s: float | None) -> None:
         super().__init__("qdocker")
         self._path = path
+        self._read_s = read_s
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -39,13 +41,17 @@ class _Connection(http.client.HTTPConnection):
             self.sock.connect(self._path)
         except OSError as problem:
             raise NotThereError(problem) from problem
-        # Engines take as long as they take: a pull has no time limit. A lost daemon closes the connection.
-        self.sock.settimeout(None)
+        self.sock.settimeout(self._read_s)
 
 
 @contextmanager
 def asked(
-    socket_path: str, method: str, path: str, query: Mapping[str, Any], body: bytes | None
+    socket_path: str,
+    method: str,
+    path: str,
+    query: Mapping[str, Any],
+    body: bytes | None,
+    read_s: float | None = None,
 ) -> Iterator[http.client.HTTPResponse]:
     """The answer to a request, its body still to be read.
 
@@ -53,15 +59,17 @@ def asked(
         socket_path: where the server listens.
         query: parameters; those that are None are left out.
         body: JSON; None for none.
+        read_s: how long each read may take, in seconds. None is for what an engine takes part in: a pull has
+            no time limit, and a lost server closes the connection.
 
     Raises:
-        NotThereError: nobody listens.
+        NotThereError: nobody listens, or `read_s` has passed.
         BrokenOffError: the server is gone; also while the body is read.
     """
     words = {key: _word(value) for key, value in query.items() if value is not None}
     target = f"{path}?{urlencode(words)}" if words else path
     headers = {"Connection": "close"} | ({} if body is None else {"Content-Type": "application/json"})
-    connection = _Connection(socket_path)
+    connection = _Connection(socket_path, read_s)
     try:
         # One that has been told no before it had read all of a large body closes: its answer is there.
         with suppress(BrokenPipeError, ConnectionResetError):
@@ -69,6 +77,8 @@ def asked(
         yield connection.getresponse()
     except NotThereError:
         raise
+    except TimeoutError as problem:
+        raise NotThereError(f"no answer within {read_s:g} s") from problem
     except (OSError, http.client.HTTPException) as problem:
         raise BrokenOffError(str(problem) or type(problem).__name__) from problem
     finally:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from qrealm.base.errors import DaemonError, NoRoomError
+from qrealm.faces.qdocker import client as speaking
 from qrealm.faces.qdocker.client import Client
-from qrealm.faces.qdocker.home import Home
+from qrealm.faces.qdocker.home import DaemonLock, Home
 from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, lines_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -117,3 +119,38 @@ def test_nobody_listens(tmp_path):
     with pytest.raises(DaemonError, match="no daemon runs") as caught:
         Client(home_of(tmp_path)).get("/ping")
     assert caught.value.hint == "qdocker start"
+
+
+@pytest.mark.parametrize("path", ["/ping", "/status"])
+def test_a_daemon_that_stands_still_does_not_keep_those_who_ask_whether_it_runs(tmp_path, monkeypatch, path):
+    """As one with SIGSTOP: the kernel takes connections for it, and nothing comes back."""
+    monkeypatch.setitem(speaking._READ_S, path, 0.2)
+    home, lock = home_of(tmp_path), DaemonLock(home_of(tmp_path))
+    lock.take()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(home.socket))
+        listener.listen()
+        with pytest.raises(DaemonError, match=r"process \d+, does not answer on .*: no answer within 0.2 s"):
+            Client(home).get(path)
+    lock.give_up()
+
+
+def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(speaking, "_READ_S", dict.fromkeys(speaking._READ_S, 0.05))
+    path = tmp_path / "qdocker.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                time.sleep(0.3)
+                connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert Client(home_of(tmp_path)).post("/images/pull") == {}
+        thread.join(10)
+        assert not thread.is_alive()
