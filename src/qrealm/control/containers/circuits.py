@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from qrealm.base.errors import InternalError, RegisterError, TooLargeError
 from qrealm.circuits import Circuit
@@ -43,6 +44,9 @@ from qrealm.control.containers.values import (
 )
 from qrealm.simulate.sparse_density_simulators import SparseSimulator
 
+Made = TypeVar("Made")
+Told = TypeVar("Told")
+
 PROBABILITY_SHOWN = 1e-12
 COHERENCE_FLOOR = 0.5
 """`maintenance` prepares a register again when less than this share of its coherence is left, see
@@ -53,6 +57,19 @@ ENTRIES_TOLD_MAX = 1 << 18
 
 PAIRS_WORK_MAX = 1 << 25
 """Most entries that are gone through for the mutual information of all pairs of a register: 0.5 s."""
+
+OVERTAKEN_MAX = 2
+"""Times that a gate or an entanglement is computed anew because of what others did meanwhile."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Containers, and what is computed from: their registers, each once, and the relations in force among the
+    members; None where these do not count."""
+
+    records: tuple[ContainerRecord, ...]
+    registers: Sequence[Register]
+    relations: tuple[Relation, ...] | None = None
 
 
 class QuantumCircuitManager:
@@ -173,34 +190,27 @@ class QuantumCircuitManager:
                 qubits.
         """
         checked = _mode(mode)
-        ctx = self._ctx
-        while True:
-            with ctx.store.transaction():
-                one, two = ctx.store.containers.find(first), ctx.store.containers.find(second)
-                if one.id == two.id:
-                    raise RegisterError(f"entangle got {one.name!r} twice; it takes two containers")
-                registers = self._registers_of([one.id, two.id])
-                relations = self._relations_of(registers)
-            # Outside the transaction, because large registers take seconds.
-            joined = self._entangled(registers, relations, one, two, checked)
-            with ctx.store.transaction():
-                if not self._unchanged(registers, [one.id, two.id], relations):
-                    continue
-                return self._related(one, two, checked, joined)
 
-    def _entangled(
-        self,
-        registers: Sequence[Register],
-        relations: Sequence[Relation],
-        one: ContainerRecord,
-        two: ContainerRecord,
-        mode: Mode,
-    ) -> Entangled:
+        def look() -> _Seen:
+            one, two = self._ctx.store.containers.find(first), self._ctx.store.containers.find(second)
+            if one.id == two.id:
+                raise RegisterError(f"entangle got {one.name!r} twice; it takes two containers")
+            registers = self._registers_of([one.id, two.id])
+            return _Seen((one, two), registers, self._relations_of(registers))
+
+        return self._settled(
+            look,
+            lambda seen: self._entangled(seen, checked),
+            lambda seen, joined: self._related(seen, checked, joined),
+        )
+
+    def _entangled(self, seen: _Seen, mode: Mode) -> Entangled:
         ctx = self._ctx
         now = ctx.clock.now()
+        one, two = seen.records
         return entangle(
-            registers,
-            relations,
+            seen.registers,
+            seen.relations or (),
             one.id,
             two.id,
             mode,
@@ -210,11 +220,10 @@ class QuantumCircuitManager:
             lambda register: self._at(register, now),
         )
 
-    def _related(
-        self, one: ContainerRecord, two: ContainerRecord, mode: Mode, joined: Entangled
-    ) -> EntangleReport:
+    def _related(self, seen: _Seen, mode: Mode, joined: Entangled) -> EntangleReport:
         """Write down what two containers were made to be; inside a transaction."""
         ctx = self._ctx
+        one, two = seen.records
         if not joined.already:
             ctx.store.relations.delete(joined.relations_dropped)
             ctx.store.relations.save(joined.relations_new)
@@ -249,59 +258,69 @@ class QuantumCircuitManager:
             angle: radians; for rotations, and only for those.
             qubit: of each container, from 0, the lowest bit of its state's index; None for all of them.
         """
-        ctx = self._ctx
-        while True:
-            with ctx.store.transaction():
-                records = [ctx.store.containers.find(reference) for reference in references]
-                ids = [record.id for record in records]
-                registers = self._registers_of(ids)
-            # Outside the transaction, because large registers take seconds.
-            changed = self._turned(registers, gate, records, angle, qubit)
-            with ctx.store.transaction():
-                if not self._unchanged(registers, ids):
-                    continue
-                ctx.store.registers.save([changed])
-                told = {"gate": gate.upper(), **({} if angle is None else {"angle": repr(angle)})}
-                if len(records) > 1:
-                    told["with"] = ",".join(record.name for record in records[1:])
-                ctx.tell("register", "gate", records[0].name, told)
-                break
-        names = tuple(record.name for record in records)
-        shares = {record.name: self._probabilities(changed, record, changed.time) for record in records}
+
+        def look() -> _Seen:
+            records = tuple(self._ctx.store.containers.find(reference) for reference in references)
+            return _Seen(records, self._registers_of([record.id for record in records]))
+
+        def write(seen: _Seen, changed: Register) -> tuple[_Seen, Register]:
+            self._ctx.store.registers.save([changed])
+            told = {"gate": gate.upper(), **({} if angle is None else {"angle": repr(angle)})}
+            if len(seen.records) > 1:
+                told["with"] = ",".join(record.name for record in seen.records[1:])
+            self._ctx.tell("register", "gate", seen.records[0].name, told)
+            return seen, changed
+
+        seen, changed = self._settled(look, lambda seen: self._turned(seen, gate, angle, qubit), write)
+        names = tuple(record.name for record in seen.records)
+        shares = {record.name: self._probabilities(changed, record, changed.time) for record in seen.records}
         return GateReport(gate.upper(), names, shares)
 
-    def _turned(
-        self,
-        registers: Sequence[Register],
-        gate: str,
-        records: Sequence[ContainerRecord],
-        angle: float | None,
-        qubit: int | None,
-    ) -> Register:
+    def _turned(self, seen: _Seen, gate: str, angle: float | None, qubit: int | None) -> Register:
         ctx = self._ctx
         now = ctx.clock.now()
-        targets = [(record.id, qubit) for record in records]
+        targets = [(record.id, qubit) for record in seen.records]
         limit, simulator = ctx.config.num_qubits, ctx.simulator
         try:
             return apply_gate(
-                registers, gate, targets, angle, now, limit, simulator, lambda each: self._at(each, now)
+                seen.registers, gate, targets, angle, now, limit, simulator, lambda each: self._at(each, now)
             )
         except RegisterError as problem:
-            raise _by_name(problem, records) from problem
+            raise _by_name(problem, seen.records) from problem
 
-    def _unchanged(
-        self, seen: Sequence[Register], ids: Sequence[str], relations: Sequence[Relation] | None = None
-    ) -> bool:
-        """Whether the registers of some containers, and the relations in force among their members, are still
-        what was seen; inside a transaction. Where they are not, somebody else has got something done, so
-        those who try again cannot hold each other up for ever."""
+    def _settled(
+        self,
+        look: Callable[[], _Seen],
+        compute: Callable[[_Seen], Made],
+        write: Callable[[_Seen, Made], Told],
+    ) -> Told:
+        """Compute from what is seen, outside the transaction, because large registers take seconds; look and
+        write are inside. What others changed meanwhile is looked at again. After that has been so
+        `OVERTAKEN_MAX` times, the others wait: who measures a member each second would hold up for ever
+        what takes longer."""
+        store = self._ctx.store
+        for _ in range(OVERTAKEN_MAX):
+            with store.transaction():
+                seen = look()
+            made = compute(seen)
+            with store.transaction():
+                if self._unchanged(seen):
+                    return write(seen, made)
+        with store.transaction():
+            seen = look()
+            return write(seen, compute(seen))
+
+    def _unchanged(self, seen: _Seen) -> bool:
+        """Whether the registers of some containers, and the relations in force among their members where they
+        count, are still what was seen; inside a transaction."""
+        ids = [record.id for record in seen.records]
         if any(self._ctx.store.registers.of(container) is None for container in ids):
             return False
         present = self._registers_of(ids)
         return (
-            len(present) == len(seen)
-            and all(map(alike, seen, present))
-            and (relations is None or self._relations_of(present) == relations)
+            len(present) == len(seen.registers)
+            and all(map(alike, seen.registers, present))
+            and (seen.relations is None or self._relations_of(present) == seen.relations)
         )
 
     def drop(self, container_id: str) -> None:
@@ -317,8 +336,8 @@ class QuantumCircuitManager:
             states = next(m.num_states for m in register.members if m.container == container_id)
             relations = store.relations.all()
             for spent in (False, True):
-                alike = [relation for relation in relations if relation.spent is spent]
-                new, gone = relations_without(alike, container_id, states)
+                these = [relation for relation in relations if relation.spent is spent]
+                new, gone = relations_without(these, container_id, states)
                 store.relations.delete(gone)
                 store.relations.save(replace(relation, spent=spent) for relation in new)
             store.relations.delete(contradicted(store.relations.all()))

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.control.containers.homes import Home
 
 from qrealm.base.errors import NoSuchContainerError, QrealmError, TooLargeError
+from qrealm.control.containers import circuits as circuits_module
 from qrealm.simulate.sparse_density_simulators import SparseSimulator
 
 WAIT_S = 20.0
@@ -87,6 +88,40 @@ def test_what_was_measured_meanwhile_is_what_counts(three, monkeypatch, what):
     assert circuits.probabilities("one")[state] == pytest.approx(1.0 if same else 0.0, abs=1e-9)
     if same:
         assert circuits.measure("two").state == state
+
+
+@pytest.mark.parametrize("what", ["gate", "entangle"])
+def test_one_that_others_overtake_again_and_again_gets_its_turn(three, monkeypatch, what):
+    """Somebody measures a member whenever it has been computed: the third time he has to wait."""
+    circuits = three.engine.circuits
+    name = "apply_gate" if what == "gate" else "entangle"
+    compute = getattr(circuits_module, name)
+    overtaken, waiting = [], []
+
+    def overtake(*arguments):
+        result = compute(*arguments)
+        assert len(overtaken) < 6, "it never gets done"
+        three.clock.advance(1.0)
+        thread, found = beside(circuits.measure, "one")
+        thread.join(WAIT_S if len(overtaken) < 2 else 1.0)
+        overtaken.append(not thread.is_alive())
+        waiting.append((thread, found))
+        return result
+
+    monkeypatch.setattr(circuits_module, name, overtake)
+    if what == "gate":
+        circuits.apply_gate("X", ["one"])
+    else:
+        circuits.entangle("one", "two")
+    assert overtaken == [True, True, False]
+    thread, found = waiting[-1]
+    thread.join(WAIT_S)
+    outcomes = found[0].outcomes
+    if what == "gate":
+        # The gate has turned what the second measurement left.
+        assert outcomes["one"] != waiting[1][1][0].state
+    else:
+        assert outcomes["one"] == outcomes["two"]
 
 
 def test_a_container_that_goes_meanwhile_is_told(three, monkeypatch):
