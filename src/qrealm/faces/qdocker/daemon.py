@@ -41,7 +41,8 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
 
     Args:
         home: its folder.
-        config_path: a configuration file, kept as a copy in the folder; None takes that copy, or defaults.
+        config_path: a configuration file, kept as a copy in the folder once an engine has opened with it;
+            None takes that copy, or defaults.
         ready: called once when requests are answered.
 
     Raises:
@@ -55,11 +56,12 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
     lock.take()
     ended = threading.Event()
     try:
-        config = _configured(home, config_path)
+        config, text = _configured(home, config_path)
         _work_in(home.folder)
         engine = ContainerEngine(config, home.folder, SystemClock())
         engine.open()
         try:
+            _keep(home, text)
             with _listening(home) as listener:
                 version = installed_version()
                 _LOG.info("qdocker %s, process %d, answers on %s", version, os.getpid(), home.socket)
@@ -97,22 +99,28 @@ def _work_in(folder: Path) -> None:
     os.chdir(folder)
 
 
-def _configured(home: Home, path: Path | None) -> Config:
-    """The configuration of a file, which is copied to the folder; without one, of the last copy."""
+def _configured(home: Home, path: Path | None) -> tuple[Config, str | None]:
+    """The configuration of a file, and its text where the folder has no copy of it; without a file, that of
+    the last copy."""
     if path is None:
-        return load_config(home.config if home.config.exists() else None)
+        return load_config(home.config if home.config.exists() else None), None
     if not path.is_file():
         fault = "which is a folder" if path.is_dir() else "and there is no such file"
         raise ConfigError(f"start got the configuration {str(path)!r}, {fault}", hint="give a YAML file")
     config = load_config(path)
-    if path.absolute() != home.config:
-        try:
-            write_whole(home.config, path.read_text(encoding="utf-8"))
-        except OSError as problem:
-            raise DaemonError(
-                f"the configuration cannot be kept as {str(home.config)!r}: {problem.strerror}"
-            ) from problem
-    return config
+    return config, None if path.absolute() == home.config else path.read_text(encoding="utf-8")
+
+
+def _keep(home: Home, text: str | None) -> None:
+    """Copy a configuration that was good to the folder. Before, the last good one stays there."""
+    if text is None:
+        return
+    try:
+        write_whole(home.config, text)
+    except OSError as problem:
+        raise DaemonError(
+            f"the configuration cannot be kept as {str(home.config)!r}: {problem.strerror}"
+        ) from problem
 
 
 def _listening(home: Home) -> socket.socket:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from qrealm.base.errors import DaemonError
+from qrealm.base.errors import DaemonError, StoreError
 from qrealm.faces.qdocker import launch as launching
-from qrealm.faces.qdocker.daemon import _configured, _work_in
+from qrealm.faces.qdocker.daemon import _configured, _keep, _work_in
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import launch
 
@@ -58,10 +58,27 @@ def test_a_configuration_that_cannot_be_kept_is_told(home, tmp_path, monkeypatch
     (tmp_path / "c.yaml").write_text("quantum_docker_config: {seed: 1}\n")
     home.config.write_text("quantum_docker_config: {seed: 2}\n")
     monkeypatch.setattr("os.fsync", full)
+    _, text = _configured(home, tmp_path / "c.yaml")
     with pytest.raises(DaemonError, match=r"cannot be kept as .*No space left"):
-        _configured(home, tmp_path / "c.yaml")
+        _keep(home, text)
     monkeypatch.undo()
-    assert _configured(home, None).seed == 2, "the old one is whole"
-    assert _configured(home, tmp_path / "c.yaml").seed == 1
-    assert _configured(home, None).seed == 1
+    assert _configured(home, None)[0].seed == 2, "the old one is whole"
+    _keep(home, text)
+    assert _configured(home, None)[0].seed == 1
     assert home.config.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_configuration_that_no_engine_opened_with_is_not_kept(home, tmp_path):
+    old = "quantum_docker_config: {seed: 2}\n"
+    home.config.write_text(old)
+    home.database.write_bytes(b"no database" * 1000)
+    (tmp_path / "c.yaml").write_text("quantum_docker_config: {seed: 1}\n")
+    with pytest.raises(StoreError):
+        launch(home, tmp_path / "c.yaml")
+    assert home.config.read_text() == old
+    home.database.unlink()
+    try:
+        launch(home, tmp_path / "c.yaml")
+        assert home.config.read_text() == (tmp_path / "c.yaml").read_text()
+    finally:
+        launching.end(home, 30)
