@@ -26,13 +26,13 @@ def make_home(folder: Path) -> None:
     are: it may be anybody's.
 
     Raises:
-        StoreError: it cannot be made, or others may write to it.
+        StoreError: it cannot be made, is another user's, or others may write to it.
     """
     try:
         try:
             folder.mkdir(mode=0o700, parents=True)
         except FileExistsError:
-            mode = folder.stat().st_mode
+            there = folder.stat()
             if not folder.is_dir():
                 raise
         else:
@@ -43,6 +43,13 @@ def make_home(folder: Path) -> None:
             f"the folder {str(folder)!r} cannot be made or used: {problem.strerror}",
             hint=f"set {HOME_VARIABLE} to a folder that you may write to",
         ) from problem
+    user, mode = os.geteuid(), there.st_mode
+    if there.st_uid != user:
+        raise StoreError(
+            f"the folder {str(folder)!r} belongs to the user {there.st_uid}, and this is the user {user}; it "
+            "decides what runs on your nodes",
+            hint=f"run this as its owner, or set {HOME_VARIABLE} to a folder of your own",
+        )
     if mode & _OTHERS_WRITE:
         # Sticky or not: somebody could be first with a file of ours, such as the socket.
         raise StoreError(

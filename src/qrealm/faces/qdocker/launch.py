@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -45,13 +46,13 @@ def launch(home: Home, config: Path | None) -> tuple[int, bool]:
     if (running := running_pid(home)) is not None:
         return _found(home, running, config), False
     _turn_log(home)
+    begin = home.log.stat().st_size if home.log.exists() else 0
+    log = _open_log(home)
     receive, send = os.pipe()
     words = [sys.executable, "-m", "qrealm.faces.qdocker.daemon", "--home", str(home.folder)]
     words += ["--report-fd", str(send)]
     if config is not None:
         words += ["--config", str(config.absolute())]
-    begin = home.log.stat().st_size if home.log.exists() else 0
-    log = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(
             words,
@@ -153,6 +154,18 @@ def _process(pid: int) -> Iterator[int]:
         yield process
     finally:
         os.close(process)
+
+
+def _open_log(home: Home) -> int:
+    """A file descriptor that appends to the log. A link could lead anywhere, and is refused."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(home.log, flags, 0o600)
+    except OSError as problem:
+        what = "is a link" if problem.errno == errno.ELOOP else f"cannot be opened: {problem.strerror}"
+        raise DaemonError(
+            f"the daemon's log {str(home.log)!r} {what}", hint=f"look what it is, then rm {home.log}"
+        ) from problem
 
 
 def _turn_log(home: Home) -> None:

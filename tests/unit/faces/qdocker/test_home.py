@@ -83,6 +83,26 @@ def test_a_folder_that_others_may_write_to_is_refused_and_left_as_it_is(home, mo
     assert home.folder.stat().st_mode & 0o7777 == mode
 
 
+def test_another_users_folder_is_refused(home, monkeypatch):
+    """Its owner could put a socket, a log or a configuration of theirs there."""
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with pytest.raises(
+        StoreError, match=f"belongs to the user {mine}, and this is the user {mine + 1}"
+    ) as refused:
+        home.make()
+    assert "QUANTUM_DOCKER_HOME" in refused.value.hint
+    monkeypatch.undo()
+    home.make()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_a_folder_that_was_given_away_is_refused(home):
+    os.chown(home.folder, 12345, -1)
+    with pytest.raises(StoreError, match="belongs to the user 12345"):
+        home.make()
+
+
 def test_a_socket_path_that_is_too_long_is_refused():
     base = Path("/tmp")
     free = SOCKET_PATH_BYTES_MAX - len("/tmp//qdocker.sock")

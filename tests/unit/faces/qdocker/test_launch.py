@@ -42,6 +42,19 @@ def test_a_failed_start_shows_the_log_lines_of_this_start_alone(home, monkeypatc
     assert "an old line" not in failed.value.message
 
 
+@pytest.mark.parametrize("leads_to", ["file", "nothing"])
+def test_a_log_that_is_a_link_is_not_written_to(home, tmp_path, leads_to):
+    target = tmp_path / "target"
+    if leads_to == "file":
+        target.write_text("mine")
+    home.log.unlink()
+    home.log.symlink_to(target)
+    with pytest.raises(DaemonError, match=r"log .* is a link"):
+        launch(home, None)
+    assert target.exists() == (leads_to == "file")
+    assert leads_to == "nothing" or target.read_text() == "mine"
+
+
 def test_relative_paths_of_the_environment_stay_where_they_were(tmp_path, monkeypatch):
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path)
