@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import os
@@ -20,6 +21,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has gone, as `head` does."""
 
+_OF_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -30,12 +32,12 @@ class Ending:
     Attributes:
         tell: writes a line on stderr.
         report: tells an error of qrealm; the exit code.
-        refused: tells what the operating system refused; the exit code.
+        refused: tells what the operating system refused, in the words that it gets; the exit code.
     """
 
     tell: Callable[[str], None]
     report: Callable[[QrealmError], int]
-    refused: Callable[[OSError], int]
+    refused: Callable[[OSError, str], int]
 
     def code_of(self, work: Callable[[], int | None]) -> int:
         """Do the work and flush its output; the exit code. Any exception that is not named here is a bug and
@@ -52,8 +54,7 @@ class Ending:
             give_up_stdout()
             return EXIT_BROKEN_PIPE
         except OSError as problem:
-            give_up_stdout()
-            return self.refused(problem)
+            return self.refused(problem, _in_words(problem, flushed=_flushed()))
         return code
 
     def command(self, body: Callable[_Arguments, int | None]) -> Callable[_Arguments, None]:
@@ -68,10 +69,23 @@ class Ending:
         return guarded
 
 
-def refusal_in_words(problem: OSError) -> str:
-    """What the system refused; for want of a file's name it was the output."""
-    what = "the output cannot be written" if problem.filename is None else str(problem.filename)
-    return f"{what}: {problem.strerror or problem}"
+def _flushed() -> bool:
+    """Whether what was written has gone out; what cannot is given up."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        give_up_stdout()
+        return False
+    return True
+
+
+def _in_words(problem: OSError, *, flushed: bool) -> str:
+    told = problem.strerror or str(problem)
+    if problem.filename is not None:
+        return f"{problem.filename}: {told}"
+    # Without a file's name these are of writing, and what writes without one is the output.
+    output = not flushed or problem.errno in _OF_WRITING
+    return f"the output cannot be written: {told}" if output else told
 
 
 def give_up_stdout() -> None:

@@ -195,8 +195,17 @@ class Lifecycle:
             return name
 
     def check_removable(self, reference: str) -> None:
-        """Raises EngineRefusalError for a container that runs."""
+        """Raises EngineRefusalError for a container that runs, EngineUnavailableError for one that may."""
         record = self._ctx.store.containers.find(reference)
+        if record.node is None:
+            lost = [node.name for node in self._ctx.store.nodes.all() if node.state is NodeState.LOST]
+            if record.wanted is Wanted.RUNNING and lost:
+                raise EngineUnavailableError(
+                    f"container {record.name!r} waits for a node, and may still run on one that is silent: "
+                    f"{', '.join(lost)}",
+                    hint=f"to give it up all the same: qdocker rm --force {record.name}",
+                )
+            return
         if record.engine_id is not None and runs(self._facts(*self._engine_of(record))):
             raise EngineRefusalError(
                 f"container {record.name!r} is running; it must be stopped before it is removed",
@@ -240,15 +249,10 @@ class Lifecycle:
 
     def _remove_there(self, record: ContainerRecord, force: bool) -> None:
         """Have its node's engine remove it, and what was left of it by a making that was cut off."""
-        if record.node is None:
-            if record.wanted is Wanted.RUNNING and not force:
-                raise EngineUnavailableError(
-                    f"container {record.name!r} waits for a node, and may still run on one that is silent",
-                    hint=f"qdocker nodes ls; to give it up all the same: qdocker rm --force {record.name}",
-                )
-            return
         if not force:
             self.check_removable(record.name)
+        if record.node is None:
+            return
         driver, _ = self._driver_of(record)
         self._ctx.change(record.id, phase=Phase.REMOVING)
         try:

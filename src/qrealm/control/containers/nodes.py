@@ -47,6 +47,7 @@ class Nodes:
         self._lifecycle = lifecycle
         self._reconcile = reconcile
         self._watch = watch
+        watch.admit_by(self.admitted)
 
     def add(
         self,
@@ -72,14 +73,14 @@ class Nodes:
         self._check_other(record)
         with ctx.planning, ctx.store.transaction():
             for other in ctx.store.nodes.all():
-                if other.name == name and other.endpoint != record.endpoint:
+                if other.name == name and not _same_engine(other.endpoint, record.endpoint):
                     raise NameTakenError(
                         f"nodes add got the name {name!r}, which another node has",
                         hint=f"choose another name, or: qdocker nodes rm {name}",
                     )
-                if other.name != name and other.endpoint == record.endpoint and not record.simulated:
-                    raise NameTakenError(f"nodes add got {name!r}, but node {other.name!r} is that engine")
+                _check_once(record, other)
                 if other.name == name:
+                    ctx.drivers.forget(other.endpoint)
                     seen = other if other.engine != UNSEEN else record
                     record = replace(
                         record,
@@ -109,17 +110,19 @@ class Nodes:
             try:
                 if (problem := problems[node.name]) is not None:
                     raise problem
+                if node.name in known:  # another engine had the name
+                    self._ctx.store.nodes.delete(node.name)
                 self.add(node.name, node.endpoint, node.labels, node.cpus, node.memory_bytes)
             except QrealmError as problem:
                 self._ctx.tell("node", "unreachable", node.name, {"problem": problem.message})
-                if isinstance(problem, EngineUnavailableError):
-                    self._ctx.store.nodes.save(unseen[node.name])
+                self._ctx.store.nodes.save(unseen[node.name])
+                self._watch.refuse(node.name, problem.message)
         if not known and not self._ctx.config.nodes:
             self.add(LOCAL, detect())
 
     def _configure(self, node: NodeEntry, before: NodeRecord) -> bool:
         """Let what the configuration says of a known node hold; what it does not say stays. False when it is
-        another engine now, which is to be added.
+        another engine now, which is to be taken in.
 
         Raises:
             RequestError: it is another engine, and containers are on the one before.
@@ -128,24 +131,46 @@ class Nodes:
         endpoint = self._whole(node.name, node.endpoint)
         cpus, memory_bytes = node.cpus or before.cpus, node.memory_bytes or before.memory_bytes
         if endpoint != before.endpoint:
-            if not _same_records(endpoint, before.endpoint):
-                if there := self._on(node.name):
+            if not _same_engine(endpoint, before.endpoint):
+                records = ctx.store.containers.all()
+                if there := [r.name for r in records if node.name in (r.node, r.data_node)]:
                     raise RequestError(
                         f"the configuration gives node {node.name!r} the engine {_address(endpoint)}, and "
                         f"its containers are on {_address(before.endpoint)}: {', '.join(there)}",
                         hint=f"give the new engine a name of its own; or put the address back, move them "
                         f"(qdocker nodes drain {node.name}), and change it then",
                     )
-                ctx.store.nodes.delete(node.name)
                 return False
-            facts = ctx.drivers.of(endpoint).facts()
-            cpus, memory_bytes = node.cpus or facts.cpus, node.memory_bytes or facts.memory_bytes
+            ctx.drivers.forget(before.endpoint)
+            if endpoint.driver == "simulated":  # its size is part of its address
+                facts = ctx.drivers.of(endpoint).facts()
+                cpus, memory_bytes = node.cpus or facts.cpus, node.memory_bytes or facts.memory_bytes
         labels = dict(node.labels) or before.labels
         now = replace(before, endpoint=endpoint, labels=labels, cpus=cpus, memory_bytes=memory_bytes)
         if now != before:
             ctx.store.nodes.save(now)
             ctx.tell("node", "configure", node.name)
         return True
+
+    def admitted(self, node: NodeRecord) -> NodeRecord:
+        """The record of a configured node that answers for the first time: what it is, and what it has beyond
+        what was given. Raises what `add` raises for one that may be none."""
+        ctx = self._ctx
+        cpus, memory_bytes = node.cpus or None, node.memory_bytes or None
+        found = self._look(node.name, node.endpoint, node.labels, cpus, memory_bytes)
+        self._check_other(found)
+        with ctx.planning, ctx.store.transaction():
+            for other in ctx.store.nodes.all():
+                _check_once(found, other)
+            seen = replace(
+                ctx.store.nodes.get(node.name),
+                engine=found.engine,
+                cpus=found.cpus,
+                memory_bytes=found.memory_bytes,
+                simulated=found.simulated,
+            )
+            ctx.store.nodes.save(seen)
+        return seen
 
     def _unseen(self, node: NodeEntry) -> NodeRecord:
         """The record of a configured node of which nothing else is known."""
@@ -314,13 +339,23 @@ class Nodes:
         )
 
 
-def _same_records(first: Endpoint, second: Endpoint) -> bool:
-    """Whether two simulated engines are one: their size is part of the address."""
-    one, other = urlsplit(first.url), urlsplit(second.url)
-    return first.driver == second.driver == "simulated" and (one.netloc, first.folder) == (
-        other.netloc,
-        second.folder,
-    )
+def _check_once(record: NodeRecord, other: NodeRecord) -> None:
+    """Raises NameTakenError where another node is the engine; a simulated one is records, not an engine."""
+    if other.name != record.name and not record.simulated and _same_engine(other.endpoint, record.endpoint):
+        raise NameTakenError(f"nodes add got {record.name!r}, but node {other.name!r} is that engine")
+
+
+def _same_engine(first: Endpoint, second: Endpoint) -> bool:
+    """Whether two endpoints lead to one engine: certificates are how to speak to it, and the address of a
+    simulated one has its size, too."""
+    one, other = (_place(endpoint) for endpoint in (first, second))
+    return one == other
+
+
+def _place(endpoint: Endpoint) -> tuple[str, str, str | None, str | None]:
+    simulated = endpoint.driver == "simulated"
+    url = urlsplit(endpoint.url).netloc if simulated else endpoint.url
+    return endpoint.driver, url, endpoint.member, endpoint.folder
 
 
 def _address(endpoint: Endpoint) -> str:

@@ -8,6 +8,7 @@ each silence, so that nothing that answers now and then can keep a loss from bei
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,11 +51,31 @@ class Settling:
         self._silences: dict[str, _Silence] = {}
         self._managers: set[str] = set()
         self._until: dict[str, float] = {}
+        # Rounds are one thread's, and nodes are removed by others.
+        self._lock = threading.Lock()
 
     def heard(
         self, nodes: Sequence[NodeRecord], problems: Mapping[str, QrealmError | None], now: float
     ) -> None:
         """Take note of a round: which nodes answered, in seconds of a monotonic clock."""
+        with self._lock:
+            self._heard(nodes, problems, now)
+
+    def may_come(self, name: str, now: float) -> bool:
+        """Whether a silent node still has time to be heard."""
+        return now < self._until.get(name, now)
+
+    def forget(self, name: str) -> None:
+        """A node that is no more; another may get its name."""
+        with self._lock:
+            self._heard_at.pop(name, None)
+            self._until.pop(name, None)
+            for silence in self._silences.values():
+                silence.together -= {name}
+
+    def _heard(
+        self, nodes: Sequence[NodeRecord], problems: Mapping[str, QrealmError | None], now: float
+    ) -> None:
         for node in nodes:
             self._heard_at.setdefault(node.name, now)
         answer = {node.name for node in nodes if problems[node.name] is None}
@@ -68,15 +89,6 @@ class Settling:
         for name in answer:
             self._heard_at[name] = now
             self._until.pop(name, None)
-
-    def may_come(self, name: str, now: float) -> bool:
-        """Whether a silent node still has time to be heard."""
-        return now < self._until.get(name, now)
-
-    def forget(self, name: str) -> None:
-        """A node that is no more."""
-        self._heard_at.pop(name, None)
-        self._until.pop(name, None)
 
     def _go_on(self, between: str, names: frozenset[str], now: float) -> None:
         silence = self._silences.get(between)

@@ -8,7 +8,7 @@ for longer is done by `Mending`: nothing that is stuck on one node keeps it from
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
@@ -70,6 +70,8 @@ class Watch:
         self._why_silent: dict[str, str] = {}
         self._returning: set[str] = set()
         self._uncompared: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._admit: Callable[[NodeRecord], NodeRecord] = lambda node: node
         self._tries: dict[str, _Try] = {}
         self._retried = context.clock.monotonic()
         self._ended = threading.Event()
@@ -150,7 +152,17 @@ class Watch:
         at = self._answered.get(node.name)
         ctx = self._ctx
         seen_at = node.seen_at if at is None else ctx.clock.now() - (ctx.clock.monotonic() - at)
-        return seen_at, self._why_silent.get(node.name, "")
+        return seen_at, self._why_silent.get(node.name) or self._refused.get(node.name, "")
+
+    def admit_by(self, admit: Callable[[NodeRecord], NodeRecord]) -> None:
+        """What makes a node of one that answers for the first time, or raises why it may be none."""
+        self._admit = admit
+
+    def refuse(self, name: str, reason: str) -> None:
+        """A node that answers and may be none stays lost; this is told with it."""
+        if self._refused.get(name) != reason:
+            log.warning("node %s is not taken in: %s", name, reason)
+        self._refused[name] = reason
 
     def ask(self, nodes: Iterable[NodeRecord]) -> dict[str, QrealmError | None]:
         """Ask nodes whether they are there, all at once: by name None for each that is, else its problem."""
@@ -230,7 +242,12 @@ class Watch:
     def _returned(self, node: NodeRecord) -> None:
         try:
             if node.engine == UNSEEN:
-                node = self._seen_first(node)
+                try:
+                    node = self._admit(node)
+                except QrealmError as problem:
+                    self.refuse(node.name, problem.message)
+                    return
+                self._refused.pop(node.name, None)
             # Before it takes new containers: what has its data there goes first.
             if self._compared(node):
                 ctx = self._ctx
@@ -244,21 +261,6 @@ class Watch:
             with self._lock:
                 self._returning.discard(node.name)
         self._place_waiting()
-
-    def _seen_first(self, node: NodeRecord) -> NodeRecord:
-        """A configured node answers that never did: what it is, and what it has beyond what was given."""
-        ctx = self._ctx
-        facts = ctx.drivers.of(node).facts()
-        with ctx.planning, ctx.store.transaction():
-            seen = replace(
-                ctx.store.nodes.get(node.name),
-                engine=facts.engine,
-                cpus=node.cpus or facts.cpus,
-                memory_bytes=node.memory_bytes or facts.memory_bytes,
-                simulated=facts.simulated,
-            )
-            ctx.store.nodes.save(seen)
-        return seen
 
     def place_waiting(self) -> None:
         """Try again to place what waits for a node, and wait until it has been made there."""
@@ -281,7 +283,7 @@ class Watch:
     def forget(self, node: str) -> None:
         """A node is no more; another may get its name."""
         self._settling.forget(node)
-        for known in (self._answered, self._failures, self._why_silent):
+        for known in (self._answered, self._failures, self._why_silent, self._refused):
             known.pop(node, None)
         self._uncompared.discard(node)
 
@@ -296,7 +298,7 @@ class Watch:
         there = [r for r in records if r.node in nodes and r.node not in lost]
         now = self._ctx.clock.monotonic()
         for gone in self._tries.keys() - {record.id for record in records}:
-            del self._tries[gone]
+            self._tries.pop(gone, None)
         due = [r for r in there if now >= self._tries.get(r.id, _NO_TRY).again_at]
         self._make([r for r in due if r.phase is Phase.MAKING_AGAIN])
         for record in there:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qrealm.base.errors import QrealmError, ReadError
-from qrealm.faces.ending import Ending, refusal_in_words
+from qrealm.faces.ending import Ending
 
 EXIT_REFUSED = 1
 """The operating system refused something: a full disk under the output, above all."""
@@ -152,9 +152,8 @@ def warn(text: str, source: str = "") -> None:
     message_console().print(Text.assemble(("warning: ", "bold yellow"), told), soft_wrap=True)
 
 
-def refused(problem: OSError) -> int:
-    """What the operating system refused, on stderr; the exit code."""
-    message_console().print(Text.assemble(("error: ", "bold red"), refusal_in_words(problem)), soft_wrap=True)
+def _refused(_: OSError, words: str) -> int:
+    message_console().print(Text.assemble(("error: ", "bold red"), words), soft_wrap=True)
     return EXIT_REFUSED
 
 
@@ -163,5 +162,5 @@ def _reported(problem: QrealmError) -> int:
     return problem.exit_code
 
 
-ending = Ending(lambda text: message_console().print(text), _reported, refused)
+ending = Ending(lambda text: message_console().print(text), _reported, _refused)
 """An error of qrealm is told in words and gives its own exit code."""

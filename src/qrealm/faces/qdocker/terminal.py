@@ -11,7 +11,7 @@ import traceback
 from typing import Any
 
 from qrealm.base.errors import CommandNotFoundError, CommandNotRunnableError, QrealmError
-from qrealm.faces.ending import Ending, refusal_in_words
+from qrealm.faces.ending import Ending
 from qrealm.faces.qdocker.home import debug_wanted
 
 EXIT_ERROR = 1
@@ -101,10 +101,10 @@ def ending_of(command_name: str) -> Ending:
         report(problem)
         return exit_code_of(problem, command_name)
 
-    def refused(problem: OSError) -> int:
+    def refused(problem: OSError, words: str) -> int:
         if debug_wanted():
             sys.stderr.write("".join(traceback.format_exception(problem)))
-        tell(f"{_marked('error:', _BOLD_RED)} {refusal_in_words(problem)}")
+        tell(f"{_marked('error:', _BOLD_RED)} {words}")
         return usage_code(command_name)
 
     return Ending(tell, reported, refused)

@@ -9,7 +9,7 @@ from tests.unit.control.containers.homes import Home, endpoint
 
 from qrealm.base.errors import EngineUnavailableError, RequestError
 from qrealm.control.containers.files import NodeEntry
-from qrealm.control.containers.values import Phase
+from qrealm.control.containers.values import NodeState, Phase
 
 
 def configured(home, *entries):
@@ -103,3 +103,71 @@ def test_a_node_removed_while_it_is_compared_gets_nothing(home, monkeypatch):
     home.clock.advance(home.config.node_lost_after_s + 3)
     home.engine.watch.look()
     assert home.record("web").node == "nb"
+
+
+def test_other_certificates_are_the_same_engine(home):
+    home.create("web", node="na")
+    home.engine.nodes.add("na", home.endpoints["na"], {"zone": "west"}, cpus=2.0)
+    home.engine.nodes.drain("nb")
+    for name in ("na", "nb"):
+        home.endpoints[name] = replace(home.endpoints[name], tls_ca="new.pem")
+    configured(home, *(NodeEntry(name, where) for name, where in home.endpoints.items()))
+    found = node(home, "na")
+    assert (found.endpoint.tls_ca, found.cpus, found.labels) == ("new.pem", 2.0, {"zone": "west"})
+    assert node(home, "nb").state is NodeState.DRAINING
+    again = home.engine.nodes.add("na", replace(home.endpoints["na"], tls_ca="newer.pem")).record
+    assert (again.endpoint.tls_ca, again.cpus) == ("newer.pem", 2.0)
+    home.check()
+
+
+def test_data_that_is_waited_for_keeps_its_node_too(tmp_path):
+    with Home(tmp_path, ("na", "nb")) as home:
+        home.create("db", node="na", volumes=("data",))
+        home.lose("na")
+        assert (home.record("db").node, home.record("db").data_node) == (None, "na")
+        with pytest.raises(RequestError, match="'na' the engine docker simulated://other"):
+            configured(home, NodeEntry("na", endpoint(home.path, "other")))
+        configured(home, NodeEntry("na", home.endpoints["na"]))
+        assert home.record("db").data_node == "na"
+
+
+def test_a_configured_node_that_may_be_none_is_listed_with_the_reason(tmp_path):
+    with Home(tmp_path, ("na",)) as home:
+        na = home.endpoints["na"]
+        wrong = replace(na, url="simulated://nb?memory=7")
+        twice = NodeEntry("nc", replace(na, tls_ca="other.pem"))
+        configured(home, NodeEntry("na", na), NodeEntry("nb", wrong), twice)
+        for _ in range(2):
+            found = {view.record.name: view for view in home.engine.nodes.all()}
+            assert [found[name].record.state for name in ("nb", "nc")] == [NodeState.LOST] * 2
+            assert "node 'na' is that engine" in found["nc"].error
+            home.engine.watch.look()
+        assert "is no url of a simulated engine" in found["nb"].error
+        # Once it may be one, it is.
+        home.engine.nodes.remove("na")
+        home.engine.watch.look()
+        assert node(home, "nc").state is NodeState.READY
+        assert (node(home, "nc").cpus, node(home, "nc").engine) == (4.0, "simulated")
+
+
+def test_a_cluster_with_one_that_may_still_run_is_removed_whole_or_not_at_all(tmp_path):
+    with Home(tmp_path, ("na",)) as home:
+        home.create("aa", probability=1.0, cluster="kk")
+        home.create("bb", probability=1.0, cluster="kk")
+        home.engine.lifecycle.run("bb")
+        home.lose("na")
+        with pytest.raises(EngineUnavailableError, match="silent: na"):
+            home.engine.clusters.remove("kk")
+        assert {record.name for record in home.store.containers.all()} == {"aa", "bb"}
+        assert home.engine.clusters.remove("kk", force=True) == ("aa", "bb")
+
+
+def test_what_waits_and_was_on_no_lost_node_is_removed(tmp_path):
+    with Home(tmp_path, ("na", "nb")) as home:
+        home.create("web", node="na", probability=1.0, memory_mib=3000)
+        home.create("big", node="nb", memory_mib=3000)
+        home.engine.lifecycle.run("web")
+        home.lose("na")
+        assert home.record("web").phase is Phase.WAITING
+        home.engine.nodes.remove("na")
+        assert home.engine.lifecycle.remove("web") == "web"
