@@ -13,6 +13,8 @@ from fastapi.routing import APIRoute
 from qrealm.base.errors import RequestError
 
 BODY_BYTES_MAX = 64 << 20
+STATE_BYTES_MAX = 1 << 30
+"""Of an exported state: whatever the engine has, it must take again. Messages may have 1 MiB each."""
 DEPTH_MAX = 100
 """Of lists and objects inside each other: what writes them again needs some of Python's stack for each."""
 WHOLE_MAX = 1 << 64
@@ -37,30 +39,44 @@ class RefusedBodyError(HTTPException):
 
 
 class BoundedRoute(APIRoute):
-    """A route whose requests are read as `_Incoming`."""
+    """A route whose requests are read as `_Incoming`; the one that takes a state has a larger bound."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
+        # The route's own path: no container that is named so makes another request a state.
+        takes_state = self.path.endswith("/state")
 
         async def bounded(request: Request) -> Response:
-            return await answer(_Incoming(request.scope, request.receive))
+            incoming = _Incoming(request.scope, request.receive)
+            incoming.takes_state = takes_state
+            return await answer(incoming)
 
         return bounded
 
 
 class _Incoming(Request):
-    """A request whose body is bounded and checked."""
+    """A request whose body is bounded and checked.
+
+    Attributes:
+        takes_state: whether the body is an exported state.
+    """
+
+    takes_state = False
+
+    @property
+    def _bytes_max(self) -> int:
+        return STATE_BYTES_MAX if self.takes_state else BODY_BYTES_MAX
 
     async def body(self) -> bytes:
         """Raises RefusedBodyError for one that is too large, before it is read where its length is told."""
         if not hasattr(self, "_body"):
             told = self.headers.get("content-length", "")
-            if told.isdigit() and (len(told) > 18 or int(told) > BODY_BYTES_MAX):
+            if told.isdigit() and (len(told) > 18 or int(told) > self._bytes_max):
                 raise self._too_large(f"{told:.30} bytes")
             pieces, size = [], 0
             async for piece in self.stream():
                 size += len(piece)
-                if size > BODY_BYTES_MAX:
+                if size > self._bytes_max:
                     raise self._too_large("more")
                 pieces.append(piece)
             self._body = b"".join(pieces)
@@ -81,11 +97,11 @@ class _Incoming(Request):
     def _too_large(self, size: str) -> RefusedBodyError:
         return RefusedBodyError(
             RequestError(
-                f"{self.method} {self.url.path}: the body may have {BODY_BYTES_MAX} bytes "
-                f"({BODY_BYTES_MAX >> 20} MiB), and has {size}",
-                hint="of an exported state, old decisions are the most: "
-                "jq '.decisions = .decisions[:1000]' state.json"
-                if self.url.path.endswith("/state")
+                f"{self.method} {self.url.path}: the body may have {self._bytes_max} bytes "
+                f"({self._bytes_max >> 20} MiB), and has {size}",
+                hint="leave out old decisions and messages: "
+                "jq '.decisions = .decisions[:1000] | .messages = .messages[-100:]' state.json"
+                if self.takes_state
                 else "",
             ),
             _TOO_LARGE,

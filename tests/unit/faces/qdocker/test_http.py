@@ -15,7 +15,7 @@ from qrealm.base.clock import SystemClock
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import load_config
 from qrealm.faces.http.containers import container_app
-from qrealm.faces.http.incoming import BODY_BYTES_MAX
+from qrealm.faces.http.incoming import BODY_BYTES_MAX, STATE_BYTES_MAX
 from qrealm.faces.http.streams import Leaving, ended_by, stream
 from qrealm.fleet.containers.protocol import Endpoint
 
@@ -182,18 +182,45 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(http):
 
     headers = {"Content-Type": "application/json"}
     asked = []
-    told = {**headers, "Content-Length": str(BODY_BYTES_MAX + 1)}
-    for path, hint in (("/v1/entanglements", ""), ("/v1/state", "jq")):
+    for path, bound, words, hint in (
+        ("/v1/entanglements", BODY_BYTES_MAX, "(64 MiB)", ""),
+        ("/v1/containers/state/stop", BODY_BYTES_MAX, "(64 MiB)", ""),
+        ("/v1/state", STATE_BYTES_MAX, "(1024 MiB)", "jq"),
+    ):
+        told = {**headers, "Content-Length": str(bound + 1)}
         answer = http.post(path, content=sent(1 << 28), headers=told)
         assert (answer.status_code, answer.json()["code"]) == (413, "QR300")
-        assert "64 MiB" in answer.json()["message"]
+        assert words in answer.json()["message"]
         assert hint in answer.json()["hint"]
+        assert bool(hint) == bool(answer.json()["hint"])
     assert asked == []
-    answer = http.post("/v1/state", content=sent(1 << 28), headers=headers)
+    answer = http.post("/v1/entanglements", content=sent(1 << 28), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "QR300")
     assert len(asked) <= (BODY_BYTES_MAX >> 20) + 1
     answer = http.post("/v1/entanglements", content=NEAR_64_MIB, headers=headers)
     assert answer.status_code == 422, "this one has been read"
+
+
+def test_an_exported_state_of_many_messages_is_taken_again(http):
+    """Nothing bounds their number, and each may have 1 MiB: 50 of them are 67 MiB as they are exported."""
+    for name in ("web", "db"):
+        make(http, name)
+    for number in range(50):
+        http.post("/v1/entanglements", json={"first": "web", "second": "db"})
+        data = {"number": number, "text": "x" * ((1 << 20) - 100)}
+        sent = http.post(
+            "/v1/messages", json={"sender": "web", "receiver": "db", "type": "data", "data": data}
+        )
+        assert sent.status_code == 200, sent.text
+    exported = http.get("/v1/state")
+    body = b'{"data": ' + exported.content + b"}"
+    assert len(body) > BODY_BYTES_MAX
+    for name in ("web", "db"):
+        assert http.delete(f"/v1/containers/{name}").status_code == 200
+    assert http.get("/v1/state").json()["messages"] == []
+    answer = http.post("/v1/state", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json().get("messages")) == (200, 50)
+    assert http.get("/v1/state").json()["messages"] == exported.json()["messages"]
 
 
 def test_what_nobody_foresaw_is_told_without_its_traceback(http, engine, monkeypatch):
