@@ -67,6 +67,25 @@ def test_wrong_files_of_variables(tmp_path, line, words):
     assert "secret" not in caught.value.message
 
 
+def test_a_name_alone_in_a_file_of_variables_needs_a_value(tmp_path):
+    """Left out in silence, a container would start without its TOKEN though the shell has one."""
+    (tmp_path / "x.env").write_text("A=1\nTOKEN=old\n# why\nexport TOKEN\n")
+    with pytest.raises(ConfigError, match=r"x\.env': line 4 is a name without a value") as caught:
+        load_cluster(one("env_file: x.env"), "compose.yaml", {}, tmp_path)
+    assert caught.value.line == 5
+    assert "TOKEN" not in caught.value.message
+    (tmp_path / "later.env").write_text("TOKEN=new\n")
+    for keys, environ, value in (
+        ("env_file: x.env", {"TOKEN": "outside"}, "outside"),
+        ("env_file: [x.env, later.env]", {}, "new"),
+        ("env_file: x.env\n    environment: {TOKEN: mine}", {}, "mine"),
+        ("env_file: x.env\n    environment: [TOKEN]", {"TOKEN": "outside"}, "outside"),
+        ("env_file: x.env\n    environment: [TOKEN]", {}, None),
+    ):
+        file = load_cluster(one(keys), "compose.yaml", environ, tmp_path)
+        assert file.containers[0].spec.environment.get("TOKEN") == value
+
+
 def test_files_of_variables_that_are_none(tmp_path):
     wrong = {"none.env": "No such file", ".": "must be a file", "/dev/zero": "must be a file"}
     for name, words in wrong.items():

@@ -257,21 +257,34 @@ class Reader:
 
     def _environment(self, shape: ContainerShape, path: Path) -> dict[str, str]:
         """As Compose: what stands here goes before what a file has; a name alone takes its value from
-        outside, and is left out where there is none."""
+        outside, and is left out where there is none. In a file it is refused there: whoever sends this
+        document sends the variables that are named in it, and cannot know those of its files."""
         pairs: dict[str, str | None] = {}
+        alone: dict[str, tuple[int, str]] = {}
         for index, file in enumerate(shape.env_file):
             place = self._folder / FolderPath(file).expanduser()
             try:
                 if place.exists() and (not place.is_file() or place.stat().st_size > ENV_FILE_BYTES_MAX):
                     raise ValueError(f"must be a file of no more than {ENV_FILE_BYTES_MAX:,} bytes")
-                pairs |= short_forms.variables(place.read_text(encoding="utf-8-sig"))
+                text = place.read_text(encoding="utf-8-sig")
+                found = short_forms.variables(text)
+                pairs |= found
+                alone |= {name: (index, f"{str(place)!r}: line {_line_of(name, text)}") for name in found}
             except OSError as problem:
                 self.note((*path, index), f"{str(place)!r} cannot be read: {problem.strerror}")
             except ValueError as problem:
                 self.note((*path, index), f"{str(place)!r}: {problem}")
+        for name, (index, where) in alone.items():
+            if pairs[name] is None and name not in shape.environment and name not in self._environ:
+                # The name may be a secret that lost its own, and is not told.
+                self.note(
+                    (*path, index),
+                    f"{where} is a name without a value; write NAME=value there, or the name under "
+                    "environment, where it takes its value from outside",
+                )
         pairs |= shape.environment
-        found = {name: self._environ.get(name) if value is None else value for name, value in pairs.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        told = {name: self._environ.get(name) if value is None else value for name, value in pairs.items()}
+        return {name: value for name, value in told.items() if value is not None}
 
     def _mounts(self, items: Sequence[str | VolumeShape], path: Path) -> Iterator[Mount]:
         targets: set[str] = set()
@@ -303,6 +316,12 @@ class Reader:
         if mount.source.startswith("/"):
             return mount
         return Mount(self._volume(mount.source), mount.target, mount.read_only)
+
+
+def _line_of(name: str, text: str) -> int:
+    """The last line of a file of variables that is about this one."""
+    lines = [line.strip().removeprefix("export ").partition("=")[0].strip() for line in text.splitlines()]
+    return len(lines) - lines[::-1].index(name)
 
 
 def in_network(cluster: str, chosen: str | None, alias: str | None = None) -> dict[str, Any]:
