@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from qrealm.base.errors import (
@@ -32,6 +32,7 @@ from qrealm.fleet.containers.ssh_tunnel import SshTunnel
 if TYPE_CHECKING:
     from docker import APIClient
 
+T = TypeVar("T")
 _FRAME_HEADER = struct.Struct(">BxxxL")
 _STDERR = 2
 _READ_BYTES_MAX = 1 << 16
@@ -119,6 +120,7 @@ class Connection:
         self._lock = threading.Lock()
         self._client: APIClient | None = None
         self._tunnel: SshTunnel | None = None
+        self._closed = False
         self._streams: weakref.WeakSet[OutputStream] = weakref.WeakSet()
         requests = docker.errors.requests  # what the SDK's own calls run on, and may raise
         self.api_error = docker.errors.APIError
@@ -205,7 +207,9 @@ class Connection:
         return response
 
     def close(self) -> None:
-        """Give up all connections. Whoever still reads output is told EngineUnavailableError."""
+        """Give up all connections, for good. Whoever still reads output, or calls, is told
+        EngineUnavailableError."""
+        self._closed = True  # before the lock, which who connects may hold for long
         with self._lock:
             streams = list(self._streams)
         for stream in streams:
@@ -214,6 +218,7 @@ class Connection:
 
     def _connected(self) -> APIClient:
         with self._lock:
+            self._check_open()
             tunnel = self._tunnel
             url = self._endpoint.url if tunnel is None else tunnel.url
             if url.startswith("unix://"):
@@ -221,7 +226,17 @@ class Connection:
                 knock(url, self.timeout_s)
             if self._client is None:
                 self._client = self._connect()
+                # Asked before each request: one call may make several, and wait long for the first.
+                self._client.auth = self._check_open
             return self._client
+
+    def _check_open(self, request: T | None = None) -> T | None:
+        """Nothing, or the request that may be sent."""
+        if self._closed:
+            raise EngineUnavailableError(
+                f"{self.name}: broken off, the connection is closed", hint="qdocker nodes ls shows the nodes"
+            )
+        return request
 
     def _connect(self) -> APIClient:
         import docker

@@ -84,7 +84,7 @@ class DockerDriver:
         )
 
     def tidy(self, owner: str) -> None:
-        self._networks.sweep(owner)
+        self._networks.tidy(owner)
 
     def has_image(self, image: str) -> bool:
         check_reference(image)
@@ -127,7 +127,7 @@ class DockerDriver:
     def _sweep_after(self, labels: Mapping[str, str]) -> None:
         """Remove the network of what had these labels and was removed, if nobody is left in it."""
         if LABEL_NETWORK in labels:
-            self._networks.sweep(labels.get(LABEL_ENGINE, ""))
+            self._networks.left(labels.get(LABEL_ENGINE, ""), labels[LABEL_NETWORK])
 
     def _removed(self, engine_id: str, force: bool) -> Mapping[str, str]:
         """Remove it; the labels that it had."""
