@@ -178,7 +178,7 @@ def test_a_daemon_whose_folder_is_moved_away_says_so_and_leaves_the_next_alone(q
     assert qdocker("status").returncode == 0, "its socket is there"
 
 
-def test_a_state_that_is_too_large_is_told_in_words(qdocker, tmp_path):
+def test_a_large_file_that_is_no_state_is_told_in_words(qdocker, tmp_path):
     with (tmp_path / "state.json").open("w") as file:
         file.write('{"format": "')
         for _ in range(80):
@@ -186,8 +186,8 @@ def test_a_state_that_is_too_large_is_told_in_words(qdocker, tmp_path):
         file.write('"}')
     done = qdocker("import-state", "--filename", "state.json")
     assert done.returncode == 1
-    assert "the body may have 67108864 bytes (64 MiB), and has 83" in done.stderr
-    assert "hint: of an exported state, old decisions are the most" in done.stderr
+    assert "no exported state" in done.stderr
+    assert len(done.stderr) < 1000
     assert qdocker("ps").returncode == 0
 
 
