@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,15 @@ def test_the_daemon_works_in_its_folder(bare, home, tmp_path):
     assert str(tmp_path / "data") in json.dumps(view), "a caller's path begins where the caller is"
 
 
-def test_a_hangup_ends_it_in_order(qdocker, home):
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """Programs that are started here get SIGHUP as usual, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_hangup_ends_it_in_order(hangups, qdocker, home):
     pid = daemon_pid(home)
     os.kill(pid, signal.SIGHUP)
     until_gone(pid)
