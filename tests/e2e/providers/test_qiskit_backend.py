@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from time import perf_counter
+from time import perf_counter, process_time, sleep
 
 import numpy as np
 import pytest
@@ -59,12 +59,14 @@ def slow_jobs(backend: QrealmBackend) -> Iterator[list[QrealmJob]]:
         backend.run(circuit, shots=2_000_000)
         for _ in range(2 * qrealm.QuantumVirtualizationEngine().hardware_info.cores + 4)
     ]
+    while jobs[0].status() is JobStatus.QUEUED:
+        sleep(0.01)  # its thread has yet to wake up
     yield jobs
     for job in jobs:
         job.cancel()
     for job in jobs:
         with pytest.raises(CancelledRunError):
-            job.result(timeout=30)
+            job.result(timeout=60)
 
 
 # ---- the provider ------------------------------------------------------------------------------------
@@ -180,10 +182,10 @@ def test_transpiling_for_a_wide_backend_takes_no_time_and_keeps_the_width() -> N
     bell.cx(0, 1)
     bell.measure_all()
     assert auto.target is not None  # made once
-    begun = perf_counter()
+    begun = process_time()
     for options in ({}, {"initial_layout": [1, 0]}, {"optimization_level": 3}):
         assert transpile(bell, auto, **options).num_qubits == 2
-    assert perf_counter() - begun < 2  # 49 s when the target counted a million qubits
+    assert process_time() - begun < 10  # 49 s when the target counted a million qubits
     passes = generate_preset_pass_manager(1, backend=auto)
     wide = QuantumCircuit(3000)
     wide.h(0)
@@ -347,7 +349,7 @@ def test_jobs_run_in_the_background_and_stop(slow_jobs: list[QrealmJob]) -> None
     with pytest.raises(CancelledRunError):
         queued.result()
     assert running.cancel()
-    running.wait_for_final_state(timeout=20, wait=0.05)
+    running.wait_for_final_state(timeout=60, wait=0.05)
     assert running.cancelled()
     assert not running.cancel()
     with pytest.raises(CancelledRunError):
@@ -366,8 +368,8 @@ def test_waiting_for_a_job_ends_with_it(backend: QrealmBackend, slow_jobs: list[
     assert len(told) >= 2
     threading.Timer(0.2, slow_jobs[0].cancel).start()
     begun = perf_counter()
-    slow_jobs[0].wait_for_final_state()
-    assert perf_counter() - begun < 4  # Qiskit's own looks every 5 s
+    slow_jobs[0].wait_for_final_state(wait=600.0)  # Qiskit's own would look again after ten minutes
+    assert perf_counter() - begun < 60
     assert slow_jobs[0].cancelled()
 
 
@@ -379,7 +381,7 @@ def test_interrupting_the_wait_stops_the_job(slow_jobs: list[QrealmJob]) -> None
     with pytest.raises(KeyboardInterrupt):
         slow_jobs[0].result()
     timer.join()
-    slow_jobs[0].wait_for_final_state(timeout=20, wait=0.05)
+    slow_jobs[0].wait_for_final_state(timeout=60, wait=0.05)
     assert slow_jobs[0].cancelled()
 
 

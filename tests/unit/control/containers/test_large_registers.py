@@ -135,15 +135,15 @@ def test_listing_and_placing_decay_no_register(group, monkeypatch):
 
 def test_large_groups_are_listed_and_placed_quickly(group):
     """Four turned qubits of sixteen: a million entries once decayed. A third of a second is measured for all
-    of it; the bound is for busy machines."""
+    of it; the bound counts the work of every thread."""
     for name in NAMES[:4]:
         group.engine.circuits.apply_gate("RY", [name], 0.5)
     group.clock.advance(1.0)
-    started = time.perf_counter()
+    started = time.process_time()
     group.engine.views.containers()
     group.create("late", cpus=0.1, memory_mib=16)
     group.lose("na")
-    assert time.perf_counter() - started < 3.0
+    assert time.process_time() - started < 6.0
 
 
 def test_what_is_told_takes_no_more_than_half_a_second(group):

@@ -334,7 +334,7 @@ def test_a_copy_made_on_a_node_that_is_lost_meanwhile_is_not_kept(tmp_path, monk
                 watch = threading.Thread(target=home.engine.watch.lose, args=(node, "in the middle"))
                 watch.start()
                 threads.append(watch)
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + 30
                 while state(home, node.name) is not NodeState.LOST and time.monotonic() < deadline:
                     time.sleep(0.01)
             return made
@@ -343,7 +343,7 @@ def test_a_copy_made_on_a_node_that_is_lost_meanwhile_is_not_kept(tmp_path, monk
         monkeypatch.setattr(Node, "create", lost_in_the_middle)
         home.lose("na")
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
         assert home.record("web").node not in ("na", lost[0])
         home.come_back("na", lost[0])
         home.check()

@@ -151,7 +151,7 @@ def test_a_command_that_is_cancelled_goes_on_to_its_end(tmp_path):
             making.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await making
-            for _ in range(200):
+            for _ in range(600):
                 if await engine.call(lambda parts: parts.views.containers()):
                     break
                 await asyncio.sleep(0.05)
@@ -165,7 +165,7 @@ def test_the_loop_goes_on_while_a_command_works(tmp_path):
         async with engine_in(tmp_path) as engine:
             await engine.create(request("web", probability=0.2))
             held = asyncio.create_task(asyncio.to_thread(hold, engine.parts))
-            await asyncio.to_thread(taken.wait, 5)
+            await asyncio.to_thread(taken.wait, 30)
             waiting = [
                 asyncio.create_task(work)
                 for work in (engine.apply_gate("X", ["web"]), engine.measure("web"), engine.maintenance())

@@ -14,6 +14,7 @@ from qrealm.base.clock import ManualClock, SystemClock
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NoRoomError, RunError
 from qrealm.control.containers import deciding
 from qrealm.control.containers.driver_pool import DriverPool
+from qrealm.control.containers.engine import COMPARE_S
 from qrealm.control.containers.mending import Mending
 from qrealm.control.containers.placement import SchedulerAnswer, register_scheduler, unregister_scheduler
 from qrealm.control.containers.values import NodeState, Phase, Wanted
@@ -28,7 +29,7 @@ def state(home, name):
     return home.store.nodes.get(name).state
 
 
-def eventually(condition, seconds):
+def eventually(condition, seconds=40.0):
     begun = time.monotonic()
     while not condition():
         assert time.monotonic() - begun < seconds, f"not so after {seconds} s"
@@ -63,7 +64,7 @@ def in_thread(work):
     thread = threading.Thread(target=carry_out)
     thread.start()
     yield thread, raised
-    thread.join(20)
+    thread.join(40)
     assert not thread.is_alive()
 
 
@@ -84,7 +85,7 @@ def test_a_node_that_hangs_does_not_keep_the_engine_from_opening(tmp_path):
         with stuck(home, ("nb", "*")):
             begun = time.monotonic()
             home.open()
-            assert time.monotonic() - begun < 3.0
+            assert time.monotonic() - begun < COMPARE_S / 2
             assert state(home, "nb") is NodeState.READY, "whether it is lost is for the watch to say"
             assert home.create("other", node="na").phase is Phase.READY
         # Removed behind our back: that is seen when the node answers, without being asked for.
@@ -99,7 +100,7 @@ def test_a_configured_node_that_hangs_is_taken_in_when_it_answers(tmp_path):
     with stuck(home, ("nb", "*")):
         begun = time.monotonic()
         home.open()
-        assert time.monotonic() - begun < 3.0
+        assert time.monotonic() - begun < COMPARE_S / 2
         unseen = home.store.nodes.get("nb")
         assert (unseen.state, unseen.engine, unseen.cpus) == (NodeState.LOST, UNSEEN, 0.0)
         with pytest.raises(NoRoomError, match="lost"):
@@ -142,18 +143,18 @@ def test_a_command_that_is_stuck_on_a_lost_node_delays_nothing(tmp_path):
             home.engine.lifecycle.run(f"w{n}")
         stop = lambda: home.engine.lifecycle.stop("w0", grace_s=600)  # noqa: E731
         with stuck(home, ("na", "stop")), in_thread(stop) as (thread, raised):
-            eventually(lambda: home.record("w0").begun is Wanted.STOPPED, 5)
+            eventually(lambda: home.record("w0").begun is Wanted.STOPPED)
             home.faults.away.add("na")
-            eventually(lambda: all(home.record(f"w{n}").node in ("nb", "nc") for n in (0, 1)), 5)
-            eventually(lambda: all(home.record(f"w{n}").phase is Phase.READY for n in (0, 1)), 5)
-            thread.join(1)
+            eventually(lambda: all(home.record(f"w{n}").node in ("nb", "nc") for n in (0, 1)))
+            eventually(lambda: all(home.record(f"w{n}").phase is Phase.READY for n in (0, 1)))
+            thread.join(15)
             assert isinstance(raised[0], EngineUnavailableError)
             assert home.record("w0").wanted is Wanted.STOPPED, "as was asked for"
             assert home.runs("w1")
             home.faults.away.add("nb")
             everything = [f"w{n}" for n in range(3)]
-            eventually(lambda: {home.record(name).node for name in everything} == {"nc"}, 5)
-            eventually(lambda: all(home.record(name).phase is Phase.READY for name in everything), 5)
+            eventually(lambda: {home.record(name).node for name in everything} == {"nc"})
+            eventually(lambda: all(home.record(name).phase is Phase.READY for name in everything))
             assert [home.runs(name) for name in everything] == [False, True, True]
 
 
@@ -163,12 +164,12 @@ def test_mending_that_is_stuck_keeps_the_watch_from_nothing(tmp_path):
         home.create("wb", node="nb", probability=1.0)
         with stuck(home, ("nb", "create"), ("nc", "create")):
             home.faults.away.add("na")
-            eventually(lambda: home.record("wa").phase is Phase.MAKING_AGAIN, 5)
+            eventually(lambda: home.record("wa").phase is Phase.MAKING_AGAIN)
             first = home.record("wa").node
             home.faults.away.add(first)
-            eventually(lambda: state(home, first) is NodeState.LOST, 5)
+            eventually(lambda: state(home, first) is NodeState.LOST)
             assert home.record("wa").node not in ("na", first)
-        eventually(lambda: {r.phase for r in home.store.containers.all()} == {Phase.READY}, 15)
+        eventually(lambda: {r.phase for r in home.store.containers.all()} == {Phase.READY})
 
 
 def test_an_outcome_that_could_not_be_carried_out_is_finished_by_the_watch(tmp_path):
@@ -206,11 +207,11 @@ def test_what_a_command_is_at_is_left_to_it(tmp_path):
         home.engine.lifecycle.run("web")
         with stuck(home, ("na", "stop")) as released:
             with in_thread(lambda: home.engine.lifecycle.stop("web")) as (_, raised):
-                eventually(lambda: home.record("web").begun is Wanted.STOPPED, 5)
+                eventually(lambda: home.record("web").begun is Wanted.STOPPED)
                 home.clock.advance(6)
                 begun = time.monotonic()
                 home.engine.watch.look()
-                assert time.monotonic() - begun < 3
+                assert time.monotonic() - begun < 15
                 released.set()
             assert raised
         home.clock.advance(6)
@@ -269,13 +270,13 @@ def test_a_call_of_a_node_that_is_given_up_breaks_off_at_once(tmp_path):
         time.sleep(0.1)
         assert thread.is_alive()
         pool.bar(home.endpoints["na"])
-        thread.join(1)
+        thread.join(15)
         assert isinstance(raised[0], EngineUnavailableError)
     with stuck(home, ("nb", "ping")):
         begun = time.monotonic()
         with pytest.raises(EngineUnavailableError, match=r"within 0\.2 s"):
             pool.of(home.endpoints["nb"], 0.2, "ping").ping()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 15
     pool.close()
 
 
@@ -348,19 +349,20 @@ def slow():
     unregister_scheduler("slow")
 
 
-def test_while_a_scheduler_thinks_registers_and_losses_go_on(tmp_path, slow):
+def test_while_a_scheduler_thinks_registers_and_losses_go_on(tmp_path, slow, monkeypatch):
+    monkeypatch.setattr(deciding, "ANSWER_S", 600.0)
     with Home(tmp_path, NODES) as home:
         home.create("web", node="na")
         home.create("db", node="nb")
         with in_thread(lambda: home.engine.balancing.rebalance("slow")) as (_, raised):
-            slow.asked.wait(5)
+            assert slow.asked.wait(30)
             begun = time.monotonic()
             home.engine.circuits.entangle("web", "db")
             home.engine.circuits.apply_gate("X", ["web"])
             home.engine.lifecycle.run("web")
             home.lose("na")
             assert home.record("web").node != "na"
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < 30
             slow.end.set()
         assert raised == []
 
@@ -378,7 +380,7 @@ def test_a_node_lost_while_a_scheduler_thinks_gets_nothing(tmp_path, slow):
     with Home(tmp_path, ("na", "nb")) as home:
         wanted = replace(request("web"), scheduler="slow")
         with in_thread(lambda: home.engine.lifecycle.create(wanted)) as (_, raised):
-            slow.asked.wait(5)
+            assert slow.asked.wait(30)
             home.lose("na")  # the scheduler's choice
             slow.end.set()
         assert raised == []
@@ -475,19 +477,19 @@ def test_mending_does_each_piece_once_and_goes_on_after_one_that_broke():
     released, done = threading.Event(), []
 
     def work():
-        released.wait(5)
+        released.wait(30)
         done.append(1)
         raise ValueError("broke")
 
     first = mending.submit("na", "piece", work)
     assert mending.submit("na", "piece", work) is first
     other = mending.submit("nb", "piece", lambda: done.append(2))
-    other.result(5)
+    other.result(30)
     assert not mending.wait(0.05)
     released.set()
-    assert mending.wait(5)
+    assert mending.wait(30)
     assert done == [2, 1]
-    mending.submit("na", "piece", lambda: done.append(3)).result(5)
+    mending.submit("na", "piece", lambda: done.append(3)).result(30)
     mending.close()
     assert mending.submit("na", "piece", lambda: done.append(4)) is None
     assert done == [2, 1, 3]

@@ -244,8 +244,8 @@ def test_events_without_following_end(http):
 
 
 async def until(event):
-    """Let the loop run until a thread has set the event, 5 s at most."""
-    deadline = time.monotonic() + 5
+    """Let the loop run until a thread has set the event, 30 s at most."""
+    deadline = time.monotonic() + 30
     while not event.is_set() and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
 
@@ -281,7 +281,7 @@ def test_a_waiting_stream_learns_that_the_caller_has_gone():
     def work(emit, gone):
         emit({"number": 0})
         waits.set()
-        if gone.wait(5):
+        if gone.wait(30):
             saw.set()
 
     async def scenario():
@@ -309,7 +309,7 @@ class Waits:
         if not self.given:
             self.given = True
             return "piece"
-        assert self.closed.wait(5)
+        assert self.closed.wait(30)
         raise StopIteration
 
     def close(self):
@@ -350,7 +350,7 @@ def test_a_quiet_log_ends_with_its_caller_and_with_the_daemon(http, engine, monk
         source.given = True
         monkeypatch.setattr(engine.lifecycle, "logs", lambda name, request, source=source: source)
         lines = asyncio.run(follow(container_app(engine, stopping), stopping, ends_by))
-        assert source.closed.wait(5)
+        assert source.closed.wait(30)
         assert ("QR550" in lines) is (ends_by == "daemon")
 
 
@@ -380,7 +380,7 @@ async def follow(app, stopping, ends_by):
     await asyncio.sleep(0.2)
     assert not answering.done()
     (gone if ends_by == "caller" else stopping).set()
-    await asyncio.wait_for(answering, 5)
+    await asyncio.wait_for(answering, 30)
     return b"".join(sent).decode()
 
 

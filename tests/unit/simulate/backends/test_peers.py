@@ -119,9 +119,9 @@ def test_thousands_of_measurements_are_renumbered_at_once():
     circuit = Circuit(1, 6000)
     for bit in range(6000):
         circuit.measure(0, 5999 - bit)
-    started = time.perf_counter()
+    started = time.thread_time()
     twin, newest = peers.single_assignment(circuit)
-    assert time.perf_counter() - started < 1.0
+    assert time.thread_time() - started < 1.0
     assert [args[0] for _, _, args in twin] == list(range(6000))
     assert newest == {5999 - bit: bit for bit in range(6000)}
 
