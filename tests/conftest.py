@@ -1,5 +1,5 @@
 """What all tests share: a tool named in QREALM_REQUIRE must be there, so a test that skips for want of it
-fails."""
+fails; drawn examples are the same each time, however long the machine takes for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "same everywhere", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same everywhere")
 
 _REQUIRED = frozenset(
     name.strip() for name in os.environ.get("QREALM_REQUIRE", "").split(",") if name.strip()

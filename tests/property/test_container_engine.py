@@ -277,10 +277,8 @@ class Commands(RuleBasedStateMachine):
 RELAXED = 0.02
 
 Commands.TestCase.settings = settings(
-    derandomize=True,
     max_examples=15,
     stateful_step_count=20,
-    deadline=None,
     # To make a failure smaller takes minutes: take `Stage.shrink` in to do it.
     phases=(Stage.generate,),
     database=None,

@@ -22,7 +22,7 @@ from unit.circuits import draws
 TOLERANCE = 1e-9
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**31), width=st.integers(1, 5), depth=st.integers(1, 8))
 def test_qiskit_and_back(seed: int, width: int, depth: int) -> None:
     source = random_circuit(width, depth, max_operands=min(width, 4), seed=seed)
@@ -31,7 +31,7 @@ def test_qiskit_and_back(seed: int, width: int, depth: int) -> None:
     assert np.abs(Operator(back).data - Operator(source).data).max() < TOLERANCE
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31))
 def test_ours_to_qiskit_and_back(seed: int) -> None:
     source = draws.random_circuit(seed % 10_000, 4, 20).to_qiskit()

@@ -53,7 +53,7 @@ def test_one_error_costs_one_halving():
     assert done.leaked_bits == sum(blocks) + 5  # a block of 32 is halved 5 times
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     num_bits=st.integers(0, 300), rate=st.floats(0.0, 0.3), told=st.floats(0.0, 0.5), seed=st.integers(0, 99)
 )

@@ -285,7 +285,7 @@ def test_table_equals_evaluate_and_the_validator(may_leave_out):
 
 
 @given(st.integers(2, 9), st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_finds_the_optimum_of_small_problems(size, seed):
     rng = np.random.default_rng(seed)
     problem = Qubo.from_matrix(rng.normal(size=(size, size)))

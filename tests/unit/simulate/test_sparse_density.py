@@ -86,7 +86,7 @@ def assert_is_state(density: SparseDensity) -> None:
     assert np.linalg.eigvalsh(matrix).min() > -1e-13
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS, st.integers(1, 4))
 def test_steps_agree_with_the_reference(seed, num_qubits):
     rng = np.random.default_rng(seed)
@@ -103,7 +103,7 @@ def test_steps_agree_with_the_reference(seed, num_qubits):
         assert_is_state(density)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_kraus_operators_keep_the_trace(seed):
     step = random_step(np.random.default_rng(seed), 3)
@@ -111,7 +111,7 @@ def test_kraus_operators_keep_the_trace(seed):
     np.testing.assert_allclose(total, np.eye(len(total)), atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_reduced_and_joined_agree_with_dense_algebra(seed):
     rng = np.random.default_rng(seed)
@@ -127,7 +127,7 @@ def test_reduced_and_joined_agree_with_dense_algebra(seed):
     np.testing.assert_allclose(to_dense(reduced(from_dense(tensor), (3, 0))), expected, atol=1e-14)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS, st.integers(1, 4))
 def test_entropies_agree_with_eigenvalues_of_the_whole_matrix(seed, num_qubits):
     rng = np.random.default_rng(seed)

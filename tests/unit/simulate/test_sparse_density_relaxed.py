@@ -45,7 +45,7 @@ SIZES = st.lists(st.integers(1, 2), min_size=1, max_size=4)
 KEPT = st.sampled_from([0.0, 1e-3, 0.4, 0.999, 1.0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIZES, KEPT, st.integers(0, 2**32 - 1))
 def test_probabilities_of_a_state_that_has_relaxed(sizes, kept, seed):
     rng = np.random.default_rng(seed)
@@ -58,7 +58,7 @@ def test_probabilities_of_a_state_that_has_relaxed(sizes, kept, seed):
     np.testing.assert_allclose(found, outcome_probabilities(after, qubits), atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIZES, KEPT, st.integers(0, 2**32 - 1))
 def test_the_outcome_drawn_is_that_of_the_state_that_has_relaxed(sizes, kept, seed):
     rng = np.random.default_rng(seed)
@@ -84,7 +84,7 @@ def test_an_outcome_of_thirty_qubits_is_drawn():
     assert abs(sum(ones) - 3000) < 5 * np.sqrt(12_000 * 0.25 * 0.75)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIZES, st.integers(0, 2**32 - 1))
 def test_no_state_outgrows_what_was_counted(sizes, seed):
     rng = np.random.default_rng(seed)

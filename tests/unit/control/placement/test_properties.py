@@ -87,7 +87,7 @@ def check(snapshot, plan, *, may_wait):
         assert all(0 <= share <= 1 + 1e-9 for share in shares.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(snapshots(), st.sampled_from(["create-cluster", "rebalance"]))
 def test_a_plan_is_valid_or_there_is_no_room(snapshot, action):
     try:
@@ -102,7 +102,7 @@ def test_a_plan_is_valid_or_there_is_no_room(snapshot, action):
     assert moved <= {c.name for c in snapshot.containers if c.id in snapshot.moving}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(snapshots(), st.sampled_from(["node lost", "drain", "start after waiting"]))
 def test_placing_again_is_valid_and_never_fails(snapshot, action):
     plan = decide(snapshot, action=action, now=NOW)
@@ -114,7 +114,7 @@ def test_placing_again_is_valid_and_never_fails(snapshot, action):
         assert move.source not in ready
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(snapshots(states=st.just(NodeState.READY), memory=(4096, 8192), containers_max=5, all_placed=True))
 def test_rebalancing_twice_moves_nothing_the_second_time(snapshot):
     """With up to 5 containers on 4 nodes, all 1,024 placements are tried, so the first answer is the best."""

@@ -96,7 +96,7 @@ def test_spread_deals_every_state_once():
     assert joint == pytest.approx({(0, 1, 2): 0.2, (1, 2, 0): 0.4, (2, 0, 1): 0.4})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 5), st.data())
 def test_whatever_is_entangled_in_whatever_order_what_was_declared_holds(k, data):
     world = World(5 if k < 5 else 4, k)
@@ -129,7 +129,7 @@ def test_whatever_is_entangled_in_whatever_order_what_was_declared_holds(k, data
     assert all(world.holds(relation) for relation in world.relations)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 4), st.lists(st.integers(0, 24), min_size=3, max_size=8))
 def test_spread_is_even_in_every_outcome(k, choices):
     """However groups grow into each other: each state is had by floor or ceil of m/k containers."""
@@ -145,7 +145,7 @@ def test_spread_is_even_in_every_outcome(k, choices):
                 assert max(counts) - min(counts) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["same", "opposite", "spread"]), min_size=3, max_size=3), st.integers(0, 3))
 def test_groups_are_joined_with_all_their_relations(modes, second):
     world = World(4, 4)
@@ -262,7 +262,7 @@ def test_different_numbers_of_states():
         rg.entangle(registers, (), "a", "b", "same", 0.0, 16, OURS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 3), st.data())
 def test_whoever_was_tied_through_a_removed_container_is_tied_directly(k, data):
     world = World(4, k)

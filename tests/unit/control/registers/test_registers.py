@@ -52,7 +52,7 @@ def test_members_that_cannot_be(member):
         rg.prepare(member, 0.0, OURS)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(2, 5), PROBABILITIES), min_size=1, max_size=3), st.data())
 def test_the_circuit_prepares_what_the_register_has(shapes, data):
     """A tree of three relations over containers of equal size, beside containers alone."""
@@ -100,7 +100,7 @@ def test_decay_of_two_states_is_thermal_relaxation():
     assert found[0, 1] == pytest.approx(math.sqrt(p * (1 - p)) * math.exp(-t / t2))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(2, 5),
     PROBABILITIES,
@@ -193,7 +193,7 @@ def test_gates_agree_with_the_reference(gate, qubit):
     assert rg.coherence_share(found, found, ()) == pytest.approx(1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_what_a_change_will_come_to_is_known_before(data):
     """Never less than what comes, however long it decays before and afterwards."""

@@ -17,7 +17,7 @@ from qrealm.control.security import close_box, kept_key, open_box
 KEY = bytes(range(32))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.binary(max_size=2000), vouched=st.binary(max_size=50))
 def test_what_is_closed_opens(data, vouched):
     assert open_box(KEY, close_box(KEY, data, vouched), vouched) == data
@@ -33,7 +33,7 @@ def test_two_boxes_of_the_same_are_different():
     assert len({close_box(KEY, b"words", b"") for _ in range(100)}) == 100
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(at=st.integers(0, 12 + 5 + 16 - 1), bit=st.integers(0, 7))
 def test_no_bit_can_be_changed(at, bit):
     sealed = bytearray(base64.b64decode(close_box(KEY, b"words", b"use")))

@@ -30,7 +30,7 @@ def sealed_for(identity=IDENTITY, data=b"words", header=HEADER, key=KEY):
     return seal(public_of(identity), key, header, data)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.binary(max_size=5000), key=st.binary(min_size=32, max_size=300))
 def test_what_is_sealed_comes_out(data, key):
     assert open_sealed(IDENTITY, HEADER, sealed_for(data=data, key=key)) == data

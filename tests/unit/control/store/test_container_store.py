@@ -371,7 +371,7 @@ def test_a_part_that_breaks_a_rule_fails_alone(store):
 
 
 @given(operations)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_against_a_model(tmp_path_factory, script):
     """Random commands, some in transactions that fail, against a dict of containers and a list of groups."""
     with ContainerStore(tmp_path_factory.mktemp("model") / "q.db") as store:

@@ -39,7 +39,7 @@ class Everything:
 
 
 @given(records.RECORDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_record_comes_back(record):
     text = json.dumps(to_json(record), allow_nan=False)
     assert from_json(type(record), json.loads(text)) == record
