@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
+from engines.qdocker_daemon import QDOCKER, environment_of, own_folder
+
 CONFIG = """\
 quantum_docker_config:
   decoherence_time_ms: 3600000.0
@@ -26,15 +24,13 @@ Run = Callable[..., Done]
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    # Not pytest's own folder, whose path may be too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
-        yield Path(folder) / "h"
+    with own_folder() as folder:
+        yield folder / "h"
 
 
 @pytest.fixture
 def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
-    return {**kept, "QUANTUM_DOCKER_HOME": str(home), "COLUMNS": "120", "PYTHONUTF8": "1"}
+    return {**environment_of(home), "COLUMNS": "120"}
 
 
 @pytest.fixture

@@ -4,11 +4,8 @@ what is left of a pull that fails, breaks off or is given up."""
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +19,7 @@ from engines.eyes import clean, docker, states, why_no_eyes
 from engines.image import IMAGE
 from engines.nodes import engine_of, request, wait_until
 from engines.podman_engine import PodmanEngine, why_no_podman
+from engines.qdocker_daemon import QDOCKER, daemon_on, qdocker
 from engines.registry import Registry, image_registry, layer
 from qrealm.base.errors import EngineUnavailableError, ImageError, RequestError
 from qrealm.control.containers.engine import ContainerEngine
@@ -32,7 +30,6 @@ from qrealm.fleet.containers.protocol import Endpoint, PullProgress
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
 SLOW_S = 1.0
 """Before each of some thirty pieces of the layer."""
 HANG_S = 80.0
@@ -274,17 +271,8 @@ def test_an_engine_that_dies_while_it_fetches(registry):
 @pytest.fixture(scope="module")
 def daemon(started: str) -> Iterator[dict[str, str]]:
     """For commands: the environment of a daemon that has one node."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
-    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
-        home = Path(folder) / "h"
-        variables = {**kept, "QUANTUM_DOCKER_HOME": str(home), "PYTHONUTF8": "1"}
-        config = Path(folder) / "config.yaml"
-        config.write_text(f"nodes:\n  - {{name: east, driver: docker, url: '{started}'}}\n")
-        try:
-            assert qdocker(variables, "start", "--config", str(config)).returncode == 0
-            yield variables
-        finally:
-            qdocker(variables, "stop")
+    with daemon_on(started) as variables:
+        yield variables
 
 
 @pytest.fixture
@@ -293,11 +281,6 @@ def environment(daemon: dict[str, str]) -> Iterator[dict[str, str]]:
     yield daemon
     if names := qdocker(daemon, "ps", "-aq").stdout.split():
         qdocker(daemon, "rm", "-f", *names)
-
-
-def qdocker(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [*QDOCKER, *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_progress_is_written_beside_the_id(url, environment, registry):

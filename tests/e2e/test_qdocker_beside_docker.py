@@ -3,23 +3,21 @@ container that ends again and again is told."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 
 import pytest
 
+from engines import qdocker_daemon as daemon
 from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, why_no_eyes
 from engines.image import IMAGE
+from engines.qdocker_daemon import daemon_on
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 
@@ -45,24 +43,10 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def qdocker(url: str, tmp_path: Path) -> Iterator[Run]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
-    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
-        environment = {**kept, "QUANTUM_DOCKER_HOME": str(Path(folder) / "h"), "PYTHONUTF8": "1"}
-
-        def run(*words: str) -> Done:
-            return subprocess.run(
-                [*QDOCKER, *words], env=environment, text=True, capture_output=True, timeout=90, check=False
-            )
-
-        config = tmp_path / "config.yaml"
-        config.write_text(f"nodes:\n  - {{name: east, driver: docker, url: '{url}'}}\n")
-        try:
-            assert run("start", "--config", str(config)).returncode == 0
-            yield run
-        finally:
-            run("stop")
-            clean([url])
+def qdocker(url: str) -> Iterator[Run]:
+    with daemon_on(url) as environment:
+        yield partial(daemon.qdocker, environment)
+    clean([url])
 
 
 def create(qdocker: Run, name: str, *command: str, options: tuple[str, ...]) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from engines.nodes import wait_until
+from engines.qdocker_daemon import QDOCKER
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import end
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
 Done = subprocess.CompletedProcess[str]
 WAIT_S = 60.0
 """For what must come about, however slow the machine is."""

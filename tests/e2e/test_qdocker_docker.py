@@ -4,23 +4,21 @@ inspect` shows meanwhile."""
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 
 import pytest
 
+from engines import qdocker_daemon as daemon
 from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, inspect, running, why_no_eyes
 from engines.image import IMAGE
+from engines.qdocker_daemon import QDOCKER, daemon_on, environment_of, own_folder
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
 Done = subprocess.CompletedProcess[bytes]
 Run = Callable[..., Done]
 
@@ -32,27 +30,20 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def environment() -> Iterator[dict[str, str]]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
-    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
-        yield {**kept, "QUANTUM_DOCKER_HOME": str(Path(folder) / "h"), "PYTHONUTF8": "1"}
+def environment(url: str) -> Iterator[dict[str, str]]:
+    with daemon_on(url) as variables:
+        yield variables
+    clean([url])
 
 
 @pytest.fixture
-def qdocker(url: str, environment: dict[str, str], tmp_path: Path) -> Iterator[Run]:
+def qdocker(environment: dict[str, str]) -> Run:
     def run(*words: str, given: bytes = b"") -> Done:
         return subprocess.run(
             [*QDOCKER, *words], env=environment, input=given, capture_output=True, timeout=90, check=False
         )
 
-    config = tmp_path / "config.yaml"
-    config.write_text(f"nodes:\n  - {{name: east, driver: docker, url: '{url}'}}\n")
-    try:
-        assert run("start", "--config", str(config)).returncode == 0
-        yield run
-    finally:
-        run("stop")
-        clean([url])
+    return run
 
 
 def create(qdocker: Run, name: str, *command: str, options: tuple[str, ...] = ()) -> None:
@@ -154,53 +145,42 @@ def test_what_somebody_removed_by_hand_is_missing(qdocker, url):
     assert qdocker("ps", "-a", "--format", "{{.Names}} {{.Status}}").stdout == b"web Created\n"
 
 
-def test_a_node_that_does_not_answer_is_named_at_the_start(environment, tmp_path):
+def test_a_node_that_does_not_answer_is_named_at_the_start(tmp_path):
     config = tmp_path / "gone.yaml"
     config.write_text(f"nodes:\n  - {{name: gone, driver: docker, url: 'unix://{tmp_path}/no.sock'}}\n")
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*QDOCKER, *words], env=environment, text=True, capture_output=True, check=False
-        )
-
-    try:
-        started = run("start", "--config", str(config))
-        assert started.returncode == 0, started.stderr
-        assert "warning: node gone does not answer" in started.stderr
-        assert "simulated" not in started.stderr
-        assert "Lost" in run("nodes", "ls").stdout
-        refused = run("create", "--node", "gone", IMAGE, "web")
-        assert refused.returncode == 125
-        assert "gone" in refused.stderr
-    finally:
-        run("stop")
+    with own_folder() as folder:
+        run = partial(daemon.qdocker, environment_of(folder / "h"))
+        try:
+            started = run("start", "--config", str(config))
+            assert started.returncode == 0, started.stderr
+            assert "warning: node gone does not answer" in started.stderr
+            assert "simulated" not in started.stderr
+            assert "Lost" in run("nodes", "ls").stdout
+            refused = run("create", "--node", "gone", IMAGE, "web")
+            assert refused.returncode == 125
+            assert "gone" in refused.stderr
+        finally:
+            run("stop")
 
 
-def test_a_state_is_taken_over_only_when_asked_to(qdocker, environment, url, tmp_path):
+def test_a_state_is_taken_over_only_when_asked_to(qdocker, url, tmp_path):
     create(qdocker, "web")
     assert qdocker("run", "web").returncode == 0
     before = docker(url, "ps", "-q", "--no-trunc")
     state = str(tmp_path / "state.json")
     assert qdocker("export-state", "-f", state).returncode == 0
     assert qdocker("stop").returncode == 0
-    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
-        other = {**environment, "QUANTUM_DOCKER_HOME": str(Path(folder) / "h")}
-
-        def second(*words: str) -> Done:
-            return subprocess.run([*QDOCKER, *words], env=other, capture_output=True, check=False, timeout=90)
-
-        try:
-            assert second("start", "--config", str(tmp_path / "config.yaml")).returncode == 0
-            refused = second("import-state", "-f", state)
-            assert refused.returncode == 1
-            assert b"web" in refused.stderr
-            assert b"take" in refused.stderr
-            assert docker(url, "ps", "-q", "--no-trunc") == before, "what is another daemon's is left alone"
-            taken = second("import-state", "-f", state, "--take-over")
-            assert taken.returncode == 0, taken.stderr
-            assert b"taken over   web\n" in taken.stdout
-            after = docker(url, "ps", "-q", "--no-trunc")
-            assert len(after.split()) == 1
-            assert after != before
-        finally:
-            second("stop")
+    with daemon_on(url) as other:
+        second = partial(daemon.qdocker, other)
+        refused = second("import-state", "-f", state)
+        assert refused.returncode == 1
+        assert "web" in refused.stderr
+        assert "take" in refused.stderr
+        assert docker(url, "ps", "-q", "--no-trunc") == before, "what is another daemon's is left alone"
+        taken = second("import-state", "-f", state, "--take-over")
+        assert taken.returncode == 0, taken.stderr
+        assert "taken over   web\n" in taken.stdout
+        after = docker(url, "ps", "-q", "--no-trunc")
+        assert len(after.split()) == 1
+        assert after != before

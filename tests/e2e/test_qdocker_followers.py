@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,12 +18,12 @@ from engines.docker_engine import DockerEngine, docker_engine
 from engines.eyes import clean, why_no_eyes
 from engines.image import IMAGE
 from engines.nodes import wait_until
+from engines.qdocker_daemon import environment_of, qdocker
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import end
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
 FOLLOWERS = 8
 ROUNDS = 4
 WAIT_S = 40.0
@@ -46,8 +44,7 @@ class Daemon:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.home = folder / "h"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
-        self._environment = {**kept, "QUANTUM_DOCKER_HOME": str(self.home)}
+        self._environment = environment_of(self.home)
         # The engine stands still for a while in these tests, and is not to be lost for that.
         config = "quantum_docker_config: {node_lost_after_s: 600}\n"
         config += f"nodes:\n  - {{name: a, driver: docker, url: '{url}'}}\n"
@@ -62,9 +59,7 @@ class Daemon:
             self.pid = int(json.loads(_until_end(sock).partition(b"\r\n\r\n")[2])["pid"])
 
     def run(self, *words: str) -> None:
-        done = subprocess.run(
-            [*QDOCKER, *words], env=self._environment, capture_output=True, timeout=90, check=False
-        )
+        done = qdocker(self._environment, *words)
         assert done.returncode == 0, done.stderr
 
     def _asking(self, request: str) -> socket.socket:

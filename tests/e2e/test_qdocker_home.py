@@ -9,14 +9,13 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
+from engines.qdocker_daemon import QDOCKER
 
 
 def daemon_pid(home: Path) -> int:

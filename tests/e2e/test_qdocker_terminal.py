@@ -10,14 +10,11 @@ import select
 import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
-from pathlib import Path
 
 import pytest
 
@@ -25,10 +22,10 @@ from engines.docker_engine import docker_engine
 from engines.eyes import clean, why_no_eyes
 from engines.image import IMAGE
 from engines.podman_engine import podman_engine, why_no_podman
+from engines.qdocker_daemon import QDOCKER, daemon_with, qdocker
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
 DEADLINE_S = 60.0
 
 
@@ -42,29 +39,22 @@ def url() -> Iterator[str]:
 def daemon(driver: str, url: str) -> Iterator[dict[str, str]]:
     """Environment of a daemon with a container `web` that runs on a real engine, and one on a simulated
     node."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_DOCKER")}
-    with tempfile.TemporaryDirectory(prefix="qdocker") as folder:
-        variables = {**kept, "QUANTUM_DOCKER_HOME": str(Path(folder) / "h"), "PYTHONUTF8": "1"}
-        config = Path(folder) / "config.yaml"
-        config.write_text(
-            "nodes:\n"
-            f"  - {{name: east, driver: {driver}, url: '{url}'}}\n"
-            "  - {name: trial, driver: simulated, cpus: 4, memory: 4096}\n"
-        )
-
-        def run(*words: str) -> None:
-            subprocess.run([*QDOCKER, *words], env=variables, check=True, capture_output=True, timeout=90)
-
-        make = ("create", "--quantum-probability", "1", "--node")
-        try:
-            run("start", "--config", str(config))
-            run(*make, "east", "--network", "none", IMAGE, "web")
-            run(*make, "trial", IMAGE, "mere")
-            run("run", "web")
-            run("run", "mere")
-            yield variables
-        finally:
-            subprocess.run([*QDOCKER, "stop"], env=variables, check=False, capture_output=True)
+    config = (
+        "nodes:\n"
+        f"  - {{name: east, driver: {driver}, url: '{url}'}}\n"
+        "  - {name: trial, driver: simulated, cpus: 4, memory: 4096}\n"
+    )
+    make = ("create", "--quantum-probability", "1", "--node")
+    with daemon_with(config) as variables:
+        for words in (
+            (*make, "east", "--network", "none", IMAGE, "web"),
+            (*make, "trial", IMAGE, "mere"),
+            ("run", "web"),
+            ("run", "mere"),
+        ):
+            done = qdocker(variables, *words)
+            assert done.returncode == 0, done.stderr
+        yield variables
 
 
 @pytest.fixture(scope="module")

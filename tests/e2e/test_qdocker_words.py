@@ -11,11 +11,11 @@ import sys
 
 import pytest
 
+from engines.qdocker_daemon import QDOCKER
 from qrealm.faces.qdocker.filters import STATES
 from qrealm.fleet.containers import connect
 from qrealm.fleet.containers.protocol import Endpoint
 
-QDOCKER = [sys.executable, "-m", "qrealm.faces.qdocker"]
 Done = subprocess.CompletedProcess[str]
 
 

@@ -22,13 +22,19 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @contextmanager
+def listening(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        yield listener
+
+
+@contextmanager
 def server(folder: Path, *pieces: bytes, reads: bool = True):
     """Answers one request with these pieces and hangs up; yields the socket's path and what was asked."""
     path = folder / "qdocker.sock"
     heard = bytearray()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
+    with listening(path) as listener:
 
         def answer():
             connection, _ = listener.accept()
@@ -127,20 +133,16 @@ def test_a_daemon_that_stands_still_does_not_keep_those_who_ask_whether_it_runs(
     monkeypatch.setitem(speaking._READ_S, path, 0.2)
     home, lock = home_of(tmp_path), DaemonLock(home_of(tmp_path))
     lock.take()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(home.socket))
-        listener.listen()
-        with pytest.raises(DaemonError, match=r"process \d+, does not answer on .*: no answer within 0.2 s"):
-            Client(home).get(path)
+    words = r"process \d+, does not answer on .*: no answer within 0.2 s"
+    with listening(home.socket), pytest.raises(DaemonError, match=words):
+        Client(home).get(path)
     lock.give_up()
 
 
 def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(speaking, "_READ_S", dict.fromkeys(speaking._READ_S, 0.05))
     path = tmp_path / "qdocker.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
+    with listening(path) as listener:
 
         def answer():
             connection, _ = listener.accept()
