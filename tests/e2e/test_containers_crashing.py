@@ -25,7 +25,7 @@ def test_its_ends_are_told_and_its_wish_to_run_stands(tmp_path):
             events = engine.views.events()
             return [dict(e.attributes) for e in events if (e.action, e.name) == ("die", "loop")]
 
-        wait_until(lambda: len(ends()) >= 2, 60)
+        wait_until(lambda: len(ends()) >= 2)
         for told in ends():
             assert told == {"node": "one", "exit_code": "3", "restarting": "true"}
         assert engine.views.inspect("loop").record.wanted is Wanted.RUNNING

@@ -40,8 +40,6 @@ from qrealm.fleet.containers.protocol import (
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
-WAIT_S = 40.0
-"""For what must come about, however slow the machine is."""
 QUICK_HEALTH = HealthCheck(("test", "-f", "/tmp/well"), interval_s=0.2, timeout_s=5.0, retries=2)
 WELL_THEN_WAIT = ("sh", "-c", "touch /tmp/well; trap 'exit 0' TERM; sleep 3600 & wait")
 
@@ -178,7 +176,7 @@ def test_the_memory_limit_kills(engine, url):
     greedy = ("sh", "-c", "dd if=/dev/zero of=/dev/null bs=64M count=1; code=$?; sleep 1; exit $code")
     engine.lifecycle.create(request("greedy", *greedy, memory_mib=16))
     engine.lifecycle.run("greedy")
-    wait_until(lambda: states(url)["greedy"] == "exited", WAIT_S)
+    wait_until(lambda: states(url)["greedy"] == "exited")
     told = inspect(url, "greedy")["State"]
     assert (told["OOMKilled"], told["ExitCode"]) == (True, 137)
     facts = engine.views.inspect("greedy").facts
@@ -186,7 +184,7 @@ def test_the_memory_limit_kills(engine, url):
     # The same within its limit lives.
     engine.lifecycle.create(request("modest", *greedy, memory_mib=128))
     engine.lifecycle.run("modest")
-    wait_until(lambda: states(url)["modest"] == "exited", WAIT_S)
+    wait_until(lambda: states(url)["modest"] == "exited")
     assert inspect(url, "modest")["State"]["ExitCode"] == 0
 
 
@@ -297,13 +295,13 @@ def test_one_that_runs_is_removed_only_by_force(engine, url):
 def test_maintenance_restarts_what_is_unhealthy(engine, url):
     engine.lifecycle.create(request("web", *WELL_THEN_WAIT, health=QUICK_HEALTH))
     engine.lifecycle.run("web")
-    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy", WAIT_S)
+    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy")
     assert engine.upkeep.maintenance().restarted == ()
     pid = inspect(url, "web")["State"]["Pid"]
     do(engine, "web", "rm", "/tmp/well")
-    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "unhealthy", WAIT_S)
+    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "unhealthy")
     assert engine.upkeep.maintenance().restarted == ("web",)
-    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy", WAIT_S)
+    wait_until(lambda: inspect(url, "web")["State"]["Health"]["Status"] == "healthy")
     assert inspect(url, "web")["State"]["Pid"] != pid
     assert engine.views.inspect("web").record.restarts == 1
     assert engine.upkeep.maintenance().restarted == ()

@@ -74,7 +74,7 @@ def test_no_command_moves_it_away_from_its_data(engine, urls):
     assert (states(urls["one"]), states(urls["two"])) == ({"store": "running"}, {})
     assert said(engine, "cat", "/kept/x") == "precious\n"
     # Once it is known, no plan has it move, and others go.
-    wait_until(lambda: engine.views.inspect("store").record.data_node == "one", 10)
+    wait_until(lambda: engine.views.inspect("store").record.data_node == "one")
     engine.lifecycle.create(request("other", node="one"))
     drained = engine.nodes.drain("one")
     assert [move.name for move in drained.moves] == ["other"]
@@ -89,13 +89,13 @@ def test_no_command_moves_it_away_from_its_data(engine, urls):
 
 def test_it_waits_for_a_node_that_is_lost_and_comes_back_with_its_data(engine, engines, urls):
     make(engine)
-    wait_until(lambda: engine.views.inspect("store").record.data_node == "one", 10)
+    wait_until(lambda: engine.views.inspect("store").record.data_node == "one")
     engines["one"].kill()
-    wait_until(lambda: engine.views.inspect("store").record.phase is Phase.WAITING, 30)
+    wait_until(lambda: engine.views.inspect("store").record.phase is Phase.WAITING)
     assert states(urls["two"]) == {}
     engines["one"].start()
-    wait_until(lambda: all(view.record.state is NodeState.READY for view in engine.nodes.all()), 30)
-    wait_until(lambda: engine.views.inspect("store").record.phase is Phase.READY, 30)
+    wait_until(lambda: all(view.record.state is NodeState.READY for view in engine.nodes.all()))
+    wait_until(lambda: engine.views.inspect("store").record.phase is Phase.READY)
     assert states(urls["two"]) == {}
     engine.lifecycle.run("store", force=True)
     assert said(engine, "cat", "/kept/x") == "precious\n"

@@ -70,7 +70,7 @@ def test_services_find_each_other_and_the_network_goes_with_them(engine, urls):
     for name in ("web", "store"):
         assert engine.lifecycle.run(name).started
     for host in ("db", "store"):
-        wait_until(lambda host=host: page(engine, "web", host) == PAGE, 20)
+        wait_until(lambda host=host: page(engine, "web", host) == PAGE)
     assert docker(urls["one"], "inspect", "-f", "{{.HostConfig.NetworkMode}}", "alone").strip() == "none"
     again = engine.clusters.create(COMPOSE, "compose.yaml")
     assert again.created == ()
@@ -117,7 +117,7 @@ def test_a_network_follows_what_moves(engine, urls):
         engine.lifecycle.run(name)
     assert len(engine.nodes.drain("one").moves) == 2
     assert (networks(urls["one"]), networks(urls["two"])) == (set(), {"shop_default"})
-    wait_until(lambda: page(engine, "web", "db") == PAGE, 20)
+    wait_until(lambda: page(engine, "web", "db") == PAGE)
     engine.clusters.remove("shop", force=True)
     assert networks(urls["two"]) == set()
 
@@ -154,6 +154,6 @@ def test_in_a_swarm_names_lead_from_member_to_member(tmp_path):
             for name in ("web", "store"):
                 assert engine.lifecycle.run(name).started
             for host in ("db", "store"):
-                wait_until(lambda host=host: page(engine, "web", host) == PAGE, 30)
+                wait_until(lambda host=host: page(engine, "web", host) == PAGE)
             engine.clusters.remove("shop", force=True)
             assert networks(url) == set()

@@ -17,7 +17,7 @@ import pytest
 from engines.docker_engine import DockerEngine, docker_engine
 from engines.eyes import clean, docker, states, why_no_eyes
 from engines.image import IMAGE
-from engines.nodes import engine_of, request, wait_until
+from engines.nodes import WAIT_S, engine_of, request, wait_until
 from engines.podman_engine import PodmanEngine, why_no_podman
 from engines.qdocker_daemon import QDOCKER, daemon_on, qdocker
 from engines.registry import Registry, image_registry, layer
@@ -34,8 +34,6 @@ SLOW_S = 1.0
 """Before each of some thirty pieces of the layer."""
 HANG_S = 80.0
 """Before the first piece of the layer: whoever waits for it is seen to."""
-WAIT_S = 40.0
-"""For what must come about, however slow the machine is."""
 BYTES = len(layer())
 
 
@@ -220,7 +218,7 @@ def test_who_gives_up_a_pull_ends_it(driver, url, registry):
 
     with pytest.raises(KeyboardInterrupt):
         driver.pull(registry.image, give_up)
-    wait_until(lambda: registry.layers_cut + registry.layers_sent > 0, WAIT_S)
+    wait_until(lambda: registry.layers_cut + registry.layers_sent > 0)
     assert (registry.layers_cut, registry.layers_sent) == (1, 0), "it was not fetched to its end"
     assert images(url) == set()
     registry.calm()
@@ -310,11 +308,11 @@ def test_ctrl_c_gives_up_a_pull_and_leaves_nothing(url, environment, registry, p
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=WAIT_S) == 130
         assert running.stdout.read() == ""
-    wait_until(lambda: qdocker(environment, "ps", "-aq").stdout == "", WAIT_S)
+    wait_until(lambda: qdocker(environment, "ps", "-aq").stdout == "")
     assert states(url) == {}
     assert images(url) == set()
     if until == "Downloading":
-        wait_until(lambda: registry.layers_cut + registry.layers_sent > 0, WAIT_S)
+        wait_until(lambda: registry.layers_cut + registry.layers_sent > 0)
     assert registry.layers_sent == 0, "it was not fetched to its end"
     done = qdocker(environment, "create", "--network", "none", IMAGE, "web")
     assert done.returncode == 0, "the name is free again"

@@ -13,7 +13,7 @@ import pytest
 
 from engines.docker_engine import docker_engine, docker_engines
 from engines.eyes import docker, running, why_no_eyes
-from engines.nodes import engine_of, request, wait_until
+from engines.nodes import WAIT_S, engine_of, request, wait_until
 from qrealm.base.errors import QrealmError
 from qrealm.control.containers.engine import COMPARE_S
 from qrealm.control.containers.values import NodeState, Phase
@@ -21,8 +21,6 @@ from qrealm.control.containers.values import NodeState, Phase
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
 LOST_S = 3.0
-WAIT_S = 40.0
-"""For what must come about, however slow the machine is."""
 
 SLOW = """#!/bin/sh
 [ -e {flag} ] && case "$*" in *" create "*) sleep {seconds}; touch {slept};; esac
@@ -65,11 +63,11 @@ def test_an_engine_that_hangs_is_not_waited_for_and_seen_when_it_goes_on(tmp_pat
             begun = time.monotonic()
             with engine_of(urls, tmp_path / "home", watch=True) as engine:
                 took = time.monotonic() - begun
-                wait_until(lambda: state_of(engine, "n1") is NodeState.LOST, WAIT_S)
-                wait_until(lambda: "web" in running(urls["n0"]) | running(urls["n2"]), WAIT_S)
+                wait_until(lambda: state_of(engine, "n1") is NodeState.LOST)
+                wait_until(lambda: "web" in running(urls["n0"]) | running(urls["n2"]))
                 os.kill(pid, signal.SIGCONT)
-                wait_until(lambda: state_of(engine, "n1") is NodeState.READY, WAIT_S)
-                wait_until(lambda: "web" not in running(urls["n1"]), WAIT_S)
+                wait_until(lambda: state_of(engine, "n1") is NodeState.READY)
+                wait_until(lambda: "web" not in running(urls["n1"]))
         finally:
             os.kill(pid, signal.SIGCONT)
         assert took < COMPARE_S, "what is there was not asked of it"
@@ -95,15 +93,15 @@ def test_a_stop_that_waits_on_a_node_that_dies_keeps_nobody(tmp_path: Path) -> N
             told: list[QrealmError] = []
             waiting = threading.Thread(target=stop)
             waiting.start()
-            wait_until(lambda: docker(urls["n0"], "logs", "stubborn") == "told\n", WAIT_S)
+            wait_until(lambda: docker(urls["n0"], "logs", "stubborn") == "told\n")
             assert waiting.is_alive(), "it waits for the container"
             machines[0].kill()
-            wait_until(lambda: "web-a" in running(urls["n1"]) | running(urls["n2"]), WAIT_S)
+            wait_until(lambda: "web-a" in running(urls["n1"]) | running(urls["n2"]))
             waiting.join(WAIT_S)
             assert not waiting.is_alive()
             assert told
             machines[1].kill()
-            wait_until(lambda: {"web-a", "web-b"} <= running(urls["n2"]), WAIT_S)
+            wait_until(lambda: {"web-a", "web-b"} <= running(urls["n2"]))
             everything = engine.views.containers
-            wait_until(lambda: {view.record.node for view in everything()} == {"n2"}, WAIT_S)
-            wait_until(lambda: {view.record.phase for view in everything()} == {Phase.READY}, WAIT_S)
+            wait_until(lambda: {view.record.node for view in everything()} == {"n2"})
+            wait_until(lambda: {view.record.phase for view in everything()} == {Phase.READY})

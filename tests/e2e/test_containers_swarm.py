@@ -29,9 +29,9 @@ pytestmark = pytest.mark.skipif(why_no_swarm() is not None, reason=str(why_no_sw
 
 MIB = 1 << 20
 NODES = ("n1", "n2", "n3")
-PLACED_AGAIN_S = 8.0
-"""What a member's loss may take. With a heartbeat of a second the swarm itself needs three and something; the
-other seconds are for a machine that has other work, too."""
+PLACED_AGAIN_S = 15.0
+"""What a member's loss may take. With a heartbeat of a second the swarm itself needs three and something, and
+we with it less than five; left to itself it takes 19. The rest is for a machine that has other work, too."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def cleaned(members: Mapping[str, Member]) -> Iterator[None]:
     if names := docker(manager.url, "service", "ls", "-q").split():
         docker(manager.url, "service", "rm", *names)
     wait_until_ready(manager, len(members))
-    wait_until(lambda: not any(containers(member) for member in members.values()), 20)
+    wait_until(lambda: not any(containers(member) for member in members.values()))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_life_on_another_member_than_the_manager(members, engine):
     assert not host["Privileged"]
     group = docker(members["n3"].url, "exec", told["Id"], "cat", "/proc/self/status")
     assert "CapBnd:\t0000000000000000" in group
-    wait_until(lambda: text_of(engine.lifecycle.logs("web", LogRequest())) == "one\ntwo\n", 10)
+    wait_until(lambda: text_of(engine.lifecycle.logs("web", LogRequest())) == "one\ntwo\n")
     assert text_of(engine.lifecycle.logs("web", LogRequest(tail=1))) == "two\n"
     with pytest.raises(EngineRefusalError, match="runs no commands there") as caught:
         engine.lifecycle.execute("web", ExecSpec(("true",)))
@@ -136,7 +136,7 @@ def test_a_life_on_another_member_than_the_manager(members, engine):
     engine.lifecycle.run("web")
     assert everywhere(members)["n3"] == ["web"]
     engine.lifecycle.remove("web", force=True)
-    wait_until(lambda: containers(members["n3"]) == [], 5)
+    wait_until(lambda: containers(members["n3"]) == [])
     assert docker(members["n1"].url, "service", "ls", "-q") == ""
 
 
@@ -202,12 +202,12 @@ def test_a_member_that_dies_is_made_up_for(members, engine, capsys, record_prope
     others = {node: members[node] for node in ("n1", "n2")}
 
     members["n3"].kill()
-    took = wait_until(lambda: all_running(others) == names, 2 * PLACED_AGAIN_S)
+    took = wait_until(lambda: all_running(others) == names)
     record_property("seconds_until_placed_again", round(took, 2))
     with capsys.disabled():
         sys.stdout.write(f"\n  {len(victims)} containers of a dead member ran elsewhere after {took:.2f} s\n")
     assert took < PLACED_AGAIN_S
-    wait_until(lambda: all(view.record.phase is Phase.READY for view in engine.views.containers()), 5)
+    wait_until(lambda: all(view.record.phase is Phase.READY for view in engine.views.containers()))
     assert state_of(engine, "n3") is NodeState.LOST
     placed = where(engine)
     assert {name: node for node, there in everywhere(others).items() for name in there} == placed
@@ -218,8 +218,8 @@ def test_a_member_that_dies_is_made_up_for(members, engine, capsys, record_prope
         assert (newest.action, newest.before) == ("node lost", "n3")
 
     members["n3"].start()
-    wait_until(lambda: state_of(engine, "n3") is NodeState.READY, 20)
-    wait_until(lambda: containers(members["n3"]) == [], 10)
+    wait_until(lambda: state_of(engine, "n3") is NodeState.READY)
+    wait_until(lambda: containers(members["n3"]) == [])
     assert where(engine) == placed
     assert len(docker(members["n1"].url, "service", "ls", "-q").split()) == 6
 
@@ -229,13 +229,13 @@ def test_a_member_that_is_cut_off_is_made_up_for_and_its_copies_go(members, engi
     others = {node: members[node] for node in ("n1", "n3")}
     members["n2"].cut_off()
     try:
-        took = wait_until(lambda: all_running(others) == ["web"], 2 * PLACED_AGAIN_S)
+        took = wait_until(lambda: all_running(others) == ["web"])
         assert took < PLACED_AGAIN_S
         assert running(members["n2"]) == ["web"], "nobody can reach it"
     finally:
         members["n2"].reconnect()
-    wait_until(lambda: containers(members["n2"]) == [], 20)
-    wait_until(lambda: state_of(engine, "n2") is NodeState.READY, 10)
+    wait_until(lambda: containers(members["n2"]) == [])
+    wait_until(lambda: state_of(engine, "n2") is NodeState.READY)
     assert all_running(others) == ["web"]
     assert len(docker(members["n1"].url, "service", "ls", "-q").split()) == 1
 
@@ -246,9 +246,9 @@ def test_the_manager_starts_again_and_nobody_is_lost(members, engine):
     members["n1"].stop()
     members["n1"].start()
     wait_until_ready(members["n1"], 3)
-    wait_until(lambda: all(v.record.state is NodeState.READY for v in engine.nodes.all()), 20)
+    wait_until(lambda: all(v.record.state is NodeState.READY for v in engine.nodes.all()))
     engine.upkeep.maintenance()
-    wait_until(lambda: engine.views.inspect("web").record.phase is Phase.READY, 10)
+    wait_until(lambda: engine.views.inspect("web").record.phase is Phase.READY)
     assert where(engine) == {"web": "n2"}
     (after,) = containers(members["n2"])
     assert after["Id"] == before["Id"]
@@ -258,13 +258,13 @@ def test_the_manager_starts_again_and_nobody_is_lost(members, engine):
 def test_a_member_drained_by_the_swarm_itself(members, engine):
     make(engine, "web", node="n2")
     docker(members["n1"].url, "node", "update", "--availability", "drain", members["n2"].name)
-    wait_until(lambda: "web" in running(members["n1"]) + running(members["n3"]), 10)
-    wait_until(lambda: running(members["n2"]) == [], 10)
+    wait_until(lambda: "web" in running(members["n1"]) + running(members["n3"]))
+    wait_until(lambda: running(members["n2"]) == [])
     with pytest.raises(NodeDownError, match="drained") as caught:
         connect(endpoint_of(members, "n2")).create(wanted("db").spec)
     assert "--availability active" in caught.value.hint
     docker(members["n1"].url, "node", "update", "--availability", "active", members["n2"].name)
-    wait_until(lambda: state_of(engine, "n2") is NodeState.READY, 10)
+    wait_until(lambda: state_of(engine, "n2") is NodeState.READY)
     assert all_running(members) == ["web"]
     docker(members["n1"].url, "node", "update", "--availability", "pause", members["n2"].name)
     with pytest.raises(EngineRefusalError, match="takes nothing new"):

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from engines.nodes import wait_until
+from engines.nodes import WAIT_S, wait_until
 from engines.qdocker_daemon import QDOCKER
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import end
 
 Done = subprocess.CompletedProcess[str]
-WAIT_S = 60.0
-"""For what must come about, however slow the machine is."""
 TIME_OVER = "graceful shutdown exceeded"
 """Logged when somebody who follows something had to be cut off."""
 
@@ -74,7 +72,7 @@ def test_of_two_starts_at_once_both_find_one_daemon(bare, environment):
 def test_a_killed_daemon_loses_nothing_and_the_next_takes_over_what_it_left(qdocker, home):
     created = qdocker("create", "--states", "a,b,c", "busybox", "web").stdout
     os.kill(daemon_pid(home), signal.SIGKILL)
-    wait_until(lambda: qdocker("ps").returncode != 0, WAIT_S)
+    wait_until(lambda: qdocker("ps").returncode != 0)
     done = qdocker("ps")
     assert "hint: qdocker start" in done.stderr
     assert (home / "qdocker.sock").exists(), "a socket that nobody answers on is left"
@@ -107,7 +105,7 @@ def test_in_the_foreground_ctrl_c_ends_it_cleanly(bare, environment, home):
         assert process.poll() is None
         return bool(bare("status").returncode == 0)
 
-    wait_until(answers, WAIT_S)
+    wait_until(answers)
     process.send_signal(signal.SIGINT)
     _, log = process.communicate(timeout=30)
     assert process.returncode == 0, log
@@ -252,7 +250,7 @@ def test_a_reader_that_goes_and_ctrl_c(qdocker, environment):
         qdocker("nodes", "activate", "two")
         return process.poll() is not None
 
-    wait_until(noticed, WAIT_S)
+    wait_until(noticed)
     assert process.communicate()[0].splitlines()[-1] == "141"
     follower = subprocess.Popen(
         [*QDOCKER, "events", "--since", "1h"],

@@ -17,7 +17,7 @@ import pytest
 from engines.docker_engine import DockerEngine, docker_engine
 from engines.eyes import clean, why_no_eyes
 from engines.image import IMAGE
-from engines.nodes import wait_until
+from engines.nodes import WAIT_S, wait_until
 from engines.qdocker_daemon import environment_of, qdocker
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import end
@@ -26,8 +26,6 @@ pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eye
 
 FOLLOWERS = 8
 ROUNDS = 4
-WAIT_S = 40.0
-"""For what must come about, however slow the machine is; a follower's own command lasts longer."""
 TIME_OVER = "graceful shutdown exceeded"
 """Logged when somebody who follows something had to be cut off."""
 LOGS = "GET /v1/containers/quiet/logs?follow=true HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -138,7 +136,7 @@ def test_nothing_is_left_of_followers_that_go(daemon: Daemon, asked: str) -> Non
             threads, files = daemon.held()
             assert threads >= before[0] + FOLLOWERS - 1
             assert files >= before[1] + FOLLOWERS
-        wait_until(lambda: daemon.returns_to(before), WAIT_S)
+        wait_until(lambda: daemon.returns_to(before))
 
 
 @contextmanager
@@ -161,8 +159,8 @@ def test_followers_of_an_engine_that_hangs_may_go(daemon: Daemon, docker: Docker
         with standing_still(docker):
             held.close()
             # What asks the engine meanwhile waits; what followed it does not.
-            wait_until(lambda: daemon.returns_to(before), WAIT_S)
-    wait_until(lambda: daemon.returns_to(before), WAIT_S)
+            wait_until(lambda: daemon.returns_to(before))
+    wait_until(lambda: daemon.returns_to(before))
 
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["well", "hung"])

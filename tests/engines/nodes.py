@@ -20,6 +20,8 @@ from qrealm.control.containers.values import QuantumSpec
 from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint, Limits
 
 MIB = 1 << 20
+WAIT_S = 60.0
+"""For what must come about, however slow the machine is."""
 HOUR_MS = 3.6e6
 
 
@@ -72,7 +74,7 @@ def request(
     return CreateRequest(spec, QuantumSpec(probability=probability, weight=weight), node=node)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> float:
+def wait_until(condition: Callable[[], bool], seconds: float = WAIT_S) -> float:
     """Wait until it holds; the seconds that it took. AssertionError when they are over."""
     begun = time.monotonic()
     while not condition():
