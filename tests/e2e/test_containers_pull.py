@@ -4,6 +4,7 @@ what is left of a pull that fails, breaks off or is given up."""
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -294,6 +295,27 @@ def test_progress_is_written_beside_the_id(url, environment, registry):
     assert "Downloaded newer image" in lines[-1]
     again = qdocker(environment, "create", "--quiet", "--pull", "always", registry.image, "db")
     assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_who_waits_for_a_pull_is_told(url, environment, registry):
+    registry.pause_s = HANG_S
+    words = [*QDOCKER, "create", "--network", "none", registry.image, "web"]
+    with subprocess.Popen(words, env=environment, stdout=-1, stderr=-1, text=True) as making:
+        assert making.stderr is not None
+        while not making.stderr.readline().endswith(": Pulling fs layer\n"):
+            assert making.poll() is None
+        with subprocess.Popen(
+            [*QDOCKER, "rm", "-f", "web"], env=environment, stdout=-1, stderr=-1, text=True
+        ) as removing:
+            assert removing.stderr is not None
+            told = removing.stderr.readline()
+            assert re.fullmatch(
+                rf"web: waiting for create with image {registry.image}, which began \d+ s ago\n", told
+            )
+            making.send_signal(signal.SIGINT)
+            assert removing.wait(timeout=WAIT_S) in (0, 1)
+        assert making.wait(timeout=WAIT_S) == 130
+    assert qdocker(environment, "ps", "-aq").stdout == ""
 
 
 @pytest.mark.parametrize(("pause_s", "until"), [(SLOW_S, "Downloading"), (HANG_S, "Pulling fs layer")])

@@ -68,7 +68,7 @@ class Clusters:
         """
         file = load_cluster(text, filename, environ, None if folder is None else Path(folder))
         wanted = [self._request(file, index, scheduler) for index in range(len(file.containers))]
-        with self._ctx.names.hold(half_made.turn(file.name)):
+        with self._ctx.names.hold(half_made.turn(file.name), "create-cluster"):
             half_made.take_back(self._ctx, self._lifecycle, file.name)
             self._ctx.making.add(file.name)
             try:
@@ -92,7 +92,7 @@ class Clusters:
         with ExitStack() as held:
             # In one order for all, so that two who make clusters cannot wait for each other.
             for name in sorted(names):
-                held.enter_context(self._ctx.names.hold(name))
+                held.enter_context(self._ctx.names.hold(name, f"create-cluster {file.name}"))
             half_made.begin(self._ctx, file.name)
             try:
                 reserved = self._lifecycle.reserve(fresh, ties, Action.CREATE_CLUSTER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,18 +27,52 @@ log = logging.getLogger("qrealm.containers")
 _MEASUREMENTS = "measurements"
 
 
+@dataclass(frozen=True)
+class AtWork:
+    """Who holds a name: what is done to the container, and since when, as `time.monotonic` tells it."""
+
+    name: str
+    doing: str
+    since_s: float
+
+
 @dataclass
 class NameLocks:
     """One lock for each name, so that two commands about one container take turns and others do not wait."""
 
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _locks: dict[str, tuple[threading.RLock, int]] = field(default_factory=dict)
+    _at_work: dict[str, AtWork] = field(default_factory=dict)
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
-        """Hold the lock of a name. It is forgotten when nobody holds it or waits for it."""
+    def hold(self, name: str, doing: str) -> Iterator[None]:
+        """Hold the lock of a name. It is forgotten when nobody holds it or waits for it.
+
+        Args:
+            doing: what those are told who have to wait, as in "create".
+        """
         with self._counted(name) as lock, lock:
-            yield
+            before = self._now_doing(name, AtWork(name, doing, time.monotonic()))
+            try:
+                yield
+            finally:
+                self._now_doing(name, before)
+
+    def at_work(self) -> tuple[AtWork, ...]:
+        """Who holds which name."""
+        with self._guard:
+            return tuple(self._at_work.values())
+
+    def _now_doing(self, name: str, work: AtWork | None) -> AtWork | None:
+        """Note what the holder of a name does, None for nothing more; what it did before. What is done inside
+        of something else is part of that."""
+        with self._guard:
+            before = self._at_work.get(name)
+            if work is None:
+                del self._at_work[name]
+            else:
+                self._at_work[name] = before or work
+            return before
 
     @contextmanager
     def try_hold(self, name: str) -> Iterator[bool]:

@@ -79,7 +79,7 @@ class Lifecycle:
             NameTakenError, NoRoomError, ImageError, EngineUnavailableError, EngineRefusalError,
             RegisterError, RequestError: nothing is left behind.
         """
-        with self._ctx.names.hold(request.spec.name):
+        with self._ctx.names.hold(request.spec.name, f"create with image {request.spec.image}"):
             ((record, decision),) = self.reserve([request])
             return self.make(record, decision, request.pull, progress)
 
@@ -122,7 +122,7 @@ class Lifecycle:
                 be run. The outcome stands; the message tells it.
         """
         name = self._ctx.store.containers.find(reference).name
-        with self._ctx.names.hold(name):
+        with self._ctx.names.hold(name, "run"):
             record = self._ready(name)
             driver, engine_id = self._engine_of(record)
             found = self._facts(driver, engine_id)
@@ -161,7 +161,7 @@ class Lifecycle:
         if not 0 <= grace_s <= 86_400:
             raise RequestError(f"stop-container got a grace of {grace_s:g} s; it must be from 0 to 86,400")
         name = self._ctx.store.containers.find(reference).name
-        with self._ctx.names.hold(name):
+        with self._ctx.names.hold(name, "stop-container"):
             record = self._ctx.store.containers.get(name)
             if record.phase is Phase.WAITING:
                 return self._ctx.change_if_same(record, wanted=Wanted.STOPPED)
@@ -182,7 +182,7 @@ class Lifecycle:
             Its name.
         """
         name = self._ctx.store.containers.find(reference).name
-        with self._ctx.names.hold(name):
+        with self._ctx.names.hold(name, "rm"):
             record = self._ctx.store.containers.get(name)
             try:
                 self._remove_there(record, force)

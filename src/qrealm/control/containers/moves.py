@@ -31,7 +31,7 @@ class Moves:
         """
         ctx = self._ctx
         name = ctx.store.containers.find(reference).name
-        with ctx.names.hold(name):
+        with ctx.names.hold(name, "a move"):
             record = ctx.store.containers.get(name)
             if record.phase is not Phase.READY or record.node is None or record.engine_id is None:
                 raise RequestError(f"container {name!r} cannot move: phase {record.phase.value}")
@@ -129,7 +129,7 @@ class Moves:
             QrealmError: it could not be made. It stays written down.
         """
         ctx = self._ctx
-        with ctx.names.hold(name):
+        with ctx.names.hold(name, "making it again"):
             record = next((r for r in ctx.store.containers.all() if r.name == name), None)
             if record is None or record.phase is not Phase.MAKING_AGAIN or record.node is None:
                 return

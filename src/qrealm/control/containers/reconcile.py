@@ -139,7 +139,7 @@ class Reconcile:
         found: Found,
     ) -> None:
         """One container on one node, while nobody else changes it."""
-        with self._ctx.names.hold(known.name if known else container_id):
+        with self._ctx.names.hold(known.name if known else container_id, "a look at its node"):
             # Both may have changed while this waited for its turn.
             record = self._ctx.record(container_id)
             copies = self._ours(node, driver.find(own_labels(self._ctx, container_id)), record, found)
@@ -292,7 +292,7 @@ class Reconcile:
         for cluster in half_made.begun(self._ctx):
             if cluster in self._ctx.making:
                 continue
-            with self._ctx.names.hold(half_made.turn(cluster)):
+            with self._ctx.names.hold(half_made.turn(cluster), "taking back what was half made"):
                 try:
                     found.removed.extend(half_made.take_back(self._ctx, self._lifecycle, cluster))
                 except QrealmError as problem:

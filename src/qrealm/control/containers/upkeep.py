@@ -54,7 +54,7 @@ class Upkeep:
 
     def _restart_unhealthy(self, seen: ContainerRecord) -> bool:
         ctx = self._ctx
-        with ctx.names.hold(seen.name):
+        with ctx.names.hold(seen.name, "maintenance"):
             record = ctx.record(seen.id)
             if record is None or record.phase is not Phase.READY or record.wanted is not Wanted.RUNNING:
                 return False

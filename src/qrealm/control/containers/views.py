@@ -11,7 +11,7 @@ from typing import Any
 from qrealm.base.errors import NoSuchContainerError, QrealmError
 from qrealm.base.version import installed_version
 from qrealm.control.containers.circuits import QuantumCircuitManager
-from qrealm.control.containers.context import Context
+from qrealm.control.containers.context import AtWork, Context
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.nodes import Nodes
 from qrealm.control.containers.reports import ContainerView
@@ -90,6 +90,10 @@ class Views:
             if not batch:
                 events.wait(after_id, EVENT_WAIT_S)
                 yield None
+
+    def at_work(self) -> tuple[AtWork, ...]:
+        """What is being done to which container, as others wait for it: a pull may take minutes."""
+        return self._ctx.names.at_work()
 
     def status(self) -> dict[str, Any]:
         """What the engine is and what it has, ready for JSON.

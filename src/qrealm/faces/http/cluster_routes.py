@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -29,6 +30,15 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
     @routes.get("/status")
     def status() -> Any:
         return engine.views.status()
+
+    @routes.get("/at-work")
+    def at_work() -> Any:
+        """For those who wait for their turn."""
+        now = time.monotonic()
+        return [
+            {"name": each.name, "doing": each.doing, "seconds": now - each.since_s}
+            for each in engine.views.at_work()
+        ]
 
     @routes.get("/names")
     def names() -> Any:

@@ -8,13 +8,15 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPResponse
 from typing import Any, Literal
 
-from qrealm.base.errors import DaemonError, NoSuchContainerError, RequestError
+from qrealm.base.errors import DaemonError, NoSuchContainerError, QrealmError, RequestError
 from qrealm.faces.http.error_json import error_from_json
 from qrealm.faces.qdocker.home import Home, debug_wanted, find_home, running_pid
+from qrealm.faces.qdocker.terminal import tell
 from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, lines_of
 
 _PREFIX = "/v1"
@@ -22,6 +24,8 @@ _ERRORS_FROM = 400
 _READ_S = {"/ping": 10.0, "/status": 60.0}
 """How long the daemon has for what no engine takes part in, in seconds: longer and it is stuck. It may take
 half a second for each large register."""
+_AT_WORK = "/v1/at-work"
+_AT_WORK_S = 5.0
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -72,13 +76,33 @@ class Client:
     ) -> Iterator[HTTPResponse]:
         """An answer that is no error."""
         content, socket_path = _encoded(body), str(self._home.socket)
+        waiting = partial(self._tell_who_is_at, path, time.monotonic())
         with (
             self._told(method, path),
-            asked(socket_path, method, _PREFIX + path, query or {}, content, _READ_S.get(path)) as answer,
+            asked(
+                socket_path, method, _PREFIX + path, query or {}, content, _READ_S.get(path), waiting
+            ) as answer,
         ):
             if answer.status >= _ERRORS_FROM:
                 raise _error_of(answer)
             yield answer
+
+    def _tell_who_is_at(self, path: str, began: float) -> None:
+        """Say what a request about one container waits for, if it waits for another command."""
+        collection, _, rest = path.removeprefix("/").partition("/")
+        if collection != "containers":
+            return
+        found = []
+        with (
+            suppress(QrealmError, OSError),
+            asked(str(self._home.socket), "GET", _AT_WORK, {}, None, _AT_WORK_S) as answer,
+        ):
+            found = _told_by(answer, answer.read())
+        waited_s = time.monotonic() - began
+        for work in found:
+            # What began after the request is the request itself.
+            if work["name"] == rest.partition("/")[0] and work["seconds"] > waited_s:
+                tell(f"{work['name']}: waiting for {work['doing']}, which began {work['seconds']:.0f} s ago")
 
     @contextmanager
     def _told(self, method: str, path: str) -> Iterator[None]:

@@ -4,13 +4,15 @@ library for the whole web takes a third of a command's time."""
 from __future__ import annotations
 
 import http.client
+import select
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
 CONNECT_S = 5.0
+WAITING_S = 3.0
 
 
 class NotThereError(OSError):
@@ -52,6 +54,7 @@ def asked(
     query: Mapping[str, Any],
     body: bytes | None,
     read_s: float | None = None,
+    waiting: Callable[[], None] | None = None,
 ) -> Iterator[http.client.HTTPResponse]:
     """The answer to a request, its body still to be read.
 
@@ -61,6 +64,7 @@ def asked(
         body: JSON; None for none.
         read_s: how long each read may take, in seconds. None is for what an engine takes part in: a pull has
             no time limit, and a lost server closes the connection.
+        waiting: called once when there is no answer after WAITING_S.
 
     Raises:
         NotThereError: nobody listens, or `read_s` has passed.
@@ -74,6 +78,8 @@ def asked(
         # One that has been told no before it had read all of a large body closes: its answer is there.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request(method, target, body, headers)
+        if waiting and not select.select([connection.sock], [], [], WAITING_S)[0]:
+            waiting()
         yield connection.getresponse()
     except NotThereError:
         raise

@@ -13,6 +13,7 @@ import pytest
 
 from qrealm.base.errors import DaemonError, NoRoomError
 from qrealm.faces.qdocker import client as speaking
+from qrealm.faces.qdocker import wire
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import DaemonLock, Home
 from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, lines_of
@@ -156,3 +157,45 @@ def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
         assert Client(home_of(tmp_path)).post("/images/pull") == {}
         thread.join(10)
         assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("at_work", "told"),
+    [
+        ('[{"name": "web", "doing": "create with image big:1", "seconds": 61.5}]',
+         "web: waiting for create with image big:1, which began 62 s ago\n"),
+        ('[{"name": "web", "doing": "rm", "seconds": 0.0}]', ""),
+        ('[{"name": "db", "doing": "run", "seconds": 61.5}]', ""),
+        ("[]", ""),
+        ("no JSON", ""),
+    ],
+    ids=["another", "itself", "of another container", "nobody", "strange"],
+)  # fmt: skip
+def test_who_waits_for_another_command_is_told_which(tmp_path, monkeypatch, capsys, at_work, told):
+    monkeypatch.setattr(wire, "WAITING_S", 0.05)
+    asked_for = []
+
+    def heard(connection):
+        text = b""
+        while b"\r\n\r\n" not in text:
+            text += connection.recv(1 << 16)
+        asked_for.append(text.split(b"\r\n")[0].decode())
+
+    def answer(listener):
+        slow, _ = listener.accept()
+        with slow:
+            heard(slow)
+            quick, _ = listener.accept()
+            with quick:
+                heard(quick)
+                quick.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(at_work) + at_work.encode())
+            slow.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
+
+    with listening(home_of(tmp_path).socket) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        assert Client(home_of(tmp_path)).delete("/containers/web") == {}
+        thread.join(10)
+        assert not thread.is_alive()
+    assert asked_for == ["DELETE /v1/containers/web HTTP/1.1", "GET /v1/at-work HTTP/1.1"]
+    assert capsys.readouterr().err == told
