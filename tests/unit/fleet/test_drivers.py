@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import socket
 import tempfile
 import time
@@ -114,6 +115,20 @@ def test_ssh_to_no_host(url):
         SshTunnel(url, timeout_s=1.0)
 
 
-def test_ssh_to_nobody():
-    with pytest.raises(EngineUnavailableError, match="ssh"):
-        SshTunnel("ssh://nobody@127.0.0.1:9", timeout_s=5.0)
+def ssh_that(does, folder, monkeypatch):
+    (folder / "ssh").write_text(f"#!/bin/sh\n{does}\n")
+    (folder / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_ssh_to_nobody(tmp_path, monkeypatch):
+    """It ended at once, and was said to have given no connection within the time that it might have taken."""
+    ssh_that("echo 'connect to host: Connection refused' >&2; exit 255", tmp_path, monkeypatch)
+    with pytest.raises(EngineUnavailableError, match=r"made no connection: .*refused$"):
+        SshTunnel("ssh://nobody@127.0.0.1:9", timeout_s=50.0)
+
+
+def test_ssh_that_hangs(tmp_path, monkeypatch):
+    ssh_that("exec sleep 100", tmp_path, monkeypatch)
+    with pytest.raises(EngineUnavailableError, match=r"made no connection within 0.2 s: no answer"):
+        SshTunnel("ssh://host", timeout_s=0.2)

@@ -55,10 +55,12 @@ class SshTunnel:
         )
         deadline = time.monotonic() + timeout_s
         while not local.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            ended = self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                within = "" if ended else f" within {timeout_s:g} s"
                 told = self._end()
                 raise EngineUnavailableError(
-                    f"ssh to {url} gave no connection within {timeout_s:g} s: {told or 'no answer'}",
+                    f"ssh to {url} made no connection{within}: {told or 'no answer'}",
                     hint="check that `ssh` reaches the host without a password",
                 )
             time.sleep(_POLL_S)
