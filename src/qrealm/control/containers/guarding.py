@@ -131,7 +131,7 @@ class GuardedDriver:
             return answer.result(self._limit_s)
         except TimeoutError:
             if answer.done():
-                raise
+                return answer.result()  # it came in this moment
             raise EngineUnavailableError(
                 f"{self._name}: {doing}: no answer within {self._limit_s:g} s"
             ) from None

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from qrealm.base.errors import EngineRefusalError, NodeDownError, QrealmError
+from qrealm.base.errors import EngineRefusalError, InternalError, NodeDownError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.mending import Mending
@@ -178,6 +178,11 @@ class Watch:
         except QrealmError as problem:
             self._ctx.drivers.forget(node.endpoint, "ping")
             return problem
+        except Exception as bug:  # noqa: BLE001 - of one node: the others are looked at all the same
+            surprise = InternalError(f"{node.name}: {type(bug).__name__}: {bug}")
+            if self._why_silent.get(node.name) != surprise.message:
+                log.exception("node %s cannot be asked whether it is there", node.name)
+            return surprise
         return None
 
     def _there(self, node: NodeRecord) -> None:
