@@ -129,5 +129,6 @@ class DriverPool:
         with self._lock:
             dropped = list(self._drivers.values())
             self._drivers.clear()
+        until = time.monotonic() + CLOSE_S
         for thread in [driver.give_up() for driver in dropped]:
-            thread.join(CLOSE_S)
+            thread.join(max(0.0, until - time.monotonic()))
