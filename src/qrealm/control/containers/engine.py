@@ -268,8 +268,8 @@ class QuantumDockerEngine:
         return self._parts
 
     def _undo(self, opening: Future[ContainerEngine]) -> None:
-        """Close what an opening has opened; one that failed has left nothing."""
-        if opening.exception() is None:
+        """Close what an opening has opened; one that failed has left nothing. What was opened since stays."""
+        if opening.exception() is None and self._parts is opening.result():
             self._end()
 
     def _end(self) -> None:
