@@ -8,20 +8,22 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import weakref
 from dataclasses import dataclass
 
 import pytest
 
 import qrealm
-from qrealm.base.cancel import CancelToken, watching
+from engines.nodes import wait_until
+from qrealm.base.cancel import watching
 from qrealm.base.errors import CancelledRunError, ResourceError, TooLargeError
 from qrealm.control.engine import JobStatus
 from qrealm.simulate import execute as execute_module
+from qrealm.simulate import memory
 from qrealm.simulate.backends import QuantumBackend, loaded
 from qrealm.simulate.memory import MemoryLedger, refusal_told
 from qrealm.simulate.plan.types import Plan, Precision
+from unit.simulate.cancelling import CancelledAtCheck
 
 GIB = 1024**3
 
@@ -35,30 +37,42 @@ def plan_of(size_bytes: int):
     return plan_for
 
 
-def test_two_big_runs_do_not_both_pass_the_check():
+def test_two_big_runs_do_not_both_pass_the_check(monkeypatch):
     ledger = MemoryLedger()
     available = [8 * GIB]
     _, first = ledger.reserve(plan_of(6 * GIB), lambda: available[0])
+    waited = []
+
+    def meanwhile(seconds: float) -> None:
+        waited.append(available[0])
+        if len(waited) == 1:  # it waits, although the first has touched nothing yet
+            available[0] = 2 * GIB  # now it has
+        elif len(waited) == 3:  # and is not refused
+            with first:
+                available[0] = 8 * GIB
+
+    monkeypatch.setattr(memory._pause, "wait", meanwhile)
+    plan, reserved = ledger.reserve(plan_of(5 * GIB), lambda: available[0])
+    with reserved:
+        assert waited == [8 * GIB, 2 * GIB, 2 * GIB]
+    assert plan.reasons == (str(8 * GIB),)
+
+
+def test_a_run_that_waits_begins_when_another_thread_ends_its_own():
+    ledger = MemoryLedger()
+    _, first = ledger.reserve(plan_of(6 * GIB), lambda: 8 * GIB)
     began = threading.Event()
-    plans = []
 
     def second() -> None:
-        plan, reserved = ledger.reserve(plan_of(5 * GIB), lambda: available[0])
+        ledger.reserve(plan_of(5 * GIB), lambda: 8 * GIB)
         began.set()
-        with reserved:
-            plans.append(plan)
 
     thread = threading.Thread(target=second)
     thread.start()
-    assert not began.wait(0.3), "it waits, although the first has touched nothing yet"
-    available[0] = 2 * GIB  # now it has
-    assert not began.wait(0.2), "and is not refused"
     with first:
-        pass
-    available[0] = 8 * GIB
-    assert began.wait(10)
+        assert not began.is_set()
+    assert began.wait(60)
     thread.join()
-    assert plans[0].reasons == (str(8 * GIB),)
 
 
 def test_runs_that_fit_beside_each_other_do_not_wait():
@@ -86,10 +100,10 @@ def test_a_run_that_died_before_it_began_holds_nothing():
 def test_waiting_for_memory_can_be_cancelled():
     ledger = MemoryLedger()
     _, held = ledger.reserve(plan_of(6 * GIB), lambda: 8 * GIB)
-    token = CancelToken()
-    threading.Timer(0.2, token.cancel).start()
+    token = CancelledAtCheck(3)
     with watching(token), pytest.raises(CancelledRunError):
         ledger.reserve(plan_of(6 * GIB), lambda: 8 * GIB)
+    assert (token.checks, token.checks_after) == (3, 0)
     with held:
         pass
 
@@ -97,7 +111,14 @@ def test_waiting_for_memory_can_be_cancelled():
 def test_jobs_of_an_engine_take_turns_when_memory_is_short(monkeypatch):
     """Each takes 128 MiB and its overhead; there are 300 MiB, so two would not fit."""
     monkeypatch.setattr(execute_module, "memory_available_bytes", lambda: 300 * 1024**2)
-    running, most = [0], [0]
+    running, most, waiting = [0], [0], set()
+    pause = memory._pause.wait
+
+    def noted(seconds: float) -> bool:
+        waiting.add(threading.get_ident())
+        return pause(seconds)
+
+    monkeypatch.setattr(memory._pause, "wait", noted)
     plan_state = execute_module.plan_state
 
     def watched(*args, **kwargs):
@@ -108,7 +129,8 @@ def test_jobs_of_an_engine_take_turns_when_memory_is_short(monkeypatch):
 
         class Watching:
             def __enter__(self) -> None:
-                time.sleep(0.05)
+                # The first goes on when the others wait for its memory, or had it too.
+                wait_until(lambda: len(waiting) + most[0] >= 3)
 
             def __exit__(self, *what: object) -> None:
                 running[0] -= 1

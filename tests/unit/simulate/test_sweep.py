@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from qrealm.circuits.noise import NoiseModel, depolarizing
 from qrealm.simulate import rows
 from qrealm.simulate.backends.mps.options import MPSOptions
 from qrealm.simulate.run import expectations
+from unit.simulate.cancelling import CancelledAtCheck
 
 SUMS = {"E": "Z0 Z1 + 0.5 X2 - 0.25 Y0 Y3", "one": "Z3", "constant": "2.5 I"}
 
@@ -119,24 +118,10 @@ def test_progress_is_told_for_every_set_in_order(monkeypatch: pytest.MonkeyPatch
 def test_a_cancelled_sweep_stops() -> None:
     circuit = layered(12, 4)
     sets = points(circuit, 200_000)
-    token = cancel.CancelToken()
-    ended: list[object] = []
-
-    def body() -> None:
-        with cancel.watching(token):
-            try:
-                expectations(circuit, sets, "Z0 Z1")
-            except CancelledRunError as problem:
-                ended.append(problem)
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    time.sleep(0.5)
-    assert thread.is_alive(), "the sweep ended before it could be cancelled"
-    token.cancel()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert len(ended) == 1
+    token = CancelledAtCheck(5)
+    with cancel.watching(token), pytest.raises(CancelledRunError):
+        expectations(circuit, sets, "Z0 Z1")
+    assert (token.checks, token.checks_after) == (5, 0)
 
 
 def test_what_no_batch_can_run_is_run_set_by_set() -> None:

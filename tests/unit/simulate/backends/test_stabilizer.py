@@ -4,7 +4,6 @@ and on thousands of qubits."""
 from __future__ import annotations
 
 import math
-import threading
 import time
 from itertools import product
 
@@ -32,6 +31,7 @@ from qrealm.simulate.run import run
 from reference.dense import DenseSimulator, full_matrix, unpack
 from reference.density import DensitySimulator
 from unit.simulate.backends.ensembles import ensemble
+from unit.simulate.cancelling import CancelledAtCheck
 
 pytest.importorskip("stim")
 
@@ -432,9 +432,7 @@ def test_too_much_is_said_before_anything_is_allocated(monkeypatch: pytest.Monke
 
 def test_a_walk_stops_when_it_is_cancelled() -> None:
     circuit = decided("cliffords").measure([0, 1, 2], [0, 1, 2])
-    token = cancel.CancelToken()
-    threading.Timer(0.3, token.cancel).start()
-    begun = time.perf_counter()
+    token = CancelledAtCheck(10)
     with cancel.watching(token), pytest.raises(CancelledRunError):
         run(circuit, shots=10_000_000, backend="stabilizer")
-    assert time.perf_counter() - begun < 30
+    assert (token.checks, token.checks_after) == (10, 0)

@@ -4,7 +4,6 @@ slices, and what it refuses."""
 from __future__ import annotations
 
 import math
-import threading
 import time
 
 import numpy as np
@@ -16,6 +15,7 @@ from qrealm.base.errors import BackendRefusalError, RequestError, ResourceError,
 from qrealm.circuits import Circuit, PauliSum
 from qrealm.circuits.kernel_ops import OpCode
 from qrealm.circuits.noise import channels
+from qrealm.simulate import memory
 from qrealm.simulate.backends.mps.program import prepare
 from qrealm.simulate.backends.tensor_network import paths
 from qrealm.simulate.backends.tensor_network import run as tensor_network_run
@@ -264,18 +264,19 @@ def test_a_run_waits_for_anothers_memory_and_is_not_refused(monkeypatch: pytest.
     _, held = ledger.reserve(lambda available: other, lambda: left[0])
     left[0] = 30 << 20
 
-    def end() -> None:
-        left[0] = 4 << 30
-        with held:
-            pass
+    waited: list[float] = []
 
-    timer = threading.Timer(0.5, end)
-    timer.start()
-    started = time.perf_counter()
+    def end_at_the_second(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            left[0] = 4 << 30
+            with held:
+                pass
+
+    monkeypatch.setattr(memory._pause, "wait", end_at_the_second)
     found = run(Circuit(3).ry(0.3, 0), shots=0, observables="Z0", backend="tensor_network")
-    assert time.perf_counter() - started > 0.4
+    assert len(waited) == 2
     assert found.expectation_values["Z0"] == pytest.approx(math.cos(0.3), abs=1e-9)
-    timer.join()
 
 
 def test_too_many_shots_are_refused_before_anything_is_made() -> None:

@@ -39,6 +39,7 @@ from reference.density import DensitySimulator, spread, superoperator_of
 from reference.ops import PAULIS
 from unit.circuits.draws import random_unitary
 from unit.simulate.backends.ensembles import ensemble
+from unit.simulate.cancelling import CancelledAtCheck
 
 SHOTS = 20_000
 TURN = np.array([[math.cos(0.2), -math.sin(0.2)], [math.sin(0.2), math.cos(0.2)]])
@@ -467,16 +468,12 @@ def test_very_many_shots_are_walked_in_turns(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_run_stops_when_it_is_cancelled(threads: int) -> None:
     circuit = deep_circuit(16)
-    token = cancel.CancelToken()
-    timer = threading.Timer(0.3, token.cancel)
+    token = CancelledAtCheck(5)
     before = set(threading.enumerate())
-    begun = time.perf_counter()
-    timer.start()
     with cancel.watching(token), pytest.raises(CancelledRunError):
         shots_of(circuit, 100_000, 1, threads=threads)
-    assert time.perf_counter() - begun < 30
-    timer.join()
-    assert set(threading.enumerate()) <= before
+    assert (token.checks, token.checks_after) == (5, 0)
+    assert set(threading.enumerate()) <= before, "no worker goes on"
 
 
 def test_what_goes_wrong_in_a_worker_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
