@@ -124,7 +124,7 @@ def ssh_that(does, folder, monkeypatch):
 def test_ssh_to_nobody(tmp_path, monkeypatch):
     """It ended at once, and was said to have given no connection within the time that it might have taken."""
     ssh_that("echo 'connect to host: Connection refused' >&2; exit 255", tmp_path, monkeypatch)
-    with pytest.raises(EngineUnavailableError, match=r"made no connection: .*refused$"):
+    with pytest.raises(EngineUnavailableError, match=r"made no connection: .*refused\n"):
         SshTunnel("ssh://nobody@127.0.0.1:9", timeout_s=50.0)
 
 
