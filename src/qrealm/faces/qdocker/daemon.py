@@ -103,7 +103,8 @@ def _configured(home: Home, path: Path | None) -> tuple[Config, str | None]:
     """The configuration of a file, and its text where the folder has no copy of it; without a file, that of
     the last copy."""
     if path is None:
-        return load_config(home.config if home.config.exists() else None), None
+        # A certificate that is gone since makes its node silent: no reason to leave the others alone.
+        return load_config(home.config if home.config.exists() else None, certificates=False), None
     if not path.is_file():
         fault = "which is a folder" if path.is_dir() else "and there is no such file"
         raise ConfigError(f"start got the configuration {str(path)!r}, {fault}", hint="give a YAML file")

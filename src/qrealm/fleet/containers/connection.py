@@ -26,6 +26,7 @@ from qrealm.base.errors import (
     NoSuchContainerError,
     QrealmError,
 )
+from qrealm.fleet.containers.certificates import tls_faults
 from qrealm.fleet.containers.protocol import Endpoint, Output
 from qrealm.fleet.containers.ssh_tunnel import SshTunnel
 
@@ -249,7 +250,8 @@ class Connection:
             self._tunnel = SshTunnel(url, timeout_s=self.timeout_s)
             url = self._tunnel.url
             knock(url, self.timeout_s)
-        elif where.tls_ca or where.tls_cert:
+        elif where.tls_ca or where.tls_cert or where.tls_key:
+            self._check_certificates()
             pair = (where.tls_cert, where.tls_key) if where.tls_cert and where.tls_key else None
             tls = TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
         options = {"base_url": url, "timeout": self.timeout_s, "tls": tls}
@@ -263,6 +265,15 @@ class Connection:
         client = docker.APIClient(version=version, **options)
         client.trust_env = False
         return client
+
+    def _check_certificates(self) -> None:
+        """Before the SDK sees them, whose words about them name neither the file nor the option."""
+        if faults := tls_faults(self._endpoint):
+            raise EngineUnavailableError(
+                f"{self.name}: " + "; ".join(f"tls {kind}: {fault}" for kind, fault in faults.items()),
+                hint="bring the files there, or name others: by --tls-ca, --tls-cert, --tls-key of nodes add or by "
+                "tls of the node in the configuration",
+            )
 
     def _disconnect(self) -> None:
         # The next call connects anew: the engine may come back.
@@ -282,7 +293,7 @@ class Connection:
         elif self._endpoint.url.startswith("ssh://"):
             hint = "check that `ssh` reaches the host without a password, and that the engine runs there"
         elif "certificate" in told.lower() or "SSL" in told:
-            hint = "check the endpoint's tls_ca, tls_cert and tls_key"
+            hint = "check the certificates: tls ca, cert and key of the node"
         elif "timed out" in told.lower():
             hint = f"it did not answer within {self.timeout_s:g} s; is its host busy or out of reach?"
         return EngineUnavailableError(f"{self.name}: {doing}: the engine does not answer: {told}", hint=hint)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.certificates import Authority
 from qrealm.base.errors import ConfigError
 from qrealm.control.containers.files import Config, NodeEntry, load_config
 from qrealm.fleet.containers.protocol import Endpoint
@@ -48,8 +49,10 @@ def test_empty_files_are_the_defaults(tmp_path, text):
 
 def test_every_key(tmp_path):
     config = loaded(
+    authority = Authority(tmp_path)
+    ca, (cert, key) = authority.path, authority.issue("client")
         tmp_path,
-        """
+        f"""
         quantum_docker_config:
           num_qubits: 8
           simulation_backend: cirq
@@ -68,18 +71,18 @@ def test_every_key(tmp_path):
           - name: a
             driver: simulated
             folder: /var/lib/a
-            labels: {zone: "1"}
+            labels: {{zone: "1"}}
             cpus: 2
             memory: 1024
-          - {name: b, url: "tcp://h:2376", tls: {ca: /c, cert: /d, key: /e}}
-          - {name: c, driver: swarm, member: host-3, labels: [x=1, y]}
+          - {{name: b, url: "tcp://h:2376", tls: {{ca: {ca}, cert: {cert}, key: {key}}}}}
+          - {{name: c, driver: swarm, member: host-3, labels: [x=1, y]}}
         """,
     )
     assert config == Config(
         8, "cirq", 5, False, False, False, 20.0, 30.5, 1.0, 0.5, 0.0, 7, "annealing",
         (
             NodeEntry("a", Endpoint("simulated", folder="/var/lib/a"), {"zone": "1"}, 2.0, 1024 << 20),
-            NodeEntry("b", Endpoint("docker", "tcp://h:2376", None, "/c", "/d", "/e")),
+            NodeEntry("b", Endpoint("docker", "tcp://h:2376", None, ca, cert, key)),
             NodeEntry("c", Endpoint("swarm", member="host-3"), {"x": "1", "y": ""}),
         ),
     )  # fmt: skip
@@ -98,13 +101,22 @@ def test_who_schedules():
 
 def test_the_example_shows_the_defaults():
     config = load_config(EXAMPLES / "config.yaml")
-    assert [node.name for node in config.nodes] == ["here", "rack-2"]
-    assert config.nodes[1].memory_bytes == 8 << 30
-    assert config.nodes[1].endpoint.tls_ca == str(Path("~/.docker/ca.pem").expanduser())
+    assert [node.name for node in config.nodes] == ["here"]
+    assert config.nodes[0].memory_bytes == 8 << 30
     assert config == Config(nodes=config.nodes)
 
 
 def test_the_simulated_example():
+def test_what_the_example_has_behind_signs_is_right(tmp_path):
+    text = (EXAMPLES / "config.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "config.yaml"
+    path.write_text(text.replace("\n#  ", "\n  "))
+    config = load_config(path, certificates=False)
+    assert [node.name for node in config.nodes] == ["here", "rack-2", "rack-3", "pods", "hall-1"]
+    assert config.nodes[1].endpoint.tls_ca == str(Path("~/.docker/ca.pem").expanduser())
+    assert (config.nodes[4].endpoint.driver, config.nodes[4].endpoint.member) == ("swarm", "hall-1")
+
+
     config = load_config(EXAMPLES / "simulated.yaml")
     assert {node.endpoint.driver for node in config.nodes} == {"simulated"}
     assert len(config.nodes) == 3

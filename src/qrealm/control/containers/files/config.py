@@ -27,6 +27,7 @@ from qrealm.control.containers.files.yaml_lines import Document, read_yaml
 from qrealm.fleet.containers import DRIVERS
 from qrealm.fleet.containers.addresses import URLS, url_fault
 from qrealm.fleet.containers.protocol import Endpoint
+from qrealm.fleet.containers.certificates import tls_faults
 
 MIB = 1 << 20
 DEFAULTS = Config()
@@ -105,17 +106,23 @@ class ConfigFileShape(Shape):
     nodes: Annotated[list[NodeShape], EMPTY_LIST] = Field(default_factory=list)
 
 
-def load_config(path: str | os.PathLike[str] | None = None) -> Config:
+def load_config(path: str | os.PathLike[str] | None = None, *, certificates: bool = True) -> Config:
     """Read a configuration file; None gives the defaults.
 
     Raises:
+    Args:
+        certificates: whether the files that `tls` names must be there and hold what they should.
+
         ConfigError: it cannot be read, or breaks rules: all of them are told, each with file, line and key.
     """
     if path is None:
         return Config()
     document = read_yaml(_text_of(path), str(path))
     shape = validated(ConfigFileShape, document)
-    raise_problems(document.filename, _disagreements(shape, document))
+    problems = _disagreements(shape, document)
+    if certificates:
+        problems += _certificates_amiss(shape, document)
+    raise_problems(document.filename, problems)
     chosen = shape.quantum_docker_config.model_dump(exclude_unset=True, exclude_none=True)
     return Config(**chosen, nodes=tuple(_node(node) for node in shape.nodes))
 
@@ -180,3 +187,11 @@ def _node(shape: NodeShape) -> NodeEntry:
         cpus=shape.cpus,
         memory_bytes=None if shape.memory is None else round(shape.memory * MIB),
     )
+
+
+def _certificates_amiss(shape: ConfigFileShape, document: Document) -> list[Problem]:
+    return [
+        document.problem(("nodes", index, "tls", kind), fault)
+        for index, node in enumerate(shape.nodes)
+        for kind, fault in tls_faults(_node(node).endpoint).items()
+    ]
