@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from qrealm.base.errors import QrealmError, RequestError
+from qrealm.control.containers.asking import check_names
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.moves import Moves
@@ -26,6 +27,7 @@ class Balancing:
         self, references: Sequence[str], scheduler: str | None = None, *, dry_run: bool = False
     ) -> BalanceReport:
         """Move the named containers, and no others, to where the load is balanced best."""
+        check_names("load-balance", references)
         if not references:
             raise RequestError(
                 "load-balance got no container", hint="name one or more, or use rebalance for all of them"

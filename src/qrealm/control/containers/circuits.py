@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from qrealm.base.errors import InternalError, RegisterError, TooLargeError
 from qrealm.circuits import Circuit
+from qrealm.control.containers.asking import check_gate_call
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.grouping import alike, contradicted, tied_together
 from qrealm.control.containers.registers import (
@@ -258,6 +259,7 @@ class QuantumCircuitManager:
             angle: radians; for rotations, and only for those.
             qubit: of each container, from 0, the lowest bit of its state's index; None for all of them.
         """
+        check_gate_call(gate, references)
 
         def look() -> _Seen:
             records = tuple(self._ctx.store.containers.find(reference) for reference in references)

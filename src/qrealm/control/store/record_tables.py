@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, delete, insert, or_, select, update
 
-from qrealm.base.errors import NameTakenError, NoSuchContainerError, StoreError
+from qrealm.base.errors import NameTakenError, NoSuchContainerError, RequestError, StoreError
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, Register, Relation
 from qrealm.control.store import register_codec
@@ -88,7 +88,10 @@ class Containers:
 
         Raises:
             NoSuchContainerError: none, or several begin so.
+            RequestError: it is no text.
         """
+        if not isinstance(reference, str):
+            raise RequestError(f"got {reference!r:.80} for a container; the rule is its name or id, as text")
         query = select(containers.c.name, containers.c.record)
         exactly = (containers.c.name == reference, containers.c.id == reference)
         with self._database.reading() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import re
 import threading
 
 import pytest
@@ -265,3 +266,35 @@ def test_the_list_of_schedulers_says_who_brings_each(home):
 def test_load_balancing_nobody_is_refused(tmp_path):
     with Home(tmp_path) as home, pytest.raises(RequestError, match="got no container"):
         home.engine.balancing.load_balance([])
+
+
+@pytest.mark.parametrize(
+    "ask, words",
+    [
+        (lambda engine: engine.apply_gate("RY", "aa1", 0.3), "'aa1' as containers; the rule is"),
+        (lambda engine: engine.apply_gate("aa1", "RY", 0.3), "got 'aa1' as gate and 'RY' as containers"),
+        (lambda engine: engine.apply_gate(["aa1"], "RY", 0.3), "the name of a gate, then a list of names"),
+        (lambda engine: engine.quantum_load_balance("aa1"), "got 'aa1'; the rule is a list of names"),
+        (lambda engine: engine.quantum_load_balance([1]), "the rule is a list of names"),
+        (lambda engine: engine.measure(["aa1"]), "got ['aa1'] for a container; the rule is its name or id"),
+        (lambda engine: engine.run(7), "got 7 for a container"),
+        (lambda engine: engine.stop(None), "got None for a container"),
+        (lambda engine: engine.remove(["aa1"], force=True), "got ['aa1'] for a container"),
+        (lambda engine: engine.inspect(("aa1",)), "got ('aa1',) for a container"),
+        (lambda engine: engine.why(["aa1"]), "got ['aa1'] for a container"),
+        (lambda engine: engine.entangle(["aa1"], "bb"), "got ['aa1'] for a container"),
+        (lambda engine: engine.send_message(["aa1"], "bb", "x", 1), "got ['aa1'] for a container"),
+        (lambda engine: engine.messages(["aa1"]), "got ['aa1'] for a container"),
+    ],
+)
+def test_a_wrong_type_is_told_with_the_rule(tmp_path, ask, words):
+    async def story():
+        async with engine_in(tmp_path) as engine:
+            await engine.create(request("aa1"))
+            await engine.create(request("bb"))
+            with pytest.raises(RequestError, match=re.escape(words)) as problem:
+                await ask(engine)
+            if "as gate" in words:
+                assert problem.value.hint == 'as in apply_gate("RY", ["web"], angle=0.3)'
+
+    asyncio.run(story())

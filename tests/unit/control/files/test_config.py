@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
 import pytest
-
 from engines.certificates import Authority
 from qrealm.base.errors import ConfigError
 from qrealm.control.containers.files import Config, NodeEntry, load_config
@@ -48,10 +48,10 @@ def test_empty_files_are_the_defaults(tmp_path, text):
 
 
 def test_every_key(tmp_path):
-    config = loaded(
     authority = Authority(tmp_path)
     ca, (cert, key) = authority.path, authority.issue("client")
         tmp_path,
+    config = loaded(
         f"""
         quantum_docker_config:
           num_qubits: 8
@@ -228,3 +228,31 @@ def test_times_without_end_are_refused_in_words(tmp_path, key):
         load_config(path)
     path.write_text("quantum_docker_config:\n  decoherence_time_ms: 1.0e+15\n")
     assert load_config(path).relaxation_time_ms == 1e16
+
+
+@pytest.mark.parametrize(
+    "chosen, words",
+    [
+        ({"num_qubits": "x"}, "num_qubits: must be a whole number; it is the text 'x'"),
+        ({"num_qubits": 32}, "num_qubits: must be 31 or less; it is 32"),
+        ({"decoherence_time_ms": -1}, "decoherence_time_ms: must be greater than 0; it is -1"),
+        ({"decoherence_time_ms": "1"}, "decoherence_time_ms: must be a number; it is the text '1'"),
+        ({"max_containers": -1}, "max_containers: must be 1 or more; it is -1"),
+        ({"enable_quantum_networking": 1}, "enable_quantum_networking: must be true or false; it is 1"),
+        ({"simulation_backend": "Cirq"}, "simulation_backend: must be 'qrealm', 'cirq' or 'qiskit'"),
+        ({"relaxation_time_ms": 10.0}, "relaxation_time_ms: must be decoherence_time_ms (1000) or more"),
+        ({"nodes": ("east",)}, "nodes[0]: must be a NodeEntry; it is 'east'"),
+        (
+            {"nodes": 2 * (NodeEntry("east", Endpoint("docker")),)},
+            "nodes[1].name: another node is called 'east'",
+        ),
+    ],
+)
+def test_what_a_program_chooses_is_checked_as_the_file_is(chosen, words):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        Config(**chosen)
+
+
+def test_all_that_is_wrong_with_a_choice_is_told():
+    with pytest.raises(ConfigError, match=r"num_qubits(.|\n)*seed"):
+        Config(num_qubits=0, seed=-1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -26,11 +27,10 @@ from qrealm.control.containers.files.values import Config, NodeEntry
 from qrealm.control.containers.files.yaml_lines import Document, read_yaml
 from qrealm.fleet.containers import DRIVERS
 from qrealm.fleet.containers.addresses import URLS, url_fault
-from qrealm.fleet.containers.protocol import Endpoint
 from qrealm.fleet.containers.certificates import tls_faults
 
 MIB = 1 << 20
-DEFAULTS = Config()
+DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Config)}
 TIME_MS_MAX = 1e15
 """Longest decoherence or relaxation time: ten times as much is finite, and nothing is lost in a lifetime."""
 
@@ -84,17 +84,17 @@ class NodeShape(Shape):
 class ConfigShape(Shape):
     """The keys below `quantum_docker_config`, as `Config` explains them."""
 
-    num_qubits: Annotated[Whole, Field(ge=1, le=31)] = DEFAULTS.num_qubits
+    num_qubits: Annotated[Whole, Field(ge=1, le=31)] = DEFAULTS["num_qubits"]
     simulation_backend: Literal["qrealm", "cirq", "qiskit"] = "qrealm"
-    max_containers: Annotated[Whole, Field(ge=1)] = DEFAULTS.max_containers
-    enable_quantum_networking: Flag = DEFAULTS.enable_quantum_networking
-    enable_quantum_scheduling: Flag = DEFAULTS.enable_quantum_scheduling
-    enable_quantum_load_balancing: Flag = DEFAULTS.enable_quantum_load_balancing
-    decoherence_time_ms: TimeMs = DEFAULTS.decoherence_time_ms
+    max_containers: Annotated[Whole, Field(ge=1)] = DEFAULTS["max_containers"]
+    enable_quantum_networking: Flag = DEFAULTS["enable_quantum_networking"]
+    enable_quantum_scheduling: Flag = DEFAULTS["enable_quantum_scheduling"]
+    enable_quantum_load_balancing: Flag = DEFAULTS["enable_quantum_load_balancing"]
+    decoherence_time_ms: TimeMs = DEFAULTS["decoherence_time_ms"]
     relaxation_time_ms: TimeMs | None = None
-    cpu_overcommit: Annotated[Number, Field(ge=1)] = DEFAULTS.cpu_overcommit
-    node_lost_after_s: Annotated[Number, Field(gt=0)] = DEFAULTS.node_lost_after_s
-    move_cost: Annotated[Number, Field(ge=0)] = DEFAULTS.move_cost
+    cpu_overcommit: Annotated[Number, Field(ge=1)] = DEFAULTS["cpu_overcommit"]
+    node_lost_after_s: Annotated[Number, Field(gt=0)] = DEFAULTS["node_lost_after_s"]
+    move_cost: Annotated[Number, Field(ge=0)] = DEFAULTS["move_cost"]
     seed: Annotated[Whole, Field(ge=0)] | None = None
     scheduler: Text | None = None
 
@@ -147,14 +147,8 @@ def _text_of(path: str | os.PathLike[str]) -> str:
 def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
     """What is wrong with keys that are right alone."""
     problems = []
-    config = shape.quantum_docker_config
-    relaxation = config.relaxation_time_ms
-    if relaxation is not None and relaxation < config.decoherence_time_ms:
-        what = (
-            f"must be decoherence_time_ms ({config.decoherence_time_ms:g}) or more; it is {relaxation:g}: "
-            "registers relax, and dephase on top of that, so no coherence outlives populations"
-        )
-        problems.append(document.problem(("quantum_docker_config", "relaxation_time_ms"), what))
+    if fault := _relaxation_fault(shape.quantum_docker_config):
+        problems.append(document.problem(("quantum_docker_config", "relaxation_time_ms"), fault))
     names: set[str] = set()
     for index, node in enumerate(shape.nodes):
         if node.name in names:
@@ -171,6 +165,43 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
 
 
 def _node(shape: NodeShape) -> NodeEntry:
+def _relaxation_fault(config: ConfigShape) -> str:
+    relaxation = config.relaxation_time_ms
+    if relaxation is None or relaxation >= config.decoherence_time_ms:
+        return ""
+    return (
+        f"must be decoherence_time_ms ({config.decoherence_time_ms:g}) or more; it is {relaxation:g}: "
+        "registers relax, and dephase on top of that, so no coherence outlives populations"
+    )
+
+
+def check_config(config: Config) -> None:
+    """What a program chose, by the rules of the file.
+
+    Raises:
+        ConfigError: it breaks rules: all of them are told.
+    """
+    given = {name: getattr(config, name) for name in ConfigShape.model_fields}
+    if given["relaxation_time_ms"] == 0.0:
+        del given["relaxation_time_ms"]
+    document = Document("", given, {})
+    shape = validated(ConfigShape, document)
+    problems = []
+    if fault := _relaxation_fault(shape):
+        problems.append(document.problem(("relaxation_time_ms",), fault))
+    names: set[str] = set()
+    for index, node in enumerate(config.nodes):
+        if not isinstance(node, NodeEntry):
+            problems.append(document.problem(("nodes", index), f"must be a NodeEntry; it is {node!r:.60}"))
+            continue
+        if node.name in names:
+            problems.append(
+                document.problem(("nodes", index, "name"), f"another node is called {node.name!r}")
+            )
+        names.add(node.name)
+    raise_problems("", problems)
+
+
     tls = shape.tls
     return NodeEntry(
         name=shape.name,

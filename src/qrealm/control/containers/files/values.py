@@ -49,6 +49,9 @@ class Config:
         seed: of measurements; None draws them from the operating system.
         scheduler: who decides where none is named; None lets `enable_quantum_scheduling` say.
         nodes: that there are at first; empty for the engine of this machine.
+
+    Raises:
+        ConfigError: a value breaks the rules of the configuration file.
     """
 
     num_qubits: int = 16
@@ -67,7 +70,11 @@ class Config:
     nodes: tuple[NodeEntry, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.relaxation_time_ms == 0.0:
+        # The rules are those of the file; what reads it makes these values, so it cannot be imported sooner.
+        from qrealm.control.containers.files.config import check_config
+
+        check_config(self)
+        if not self.relaxation_time_ms:
             relaxation = RELAXATION_PER_DECOHERENCE * self.decoherence_time_ms
             object.__setattr__(self, "relaxation_time_ms", relaxation)
 
