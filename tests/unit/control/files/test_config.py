@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from engines.certificates import Authority
 from qrealm.base.errors import ConfigError
 from qrealm.control.containers.files import Config, NodeEntry, load_config
@@ -50,8 +51,8 @@ def test_empty_files_are_the_defaults(tmp_path, text):
 def test_every_key(tmp_path):
     authority = Authority(tmp_path)
     ca, (cert, key) = authority.path, authority.issue("client")
-        tmp_path,
     config = loaded(
+        tmp_path,
         f"""
         quantum_docker_config:
           num_qubits: 8
@@ -106,7 +107,6 @@ def test_the_example_shows_the_defaults():
     assert config == Config(nodes=config.nodes)
 
 
-def test_the_simulated_example():
 def test_what_the_example_has_behind_signs_is_right(tmp_path):
     text = (EXAMPLES / "config.yaml").read_text(encoding="utf-8")
     path = tmp_path / "config.yaml"
@@ -117,6 +117,7 @@ def test_what_the_example_has_behind_signs_is_right(tmp_path):
     assert (config.nodes[4].endpoint.driver, config.nodes[4].endpoint.member) == ("swarm", "hall-1")
 
 
+def test_the_simulated_example():
     config = load_config(EXAMPLES / "simulated.yaml")
     assert {node.endpoint.driver for node in config.nodes} == {"simulated"}
     assert len(config.nodes) == 3

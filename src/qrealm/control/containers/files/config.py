@@ -28,6 +28,7 @@ from qrealm.control.containers.files.yaml_lines import Document, read_yaml
 from qrealm.fleet.containers import DRIVERS
 from qrealm.fleet.containers.addresses import URLS, url_fault
 from qrealm.fleet.containers.certificates import tls_faults
+from qrealm.fleet.containers.protocol import Endpoint
 
 MIB = 1 << 20
 DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Config)}
@@ -109,10 +110,10 @@ class ConfigFileShape(Shape):
 def load_config(path: str | os.PathLike[str] | None = None, *, certificates: bool = True) -> Config:
     """Read a configuration file; None gives the defaults.
 
-    Raises:
     Args:
         certificates: whether the files that `tls` names must be there and hold what they should.
 
+    Raises:
         ConfigError: it cannot be read, or breaks rules: all of them are told, each with file, line and key.
     """
     if path is None:
@@ -164,7 +165,6 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
     return problems
 
 
-def _node(shape: NodeShape) -> NodeEntry:
 def _relaxation_fault(config: ConfigShape) -> str:
     relaxation = config.relaxation_time_ms
     if relaxation is None or relaxation >= config.decoherence_time_ms:
@@ -202,6 +202,7 @@ def check_config(config: Config) -> None:
     raise_problems("", problems)
 
 
+def _node(shape: NodeShape) -> NodeEntry:
     tls = shape.tls
     return NodeEntry(
         name=shape.name,
