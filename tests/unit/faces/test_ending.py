@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -33,3 +34,18 @@ def test_what_was_written_goes_out(refused, words):
         [sys.executable, "-c", COMMAND.format(refused=refused)], capture_output=True, text=True, check=False
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("a row\n", words, 1)
+
+
+def test_what_cannot_go_out_is_named_as_the_output():
+    """A reader that does not read, and a pipe that does not wait for it: no error of a full disk."""
+    program = COMMAND.format(refused="os.set_blocking(1, False); print('x' * (1 << 20))")
+    read, write = os.pipe()
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(read)
+        os.close(write)
+    words = "the output cannot be written: write could not complete without blocking"
+    assert (ended.stderr, ended.returncode) == (words, 1)
