@@ -271,8 +271,8 @@ class Connection:
         if faults := tls_faults(self._endpoint):
             raise EngineUnavailableError(
                 f"{self.name}: " + "; ".join(f"tls {kind}: {fault}" for kind, fault in faults.items()),
-                hint="bring the files there, or name others: by --tls-ca, --tls-cert, --tls-key of nodes add or by "
-                "tls of the node in the configuration",
+                hint="bring the files there or name others: --tls-ca, --tls-cert and --tls-key of nodes add, "
+                "or tls in the configuration",
             )
 
     def _disconnect(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from engines.certificates import Authority
 
+from engines.certificates import Authority
 from qrealm.base.errors import ConfigError
 from qrealm.control.containers.files import load_config
 
@@ -48,3 +48,23 @@ def test_certificates_must_be_there(tmp_path):
     told = refusal(tmp_path, with_tls(ca, cert, Authority(tmp_path).issue("other")[1]))
     assert (told.line, told.key) == (7, "nodes[0].tls.cert")
     assert "is not its key" in told.message
+
+
+def test_a_node_of_a_swarm_names_its_member(tmp_path):
+    """It was taken for one that does not answer yet, which it could never do."""
+    told = refusal(
+        tmp_path,
+        """
+        nodes:
+          - {name: s1, driver: swarm, url: "unix:///run/x.sock", member: host-1}
+          - name: s2
+            driver: swarm
+          - {name: d1, driver: docker, member: host-1}
+        """,
+    )
+    assert (told.line, told.key) == (4, "nodes[1].member")
+    assert "is one member of the swarm, and none is named" in told.message
+    assert (
+        ":6: nodes[2].member: only a node of the driver swarm has it; the driver is 'docker'" in told.message
+    )
+    assert "docker node ls" in told.hint

@@ -31,6 +31,7 @@ from qrealm.fleet.containers.certificates import tls_faults
 from qrealm.fleet.containers.protocol import Endpoint
 
 MIB = 1 << 20
+MEMBER_HINT = "for each member that is meant write a node, with its host name as member: `docker node ls`"
 DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Config)}
 TIME_MS_MAX = 1e15
 """Longest decoherence or relaxation time: ten times as much is finite, and nothing is lost in a lifetime."""
@@ -159,10 +160,20 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
         names.add(node.name)
         if not DRIVERS[node.driver].simulated and (fault := url_fault(node.url)):
             problems.append(document.problem(("nodes", index, "url"), f"{fault}; write {URLS}"))
+        if fault := _member_fault(node):
+            problems.append(document.problem(("nodes", index, "member"), fault, MEMBER_HINT))
         if node.tls is not None and not node.url.startswith(("tcp://", "https://")):
             what = f"only a tcp:// url can have it; the url is {node.url!r}"
             problems.append(document.problem(("nodes", index, "tls"), what))
     return problems
+
+
+def _member_fault(node: NodeShape) -> str:
+    if node.driver == "swarm" and node.member is None:
+        return "a node of the driver swarm is one member of the swarm, and none is named"
+    if node.driver != "swarm" and node.member is not None:
+        return f"only a node of the driver swarm has it; the driver is {node.driver!r}"
+    return ""
 
 
 def _relaxation_fault(config: ConfigShape) -> str:
