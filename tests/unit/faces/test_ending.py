@@ -39,10 +39,16 @@ def test_what_was_written_goes_out(refused, words):
 def test_what_cannot_go_out_is_named_as_the_output():
     """A reader that does not read, and a pipe that does not wait for it: no error of a full disk."""
     program = COMMAND.format(refused="os.set_blocking(1, False); print('x' * (1 << 20))")
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     read, write = os.pipe()
     try:
         ended = subprocess.run(
-            [sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-c", program],
+            env=variables,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     finally:
         os.close(read)
