@@ -60,6 +60,7 @@ class RealContract(NetworkPromises, Contract):
     """What only an engine with processes can show."""
 
     keeps_output = True
+    keeps_fault = True  # why a container could not be started
     exact_memory = True
     tells_out_of_memory = True
     no_new_privileges = True
@@ -146,12 +147,18 @@ class RealContract(NetworkPromises, Contract):
     def test_what_cannot_be_started(self, driver, make):
         with pytest.raises(CommandNotFoundError, match="no-such-command"):
             driver.start(make(("no-such-command",)))
+        missing = make(("/no/such/command",))
         with pytest.raises(CommandNotFoundError):
-            driver.start(make(("/no/such/command",)))
-        locked = make(("/bin/locked",))
+            driver.start(missing)
+        locked = make(("/bin/locked",), restart=Restart("always"))
         with pytest.raises(CommandNotRunnableError, match="locked"):
             driver.start(locked)
-        assert driver.inspect(locked).state is not ContainerState.RUNNING
+        for engine_id, code, word in ((missing, 127, "/no/such/command"), (locked, 126, "/bin/locked")):
+            facts = wait_for(lambda engine_id=engine_id: created(driver, engine_id))
+            assert facts.finished_at is None
+            if self.keeps_fault:
+                assert facts.exit_code == code
+                assert word in facts.error
 
     def test_a_process_that_does_not_listen_is_killed(self, driver, make, tmp_path):
         # It notes when it is told and how long it lives: speaking to the engine is no part of its grace.
@@ -311,6 +318,11 @@ def ended(driver, engine_id):
     return facts if facts.state is ContainerState.EXITED else None
 
 
+def created(driver, engine_id):
+    facts = driver.inspect(engine_id)
+    return facts if facts.state is ContainerState.CREATED else None
+
+
 def lines_of(driver, engine_id, count):
     text = text_of(driver.logs(engine_id, LogRequest()))
     return text if text.count("\n") >= count else None
@@ -335,6 +347,7 @@ class TestDocker(RealContract):
 
 @pytest.mark.skipif(why_no_podman() is not None, reason=str(why_no_podman()))
 class TestPodman(RealContract):
+    keeps_fault = False
     tells_out_of_memory = False  # Podman 4.3 with control groups of version 1
 
     # Podman leaves names to a program of its own, which a distribution may not install with it.

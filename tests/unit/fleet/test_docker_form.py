@@ -199,6 +199,10 @@ def task(state, made="2026-01-01T00:00:00Z", **status):
         (1, 2, [task("failed"), task("running", "2026-01-02T00:00:00Z")], ContainerState.RUNNING),
         (0, 1, [task("running")], ContainerState.EXITED),
         (0, 1, [], ContainerState.EXITED),
+        (1, 1, [task("failed", Message="starting", Err="starting container failed")], ContainerState.CREATED),
+        (1, 1, [task("failed", Message="starting", Err="task: unhealthy")], ContainerState.EXITED),
+        (1, 1, [task("rejected", Message="preparing")], ContainerState.CREATED),
+        (1, 1, [task("failed"), task("rejected", "2026-01-02T00:00:00Z")], ContainerState.EXITED),
     ],
 )
 def test_states_of_a_service(replicas, started, tasks, state):

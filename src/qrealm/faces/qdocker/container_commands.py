@@ -22,7 +22,7 @@ from qrealm.faces.qdocker.specification import (
     read_ports,
     read_restart,
 )
-from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, warn, write
+from qrealm.faces.qdocker.terminal import EXIT_ERROR, EXIT_OWN_ERROR, report, tell, warn, write
 
 _STATES = "running,stopped"
 _SIGNALS_FROM = 128
@@ -224,7 +224,9 @@ def _code_at_once(found: dict[str, Any], before: float) -> int:
     else:
         tell(ended)
     tell(f"hint: {_hint(facts, name)}")
-    return 0 if again else int(facts["exit_code"] or 0)
+    if again:
+        return 0
+    return EXIT_OWN_ERROR if facts["exit_code"] is None else int(facts["exit_code"])
 
 
 def _begins_again(facts: dict[str, Any], before: float) -> bool:
@@ -241,7 +243,9 @@ def _end_of(facts: dict[str, Any]) -> str:
     cause = " for want of memory" if facts["out_of_memory"] else ""
     if facts["state"] == "running":
         return cause
-    code = facts["exit_code"] or 0
+    code = facts["exit_code"]
+    if code is None:
+        return f"{cause} with a code that its engine does not tell{_said(facts)}"
     killed = f", which is signal {code - _SIGNALS_FROM}" if code > _SIGNALS_FROM else ""
     return f"{cause} with code {code}{killed}{_said(facts)}"
 
@@ -254,7 +258,7 @@ def _hint(facts: dict[str, Any], name: str) -> str:
     if facts["exit_code"] == _KILLED:
         # Docker hears of want of memory apart from the end, and not always in time.
         return f"signal 9 from nobody's hand is often want of memory: see --memory; {logs}"
-    if not facts["exit_code"]:
+    if facts["exit_code"] in (None, 0):
         return f"{logs} has what it wrote"
     return (
         f"{logs}; if a permission is missing: containers have no capabilities but those of --cap-add, and "

@@ -91,7 +91,8 @@ def _status(view: View, state: str, now: float) -> str:
     if state in ("exited", "restarting"):
         ended = facts["finished_at"]
         name = "Exited" if state == "exited" else "Restarting"
-        text = f"{name} ({facts['exit_code'] or 0})"
+        code = facts["exit_code"]
+        text = f"{name} ({'unknown' if code is None else code})"
         return f"{text} {ago(ended, now)}" if ended is not None else text
     return {"created": "Created", "removing": "Removal In Progress", "dead": "Dead"}.get(state, state)
 
@@ -220,8 +221,7 @@ def inspect_document(view: View) -> dict[str, Any]:
 
 
 def _state_document(view: View) -> dict[str, Any]:
-    """Docker's fields, also where no engine tells them; then the exit code is unknown, which Docker's 0 is
-    not."""
+    """Docker's fields, also where no engine tells them; an exit code that is not known is None, not 0."""
     facts, state = view["facts"], state_of(view)
     told: Mapping[str, Any] = facts or {}
     health, started, ended = told.get("health"), told.get("started_at"), told.get("finished_at")
@@ -232,12 +232,22 @@ def _state_document(view: View) -> dict[str, Any]:
         "Restarting": state == "restarting",
         "OOMKilled": told.get("out_of_memory", False),
         "Dead": state == "dead",
-        "ExitCode": None if facts is None else facts["exit_code"] or 0,
+        "ExitCode": _exit_code(facts),
         "Error": told.get("error", ""),
         "StartedAt": _NEVER if started is None else iso(started),
         "FinishedAt": _NEVER if ended is None else iso(ended),
         "Health": None if health is None else {"Status": health},
     }
+
+
+def _exit_code(facts: Mapping[str, Any] | None) -> int | None:
+    """As Docker 0 while nothing has ended or failed; None for one that is not known."""
+    if facts is None:
+        return None
+    if facts["exit_code"] is None:
+        over = facts["state"] in ("exited", "dead", "restarting") or facts["error"]
+        return None if over else 0
+    return int(facts["exit_code"])
 
 
 def _health_document(health: Mapping[str, Any]) -> dict[str, Any]:

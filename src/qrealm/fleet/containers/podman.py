@@ -1,7 +1,8 @@
 """Containers on Podman, through its Docker-compatible socket.
 
 What Podman does otherwise, and stays so: images of no registry are called ``localhost/NAME``; processor
-cores are not compared with what the host has; a host folder that is not there is noticed at the start.
+cores are not compared with what the host has; a host folder that is not there is noticed at the start; of a
+start that failed it keeps neither error nor exit code.
 """
 
 from __future__ import annotations

@@ -48,10 +48,12 @@ from qrealm.fleet.containers.protocol import (
 from qrealm.fleet.containers.swarm_form import (
     ENDED,
     GRACE_S,
+    LABEL_FAULT,
     LABEL_NAME,
     Told,
     endpoint_spec,
     facts_of_service,
+    fault_label,
     latest,
     replicas_of,
     starts_of,
@@ -154,9 +156,10 @@ class SwarmDriver(DockerDriver):
         else:
             number = starts_of(service["Spec"]["TaskTemplate"])
         if fault := self._fault_of_start(engine_id, number, doing):
+            why, status = fault
             with suppress(QrealmError):  # the fault itself is what the caller has to hear
-                self._scale(engine_id, 0, doing)
-            raise fault
+                self._scale(engine_id, 0, doing, fault_label(status))
+            raise why
 
     def stop(self, engine_id: str, grace_s: float = GRACE_S) -> None:
         doing = f"stop {short(engine_id)}"
@@ -307,8 +310,11 @@ class SwarmDriver(DockerDriver):
             return None
         return str(told) if task.get("NodeID") == (here or self._node_here()) else None
 
-    def _scale(self, engine_id: str, replicas: int, doing: str) -> int:
-        """Have it run or not; the number of the start that this belongs to."""
+    def _scale(
+        self, engine_id: str, replicas: int, doing: str, fault: Mapping[str, str] | None = None
+    ) -> int:
+        """Have it run or not, with a label of why it could not be started; the number of the start that this
+        belongs to."""
         for attempt in range(_TRIES):
             with self._wire.calling(doing) as client:
                 service = client.inspect_service(engine_id)
@@ -317,6 +323,8 @@ class SwarmDriver(DockerDriver):
                 number = starts_of(template) + replicas
                 template["ForceUpdate"] = number
                 spec["Mode"] = {"Replicated": {"Replicas": replicas}}
+                kept = {name: word for name, word in spec["Labels"].items() if name != LABEL_FAULT}
+                spec["Labels"] = {**kept, **(fault or {})}
                 path = f"/services/{engine_id}/update"
                 version = {"version": service["Version"]["Index"]}
                 try:
@@ -329,8 +337,9 @@ class SwarmDriver(DockerDriver):
                     return number
         raise AssertionError("unreachable")
 
-    def _fault_of_start(self, engine_id: str, number: int, doing: str) -> QrealmError | None:
-        """Wait until the container of this start runs, or has run; else what kept it from that."""
+    def _fault_of_start(self, engine_id: str, number: int, doing: str) -> tuple[QrealmError, Told] | None:
+        """Wait until the container of this start runs, or has run; else what kept it from that, and its
+        task's status."""
         begin, looks = time.monotonic(), 0
         while True:
             _, tasks = self._look(engine_id, doing)
@@ -345,15 +354,14 @@ class SwarmDriver(DockerDriver):
             if state == "starting" and self._runs_here(mine):
                 return None
             if state in ENDED:
-                return refusal(f"{self._wire.name}: {doing}", None, told)
+                return refusal(f"{self._wire.name}: {doing}", None, told), status
             looks += 1
             if looks % _LOOKS_PER_MEMBER == 0:
                 self._member(doing).check_keeps(f"{self._wire.name}: {doing}")
             waited = time.monotonic() - begin
             if waited > (_FETCH_SECONDS_MAX if state == "preparing" else self.timeout_s):
-                return EngineRefusalError(
-                    f"{self._wire.name}: {doing}: not started after {waited:.0f} s: {told}"
-                )
+                late = f"not started after {waited:.0f} s: {told}"
+                return EngineRefusalError(f"{self._wire.name}: {doing}: {late}"), {"Err": late}
             time.sleep(_POLL_S)
 
     def _runs_here(self, tasks: Sequence[Told]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,11 @@ GRACE_S = 10.0
 SERVICE_NAME_LENGTH_MAX = 63
 LABEL_NAME = "io.qrealm.name"
 """Label of a service: the name of its container, which the service's own may have to differ from."""
+LABEL_FAULT = "io.qrealm.fault"
+"""Label of a service that could not be started: why, which the swarm forgets with the task."""
 _RESTART_DELAY_S = 0.1
 _CONDITIONS = {"no": "none", "on-failure": "on-failure", "always": "any", "unless-stopped": "any"}
+_OURS = (LABEL_NAME, LABEL_FAULT)
 ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned", "remove"})
 
 Told = Mapping[str, Any]
@@ -103,6 +107,20 @@ def latest(tasks: Sequence[Told]) -> Told | None:
     return max(tasks, key=lambda task: str(task["CreatedAt"]), default=None)
 
 
+def fault_label(status: Told) -> dict[str, str]:
+    """The label for a service whose task, in this status, could not be started."""
+    code = (status.get("ContainerStatus") or {}).get("ExitCode")
+    return {LABEL_FAULT: json.dumps({"code": code, "error": str(status.get("Err") or "")})}
+
+
+def _never_ran(status: Told) -> bool:
+    """Whether a task has ended without a process; ``task:`` begins what is said of one that ran."""
+    if status.get("State") == "rejected":
+        return True
+    begun = status.get("Message") != "starting" or str(status.get("Err") or "").startswith("task:")
+    return status.get("State") == "failed" and not begun
+
+
 def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
     """What the swarm's manager knows, which is less than what the member's own engine does."""
     spec = service["Spec"]
@@ -110,10 +128,17 @@ def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
     started = starts_of(template)
     task = latest(tasks)
     status: Told = task["Status"] if task is not None else {}
-    name = status.get("State")
+    name, error = status.get("State"), str(status.get("Err") or "")
     exit_code = finished_at = None
-    if name == "running" and replicas_of(service):
+    fault = (spec.get("Labels") or {}).get(LABEL_FAULT)
+    if fault is not None and not replicas_of(service):
+        state, told = ContainerState.CREATED, json.loads(fault)
+        exit_code, error = told["code"], told["error"]
+    elif name == "running" and replicas_of(service):
         state = ContainerState.RUNNING
+    elif name in ENDED and all(_never_ran(each["Status"]) for each in tasks):
+        state = ContainerState.CREATED
+        exit_code = (status.get("ContainerStatus") or {}).get("ExitCode")
     elif name in ENDED or (started and not replicas_of(service)):
         state = ContainerState.EXITED
         exit_code = (status.get("ContainerStatus") or {}).get("ExitCode")
@@ -130,9 +155,9 @@ def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
         exit_code=exit_code,
         started_at=seconds_of(status.get("Timestamp")) if state is ContainerState.RUNNING else None,
         finished_at=finished_at,
-        error=str(status.get("Err") or ""),
+        error=error,
         ports=_ports(spec),
-        labels={name: told for name, told in (spec.get("Labels") or {}).items() if name != LABEL_NAME},
+        labels={name: word for name, word in (spec.get("Labels") or {}).items() if name not in _OURS},
     )
 
 

@@ -49,6 +49,7 @@ def run(monkeypatch, capsys, found, output="table"):
         ({"exit_code": 137}, 137, "with code 137, which is signal 9", "see --memory"),
         ({"exit_code": 137, "out_of_memory": True}, 137, "for want of memory with code 137", "--memory"),
         ({"exit_code": 1, "error": "no such device"}, 1, "with code 1: no such device", "logs"),
+        ({"exit_code": None}, 125, "with a code that its engine does not tell", "logs web has what it wrote"),
     ],
 )
 def test_an_end_at_once_is_told_with_what_to_do(monkeypatch, capsys, changed, code, told, hinted):
@@ -57,7 +58,7 @@ def test_an_end_at_once_is_told_with_what_to_do(monkeypatch, capsys, changed, co
     assert out == "web: measured running (probability 1), started\n"
     assert told in err
     assert hinted in err
-    assert ("CHOWN" in err) == (code not in (0, 137)), "capabilities have nothing to do with these"
+    assert ("CHOWN" in err) == (code not in (0, 125, 137)), "capabilities have nothing to do with these"
 
 
 @pytest.mark.parametrize(

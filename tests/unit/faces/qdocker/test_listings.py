@@ -143,6 +143,7 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
         (make_view("created"), "Created"),
         (make_view("created", simulated=True), "Created (simulated)"),
         (make_view("exited", exit_code=137, finished_at=NOW - 60), "Exited (137) 1 minute ago"),
+        (make_view("exited", finished_at=NOW - 60), "Exited (unknown) 1 minute ago"),
         (make_view("restarting", exit_code=1, finished_at=NOW - 1), "Restarting (1) 1 second ago"),
         ({**make_view(), "facts": None}, "Unknown: the node does not answer"),
         ({**make_view(), "facts": None, "missing": True}, "Missing"),
@@ -150,6 +151,21 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
 )
 def test_status(view, status):
     assert status_of(view, NOW) == status
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        ({"state": "running"}, 0),
+        ({"state": "created"}, 0),
+        ({"state": "created", "exit_code": 127, "error": "no such file"}, 127),
+        ({"state": "created", "error": "no room for its port"}, None),
+        ({"state": "exited"}, None),
+        ({"state": "exited", "exit_code": 0}, 0),
+    ],
+)
+def test_an_exit_code_that_is_not_known_is_never_0(facts, shown):
+    assert inspect_document(make_view(**facts))["State"]["ExitCode"] == shown
 
 
 def test_a_container_without_a_node_waits():
