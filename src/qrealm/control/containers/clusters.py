@@ -150,18 +150,21 @@ class Clusters:
         return {name: tuple(members) for name, members in found.items()}
 
     def remove(self, name: str, *, force: bool = False) -> tuple[str, ...]:
-        """Remove all containers of a cluster; without `force` only when none of them runs."""
-        members = self.names().get(name)
-        if members is None:
+        """Remove all containers of a cluster; without `force` only when there is one and none of it runs."""
+        clusters = self.names()
+        if name not in clusters and not force:
+            known = ", ".join(sorted(clusters))
             raise NoSuchContainerError(
                 f"rm-cluster got {name!r}, which is no cluster",
-                hint=f"there are: {', '.join(sorted(self.names())) or 'none'}",
+                hint=f"there are: {known}" if known else "there is no cluster",
             )
+        members = clusters.get(name, ())
         if not force:
             for member in members:
                 self._lifecycle.check_removable(member)
         removed = [self._lifecycle.remove(member, force=force) for member in members]
-        self._ctx.tell("cluster", "remove", name)
+        if removed:
+            self._ctx.tell("cluster", "remove", name)
         return tuple(removed)
 
     def _request(self, file: ClusterFile, index: int, scheduler: str | None) -> CreateRequest:
@@ -197,20 +200,24 @@ class Clusters:
     def _apart(self, cluster: str) -> str:
         """What is to be said of a cluster whose network is several; empty when nothing is."""
         nodes = {node.name: node for node in self._ctx.store.nodes.all()}
-        engines: dict[tuple[str, str], list[str]] = {}
+        engines: dict[tuple[str, str], dict[str, list[str]]] = {}
         for record in self._ctx.store.containers.all(cluster):
             node = nodes.get(str(record.node))
             if node is None or node.simulated or not record.spec.network_made:
                 continue
             # A swarm's network is one, wherever its members are.
             engine = ("swarm", node.endpoint.url) if node.endpoint.driver == "swarm" else ("", node.name)
-            engines.setdefault(engine, []).append(record.name)
+            engines.setdefault(engine, {}).setdefault(node.name, []).append(record.name)
         if len(engines) < 2:
             return ""
-        groups = "; ".join(", ".join(names) for names in engines.values())
+        groups = "; ".join(
+            f"{', '.join(each)} on {' and '.join(on)}"
+            for on in engines.values()
+            for each in [[name for names in on.values() for name in names]]
+        )
         return (
-            f"the cluster is on {len(engines)} engines, and names lead to containers of the same engine "
-            f"only: {groups}"
+            f"the cluster is on {len(engines)} engines, and a container finds only those on its own by name: "
+            f"{groups}"
         )
 
     def _undo(self, cluster: str) -> None:

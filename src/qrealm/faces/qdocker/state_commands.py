@@ -76,6 +76,8 @@ def rm_cluster(
 ) -> None:
     """Remove all containers of a cluster. Prints each name.
 
+    Exit code 1 when there is no such cluster; with --force 0, as for `qdocker rm`.
+
     [bold]Example[/bold]
 
       qdocker rm-cluster canary --force

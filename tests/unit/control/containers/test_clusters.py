@@ -105,7 +105,7 @@ def test_a_cluster_is_removed_whole_or_not_at_all(home):
     assert names(home) == {"front", "back", "cache"}
     assert set(home.engine.clusters.remove("shop", force=True)) == {"front", "back", "cache"}
     assert names(home) == set()
-    with pytest.raises(NoSuchContainerError, match="none"):
+    with pytest.raises(NoSuchContainerError, match="no cluster"):
         home.engine.clusters.remove("shop")
 
 
@@ -324,3 +324,25 @@ def test_gates_do_what_they_do_to_a_register(home):
     for bad in (("RY", ["aa"], None), ("X", ["aa"], 1.0), ("CX", ["aa"], None), ("nothing", ["aa"], None)):
         with pytest.raises(RegisterError):
             gate(*bad)
+
+
+def test_removing_by_force_what_is_not_there_is_done_already(home):
+    home.engine.clusters.create(SHOP)
+    assert len(home.engine.clusters.remove("shop", force=True)) == 3
+    assert home.engine.clusters.remove("shop", force=True) == ()
+    actions = [event.action for event in home.engine.views.events() if event.type == "cluster"]
+    assert actions == ["create", "remove"]
+    with pytest.raises(NoSuchContainerError) as problem:
+        home.engine.clusters.remove("shop")
+    assert problem.value.hint == "there is no cluster"
+
+
+def test_who_finds_whom_by_name_is_told_with_the_nodes(home):
+    text = SHOP.replace('"img:1"', '"img:1", node: na').replace(
+        'cache, image: "img:1", node: na', 'cache, image: "img:1", node: nb'
+    )
+    note = home.engine.clusters.create(text).note
+    assert note == (
+        "the cluster is on 2 engines, and a container finds only those on its own by name: "
+        "front, back on na; cache on nb"
+    )
