@@ -370,6 +370,8 @@ class QuantumCircuitManager:
                     self._prepare(tied, relations)
                     group = [names[member.container].name for member in tied]
                     renewed.extend(group)
+                    for member in tied:  # the outcome was that of the state before
+                        ctx.store.containers.save(replace(names[member.container], measured=None))
                     ctx.tell("register", "prepare", group[0], {"group": ",".join(group)})
         return tuple(renewed)
 

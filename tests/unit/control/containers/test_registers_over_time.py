@@ -125,3 +125,17 @@ def test_status_has_every_pair_of_every_group(home):
         ids = [home.record(name).id for name in pair.split(",")]
         assert bits == pytest.approx(mutual_information_bits(register, *ids))
         assert 0 < bits < pairs[pair]
+
+
+def test_what_was_measured_is_not_told_of_a_register_that_was_prepared_again(home):
+    home.create("web", probability=0.2)
+    home.create("mirror")
+    home.create("alone")
+    home.engine.circuits.entangle("web", "mirror")
+    for name in ("web", "alone"):
+        home.engine.circuits.measure(name)
+    assert all(home.record(name).measured is not None for name in ("web", "mirror", "alone"))
+    home.engine.upkeep.maintenance()
+    assert home.record("web").measured is not None
+    home.engine.upkeep.maintenance(renew=True)
+    assert [home.record(name).measured for name in ("web", "mirror", "alone")] == [None] * 3
