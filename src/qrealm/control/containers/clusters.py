@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -211,9 +212,8 @@ class Clusters:
         if len(engines) < 2:
             return ""
         groups = "; ".join(
-            f"{', '.join(each)} on {' and '.join(on)}"
-            for on in engines.values()
-            for each in [[name for names in on.values() for name in names]]
+            f"{', '.join(sorted(itertools.chain(*on.values())))} on {' and '.join(sorted(on))}"
+            for on in sorted(engines.values(), key=min)
         )
         return (
             f"the cluster is on {len(engines)} engines, and a container finds only those on its own by name: "
