@@ -344,5 +344,5 @@ def test_who_finds_whom_by_name_is_told_with_the_nodes(home):
     note = home.engine.clusters.create(text).note
     assert note == (
         "the cluster is on 2 engines, and a container finds only those on its own by name: "
-        "front, back on na; cache on nb"
+        "back, front on na; cache on nb"
     )
