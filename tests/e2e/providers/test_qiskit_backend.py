@@ -360,27 +360,43 @@ def test_jobs_run_in_the_background_and_stop(slow_jobs: list[QrealmJob]) -> None
 
 def test_waiting_for_a_job_ends_with_it(backend: QrealmBackend, slow_jobs: list[QrealmJob]) -> None:
     told: list[JobStatus] = []
+
+    def end_at_the_second(job_id: str, status: JobStatus, job: QrealmJob) -> None:
+        told.append(status)
+        if len(told) == 2:
+            job.cancel()
+
     with pytest.raises(JobTimeoutError):
-        slow_jobs[0].wait_for_final_state(
-            timeout=0.3, wait=0.1, callback=lambda job_id, status, job: told.append(status)
-        )
-    assert told[0] is JobStatus.RUNNING
-    assert len(told) >= 2
-    threading.Timer(0.2, slow_jobs[0].cancel).start()
-    begun = perf_counter()
-    slow_jobs[0].wait_for_final_state(wait=600.0)  # Qiskit's own would look again after ten minutes
-    assert perf_counter() - begun < 60
+        slow_jobs[0].wait_for_final_state(timeout=0.3)
+    slow_jobs[0].wait_for_final_state(timeout=60, wait=0.1, callback=end_at_the_second)
+    assert told[:2] == [JobStatus.RUNNING] * 2
     assert slow_jobs[0].cancelled()
+    # Qiskit's own would look again after ten minutes.
+    begun = perf_counter()
+    slow_jobs[1].wait_for_final_state(wait=600.0, callback=lambda job_id, status, job: job.cancel())
+    assert perf_counter() - begun < 60
+    assert slow_jobs[1].cancelled()
 
 
-def test_interrupting_the_wait_stops_the_job(slow_jobs: list[QrealmJob]) -> None:
+def test_interrupting_the_wait_stops_the_job(
+    slow_jobs: list[QrealmJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
     main = threading.main_thread().ident
     assert main is not None
-    timer = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
+    future = slow_jobs[0]._task._future
+    assert future is not None
+    wait_for_it = future.result
+    sender = threading.Thread(target=signal.pthread_kill, args=(main, signal.SIGINT))
+
+    def result(timeout: float | None = None) -> object:
+        sender.start()
+        return wait_for_it(timeout)
+
+    monkeypatch.setattr(future, "result", result)
     with pytest.raises(KeyboardInterrupt):
         slow_jobs[0].result()
-    timer.join()
+    sender.join()
+    monkeypatch.undo()
     slow_jobs[0].wait_for_final_state(timeout=60, wait=0.05)
     assert slow_jobs[0].cancelled()
 

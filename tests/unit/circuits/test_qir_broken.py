@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+import time
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=timedelta(seconds=10))
+@settings(max_examples=300)
 @given(st.sampled_from([TYPED, OPAQUE]), st.data())
 def test_programs_with_parts_changed(text: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
@@ -35,7 +35,7 @@ def test_programs_with_parts_changed(text: str, data: st.DataObject) -> None:
     only_our_errors(text)
 
 
-@settings(max_examples=150, deadline=timedelta(seconds=10))
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
 def test_pieces_in_any_order(pieces: list[str]) -> None:
     only_our_errors("; ModuleID = 'x'\n" + " ".join(pieces))
@@ -44,10 +44,12 @@ def test_pieces_in_any_order(pieces: list[str]) -> None:
 
 def only_our_errors(text: str) -> None:
     result: Circuit | QrealmError
+    begun = time.thread_time()
     try:
         result = read_text(text)
     except QrealmError as error:
         result = error
+    assert time.thread_time() - begun < 10
     if isinstance(result, Circuit):
         assert result.digest
         return

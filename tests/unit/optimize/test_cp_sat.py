@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import threading
 import time
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from qrealm.base.errors import InfeasibleError, SolverRefusalError
 from qrealm.optimize import Assignment, Bin, Item, Objective, Qubo, solve
 from qrealm.optimize.problems.evaluate import violations
 from qrealm.optimize.solvers import begin
+from qrealm.optimize.solvers.cp_sat import CpSatSearch
 from reference.assignments import best_by_trying_all, random_assignment
 
 pytest.importorskip("ortools")
@@ -48,17 +48,31 @@ def test_the_optimum_of_bits():
         assert result.bound == pytest.approx(result.value, abs=1e-6)
 
 
-def test_limits_give_an_answer_and_a_bound():
+def at_the_first_solution(monkeypatch, call):
+    """Have something called when CP-SAT itself has found an answer: before, there is the greedy one."""
+    offer, offers = CpSatSearch._offer, []
+
+    def offered(search, answer):
+        offer(search, answer)
+        offers.append(answer)
+        if len(offers) == 2:
+            call()
+
+    monkeypatch.setattr(CpSatSearch, "_offer", offered)
+    return offers
+
+
+def test_limits_give_an_answer_and_a_bound(monkeypatch):
     rng = np.random.default_rng(1)
     problem = Assignment.packing(rng.integers(100, 400, (60, 3)), [1000, 1000, 1000])
     search, _ = begin(problem, "cp_sat", seed=0)
-    threading.Timer(1.5, search.cancel).start()
+    offers = at_the_first_solution(monkeypatch, search.cancel)
     started = time.perf_counter()
     search.advance(1, 600.0)
     assert time.perf_counter() - started < 60
-    if search.best is not None:
-        assert violations(problem, search.best.answer) == []
-        assert search.bound <= search.best.value
+    assert len(offers) >= 2
+    assert violations(problem, search.best.answer) == []
+    assert search.bound <= search.best.value
 
 
 def test_fractions_that_no_rounding_hides():
@@ -78,11 +92,11 @@ def test_shares_are_refused():
         begin(Assignment((), (), objective=Objective(balance=1.0)), "cp_sat", seed=0)
 
 
-def test_ctrl_c_returns_the_best_so_far():
+def test_ctrl_c_returns_the_best_so_far(monkeypatch):
     rng = np.random.default_rng(1)
     problem = Assignment.packing(rng.integers(100, 400, (60, 3)), [1000, 1000, 1000])
     # The signal comes from outside, while the solver is at work.
-    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    at_the_first_solution(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
     started = time.perf_counter()
     result = solve(problem, solver="cp_sat", seconds=300, seed=1, threads=1)
     assert time.perf_counter() - started < 100

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.nodes import wait_until
 from qrealm.base.errors import InfeasibleError, ProblemError, SolverRefusalError
 from qrealm.optimize import Assignment, Bin, Item, MaxCut, Objective, Qubo, solve
 from qrealm.optimize.problems.evaluate import evaluate, violations
-from qrealm.optimize.solvers import begin
+from qrealm.optimize.solvers import begin, highs
 from reference.assignments import best_by_trying_all, random_assignment
 
 
@@ -74,13 +75,31 @@ def test_the_time_limit_gives_an_answer_with_its_bound():
     assert result.bound <= result.value
 
 
-def test_another_thread_ends_it():
+def at_work(monkeypatch, then=lambda: None):
+    """Set, and `then` called, when HiGHS has got the model and its answer is waited for."""
+    asked, read = threading.Event(), highs._read
+
+    def reading(pipe):
+        if not asked.is_set():
+            asked.set()
+            then()
+        return read(pipe)
+
+    monkeypatch.setattr(highs, "_read", reading)
+    return asked
+
+
+def test_another_thread_ends_it(monkeypatch):
     rng = np.random.default_rng(1)
     problem = Assignment.packing(rng.integers(100, 400, (80, 3)), [1000, 1000, 1000])
     search, _ = begin(problem, "exact", seed=0)
-    threading.Timer(0.7, search.cancel).start()
+    asked = at_work(monkeypatch)
+    another = threading.Thread(target=lambda: asked.wait(60) and search.cancel())
+    another.start()
     started = time.perf_counter()
     search.advance(1, 600.0)
+    another.join()
+    assert asked.is_set()
     assert time.perf_counter() - started < 60
     assert search.work == 0
 
@@ -105,11 +124,12 @@ def test_what_is_too_large_is_refused():
         begin(steep, "exact", seed=0)
 
 
-def test_ctrl_c_returns_the_best_so_far():
+def test_ctrl_c_returns_the_best_so_far(monkeypatch):
     rng = np.random.default_rng(1)
     problem = Assignment.packing(rng.integers(100, 400, (80, 3)), [1000, 1000, 1000])
-    threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    asked = at_work(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
     result = solve(problem, solver="exact", seconds=300, seed=1, threads=1)
+    assert asked.is_set()
     assert result.interrupted
     assert violations(problem, result.answer) == []
     assert result.seconds < 100
@@ -126,6 +146,11 @@ def _children(parent: int) -> list[int]:
     return found
 
 
+def _work_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems let the child run to its limit")
 def test_the_child_ends_with_a_killed_caller():
     program = """
@@ -135,16 +160,14 @@ rng = np.random.default_rng(1)
 solve(Assignment.packing(rng.integers(100, 400, (80, 3)), [1000] * 3), solver="exact", seconds=600, threads=1)
 """
     with subprocess.Popen([sys.executable, "-c", program]) as caller:
-        ends = time.monotonic() + 30
-        while not (found := _children(caller.pid)) and time.monotonic() < ends:
-            time.sleep(0.05)
-        assert len(found) == 1
-        time.sleep(1.0)  # HiGHS is at work
-        caller.kill()
-    ends = time.monotonic() + 20  # its time would be over much later
-    while Path(f"/proc/{found[0]}").exists() and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{found[0]}").exists()
+        try:
+            wait_until(lambda: len(_children(caller.pid)) == 1)
+            (child,) = _children(caller.pid)
+            # So HiGHS is at work: to load it takes a fraction of that.
+            wait_until(lambda: _work_seconds(child) > 2.0)
+        finally:
+            caller.kill()
+    wait_until(lambda: not Path(f"/proc/{child}").exists())  # its time would be over much later
 
 
 def _many_pairs() -> Assignment:

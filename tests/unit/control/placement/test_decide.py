@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -212,7 +212,7 @@ def test_no_room_tells_what_each_node_lacks_the_nearest_first():
     assert caught.value.message == (
         "no node takes container 'big', which wants 2 processors and 1,100 MiB of memory: "
         "near: needs 76 MiB more memory; far: needs 588 MiB more memory; "
-        "weak: its host has 1 processors, the container wants 2; shut: closed (draining)"
+        "weak: its host has 1 processor, the container wants 2; shut: closed (draining)"
     )
     assert "qdocker nodes add" in caught.value.hint
     with pytest.raises(NoRoomError, match="there is no node"):
@@ -439,17 +439,17 @@ def test_a_drained_node_is_emptied_where_that_can_be():
 
 
 def test_a_loss_is_answered_fast():
-    """Measured: 4 ms and 30 ms on one core of a virtual machine; the bounds leave room for a busy one."""
-    for count, nodes, limit in ((50, 3, 0.1), (50, 10, 0.1), (1000, 100, 1.0)):
+    """Measured: 4 ms and 30 ms on one core of a virtual machine; a search to the end of its time, 1 s."""
+    for count, nodes, limit in ((50, 3, 0.3), (50, 10, 0.3), (1000, 100, 0.9)):
         places = tuple(node(f"n{k}", cpus=16, memory=65536) for k in range(nodes))
         containers = tuple(container(f"c{k}", f"n{k % nodes}", cpus=0.5) for k in range(count))
         snapshot = Snapshot((replace(places[0], state=NodeState.LOST), *places[1:]), containers)
         snapshot = replace(snapshot, moving=standing_on(snapshot, NodeState.LOST))
         times = []
         for _ in range(3):
-            started = perf_counter()
+            started = process_time()
             plan = decided(snapshot, "node lost")
-            times.append(perf_counter() - started)
+            times.append(process_time() - started)
         assert len(plan.moves) == len(snapshot.moving) == -(-count // nodes)
         assert min(times) < limit
 
