@@ -14,10 +14,11 @@ from http.client import HTTPResponse
 from typing import Any, Literal
 
 from qrealm.base.errors import DaemonError, NoSuchContainerError, QrealmError, RequestError
+from qrealm.control.containers.home_folder import HOME_VARIABLE
 from qrealm.faces.http.error_json import error_from_json
 from qrealm.faces.qdocker.home import Home, debug_wanted, find_home, running_pid
 from qrealm.faces.qdocker.terminal import tell
-from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, lines_of
+from qrealm.faces.qdocker.wire import BrokenOffError, ForeignError, NotThereError, asked, lines_of
 
 _PREFIX = "/v1"
 _ERRORS_FROM = 400
@@ -34,12 +35,13 @@ Method = Literal["GET", "POST", "DELETE"]
 class Client:
     """The daemon of a folder.
 
-    Every call may raise DaemonError (none runs, or it broke off) and whatever the engine raised.
+    Every call may raise DaemonError (none runs, it broke off, or it is another user's) and whatever the
+    engine raised. A folder that is another user's, or that others may write to, is refused with StoreError.
     """
 
     def __init__(self, home: Home | None = None) -> None:
         self._home = home or find_home()
-        self._home.check_socket_path()
+        self._home.check()
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """The answer to GET."""
@@ -112,6 +114,11 @@ class Client:
             yield
         except NotThereError as problem:
             raise self._not_there(problem) from problem
+        except ForeignError as problem:
+            raise DaemonError(
+                f"{str(self._home.socket)!r} is {problem}; nothing was sent",
+                hint=f"run this as that user, or set {HOME_VARIABLE} to a folder of your own",
+            ) from problem
         except BrokenOffError as problem:
             raise DaemonError(
                 f"the daemon broke off in the middle of {method} {path}: {problem}",

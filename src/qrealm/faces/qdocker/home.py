@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qrealm.base.errors import DaemonError, RequestError
-from qrealm.control.containers.home_folder import HOME_VARIABLE, home_folder, make_home
+from qrealm.control.containers.home_folder import HOME_VARIABLE, check_home, home_folder, make_home
 
 DEBUG_VARIABLE = "QUANTUM_DOCKER_DEBUG"
 SOCKET_PATH_BYTES_MAX = 107
@@ -50,6 +50,11 @@ class Home:
         """Make the folder if it is not there, for its owner alone. Raises RequestError, StoreError."""
         self.check_socket_path()
         make_home(self.folder)
+
+    def check(self) -> None:
+        """Before anything is sent to its daemon, or its process is ended. Raises RequestError, StoreError."""
+        self.check_socket_path()
+        check_home(self.folder)
 
     def check_socket_path(self) -> None:
         """Raises RequestError when no socket can have this path."""

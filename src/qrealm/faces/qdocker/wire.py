@@ -4,8 +4,10 @@ library for the whole web takes a third of a command's time."""
 from __future__ import annotations
 
 import http.client
+import os
 import select
 import socket
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,6 +15,8 @@ from urllib.parse import urlencode
 
 CONNECT_S = 5.0
 WAITING_S = 3.0
+_CREDENTIALS = struct.Struct("3i")
+"""Process, user and group of whoever listens at a Unix socket, as the kernel tells them."""
 
 
 class NotThereError(OSError):
@@ -21,6 +25,10 @@ class NotThereError(OSError):
 
 class BrokenOffError(OSError):
     """The other side went away in the middle, or does not speak HTTP."""
+
+
+class ForeignError(OSError):
+    """Another user's process listens at a socket."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -43,6 +51,13 @@ class _Connection(http.client.HTTPConnection):
             self.sock.connect(self._path)
         except OSError as problem:
             raise NotThereError(problem) from problem
+        process, user, _ = _CREDENTIALS.unpack(
+            self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        )
+        if user != os.geteuid():
+            raise ForeignError(
+                f"the socket of process {process} of the user {user}, and this is the user {os.geteuid()}"
+            )
         self.sock.settimeout(self._read_s)
 
 
@@ -68,6 +83,7 @@ def asked(
 
     Raises:
         NotThereError: nobody listens, or `read_s` has passed.
+        ForeignError: another user's process listens; nothing has been sent to it.
         BrokenOffError: the server is gone; also while the body is read.
     """
     words = {key: _word(value) for key, value in query.items() if value is not None}
@@ -81,7 +97,7 @@ def asked(
         if waiting and not select.select([connection.sock], [], [], WAITING_S)[0]:
             waiting()
         yield connection.getresponse()
-    except NotThereError:
+    except (NotThereError, ForeignError):
         raise
     except TimeoutError as problem:
         raise NotThereError(f"no answer within {read_s:g} s") from problem

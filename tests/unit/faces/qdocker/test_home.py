@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from qrealm.base.errors import DaemonError, RequestError, StoreError
+from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import SOCKET_PATH_BYTES_MAX, DaemonLock, Home, find_home, running_pid
+from qrealm.faces.qdocker.launch import end, launch
 
 HOLD = """
 import sys, time
@@ -101,6 +103,39 @@ def test_a_folder_that_was_given_away_is_refused(home):
     os.chown(home.folder, 12345, -1)
     with pytest.raises(StoreError, match="belongs to the user 12345"):
         home.make()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a link away")
+def test_another_users_link_to_my_folder_is_refused(home, tmp_path):
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    inner.symlink_to("h")
+    outer.symlink_to(inner)
+    Home(outer).make()
+    os.chown(inner, 12345, -1, follow_symlinks=False)
+    for link in (inner, outer):
+        with pytest.raises(StoreError, match=f"link '{inner}', which belongs to the user 12345") as refused:
+            Home(link).make()
+        assert str(home.folder) in refused.value.hint
+
+
+def test_links_that_lead_in_a_circle_are_no_folder(tmp_path):
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    with pytest.raises(StoreError, match="cannot be made or used"):
+        Home(tmp_path / "one").make()
+    with pytest.raises(DaemonError, match="no daemon runs"):
+        Client(Home(tmp_path / "one")).get("/ping")
+
+
+@pytest.mark.parametrize(
+    "work", [lambda home: Client(home), lambda home: launch(home, None), lambda home: end(home, 1.0)]
+)
+def test_whatever_speaks_to_a_daemon_or_ends_it_refuses_a_folder_of_others(home, holder, work):
+    """A file with a process id there would have us end any process; a socket would get all requests."""
+    home.folder.chmod(0o770)
+    with pytest.raises(StoreError, match="others may write to the folder"):
+        work(home)
+    assert holder.poll() is None
 
 
 def test_a_socket_path_that_is_too_long_is_refused():

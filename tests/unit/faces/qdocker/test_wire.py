@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ from qrealm.faces.qdocker import client as speaking
 from qrealm.faces.qdocker import wire
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import DaemonLock, Home
-from qrealm.faces.qdocker.wire import BrokenOffError, NotThereError, asked, lines_of
+from qrealm.faces.qdocker.wire import BrokenOffError, ForeignError, NotThereError, asked, lines_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -126,6 +127,35 @@ def test_nobody_listens(tmp_path):
     with pytest.raises(DaemonError, match="no daemon runs") as caught:
         Client(home_of(tmp_path)).get("/ping")
     assert caught.value.hint == "qdocker start"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be another user")
+def test_another_users_socket_gets_nothing(tmp_path):
+    home = home_of(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(home.socket))
+        os.seteuid(12345)
+        try:
+            listener.listen()
+        finally:
+            os.seteuid(0)
+        words = rf"is the socket of process {os.getpid()} of the user 12345, and this is the user 0; nothing"
+        with pytest.raises(DaemonError, match=words):
+            Client(home).post("/containers", {"spec": {"environment": {"TOKEN": "secret"}}})
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(1 << 16) == b""
+
+
+def test_who_listens_is_told_by_the_kernel(tmp_path, monkeypatch):
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with (
+        listening(tmp_path / "s"),
+        pytest.raises(ForeignError, match=f"of the user {mine}, and this is the user {mine + 1}"),
+        asked(str(tmp_path / "s"), "GET", "/", {}, None),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("path", ["/ping", "/status"])
