@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from qrealm.faces.qdocker.home import Home, running_pid
 START_TIMEOUT_S = 60.0
 _LOG_BYTES_MAX = 10 << 20
 _LOG_LINES_SHOWN = 15
+_NO_LOG = {errno.ELOOP: "is a link", errno.ENXIO: "is no file"}  # ENXIO: a pipe that nobody reads
 _POLL_S = 0.05
 _SELECT_S_MAX = 1e9
 
@@ -46,8 +48,8 @@ def launch(home: Home, config: Path | None) -> tuple[int, bool]:
     if (running := running_pid(home)) is not None:
         return _found(home, running, config), False
     _turn_log(home)
-    begin = home.log.stat().st_size if home.log.exists() else 0
     log = _open_log(home)
+    begin = os.fstat(log).st_size
     receive, send = os.pipe()
     words = [sys.executable, "-m", "qrealm.faces.qdocker.daemon", "--home", str(home.folder)]
     words += ["--report-fd", str(send)]
@@ -126,7 +128,9 @@ def end(home: Home, timeout_s: float) -> int | None:
 
     Raises:
         DaemonError: it still runs after `timeout_s`, or is not ours to end.
+        StoreError: the folder is another user's, who could have us end any process.
     """
+    home.check()
     pid = running_pid(home)
     if pid is None:
         return None
@@ -157,21 +161,33 @@ def _process(pid: int) -> Iterator[int]:
 
 
 def _open_log(home: Home) -> int:
-    """A file descriptor that appends to the log. A link could lead anywhere, and is refused."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    """A file descriptor that appends to the log. Only a file is one: a link could lead anywhere, and a pipe
+    would wait for a reader."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        return os.open(home.log, flags, 0o600)
+        log = os.open(home.log, flags, 0o600)
     except OSError as problem:
-        what = "is a link" if problem.errno == errno.ELOOP else f"cannot be opened: {problem.strerror}"
-        raise DaemonError(
-            f"the daemon's log {str(home.log)!r} {what}", hint=f"look what it is, then rm {home.log}"
-        ) from problem
+        what = _NO_LOG.get(problem.errno or 0, f"cannot be opened: {problem.strerror}")
+        raise _no_log(home, what) from problem
+    if not stat.S_ISREG(os.fstat(log).st_mode):
+        os.close(log)
+        raise _no_log(home, "is no file")
+    os.set_blocking(log, True)
+    return log
+
+
+def _no_log(home: Home, what: str) -> DaemonError:
+    return DaemonError(
+        f"the daemon's log {str(home.log)!r} {what}", hint=f"look what it is, then rm {home.log}"
+    )
 
 
 def _turn_log(home: Home) -> None:
     """Begin a new log when the old one is large; one old log is kept."""
-    if home.log.exists() and home.log.stat().st_size > _LOG_BYTES_MAX:
-        home.log.replace(home.log.with_suffix(".log.1"))
+    with suppress(FileNotFoundError):
+        there = home.log.lstat()  # a link is refused later, and stays where it is
+        if stat.S_ISREG(there.st_mode) and there.st_size > _LOG_BYTES_MAX:
+            home.log.replace(home.log.with_suffix(".log.1"))
 
 
 def _first_line(pipe: int, until: float) -> str | None:

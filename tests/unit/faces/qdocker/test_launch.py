@@ -55,6 +55,37 @@ def test_a_log_that_is_a_link_is_not_written_to(home, tmp_path, leads_to):
     assert leads_to == "nothing" or target.read_text() == "mine"
 
 
+def test_a_log_that_is_a_link_to_a_large_file_stays_where_it_is(home, tmp_path):
+    target = tmp_path / "target"
+    with target.open("wb") as file:
+        file.truncate(launching._LOG_BYTES_MAX + 1)
+    home.log.unlink()
+    home.log.symlink_to(target)
+    with pytest.raises(DaemonError, match=r"log .* is a link"):
+        launch(home, None)
+    assert home.log.is_symlink()
+    assert [path.name for path in home.folder.iterdir()] == [home.log.name]
+
+
+@pytest.mark.parametrize("reader", [False, True])
+def test_a_log_that_is_a_pipe_is_not_waited_for(home, reader):
+    home.log.unlink()
+    os.mkfifo(home.log)
+    reading = os.open(home.log, os.O_RDONLY | os.O_NONBLOCK) if reader else None
+    with pytest.raises(DaemonError, match=r"log .* is no file"):
+        launch(home, None)
+    if reading is not None:
+        os.close(reading)
+
+
+def test_a_large_log_is_turned(home):
+    with home.log.open("ab") as file:
+        file.truncate(launching._LOG_BYTES_MAX + 1)
+    launching._turn_log(home)
+    assert not home.log.exists()
+    assert home.log.with_suffix(".log.1").stat().st_size == launching._LOG_BYTES_MAX + 1
+
+
 def test_relative_paths_of_the_environment_stay_where_they_were(tmp_path, monkeypatch):
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path)
