@@ -74,6 +74,7 @@ class ContainerEngine:
         balancing: load_balance, rebalance, why, schedulers.
         clusters, nodes, messages, upkeep, snapshots, views: what their names say.
         watch: notices nodes that are lost or come back; `open` sets it going.
+        notices: what `open` met that whoever starts the engine should know, a line for each.
 
     Raises:
         StoreError: the database cannot be opened, another engine has it, or others may write to the folder.
@@ -94,6 +95,7 @@ class ContainerEngine:
         clock = clock or SystemClock()
         ctx = Context(config, home, store, clock, drivers or DriverPool(), simulator, seals)
         self._ctx = ctx
+        self.notices: tuple[str, ...] = ()
         self.circuits = QuantumCircuitManager(ctx)
         deciding = Deciding(ctx, self.circuits)
         moves = Moves(ctx)
@@ -124,7 +126,7 @@ class ContainerEngine:
             watch: False leaves it to the caller to call `watch.look`.
         """
         try:
-            self.nodes.add_configured()
+            self.notices = self.nodes.add_configured()
             there = [n for n in self._ctx.store.nodes.all() if n.state is not NodeState.LOST]
             problems = self.watch.ask([node for node in there if not node.simulated])
             for node in there:

@@ -16,14 +16,15 @@ from qrealm.base.errors import (
 )
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
-from qrealm.control.containers.context import Context
+from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.files import NodeEntry
+from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import WORD, Lifecycle
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.reports import BalanceReport, NodeView
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Register
 from qrealm.control.containers.watch import UNSEEN, Watch
-from qrealm.fleet.containers import detect
+from qrealm.fleet.containers import DRIVERS, detect
 from qrealm.fleet.containers.protocol import LABEL_ENGINE, Endpoint
 
 LOCAL = "local"
@@ -47,6 +48,7 @@ class Nodes:
         self._lifecycle = lifecycle
         self._reconcile = reconcile
         self._watch = watch
+        self._left_out = LeftOut(context)
         watch.admit_by(self.admitted)
 
     def add(
@@ -72,13 +74,13 @@ class Nodes:
         record = self._look(name, endpoint, labels or {}, cpus, memory_bytes)
         self._check_other(record)
         with ctx.planning, ctx.store.transaction():
+            self._check_once(record)
             for other in ctx.store.nodes.all():
                 if other.name == name and not _same_engine(other.endpoint, record.endpoint):
                     raise NameTakenError(
                         f"nodes add got the name {name!r}, which another node has",
                         hint=f"choose another name, or: qdocker nodes rm {name}",
                     )
-                _check_once(record, other)
                 if other.name == name:
                     ctx.drivers.forget(other.endpoint)
                     seen = other if other.engine != UNSEEN else record
@@ -92,33 +94,61 @@ class Nodes:
                         memory_bytes=seen.memory_bytes if memory_bytes is None else memory_bytes,
                     )
             ctx.store.nodes.save(record)
+            entry = self._left_out.configured(name)
+            # By hand it may have become another engine, of which the configuration says nothing.
+            if entry is not None and _same_engine(self._whole(name, entry.endpoint), record.endpoint):
+                self._left_out.added(name)
             ctx.tell("node", "add", name, {"engine": record.engine})
         self._reconcile.node(record)
         self._watch.place_waiting()
         return self.view(record)
 
-    def add_configured(self) -> None:
-        """The nodes of the configuration that are not there yet; with none at all the engine of this
-        machine, else a simulated one. One that does not answer is written down as lost: it is taken in when
-        it does."""
-        known = {node.name: node for node in self._ctx.store.nodes.all()}
-        configured = self._ctx.config.nodes
-        new = [n for n in configured if n.name not in known or not self._configure(n, known[n.name])]
+    def add_configured(self) -> tuple[str, ...]:
+        """The nodes of the configuration that are not there yet, but for those that were removed by hand;
+        with none at all the engine of this machine, else a simulated one. One that does not answer is written
+        down as lost: it is taken in when it does.
+
+        Returns:
+            For each that is no node, as its engine is another one's, a line that says so.
+        """
+        ctx = self._ctx
+        known = {node.name: node for node in ctx.store.nodes.all()}
+        entries = self._left_out.entries()
+        new = [entry for entry in entries if self._is_new(entry, known.get(entry.name))]
         unseen = {node.name: self._unseen(node) for node in new}
         problems = self._watch.ask(unseen.values())
+        told: list[str] = []
         for node in new:
+            if node.name in known:  # another engine had the name, or it has never answered
+                ctx.store.nodes.delete(node.name)
             try:
+                self._check_once(unseen[node.name])
                 if (problem := problems[node.name]) is not None:
                     raise problem
-                if node.name in known:  # another engine had the name
-                    self._ctx.store.nodes.delete(node.name)
                 self.add(node.name, node.endpoint, node.labels, node.cpus, node.memory_bytes)
+            except NameTakenError as taken:
+                self._watch.forget(node.name)
+                log.warning("%s", taken.message)
+                told.append(f"{taken.message}; the configuration names it still")
             except QrealmError as problem:
-                self._ctx.tell("node", "unreachable", node.name, {"problem": problem.message})
-                self._ctx.store.nodes.save(unseen[node.name])
+                ctx.tell("node", "unreachable", node.name, {"problem": problem.message})
+                ctx.store.nodes.save(unseen[node.name])
                 self._watch.refuse(node.name, problem.message)
-        if not known and not self._ctx.config.nodes:
+        if not known and not ctx.config.nodes:
             self.add(LOCAL, detect())
+        return tuple(told)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Nodes of the configuration that were removed by hand, and are not brought back."""
+        return self._left_out.names()
+
+    def is_configured(self, name: str) -> bool:
+        """Whether the configuration names a node."""
+        return self._left_out.configured(name) is not None
+
+    def _is_new(self, entry: NodeEntry, before: NodeRecord | None) -> bool:
+        """Whether an engine is to be taken in: it is no node, or has never answered as one."""
+        return before is None or before.engine == UNSEEN or not self._configure(entry, before)
 
     def _configure(self, node: NodeEntry, before: NodeRecord) -> bool:
         """Let what the configuration says of a known node hold; what it does not say stays. False when it is
@@ -160,8 +190,7 @@ class Nodes:
         found = self._look(node.name, node.endpoint, node.labels, cpus, memory_bytes)
         self._check_other(found)
         with ctx.planning, ctx.store.transaction():
-            for other in ctx.store.nodes.all():
-                _check_once(found, other)
+            self._check_once(found)
             seen = replace(
                 ctx.store.nodes.get(node.name),
                 engine=found.engine,
@@ -249,7 +278,8 @@ class Nodes:
         return self.view(node)
 
     def remove(self, name: str, *, force: bool = False) -> str:
-        """Forget a node. It must have no containers; with `force` they are removed with it."""
+        """Forget a node. It must have no containers; with `force` they are removed with it. When the
+        configuration names it, later starts leave it out: see `left_out`."""
         ctx = self._ctx
         node = ctx.store.nodes.get(name)
         if node.state is not NodeState.LOST:
@@ -270,6 +300,7 @@ class Nodes:
                     f"qdocker nodes rm --force {name}",
                 )
             ctx.store.nodes.delete(name)
+            self._left_out.removed(name)
             ctx.tell("node", "remove", name)
         self._watch.forget(name)
         ctx.drivers.forget(node.endpoint)
@@ -289,8 +320,18 @@ class Nodes:
         for container in ctx.store.containers.all():
             if container.engine_id in ids and container.node in known:
                 raise NameTakenError(
-                    f"nodes add got {record.name!r}, but node {container.node!r} is that engine: it has the "
-                    f"container {container.name!r}"
+                    f"node {record.name!r} cannot be taken in: node {container.node!r} is that engine, which "
+                    f"has the container {container.name!r}"
+                )
+
+    def _check_once(self, record: NodeRecord) -> None:
+        """Raises NameTakenError where another node is the engine; a simulated one is records, no engine."""
+        for other in self._ctx.store.nodes.all():
+            another = other.name != record.name and not (record.simulated or other.simulated)
+            if another and _same_engine(other.endpoint, record.endpoint):
+                raise NameTakenError(
+                    f"node {record.name!r} cannot be taken in: node {other.name!r} is that engine",
+                    hint=f"one engine is one node; to give it another name: qdocker nodes rm {other.name}",
                 )
 
     def _look(
@@ -339,12 +380,6 @@ class Nodes:
         )
 
 
-def _check_once(record: NodeRecord, other: NodeRecord) -> None:
-    """Raises NameTakenError where another node is the engine; a simulated one is records, not an engine."""
-    if other.name != record.name and not record.simulated and _same_engine(other.endpoint, record.endpoint):
-        raise NameTakenError(f"nodes add got {record.name!r}, but node {other.name!r} is that engine")
-
-
 def _same_engine(first: Endpoint, second: Endpoint) -> bool:
     """Whether two endpoints lead to one engine: certificates are how to speak to it, and the address of a
     simulated one has its size, too."""
@@ -354,7 +389,9 @@ def _same_engine(first: Endpoint, second: Endpoint) -> bool:
 
 def _place(endpoint: Endpoint) -> tuple[str, str, str | None, str | None]:
     simulated = endpoint.driver == "simulated"
-    url = urlsplit(endpoint.url).netloc if simulated else endpoint.url
+    url = endpoint.url or DRIVERS[endpoint.driver].urls[0]
+    if simulated:
+        url = urlsplit(url).netloc
     return endpoint.driver, url, endpoint.member, endpoint.folder
 
 

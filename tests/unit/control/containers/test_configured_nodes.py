@@ -133,21 +133,92 @@ def test_data_that_is_waited_for_keeps_its_node_too(tmp_path):
 
 def test_a_configured_node_that_may_be_none_is_listed_with_the_reason(tmp_path):
     with Home(tmp_path, ("na",)) as home:
-        na = home.endpoints["na"]
-        wrong = replace(na, url="simulated://nb?memory=7")
-        twice = NodeEntry("nc", replace(na, tls_ca="other.pem"))
-        configured(home, NodeEntry("na", na), NodeEntry("nb", wrong), twice)
+        na = NodeEntry("na", home.endpoints["na"])
+        wrong = NodeEntry("nb", replace(na.endpoint, url="simulated://nb?memory=7"))
+        configured(home, na, wrong)
         for _ in range(2):
-            found = {view.record.name: view for view in home.engine.nodes.all()}
-            assert [found[name].record.state for name in ("nb", "nc")] == [NodeState.LOST] * 2
-            assert "node 'na' is that engine" in found["nc"].error
+            for _ in range(2):
+                found = {view.record.name: view for view in home.engine.nodes.all()}
+                assert found["nb"].record.state is NodeState.LOST
+                assert "is no url of a simulated engine" in found["nb"].error
+                home.engine.watch.look()
+            home.reopen()
+        home.endpoints["nb"] = replace(na.endpoint, url="simulated://nb?cpus=4")
+        configured(home, na, NodeEntry("nb", home.endpoints["nb"]))
+        assert (node(home, "nb").state, node(home, "nb").cpus) == (NodeState.READY, 4.0)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_configured_node_that_is_another_one_s_engine_is_told_of_and_none(tmp_path, silent):
+    with Home(tmp_path, ("na",)) as home:
+        na = NodeEntry("na", home.endpoints["na"])
+        twice = NodeEntry("nc", replace(na.endpoint, tls_ca="other.pem"))
+        if silent:
+            home.faults.away.add("na")
+        configured(home, na, twice)
+        for _ in range(2):
+            assert [each.name for each in home.store.nodes.all()] == ["na"]
+            (told,) = home.engine.notices
+            assert "'nc' cannot be taken in: node 'na' is that engine; the configuration names it" in told
             home.engine.watch.look()
-        assert "is no url of a simulated engine" in found["nb"].error
+            home.reopen()
         # Once it may be one, it is.
-        home.engine.nodes.remove("na")
-        home.engine.watch.look()
-        assert node(home, "nc").state is NodeState.READY
-        assert (node(home, "nc").cpus, node(home, "nc").engine) == (4.0, "simulated")
+        home.faults.away.clear()
+        home.engine.nodes.remove("na", force=True)
+        home.reopen()
+        assert home.engine.notices == ()
+        assert (node(home, "nc").state, node(home, "nc").cpus) == (NodeState.READY, 4.0)
+
+
+def test_a_removed_node_stays_removed(home):
+    """The next start brought it back, and nothing said so."""
+    na, nb = (NodeEntry(name, home.endpoints[name]) for name in ("na", "nb"))
+    home.engine.nodes.remove("nb")
+    for _ in range(2):
+        assert home.engine.nodes.left_out() == ("nb",)
+        configured(home, na, nb)
+        assert [each.name for each in home.store.nodes.all()] == ["na"]
+    # Said anew it is.
+    configured(home, na, replace(nb, labels={"zone": "west"}))
+    assert node(home, "nb").labels == {"zone": "west"}
+    assert home.engine.nodes.left_out() == ()
+    configured(home, na, nb)
+    assert node(home, "nb").state is NodeState.READY
+
+
+def test_a_removed_node_that_was_taken_out_of_the_configuration_may_come_back(home):
+    na, nb = (NodeEntry(name, home.endpoints[name]) for name in ("na", "nb"))
+    home.engine.nodes.remove("nb")
+    configured(home, na)
+    assert home.engine.nodes.left_out() == ()
+    assert not home.engine.nodes.is_configured("nb")
+    configured(home, na, nb)
+    assert node(home, "nb").state is NodeState.READY
+
+
+def test_a_removed_node_comes_back_by_hand(home):
+    na, nb = (NodeEntry(name, home.endpoints[name]) for name in ("na", "nb"))
+    home.engine.nodes.remove("nb")
+    home.engine.nodes.add("nb", nb.endpoint)
+    configured(home, na, replace(nb, cpus=2.0))
+    assert node(home, "nb").cpus == 2.0
+    # Another engine of that name is none of the configuration's.
+    home.engine.nodes.remove("nb")
+    home.endpoints["nb"] = endpoint(home.path, "other", cpus=8)
+    home.engine.nodes.add("nb", home.endpoints["nb"])
+    configured(home, na, replace(nb, cpus=2.0))
+    assert (node(home, "nb").cpus, home.engine.nodes.left_out()) == (8.0, ())
+
+
+def test_an_engine_that_was_given_another_name_leaves_no_ghost(home):
+    home.create("web", node="na")
+    home.create("job", node="nb")
+    home.engine.lifecycle.remove("job")
+    home.engine.nodes.remove("nb")
+    home.engine.nodes.add("nx", home.endpoints["nb"])
+    home.reopen()
+    assert {each.name for each in home.store.nodes.all()} == {"na", "nx"}
+    assert home.engine.notices == ()
 
 
 def test_a_cluster_with_one_that_may_still_run_is_removed_whole_or_not_at_all(tmp_path):

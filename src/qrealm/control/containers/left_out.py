@@ -1,0 +1,58 @@
+"""Nodes of the configuration that were removed by hand: left out until it says something else of them, or
+they are added by hand."""
+
+from __future__ import annotations
+
+import json
+
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.files import NodeEntry
+from qrealm.control.containers.json_codec import to_json
+
+_KEY = "left-out-node:"
+
+
+class LeftOut:
+    """Remembers removals, each with what the configuration said of the node then."""
+
+    def __init__(self, context: Context) -> None:
+        self._ctx = context
+
+    def configured(self, name: str) -> NodeEntry | None:
+        """What the configuration says of a node."""
+        return next((entry for entry in self._ctx.config.nodes if entry.name == name), None)
+
+    def removed(self, name: str) -> None:
+        """A node is removed: the next start does not bring it back."""
+        if (entry := self.configured(name)) is not None:
+            self._ctx.store.settings.set(_KEY + name, _text(entry))
+
+    def added(self, name: str) -> None:
+        """It is a node again, and the configuration holds of it."""
+        self._ctx.store.settings.delete(_KEY + name)
+
+    def names(self) -> tuple[str, ...]:
+        """Nodes of the configuration that are none, as they were removed."""
+        there = {node.name for node in self._ctx.store.nodes.all()}
+        remembered = self._ctx.store.settings.all(_KEY)
+        return tuple(
+            entry.name
+            for entry in self._ctx.config.nodes
+            if _KEY + entry.name in remembered and entry.name not in there
+        )
+
+    def entries(self) -> tuple[NodeEntry, ...]:
+        """What the configuration says of nodes that are not left out. What it says anew is no longer."""
+        settings = self._ctx.store.settings
+        with self._ctx.store.transaction():
+            remembered = settings.all(_KEY)
+            for key, text in remembered.items():
+                entry = self.configured(key.removeprefix(_KEY))
+                if entry is None or _text(entry) != text:
+                    settings.delete(key)
+            kept = settings.all(_KEY)
+        return tuple(entry for entry in self._ctx.config.nodes if _KEY + entry.name not in kept)
+
+
+def _text(entry: NodeEntry) -> str:
+    return json.dumps(to_json(entry), sort_keys=True)
