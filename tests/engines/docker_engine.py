@@ -18,8 +18,9 @@ from pathlib import Path
 
 from engines.image import busybox, load_image
 from engines.leftovers import clear
+from engines.nodes import wait_until
 
-_START_SECONDS = 40.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _SUBNETS = itertools.count(os.getpid() % 200)
 
@@ -124,13 +125,33 @@ class DockerEngine:
 
 def _pings(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(5.0)
+        sock.settimeout(_START_SECONDS)
         try:
             sock.connect(path)
             sock.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
             return b" 200 " in sock.recv(64)
         except OSError:
             return False
+
+
+@contextmanager
+def standing_still(engine: DockerEngine) -> Iterator[None]:
+    """The engine takes connections meanwhile and answers nothing."""
+    pid = int((engine.folder / "pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        # Its threads stop one after the other, and the last may still answer.
+        wait_until(lambda: all(_stopped(task) for task in Path(f"/proc/{pid}/task").iterdir()))
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _stopped(task: Path) -> bool:
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+    except OSError:  # it has ended
+        return True
 
 
 @contextmanager

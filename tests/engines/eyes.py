@@ -13,7 +13,7 @@ from typing import Any
 
 from engines.docker_engine import why_no_docker
 
-_SECONDS_MAX = 30
+_SECONDS_MAX = 60
 
 
 def why_no_eyes() -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from engines.image import CHANGES, IMAGE, busybox, image_tar
 from engines.leftovers import clear
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _MAX = 4096  # processes, and open files
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 
 
 def why_no_ssh() -> str | None:

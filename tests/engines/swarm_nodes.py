@@ -17,7 +17,7 @@ from engines.eyes import docker, why_no_eyes
 from engines.image import load_image
 
 _NUMBERS = itertools.count(os.getpid() % 200)
-_JOIN_SECONDS = 30.0
+_JOIN_SECONDS = 60.0
 _TOOLS = ("ip", "nsenter", "unshare", "hostname")
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from engines.certificates import Authority
-from engines.docker_engine import docker_engine, docker_engines, why_no_docker
+from engines.docker_engine import docker_engine, docker_engines, standing_still, why_no_docker
 from engines.image import IMAGE
 from engines.leftovers import processes_of
+from engines.nodes import WAIT_S, wait_until
 from engines.ssh_server import ssh_server, why_no_ssh, with_path
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.fleet.containers import connect
@@ -71,10 +72,10 @@ def sent_away(driver, engine_id):
         ended = []
         reader = threading.Thread(target=lambda s=stream, e=ended: e.append(list(s)))
         reader.start()
-        time.sleep(0.1)
+        wait_until(stream._reading.locked)
         assert reader.is_alive()
         stream.close()
-        reader.join(20.0)
+        reader.join(WAIT_S)
         assert not reader.is_alive()
         assert ended == [[]]
         assert sock.fileno() == -1
@@ -98,14 +99,11 @@ def test_readers_of_an_engine_may_be_sent_away_even_when_it_hangs():
         ended = []
         reader = threading.Thread(target=lambda: ended.append(list(following)))
         reader.start()
-        pid = int((engine.folder / "pid").read_text())
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        wait_until(following._reading.locked)
+        with standing_still(engine):
             following.close()
-            reader.join(20.0)
+            reader.join(WAIT_S)
             assert ended == [[]]
-        finally:
-            os.kill(pid, signal.SIGCONT)
         driver.close()
 
 
@@ -130,10 +128,10 @@ def test_readers_are_told_when_their_connection_is_given_up():
         readers = [threading.Thread(target=read, args=(stream,)) for stream in streams]
         for reader in readers:
             reader.start()
-        time.sleep(0.2)
+        wait_until(lambda: all(stream._reading.locked() for stream in streams))
         driver.close()
         for reader in readers:
-            reader.join(20.0)
+            reader.join(WAIT_S)
         assert len(told) == 3, told
         assert all(engine.url in line for line in told)
 
@@ -167,10 +165,7 @@ def test_a_tunnel_ends_with_its_process_even_when_that_is_killed(monkeypatch):
             assert _alive(pid)
             assert Path(sock).exists()
             holder.kill()
-        deadline = time.monotonic() + 30.0
-        while _alive(pid) or Path(sock).parent.exists():
-            assert time.monotonic() < deadline, "the tunnel is still there"
-            time.sleep(0.05)
+        wait_until(lambda: not _alive(pid) and not Path(sock).parent.exists())
 
 
 def test_three_engines_and_one_is_lost():
@@ -211,22 +206,12 @@ def test_an_engine_that_stands_still():
         driver = connect(Endpoint("docker", engine.url), timeout_s=0.5)
         patient = connect(Endpoint("docker", engine.url), timeout_s=60.0)
         engine_id = patient.create(SPEC)
-        pid = int((engine.folder / "pid").read_text())
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            # Its threads stop one after the other, and the last may still answer.
-            deadline = time.monotonic() + 10.0
-            while not all(path.read_text().rpartition(")")[2].split()[0] in "Tt"
-                          for path in Path(f"/proc/{pid}/task").glob("*/stat")):  # fmt: skip
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        with standing_still(engine):
             begin = time.monotonic()
             with pytest.raises(EngineUnavailableError) as caught:
                 driver.inspect(engine_id)
             assert time.monotonic() - begin < 20.0
             assert "within 0.5 s" in caught.value.hint
-        finally:
-            os.kill(pid, signal.SIGCONT)
         assert patient.inspect(engine_id).state is ContainerState.CREATED
         patient.close()
         driver.close()
@@ -273,10 +258,14 @@ def test_an_engine_behind_ssh(monkeypatch):
         sent_away(driver, engine_id)
         assert typed(driver.endpoint, engine_id)
         # A connection that breaks is made anew.
-        for pid in processes_of(engine.folder):
-            if b"ssh" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.2)
+        tunnels = [
+            pid
+            for pid in processes_of(engine.folder)
+            if b"ssh" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+        ]
+        for pid in tunnels:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: tunnels and not any(map(_alive, tunnels)))
         with pytest.raises(EngineUnavailableError, match="ssh"):
             driver.facts()
         assert driver.inspect(engine_id).state is ContainerState.RUNNING

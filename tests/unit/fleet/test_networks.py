@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import tempfile
 import threading
@@ -11,9 +9,10 @@ import time
 
 import pytest
 
-from engines.docker_engine import docker_engine, why_no_docker
+from engines.docker_engine import docker_engine, standing_still, why_no_docker
 from engines.image import IMAGE
 from engines.network_promises import raw
+from engines.nodes import WAIT_S, wait_until
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.control.containers.guarding import GuardedDriver
 from qrealm.fleet.containers import connect, networks
@@ -24,6 +23,55 @@ needs_docker = pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no
 
 def spec(name, network="shop_default"):
     return ContainerSpec(name, IMAGE, network=network, network_made=True, labels={"io.qrealm.engine": "e1"})
+
+
+class Turns:
+    """A lock as of networks, which counts who wants to wait for it and who got it.
+
+    Attributes:
+        asked_for: how often somebody was ready to wait.
+        taken: how often somebody who was ready to wait got it.
+    """
+
+    def __init__(self):
+        self._lock = threading.RLock()
+        self.asked_for = self.taken = 0
+
+    def acquire(self, blocking=True, timeout=-1):
+        self.asked_for += blocking
+        got = self._lock.acquire(blocking, timeout)
+        self.taken += got and blocking
+        return got
+
+    def release(self):
+        self._lock.release()
+
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *_):
+        self.release()
+
+
+class Rests:
+    """The clock that networks are removed by, which may be set forward.
+
+    Attributes:
+        ahead_s: by so much.
+        holding: whether the thread held the lock, at each of its rests.
+    """
+
+    def __init__(self, thread, lock):
+        self._thread, self._lock = thread, lock
+        self.ahead_s, self.holding = 0.0, []
+
+    def monotonic(self):
+        return time.monotonic() + self.ahead_s
+
+    def sleep(self, seconds):
+        if threading.current_thread() is self._thread:
+            self.holding.append(self._lock._is_owned())
+        time.sleep(seconds)
 
 
 def test_a_closed_driver_says_so_and_asks_nobody():
@@ -42,10 +90,13 @@ def test_a_closed_driver_says_so_and_asks_nobody():
 
 
 @needs_docker
-def test_what_was_given_up_while_it_waited_for_its_turn_is_not_sent_later():
+def test_what_was_given_up_while_it_waited_for_its_turn_is_not_sent_later(monkeypatch):
     with docker_engine() as engine:
         endpoint = Endpoint("docker", engine.url)
-        inner, other = connect(endpoint, 30.0), connect(endpoint, 30.0)
+        inner, other = connect(endpoint, 120.0), connect(endpoint, 120.0)
+        turns = Turns()
+        for each in (inner, other):
+            monkeypatch.setattr(each._networks, "_lock", turns)
         driver = GuardedDriver(inner, "Docker")
         driver.ping()
         other.ping()
@@ -57,25 +108,21 @@ def test_what_was_given_up_while_it_waited_for_its_turn_is_not_sent_later():
             except EngineUnavailableError as problem:
                 told.append(problem.message)
 
-        pid = int((engine.folder / "pid").read_text())
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with standing_still(engine):
             callers = [threading.Thread(target=make, args=(name,)) for name in ("first", "second")]
-            for caller in callers:
-                caller.start()
-                time.sleep(0.3)
-            begin = time.monotonic()
+            callers[0].start()
+            wait_until(lambda: turns.taken == 1)
+            callers[1].start()
+            wait_until(lambda: turns.asked_for == 2)
             other.tidy("e1")
-            assert time.monotonic() - begin < 15.0, "it waits for the turn of one that hangs"
-            driver.give_up().join(40.0)
+            assert (told, turns.taken) == ([], 1), "it has not waited for the turn of one that hangs"
+            driver.give_up().join(WAIT_S)
             for caller in callers:
-                caller.join(40.0)
+                caller.join(WAIT_S)
             assert len(told) == 2
-        finally:
-            os.kill(pid, signal.SIGCONT)
         working = [thread for thread in threading.enumerate() if thread.name.startswith("create ")]
         for thread in working:
-            thread.join(20.0)
+            thread.join(WAIT_S)
             assert not thread.is_alive()
         assert [facts.name for facts in other.find({}) if facts.name == "second"] == []
         other.tidy("e1")
@@ -97,7 +144,7 @@ def test_a_call_of_several_requests_ends_where_its_connection_was_closed():
 
 @needs_docker
 def test_a_network_of_a_swarm_that_stays_in_use_keeps_nobody_waiting(monkeypatch):
-    monkeypatch.setattr(networks, "_DETACH_SECONDS_MAX", 12.0)
+    monkeypatch.setattr(networks, "_DETACH_SECONDS_MAX", 600.0)
     with docker_engine() as engine, raw(engine.url) as client:
         client.init_swarm(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:0")
         driver = connect(Endpoint("swarm", engine.url, member=client.info()["Name"]), 10.0)
@@ -105,17 +152,17 @@ def test_a_network_of_a_swarm_that_stays_in_use_keeps_nobody_waiting(monkeypatch
         task = {"ContainerSpec": {"Image": IMAGE}, "Networks": [{"Target": "shop_default"}]}
         theirs = client.create_service(task, name="theirs", mode={"Replicated": {"Replicas": 0}})["ID"]
         removing = threading.Thread(target=driver.remove, args=(first,))
+        rests = Rests(removing, driver._networks._lock)
+        monkeypatch.setattr(networks, "time", rests)
         removing.start()
-        while "first" in {service["Spec"]["Name"] for service in client.services()}:
-            time.sleep(0.02)
-        time.sleep(0.5)
-        assert removing.is_alive(), "it gives the swarm time to let go"
-        begin = time.monotonic()
+        wait_until(lambda: len(rests.holding) > 3)  # it gives the swarm time to let go
         second = driver.create(spec("second", "other_default"))
         driver.tidy("e1")
-        assert time.monotonic() - begin < 10.0
         assert removing.is_alive()
-        removing.join(20.0)
+        assert not any(rests.holding), "it lets the others have their turn meanwhile"
+        rests.ahead_s = 700.0
+        removing.join(WAIT_S)
+        assert not removing.is_alive()
         names = {network["Name"] for network in client.networks()}
         assert {"shop_default", "other_default"} <= names
         client.remove_service(theirs)
