@@ -1,4 +1,5 @@
-"""How a command ends, in both command lines: what went wrong becomes words on stderr and an exit code."""
+"""How a command ends, in both command lines: what went wrong becomes words on stderr and an exit code; and
+what is said of wrong words before it begins."""
 
 from __future__ import annotations
 
@@ -6,12 +7,14 @@ import errno
 import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import typer
+from typer.core import TyperCommand
 
 from qrealm.base.errors import QrealmError
 
@@ -96,3 +99,42 @@ def give_up_stdout() -> None:
 def folded(text: str) -> str:
     """A help text with each paragraph on one line, for the terminal to wrap."""
     return "\n\n".join(" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))
+
+
+_FAULTS = {
+    "float_parsing": "is not a number",
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "bool_parsing": "is neither true nor false",
+    "greater_than_equal": "is less than {ge}",
+    "less_than_equal": "is more than {le}",
+}
+"""What is said of a value, by the name that pydantic has for what is wrong with it."""
+
+
+class PlainCommand(TyperCommand):
+    """A command whose usage line is as Docker's, and which tells of wrong values in plain words, whatever the
+    version of typer: newer ones have braces there, and pydantic's words."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as problem:
+            problem.message = _of_value(problem.__cause__) or problem.message
+            raise
+
+
+def _of_value(cause: object) -> str:
+    """What is wrong with a value; empty where pydantic has not said it."""
+    told = getattr(cause, "errors", None)
+    if not callable(told) or not (details := told()):
+        return ""
+    detail = details[0]
+    if detail["type"] == "value_error":
+        error = detail["ctx"]["error"]
+        return _of_value(error) or str(error)
+    fault = _FAULTS.get(detail["type"])
+    return f"{detail['input']!r:.60} {fault.format(**detail.get('ctx', {}))}" if fault else str(detail["msg"])

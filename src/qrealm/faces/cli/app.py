@@ -16,7 +16,7 @@ from qrealm.faces.cli.optimize_command import optimize
 from qrealm.faces.cli.run_command import run
 from qrealm.faces.cli.terminal import ending, speak_plainly, write_data
 from qrealm.faces.cli.verify_command import verify
-from qrealm.faces.ending import folded
+from qrealm.faces.ending import PlainCommand, folded
 
 _HELP = """
 Run quantum circuits on your own machine.
@@ -52,7 +52,7 @@ app = typer.Typer(
 )
 
 for body in (run, estimate, draw, optimize, info, bench, verify):
-    app.command(body.__name__)(ending.command(body))
+    app.command(body.__name__, cls=PlainCommand)(ending.command(body))
 
 
 def _version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qrealm.faces.ending import EXIT_INTERRUPTED, folded
+from qrealm.faces.ending import EXIT_INTERRUPTED, PlainCommand, folded
 from qrealm.faces.qdocker.completion import complete, completion
 from qrealm.faces.qdocker.container_commands import create, rm, run, stop_container
 from qrealm.faces.qdocker.daemon_commands import start, status, stop
@@ -25,7 +25,14 @@ from qrealm.faces.qdocker.placement_commands import (
     schedulers,
     why,
 )
-from qrealm.faces.qdocker.quantum_commands import apply_gate, entangle, measure, messages, send_message
+from qrealm.faces.qdocker.quantum_commands import (
+    apply_gate,
+    disentangle,
+    entangle,
+    measure,
+    messages,
+    send_message,
+)
 from qrealm.faces.qdocker.state_commands import (
     create_cluster,
     export_state,
@@ -44,15 +51,15 @@ without an engine, say so in every listing.
 
 [bold]First steps[/bold]
 
-  qdocker start                                                   start the daemon
+  qdocker start                      start the daemon
 
-  qdocker create --quantum-probability 0.2 nginx:1.27 canary      in 20 % of all runs it starts
+  qdocker create nginx:1.27 canary   one run in two starts it
 
-  qdocker ps -a                                                   list containers
+  qdocker ps -a                      list containers
 
-  qdocker run canary                                              measure, then start or not
+  qdocker run canary                 measure, then start or not
 
-  qdocker why canary                                              why it is on its node
+  qdocker why canary                 why it is on its node
 
 Exit codes: 1 for an error, also of wrong words. create, run and exec have those of `docker run`: 125 for an
 error of qdocker, the engine or wrong words, 126 when a command cannot be run, 127 when it is not found, else
@@ -76,6 +83,7 @@ COMMANDS: dict[str, tuple[Callable[..., int | None], str]] = {
     "exec": (execute, "Containers"),
     "measure": (measure, "Registers"),
     "entangle": (entangle, "Registers"),
+    "disentangle": (disentangle, "Registers"),
     "apply-gate": (apply_gate, "Registers"),
     "send-message": (send_message, "Registers"),
     "messages": (messages, "Registers"),
@@ -112,11 +120,14 @@ _nodes = typer.Typer(help="The engines that containers are placed on.", context_
 
 for _name, (_body, _panel) in COMMANDS.items():
     _late = _LATE if _name in ("create", "exec") else {}
-    app.command(_name, rich_help_panel=_panel, context_settings={**_SETTINGS, **_late})(
+    _settings = {**_SETTINGS, **_late}
+    app.command(_name, cls=PlainCommand, rich_help_panel=_panel, context_settings=_settings)(
         ending_of(_name).command(_body)
     )
 for _name, _body in NODE_COMMANDS.items():
-    _nodes.command(_name, context_settings=_SETTINGS)(ending_of(f"nodes {_name}").command(_body))
+    _nodes.command(_name, cls=PlainCommand, context_settings=_SETTINGS)(
+        ending_of(f"nodes {_name}").command(_body)
+    )
 app.add_typer(_nodes, name="nodes", rich_help_panel="Placement")
 
 

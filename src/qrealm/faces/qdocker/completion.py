@@ -27,7 +27,8 @@ _GATES = """
     """.split()
 """All that a register takes; written out, as the table of gates is slow to load."""
 _CONTAINERS = """
-    run stop-container rm inspect logs exec measure entangle apply-gate send-message messages load-balance why
+    run stop-container rm inspect logs exec measure entangle disentangle apply-gate send-message messages
+    load-balance why
     """.split()
 _VALUES = {
     "--mode": "same opposite spread",
@@ -65,7 +66,7 @@ class Shell(StrEnum):
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="Whose script to print.")],
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash or zsh: whose script to print.")],
 ) -> None:
     """Print a script that completes commands, options, and the names of containers, nodes, gates and modes.
 

@@ -106,9 +106,9 @@ def create(
 
       qdocker create nginx:1.27 web
 
-      qdocker create --quantum-probability 0.2 -p 8080:80 --memory 256m nginx:1.27 canary
+      qdocker create --quantum-probability 0.2 -p 8080:80 nginx:1.27 canary
 
-      qdocker create --states blue,green,off -e MODE=test busybox:1.36 job sh -c 'echo hello; sleep 60'
+      qdocker create --states blue,green,off busybox:1.36 job sh -c 'sleep 60'
     """
     refuse_late_options(words or (), name)
     health = read_health(health_cmd, health_interval, health_timeout, health_retries, health_start_period)

@@ -21,7 +21,9 @@ _RUNS = ("running", "restarting", "paused")
 def ps(
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also those that do not run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only ids.")] = False,
-    last: Annotated[int, typer.Option("--last", "-n", metavar="N", help="The last N made.")] = -1,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", help="The last N made.", show_default=False)
+    ] = -1,
     latest: Annotated[bool, typer.Option("--latest", "-l", help="The last one made.")] = False,
     no_trunc: options.NoTruncOption = False,
     filters: options.FilterOption = None,
@@ -90,7 +92,7 @@ def inspect(
 
       qdocker inspect -f '{{index .Config.Labels "tier"}}' web
 
-      qdocker inspect -f '{{range $port, $where := .NetworkSettings.Ports}}{{$port}} {{end}}' web
+      qdocker inspect -f '{{range .Mounts}}{{.Destination}} {{end}}' web
     """
     write_found = _writer_of(output)
     client = Client()

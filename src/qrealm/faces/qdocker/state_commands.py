@@ -16,12 +16,12 @@ from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, cluster_path
 from qrealm.faces.qdocker.progress import shown_progress
+from qrealm.faces.qdocker.quantum_commands import overridden_lines
 from qrealm.faces.qdocker.tables import write_facts
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, tell, warn, write
 
 _STDIO = "-"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-FilenameOption = Annotated[str, typer.Option("--filename", "-f", metavar="FILE", help="- is a pipe.")]
 
 
 def create_cluster(
@@ -66,6 +66,8 @@ def create_cluster(
         tell(f"{name} was there already")
     for each in found["entangled"]:
         tell(f"{each['first']} and {each['second']} are entangled: {each['mode']}")
+    for line in overridden_lines(found["overridden"]):
+        tell(line)
     if note := found.get("note"):
         tell(note)
 
@@ -114,7 +116,18 @@ def maintenance(
     return EXIT_ERROR if found["problems"] else 0
 
 
-def export_state(filename: FilenameOption = _STDIO) -> None:
+def export_state(
+    filename: Annotated[
+        str,
+        typer.Option(
+            "--filename",
+            "-f",
+            metavar="FILE",
+            show_default=False,
+            help="Where to; stdout without it, or as -.",
+        ),
+    ] = _STDIO,
+) -> None:
     """Write containers, registers, nodes and relations to a file that only you can read, as JSON.
 
     [bold]Example[/bold]
@@ -145,7 +158,16 @@ def export_state(filename: FilenameOption = _STDIO) -> None:
 
 
 def import_state(
-    filename: FilenameOption = _STDIO,
+    filename: Annotated[
+        str,
+        typer.Option(
+            "--filename",
+            "-f",
+            metavar="FILE",
+            show_default=False,
+            help="Where from; stdin without it, or as -.",
+        ),
+    ] = _STDIO,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Also what another daemon has: that loses its containers.")
     ] = False,

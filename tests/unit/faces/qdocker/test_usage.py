@@ -1,0 +1,76 @@
+"""What the command line says of words before anybody is asked: help, usage lines and wrong values."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from qrealm.faces.qdocker.app import COMMANDS, NODE_COMMANDS, main
+
+
+@pytest.fixture
+def said(capsys, monkeypatch):
+    """Runs the command on a terminal of 80 columns; its exit code, stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+
+    def run(line):
+        with pytest.raises(SystemExit) as ended:
+            main(shlex.split(line))
+        told = capsys.readouterr()
+        return ended.value.code, re.sub(r"\x1b\[[0-9;]*m", "", told.out), told.err
+
+    return run
+
+
+def test_each_of_the_first_steps_is_one_line(said):
+    _, out, _ = said("--help")
+    steps = out.partition("First steps")[2].partition("Exit codes")[0].splitlines()
+    assert [line.split()[0] for line in steps if line.strip()] == ["qdocker"] * 5
+
+
+@pytest.mark.parametrize("command", ["create", "inspect"])
+def test_each_example_is_one_line(said, command):
+    _, out, _ = said(f"{command} --help")
+    examples = out.partition("Examples")[2].partition("╭")[0].splitlines()
+    assert {line.split()[0] for line in examples if line.strip()} == {"qdocker"}
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"nodes {name}" for name in NODE_COMMANDS)])
+def test_usage_lines_are_dockers(said, command):
+    code, out, _ = said(f"{command} --help")
+    usage = next(line for line in out.splitlines() if "Usage:" in line)
+    assert code == 0
+    assert not set(usage) & set("{}<>")
+    arguments = usage.partition("[OPTIONS]")[2].strip().removesuffix(".yaml")
+    assert arguments == arguments.upper()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("stop-container --time soon web", 1, "'--time' / '-t': 'soon' is not a number"),
+        ("create --cpu many image web", 125, "'--cpu' / '--cpus': 'many' is not a number"),
+        ("ps --last few", 1, "'--last' / '-n': 'few' is not a whole number"),
+        ("completion fish", 1, "'SHELL': 'fish' is not one of 'bash', 'zsh'"),
+        ("create image", 125, "Missing argument 'NAME'"),
+    ],
+)
+def test_wrong_words_are_told_plainly(said, line, code, words):
+    ended, _, err = said(line)
+    assert ended == code
+    assert words in err
+    assert "Usage: qdocker" in err
+    assert not re.search(r"Input should|Value error|[{}]", err)
+
+
+def test_options_do_not_show_what_stands_for_nothing(said):
+    _, listing, _ = said("ps --help")
+    assert "[default: -1]" not in listing
+    _, exporting, _ = said("export-state --help")
+    assert "stdout" in exporting
+    _, importing, _ = said("import-state --help")
+    assert "stdin" in importing
