@@ -137,7 +137,7 @@ def placement_routes(engine: ContainerEngine) -> APIRouter:
     @routes.delete("/nodes/{name}")
     def remove_node(name: str, force: bool = False) -> Any:
         engine.nodes.remove(name, force=force)
-        return {"name": name}
+        return {"name": name, "configured": engine.nodes.is_configured(name)}
 
     @routes.post("/nodes/{name}/drain")
     def drain(name: str) -> Any:

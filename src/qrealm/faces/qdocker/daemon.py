@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qrealm.base.clock import SystemClock
@@ -32,9 +32,10 @@ _BACKLOG = 128
 _LOOK_S = 1.0
 """How often the daemon looks whether its folder is still there."""
 _PATHS = ("DOCKER_CERT_PATH",)
+Ready = Callable[[Sequence[str]], None]
 
 
-def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lambda: None) -> None:
+def serve(home: Home, config_path: Path | None, ready: Ready | None = None) -> None:
     """Be the daemon until SIGTERM, SIGINT or SIGHUP, or until its folder is taken away.
 
     The process works in that folder, so that it keeps no other from being unmounted.
@@ -43,7 +44,7 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
         home: its folder.
         config_path: a configuration file, kept as a copy in the folder once an engine has opened with it;
             None takes that copy, or defaults.
-        ready: called once when requests are answered.
+        ready: called once when requests are answered, with what whoever starts the daemon should know.
 
     Raises:
         ConfigError: the configuration breaks a rule.
@@ -65,11 +66,13 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
             with _listening(home) as listener:
                 version = installed_version()
                 _LOG.info("qdocker %s, process %d, answers on %s", version, os.getpid(), home.socket)
+                notices = [*engine.notices, *_left_out(engine, config_path)]
 
                 def answers() -> None:
                     words = (home, lock, ended)
                     threading.Thread(target=_watch_home, args=words, name="watch-home", daemon=True).start()
-                    ready()
+                    if ready is not None:
+                        ready(notices)
 
                 answer_until_signal(engine, listener, answers)
         finally:
@@ -80,6 +83,18 @@ def serve(home: Home, config_path: Path | None, ready: Callable[[], None] = lamb
         if lock.is_held():  # else the socket there may be another daemon's
             home.socket.unlink(missing_ok=True)
         lock.give_up()
+
+
+def _left_out(engine: ContainerEngine, config_path: Path | None) -> list[str]:
+    """What to say of nodes that were removed by hand, where a configuration is given that names them."""
+    told = []
+    for name in engine.nodes.left_out() if config_path is not None else ():
+        told.append(
+            f"node {name} was removed with nodes rm and stays out, though the configuration names it; "
+            "nodes add takes it in again, or another entry of that name"
+        )
+        _LOG.warning("%s", told[-1])
+    return told
 
 
 def _watch_home(home: Home, lock: DaemonLock, ended: threading.Event) -> None:
@@ -168,10 +183,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     told = False
 
-    def ready() -> None:
+    def ready(notices: Sequence[str]) -> None:
         nonlocal told
         told = True
-        tell({"ready": os.getpid()})
+        tell({"ready": os.getpid(), "notices": list(notices)})
 
     try:
         serve(Home(options.home), options.config, ready)

@@ -48,12 +48,14 @@ def start(
         start_logging(debug_wanted())
         serve(home, None if config is None else config.absolute())
         return
-    pid, now = launch(home, config)
+    pid, now, notices = launch(home, config)
     client = Client(home)
     nodes, version = client.get("/nodes"), client.get("/ping")["version"]
     write(f"qdocker {version} runs {'' if now else 'already '}as process {pid}")
     write(f"socket: {home.socket}")
     write(f"log: {home.log}")
+    for notice in notices:
+        warn(notice)
     _warn_of(nodes)
 
 

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from qrealm.base.errors import ConfigError, DaemonError
 from qrealm.faces.http.error_json import error_from_json
@@ -29,15 +30,21 @@ _POLL_S = 0.05
 _SELECT_S_MAX = 1e9
 
 
-def launch(home: Home, config: Path | None) -> tuple[int, bool]:
+class Launched(NamedTuple):
+    """A daemon that runs: its process id, whether it runs since now, and what it met at its start that
+    whoever started it should know."""
+
+    pid: int
+    now: bool
+    notices: tuple[str, ...] = ()
+
+
+def launch(home: Home, config: Path | None) -> Launched:
     """Start the daemon in a session of its own and wait until it answers. One that runs with the same
     configuration is left as it is.
 
     Args:
         config: None for the one that the daemon has, or had last.
-
-    Returns:
-        Its process id, and whether it runs since now.
 
     Raises:
         DaemonError: it runs with another configuration, or did not come up; the message has the last lines
@@ -46,7 +53,7 @@ def launch(home: Home, config: Path | None) -> tuple[int, bool]:
     """
     home.make()
     if (running := running_pid(home)) is not None:
-        return _found(home, running, config), False
+        return Launched(_found(home, running, config), False)
     _turn_log(home)
     log = _open_log(home)
     begin = os.fstat(log).st_size
@@ -81,13 +88,13 @@ def launch(home: Home, config: Path | None) -> tuple[int, bool]:
         problem = error_from_json(told["error"])
         # Of two starts at the same moment one is faster.
         if isinstance(problem, DaemonError) and (running := running_pid(home)) is not None:
-            return _found(home, running, config), False
+            return Launched(_found(home, running, config), False)
         raise problem
     if "ready" not in told:
         raise DaemonError(f"the daemon ended with code {process.wait()}{_last_lines(home, begin)}")
     # It goes on without us: Popen must not warn that nobody waited for it.
     process.returncode = 0
-    return process.pid, True
+    return Launched(process.pid, True, tuple(told.get("notices", ())))
 
 
 def _found(home: Home, pid: int, config: Path | None) -> int:

@@ -267,7 +267,17 @@ def nodes_rm(names: NodesArgument, force: options.ForceOption = False) -> int:
       qdocker nodes rm east
     """
     client = Client()
-    return for_each(names, lambda name: client.delete(node_path(name), {"force": force})["name"])
+
+    def remove(name: str) -> Any:
+        done = client.delete(node_path(name), {"force": force})
+        if done["configured"]:
+            tell(
+                f"the configuration names {name}, and later starts leave it out all the same; "
+                "nodes add takes it in again, or another entry of that name"
+            )
+        return done["name"]
+
+    return for_each(names, remove)
 
 
 def nodes_drain(name: NodeArgument, output: options.PlainFormatOption = "table") -> int:
