@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
@@ -13,6 +14,7 @@ from qrealm.control.containers.context import Context
 from qrealm.control.containers.declaring import Expected
 from qrealm.control.containers.placement import Plan, Policy, Snapshot, decide, sharing
 from qrealm.control.containers.placement.decide import WITHOUT_SCHEDULER
+from qrealm.control.containers.placement.ports import clash
 from qrealm.control.containers.reports import PORTFOLIO
 from qrealm.control.containers.values import ContainerRecord, DecisionRecord, NodeState, Phase, Register
 
@@ -68,11 +70,7 @@ class Deciding:
         decisions = {decision.container: decision for decision in plan.decisions}
         for volume, names in sharing(coming).items():
             if len({decisions[name].chosen for name in names}) > 1:
-                raise NoRoomError(
-                    f"no node takes {' and '.join(names)} together, which share the volume {volume}",
-                    hint="give them volumes of their own, ask for less (--cpu, --memory), or add a node "
-                    "(qdocker nodes add)",
-                )
+                raise _torn(volume, [record for record in coming if record.name in names])
         return decisions
 
     def place_again(self, action: str, awaited: Collection[str] = ()) -> list[ContainerRecord]:
@@ -152,6 +150,23 @@ class Deciding:
             return self._circuits.probabilities_in(registers[record.id], record)[record.quantum.states[0]]
         except RegisterError:
             return record.quantum.probability
+
+
+def _torn(volume: str, records: Sequence[ContainerRecord]) -> NoRoomError:
+    """The error about containers with one volume that cannot be on one node."""
+    names = " and ".join(record.name for record in records)
+    what = f"no node takes {names} together, which share the volume {volume}"
+    for one, other in itertools.combinations(records, 2):
+        if port := clash(one.spec, other.spec):
+            return NoRoomError(
+                f"{what}: both {one.name} and {other.name} publish port {port.host_port} of their host",
+                hint="publish different ports, or give them volumes of their own",
+            )
+    return NoRoomError(
+        what,
+        hint="give them volumes of their own, ask for less (--cpu, --memory), or add a node "
+        "(qdocker nodes add)",
+    )
 
 
 def _answered(scheduler: str, think: Callable[[], Plan]) -> Plan:

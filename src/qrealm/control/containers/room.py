@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NoRoomError
 from qrealm.control.containers.context import Context
+from qrealm.control.containers.placement.ports import TakenPorts
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState
 
 MIB = 1 << 20
@@ -17,7 +18,7 @@ def check_room(context: Context, record: ContainerRecord, target: str) -> NodeRe
     Raises:
         EngineUnavailableError: it was lost.
         EngineRefusalError: it was closed.
-        NoRoomError: others have been given the room.
+        NoRoomError: others have been given the room, or a port.
         NoSuchContainerError: there is no such node any more.
     """
     node = context.store.nodes.get(target)
@@ -25,11 +26,12 @@ def check_room(context: Context, record: ContainerRecord, target: str) -> NodeRe
         raise EngineUnavailableError(f"node {target!r} was lost meanwhile")
     if node.state is not NodeState.READY:
         raise EngineRefusalError(f"node {target!r} was closed meanwhile: it is {node.state.value}")
-    others = [
-        other.spec.limits
-        for other in context.store.containers.all()
-        if other.node == target and other.id != record.id
+    there = [
+        other for other in context.store.containers.all() if other.node == target and other.id != record.id
     ]
+    if reason := TakenPorts(there).refusal(record, target):
+        raise NoRoomError(f"node {target!r} does not take {record.name!r} any more: {reason}")
+    others = [other.spec.limits for other in there]
     limits = record.spec.limits
     memory_bytes = sum(each.memory_bytes for each in others) + limits.memory_bytes
     if memory_bytes > node.memory_bytes:

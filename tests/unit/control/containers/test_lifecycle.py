@@ -202,9 +202,10 @@ def test_a_container_whose_process_ends_at_once(home, monkeypatch):
 
 
 def test_a_start_that_is_refused_leaves_the_outcome_and_a_stopped_container(home):
-    home.create("first", probability=1.0, node="na", host_port=8080)
     home.create("second", probability=1.0, node="na", host_port=8080)
-    home.engine.lifecycle.run("first")
+    # Somebody else's container, of which placement knows nothing.
+    engine = SimulatedDriver(home.endpoints["na"])
+    engine.start(engine.create(request("first", host_port=8080).spec))
     with pytest.raises(EngineRefusalError, match="8080"):
         home.engine.lifecycle.run("second")
     record = home.record("second")

@@ -296,7 +296,6 @@ def test_wrong_keys_are_named_with_line(line, key, words):
     [
         (["scale: 2", "deploy: {replicas: 3}"], "scale", "is 2, and deploy.replicas is 3"),
         (["scale: 2", "container_name: x"], "container_name", "cannot be given to 2 containers"),
-        (["scale: 2", "ports: ['80:80']"], "ports", "cannot be given to 2 containers"),
         (["cpus: 1", "deploy: {resources: {limits: {cpus: 2}}}"], "cpus", "limits.cpus is 2"),
     ],
 )  # fmt: skip
@@ -306,8 +305,9 @@ def test_keys_that_contradict_each_other(lines, key, words):
     assert words in error.message
 
 
-def test_ports_that_the_engine_chooses_can_be_copied():
-    assert len(loaded(one("scale: 2\n    ports: ['80', {target: 81, published: 0}]")).containers) == 2
+def test_ports_can_be_copied_each_host_has_its_own():
+    found = loaded(one("scale: 2\n    ports: ['80', '8080:80', {target: 81, published: 0}]")).containers
+    assert [each.spec.ports for each in found] == [(Port(80), Port(80, 8080), Port(81))] * 2
 
 
 @pytest.mark.parametrize(

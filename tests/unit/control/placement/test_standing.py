@@ -27,6 +27,7 @@ def random_problem(rng, objective):
     for kind in (together, apart, apart):
         members = rng.permutation(names)[: rng.integers(2, count + 1)].tolist()
         rules.append(kind(*members, weight=float(rng.random() * 3)))
+    rules.append(apart(*rng.permutation(names)[:2].tolist()))
     return Assignment(items, bins, rules, objective, may_leave_out=True)
 
 
@@ -50,7 +51,10 @@ def test_prices_are_differences_of_the_definition(seed, objective):
             wishes = [prices.parts[part][node] for part in PART_OF.values() if part in prices.parts]
             assert sum(wishes) == pytest.approx(new.rules - old.rules)
             full = [v for v in violations(problem, there) if f"bin 'n{node}'" in v.text]
-            assert prices.fits[node] == (not full)
+            barred = [v for v in violations(problem, there) if v.kind == "apart"]
+            before = [v for v in violations(problem, without) if v.kind == "apart"]
+            assert prices.barred[node] == (len(barred) > len(before))
+            assert prices.fits[node] == (not full and not prices.barred[node])
 
 
 def test_putting_an_item_elsewhere_is_the_same_as_beginning_there():

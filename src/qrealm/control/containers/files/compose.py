@@ -212,16 +212,7 @@ def _names(service: str, item: ServiceShape, reader: Reader) -> tuple[str, ...]:
         return (item.container_name or service,)
     if item.container_name is not None:
         reader.note((*path, "container_name"), f"cannot be given to {copies} containers")
-    published = [port for port in item.ports if _is_published(port)]
-    if published:
-        reader.note((*path, "ports"), f"one port of a host cannot be given to {copies} containers")
     return tuple(f"{service}-{number}" for number in range(1, copies + 1))
-
-
-def _is_published(item: Any) -> bool:
-    if isinstance(item, str):
-        return any(port.host_port is not None for port in short_forms.ports(item))
-    return item.published not in (None, "0")
 
 
 def _limits(service: str, item: ServiceShape, reader: Reader) -> Limits:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from qrealm.base.errors import NoSuchContainerError
+from qrealm.control.containers.placement.ports import TakenPorts
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState
 
 MIB = 1 << 20
 
 
 class Admission:
-    """Knows the nodes, and where data is.
+    """Knows the nodes, where data is, and who has which ports.
 
     Args:
         nodes: all that there are, lost ones too.
-        containers: all that there are; their volumes are on their nodes.
+        containers: all that there are; their volumes and ports are on their nodes.
         pinned: by container id the node that the user asked for.
     """
 
@@ -29,7 +30,9 @@ class Admission:
         self._pinned = pinned
         self._any_real = any(not node.simulated for node in self._nodes.values())
         self._volume_nodes: dict[str, set[str]] = {}
-        for container in containers:
+        listed = list(containers)
+        self._ports = TakenPorts(listed)
+        for container in listed:
             if container.node in self._nodes:
                 for volume in volumes_of(container):
                     self._volume_nodes.setdefault(volume, set()).add(str(container.node))
@@ -72,10 +75,9 @@ class Admission:
         if reason := self._data(container, node.name):
             return reason
         if container.spec.limits.cpus > node.cpus:
-            return (
-                f"its host has {node.cpus:g} processors, the container wants {container.spec.limits.cpus:g}"
-            )
-        return ""
+            wanted_cpus = container.spec.limits.cpus
+            return f"its host has {processors(node.cpus)}, the container wants {wanted_cpus:g}"
+        return self._ports.refusal(container, node.name)
 
     def _simulated(self, container: ContainerRecord, node: NodeRecord, wanted: str | None) -> bool:
         """Whether it belongs on simulated nodes: one that was there stays there, a new one goes to real ones
@@ -102,6 +104,11 @@ class Admission:
             if places and node not in places:
                 return f"its volume {volume} is on node {', '.join(sorted(places))}"
         return ""
+
+
+def processors(count: float) -> str:
+    """``"1 processor"``, ``"0.5 processors"``."""
+    return f"{count:g} processor{'' if count == 1 else 's'}"
 
 
 def volumes_of(container: ContainerRecord) -> list[str]:

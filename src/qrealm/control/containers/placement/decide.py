@@ -213,7 +213,7 @@ def _check_room(problem: PlacementProblem) -> None:
         item = problem.assignment.items[standing.index(name)]
         prices = standing.prices(name)
         if item.current is None and not (prices.fits & _is_allowed(problem, standing, name)).any():
-            raise no_room(item, _refused(problem, name, prices), with_others=False)
+            raise no_room(item, _refused(problem, standing, name, prices), with_others=False)
 
 
 def _crowded(problem: PlacementProblem, scheduler: str, nothing: InfeasibleError) -> NoRoomError:
@@ -231,7 +231,7 @@ def _crowded(problem: PlacementProblem, scheduler: str, nothing: InfeasibleError
         usable = np.flatnonzero(prices.fits & _is_allowed(problem, standing, name))
         if not len(usable):
             item = problem.assignment.items[standing.index(name)]
-            return no_room(item, _refused(problem, name, prices), with_others=True)
+            return no_room(item, _refused(problem, standing, name, prices), with_others=True)
         standing.put(name, int(usable[np.argmin(prices.change[usable])]))
     return NoRoomError(
         f"the scheduler {scheduler!r} found no placement of {', '.join(coming) or 'the containers'}: "
@@ -252,20 +252,30 @@ def _is_allowed(problem: PlacementProblem, standing: Standing, name: str) -> NDA
 
 
 def _refused(
-    problem: PlacementProblem, name: str, prices: Prices, closed: frozenset[str] = frozenset()
+    problem: PlacementProblem,
+    standing: Standing,
+    name: str,
+    prices: Prices,
+    closed: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
     """The nodes that do not take a container and why, those first that lack least."""
     capacity = problem.assignment.arrays.capacity
     columns = {resource: k for k, resource in enumerate(problem.assignment.arrays.resources)}
     fixed = problem.refusals[name]
     short: list[tuple[float, str, str]] = []
+    barred: dict[str, str] = {}
     for number, place in enumerate(problem.assignment.bins):
         lacks = {resource: float(lack[number]) for resource, lack in prices.lacks.items() if lack[number] > 0}
-        if place.name in fixed or not lacks:
+        if place.name in fixed:
+            continue
+        if prices.barred[number]:
+            barred[place.name] = problem.port_holder(name, standing.held(number))
+            continue
+        if not lacks:
             continue
         share = max(x / max(capacity[number, columns[r]], PART_MIN) for r, x in lacks.items())
         short.append((share, place.name, lack_in_words(lacks)))
-    found = {node: why for _, node, why in sorted(short)} | dict(fixed)
+    found = {node: why for _, node, why in sorted(short)} | barred | dict(fixed)
     for node in sorted(closed):
         found.setdefault(node, "closed (draining)")
     return found
@@ -316,7 +326,7 @@ def _decision(outcome: _Outcome, standing: Standing, name: str, value: float) ->
     chosen = names[number] if number >= 0 else None
     before = problem.before[name]
     prices = standing.prices(name)
-    refused = _refused(problem, name, prices, outcome.closed - {chosen})
+    refused = _refused(problem, standing, name, prices, outcome.closed - {chosen})
     candidates = _candidates(names, prices, refused, number, before)
     record = DecisionRecord(
         id=0,

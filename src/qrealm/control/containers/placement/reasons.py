@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from qrealm.base.errors import NoRoomError
+from qrealm.control.containers.placement.admission import processors
+from qrealm.control.containers.placement.ports import is_taken_reason
 from qrealm.control.containers.values import CandidateRecord, DecisionRecord
 from qrealm.optimize import Item
 
@@ -106,7 +108,7 @@ def no_room(item: Item, refused: Mapping[str, str], with_others: bool) -> NoRoom
         refused: nodes and why each does not, the nearest first.
         with_others: whether others that are placed by the same call have a part in it.
     """
-    want = f"{item.demand['cpus']:g} processors and {item.demand['memory']:,.0f} MiB of memory"
+    want = f"{processors(item.demand['cpus'])} and {item.demand['memory']:,.0f} MiB of memory"
     told = [f"{node}: {why}" for node, why in list(refused.items())[:NODES_TOLD_MAX]]
     if len(refused) > NODES_TOLD_MAX:
         told.append(f"and {len(refused) - NODES_TOLD_MAX} nodes more")
@@ -114,8 +116,18 @@ def no_room(item: Item, refused: Mapping[str, str], with_others: bool) -> NoRoom
     return NoRoomError(
         f"no node takes container {item.name!r}, which wants {want}{others}: "
         f"{'; '.join(told) or 'there is no node'}",
-        hint="ask for less (--cpu, --memory), remove containers, or add a node (qdocker nodes add)",
+        hint=f"{_instead(refused.values())}, remove containers, or add a node (qdocker nodes add)",
     )
+
+
+def _instead(reasons: Iterable[str]) -> str:
+    """What to ask for instead."""
+    told = list(reasons)
+    short = any(why.startswith(("needs ", "its host has ")) for why in told)
+    taken = any(is_taken_reason(why) for why in told)
+    port = "publish another port, or let the engine choose one (-p 80)"
+    less = "ask for less (--cpu, --memory)"
+    return ", ".join([*([port] if taken else []), *([less] if short or not taken else [])])
 
 
 def explain(decision: DecisionRecord) -> str:

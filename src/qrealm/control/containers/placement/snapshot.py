@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from qrealm.control.containers.placement.admission import MIB, Admission, volumes_of
+from qrealm.control.containers.placement.ports import clash, port_rules, published, taken_reason
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase, Relation
+from qrealm.fleet.containers.protocol import ContainerSpec
 from qrealm.optimize import Assignment, Bin, Item, Objective, Rule, apart, together
 
 AFFINITY = 1.0
@@ -83,6 +85,7 @@ class PlacementProblem:
         refusals: for each of those, the nodes that it may not go to, and why.
         before: the node's name that each of those had, which may be lost.
         policy: see `Policy`.
+        specs: by name what each container of the problem is.
     """
 
     assignment: Assignment
@@ -90,6 +93,15 @@ class PlacementProblem:
     refusals: Mapping[str, Mapping[str, str]]
     before: Mapping[str, str | None]
     policy: Policy
+    specs: Mapping[str, ContainerSpec]
+
+    def port_holder(self, name: str, others: Iterable[str]) -> str:
+        """Which of the others has a port that a container wants, in words; empty when none has."""
+        wanted = self.specs[name]
+        for other in others:
+            if other != name and (port := clash(wanted, self.specs[other])):
+                return taken_reason(port, other)
+        return ""
 
 
 def assignment_of(snapshot: Snapshot) -> Assignment:
@@ -122,6 +134,8 @@ def problem_of(snapshot: Snapshot, *, may_wait: bool = False) -> PlacementProble
     nodes = [node for name, node in present.items() if name not in closed or name in held]
     names = [node.name for node in nodes]
     refusals = {c.name: admission.refusals(c, homes[c.id]) for c in decided}
+    if not may_wait:
+        _keep_clear(decided, homes, names, refusals)
     allowed: dict[str, tuple[str, ...] | None] = {c.name: (str(c.node),) for c in fixed}
     for c in decided:
         open_to = tuple(name for name in names if name not in refusals[c.name])
@@ -132,10 +146,35 @@ def problem_of(snapshot: Snapshot, *, may_wait: bool = False) -> PlacementProble
     objective = Objective(balance=unit) if policy.balance else Objective(bins=unit)
     rules = rules_of(snapshot.relations, {c.id: c.name for c in members}, unit)
     rules += tuple(together(*group, weight=SHARED_VOLUME * unit) for group in sharing(decided).values())
+    rules += port_rules(members, ids, homes, unit)
     assignment = Assignment(tuple(items), _bins(nodes, items, policy), rules, objective, may_wait)
     return PlacementProblem(
-        assignment, tuple(c.name for c in decided), refusals, {c.name: c.node for c in decided}, policy
+        assignment,
+        tuple(c.name for c in decided),
+        refusals,
+        {c.name: c.node for c in decided},
+        policy,
+        {c.name: c.spec for c in members},
     )
+
+
+def _keep_clear(
+    decided: Sequence[ContainerRecord],
+    homes: Mapping[str, str | None],
+    nodes: Sequence[str],
+    refusals: dict[str, dict[str, str]],
+) -> None:
+    """Where a new container can go to one node alone, its ports there are taken for the others."""
+    bound: list[tuple[ContainerRecord, str]] = []
+    for container in decided:
+        open_to = [node for node in nodes if node not in refusals[container.name]]
+        if homes[container.id] is None and len(open_to) == 1 and published(container.spec):
+            bound.append((container, open_to[0]))
+    for holder, node in bound:
+        for container in decided:
+            if container is not holder and (port := clash(container.spec, holder.spec)):
+                known = refusals[container.name]
+                refusals[container.name] = {node: taken_reason(port, holder.name)} | known
 
 
 def unit_of(containers: int, nodes: int, policy: Policy) -> float:

@@ -27,10 +27,12 @@ class Prices:
     Attributes:
         parts: by name of the part its change on each node, shape (m,).
         lacks: by resource how much of it each node lacks, shape (m,); 0 where it has enough.
+        barred: which nodes have an item that it must not share a node with, shape (m,).
     """
 
     parts: dict[str, FloatArray]
     lacks: dict[str, FloatArray]
+    barred: NDArray[np.bool_]
 
     @property
     def change(self) -> FloatArray:
@@ -40,16 +42,16 @@ class Prices:
 
     @property
     def fits(self) -> NDArray[np.bool_]:
-        """Which nodes have room, shape (m,)."""
+        """Which nodes have room, and nothing that bars it; shape (m,)."""
         short: NDArray[np.bool_] = np.any([lack > 0 for lack in self.lacks.values()], axis=0)
-        return ~short
+        return ~(short | self.barred)
 
 
 class Standing:
     """A placement, one container of which is looked at after the other.
 
     Args:
-        problem: items, bins and rules that are wishes.
+        problem: items, bins, rules that are wishes, and demands of the kind apart.
         answer: index of each item's bin, -1 for none; shape (items,).
     """
 
@@ -68,6 +70,10 @@ class Standing:
     def index(self, name: str) -> int:
         """Index of an item."""
         return self._index[name]
+
+    def held(self, node: int) -> tuple[str, ...]:
+        """Names of the items on a node."""
+        return tuple(self.problem.items[number].name for number in np.flatnonzero(self.answer == node))
 
     def put(self, name: str, node: int) -> None:
         """Place an item elsewhere, or nowhere (-1)."""
@@ -99,20 +105,24 @@ class Standing:
         moved = np.arange(len(counts)) != arrays.current[item]
         if objective.moves and arrays.current[item] >= 0:
             parts["moves"] = objective.moves * arrays.move_price[item] * moved
+        barred = np.zeros(len(counts), dtype=np.bool_)
         for number in self._rules_of.get(item, ()):
             rule = arrays.rules[number]
             others = self.answer[rule.items[rule.items != item]]
             held = np.bincount(rule.domains[others[others >= 0]], minlength=rule.num_domains)
             kind = rule.rule.kind
+            if rule.rule.weight is None:
+                barred |= (held > 0)[rule.domains]
+                continue
             misses = (held == 0) & bool(held.any()) if kind == "together" else held > 0
             part = PART_OF[kind]
-            change: FloatArray = (rule.rule.weight or 0.0) * misses[rule.domains].astype(np.float64)
+            change: FloatArray = rule.rule.weight * misses[rule.domains].astype(np.float64)
             parts[part] = parts[part] + change if part in parts else change
         missing = load + demand - arrays.capacity * (1 + TOLERANCE)
         lacks: dict[str, FloatArray] = {
             r: np.maximum(0.0, missing[:, k]) for k, r in enumerate(arrays.resources)
         }
-        return Prices(parts, lacks)
+        return Prices(parts, lacks, barred)
 
 
 def _balance(load: FloatArray, capacity: FloatArray, demand: FloatArray) -> FloatArray:
