@@ -3,6 +3,8 @@ streams."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,16 +14,17 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from qrealm.base.errors import QrealmError, RequestError
+from qrealm.base.errors import DaemonError, QrealmError, RequestError
 from qrealm.base.version import installed_version
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.faces.http.cluster_routes import daemon_routes, placement_routes, quantum_routes
 from qrealm.faces.http.container_routes import container_routes
 from qrealm.faces.http.error_json import error_to_json, status_of
 from qrealm.faces.http.incoming import RefusedBodyError
-from qrealm.faces.http.streams import Leaving, unexpected
+from qrealm.faces.http.streams import NDJSON, Leaving, unexpected
 
 PREFIX = "/v1"
+_UNAVAILABLE = 503
 _LOG = logging.getLogger("qrealm.qdocker")
 
 Message = MutableMapping[str, Any]
@@ -41,6 +44,7 @@ def container_app(engine: ContainerEngine, stopping: Leaving) -> FastAPI:
         app.include_router(routes, prefix=PREFIX)
     _tell_errors(app)
 
+    app.add_middleware(_CutOff, stopping=stopping)
     app.add_middleware(_Logged)
     return app
 
@@ -83,6 +87,45 @@ def _tell_errors(app: FastAPI) -> None:
     app.add_exception_handler(404, unrouted)
     app.add_exception_handler(405, unrouted)
     app.add_exception_handler(Exception, unforeseen)
+
+
+class _CutOff:
+    """Tells a caller that the daemon ends, when that is why its request is given up. A stream gets it as its
+    last line."""
+
+    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]], stopping: Leaving) -> None:
+        self._app = app
+        self._stopping = stopping
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        begun = streams = ended = False
+
+        async def note(message: Message) -> None:
+            nonlocal begun, streams, ended
+            if message["type"] == "http.response.start":
+                begun, streams = True, _is_stream(message)
+            else:
+                ended = not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set() or ended or (begun and not streams):
+                raise
+            words = "the daemon ends: what was under way is broken off, and the next one finishes or undoes it"
+            told = error_to_json(DaemonError(words, hint="qdocker start"))
+            # The server gives requests up once. What is sent here waits for nobody.
+            if begun:
+                line = json.dumps({"error": told}).encode() + b"\n"
+                await send({"type": "http.response.body", "body": line, "more_body": False})
+            else:
+                await JSONResponse(told, _UNAVAILABLE)(scope, receive, send)
+
+
+def _is_stream(start: Message) -> bool:
+    """Whether an answer is lines of JSON."""
+    return any(name == b"content-type" and NDJSON.encode() in value for name, value in start["headers"])
 
 
 class _Logged:
