@@ -21,8 +21,8 @@ REQUEST = {"spec": {"name": "web", "image": "busybox"}, "quantum": {}}
 
 @pytest.fixture
 def stuck(tmp_path):
-    """An engine whose status and creations hang, and what is set when one does; a creation says before how far
-    its image is."""
+    """An engine whose status and creations hang, and what is set when one does; a creation says before how
+    far its image is."""
     file = tmp_path / "config.yaml"
     file.write_text(CONFIG)
     hangs, reached = threading.Event(), threading.Event()
