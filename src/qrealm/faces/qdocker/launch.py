@@ -137,10 +137,10 @@ def end(home: Home, timeout_s: float) -> int | None:
         DaemonError: it still runs after `timeout_s`, or is not ours to end.
         StoreError: the folder is another user's, who could have us end any process.
     """
-    home.check()
     pid = running_pid(home)
     if pid is None:
         return None
+    home.check()
     with suppress(ProcessLookupError), _process(pid) as process:
         # The number may have become another process's before this one was opened, but not after.
         if running_pid(home) != pid:
