@@ -30,6 +30,12 @@ NODE_COLUMNS = {
     "Labels": "LABELS",
     "Reason": "REASON",
 }
+TIE = 1e-11
+"""Differences below this are rounding, as where the decision is made."""
+COST = (
+    "COST is what the objective changes by if the container goes there: the less the better, below 0 it "
+    "improves. The objective has no unit; move_cost in the configuration is measured in it."
+)
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name of a node.")]
 NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE", help="Names of nodes.")]
 PathOption = Annotated[Path | None, typer.Option(help="A PEM file.", show_default=False)]
@@ -133,10 +139,13 @@ def why(
     for index, each in enumerate(shown):
         if index:
             write("")
-        _show_decision(each)
+        show_decision(each)
+    if any(each["candidates"] for each in shown):
+        tell(COST)
 
 
-def _show_decision(decision: Mapping[str, Any]) -> None:
+def show_decision(decision: Mapping[str, Any]) -> None:
+    """Print a `DecisionRecord`: the facts, what each node would cost, who was refused and why."""
     candidates = decision["candidates"]
     facts = [
         ("container", decision["container"]),
@@ -146,11 +155,13 @@ def _show_decision(decision: Mapping[str, Any]) -> None:
     ]
     if len(candidates) > 1:
         more = candidates[1]["change"] - candidates[0]["change"]
-        facts.append(("runner-up", f"{candidates[1]['node']} would have cost {more:.6g} more"))
+        facts.append(("runner-up", f"{candidates[1]['node']} would have cost {_compared(more)}"))
     if decision["objective"] is not None:
-        bound = "" if decision["bound"] is None else f", proven bound {decision['bound']:.6g}"
+        bound = "" if decision["bound"] is None else f", proven bound {_amount(decision['bound'])}"
         by = f", found by {decision['solver']}" if decision["solver"] else ""
-        facts.append(("objective", f"{decision['objective']:.6g}{bound}{by} in {decision['seconds']:.3g} s"))
+        facts.append(
+            ("objective", f"{_amount(decision['objective'])}{bound}{by} in {decision['seconds']:.3g} s")
+        )
     write_facts(facts)
     if candidates:
         parts = list(dict.fromkeys(part for each in candidates for part in each["parts"]))
@@ -158,14 +169,24 @@ def _show_decision(decision: Mapping[str, Any]) -> None:
         rows = [
             (
                 each["node"],
-                f"{each['change']:.6g}",
-                *(f"{each['parts'][part]:.6g}" if part in each["parts"] else "-" for part in parts),
+                _amount(each["change"]),
+                *(_amount(each["parts"][part]) if part in each["parts"] else "-" for part in parts),
             )
             for each in candidates
         ]
         write_table(header, rows)
     if decision["refused"]:
         write_table(("REFUSED", "REASON"), list(decision["refused"].items()))
+
+
+def _compared(more: float) -> str:
+    if abs(more) <= TIE:
+        return "the same"
+    return f"{abs(more):.6g} {'more' if more > 0 else 'less'}"
+
+
+def _amount(value: float) -> str:
+    return "0" if abs(value) <= TIE else f"{value:.6g}"
 
 
 def schedulers(output: options.FormatOption = "table") -> None:

@@ -490,3 +490,9 @@ def test_new_containers_that_share_a_volume_go_to_one_node(scheduler):
     assert places["x"] == places["y"]
     if scheduler == "portfolio":
         assert len(set(places.values())) == 3
+
+
+def test_a_runner_up_that_is_as_good_would_have_cost_the_same():
+    snapshot = Snapshot((node("a"), node("b")), (container("x"),), moving=ids("x"))
+    (decision,) = decided(snapshot).decisions
+    assert "b would have cost the same" in explain(decision)

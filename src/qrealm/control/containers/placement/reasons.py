@@ -142,8 +142,8 @@ def explain(decision: DecisionRecord) -> str:
         lines.append(f"  {rank}. {candidate.node}: {candidate.change:+.4g}{told}")
     if decision.runner_up_cost is not None:
         more = decision.runner_up_cost
-        word = "more" if more >= 0 else "less"
-        lines.append(f"  {decision.candidates[1].node} would have cost {abs(more):.4g} {word}")
+        compared = f"{abs(more):.4g} {'more' if more > 0 else 'less'}" if abs(more) > TIE else "the same"
+        lines.append(f"  {decision.candidates[1].node} would have cost {compared}")
     lines += [f"  not {node}: {why}" for node, why in decision.refused.items()]
     if decision.objective is not None:
         lines.append(f"  {_whole(decision, decision.objective)}")

@@ -1,0 +1,57 @@
+"""`qdocker why` in words and numbers that can be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from qrealm.faces.qdocker.placement_commands import show_decision
+
+
+def decision(*changes):
+    candidates = [
+        {"node": f"n{number}", "change": change, "parts": {"balance": change}}
+        for number, change in enumerate(changes, 1)
+    ]
+    return {
+        "container": "web",
+        "at": 1_700_000_000.0,
+        "action": "create",
+        "scheduler": "portfolio",
+        "chosen": "n1",
+        "before": None,
+        "reason": "no node is better than n1; n2 is as good",
+        "candidates": candidates,
+        "refused": {"n3": "port 80 is taken by old"},
+        "objective": 1e-17,
+        "bound": -1e-17,
+        "solver": "",
+        "seconds": 0.001,
+    }
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ((-0.25, -0.25 - 6.93889e-18), "n2 would have cost the same"),
+        ((1e-17, 0.0), "n2 would have cost the same"),
+        ((0.5, 0.5), "n2 would have cost the same"),
+        ((0.5, 0.75), "n2 would have cost 0.25 more"),
+        ((0.5, 0.25), "n2 would have cost 0.25 less"),
+    ],
+)
+def test_the_runner_up_is_compared_without_rounding_noise(capsys, changes, told):
+    show_decision(decision(*changes))
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [each for each in lines if each.startswith("runner-up")]
+    assert line.endswith(told)
+
+
+def test_noise_is_no_cost(capsys):
+    show_decision(decision(-6.93889e-18, 0.3))
+    out = capsys.readouterr().out
+    assert "e-1" not in out
+    (objective,) = [line for line in out.splitlines() if line.startswith("objective")]
+    assert objective.split()[1:] == ["0,", "proven", "bound", "0", "in", "0.001", "s"]
+    (row,) = [line for line in out.splitlines() if line.startswith("n1 ")]
+    assert row.split() == ["n1", "0", "0"]
+    assert "port 80 is taken by old" in out
