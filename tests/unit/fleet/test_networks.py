@@ -13,6 +13,7 @@ from engines.docker_engine import docker_engine, standing_still, why_no_docker
 from engines.image import IMAGE
 from engines.network_promises import raw
 from engines.nodes import WAIT_S, wait_until
+from engines.turns import Turns
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.control.containers.guarding import GuardedDriver
 from qrealm.fleet.containers import connect, networks
@@ -23,34 +24,6 @@ needs_docker = pytest.mark.skipif(why_no_docker() is not None, reason=str(why_no
 
 def spec(name, network="shop_default"):
     return ContainerSpec(name, IMAGE, network=network, network_made=True, labels={"io.qrealm.engine": "e1"})
-
-
-class Turns:
-    """A lock as of networks, which counts who wants to wait for it and who got it.
-
-    Attributes:
-        asked_for: how often somebody was ready to wait.
-        taken: how often somebody who was ready to wait got it.
-    """
-
-    def __init__(self):
-        self._lock = threading.RLock()
-        self.asked_for = self.taken = 0
-
-    def acquire(self, blocking=True, timeout=-1):
-        self.asked_for += blocking
-        got = self._lock.acquire(blocking, timeout)
-        self.taken += got and blocking
-        return got
-
-    def release(self):
-        self._lock.release()
-
-    def __enter__(self):
-        return self.acquire()
-
-    def __exit__(self, *_):
-        self.release()
 
 
 class Rests:
@@ -113,7 +86,7 @@ def test_what_was_given_up_while_it_waited_for_its_turn_is_not_sent_later(monkey
             callers[0].start()
             wait_until(lambda: turns.taken == 1)
             callers[1].start()
-            wait_until(lambda: turns.asked_for == 2)
+            wait_until(lambda: turns.waiting == 1)
             other.tidy("e1")
             assert (told, turns.taken) == ([], 1), "it has not waited for the turn of one that hangs"
             driver.give_up().join(WAIT_S)

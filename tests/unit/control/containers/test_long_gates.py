@@ -8,11 +8,11 @@ import time
 import pytest
 from tests.unit.control.containers.homes import Home
 
+from engines.nodes import WAIT_S, wait_until
+from engines.turns import Turns
 from qrealm.base.errors import NoSuchContainerError, QrealmError, TooLargeError
 from qrealm.control.containers import circuits as circuits_module
 from qrealm.simulate.sparse_density_simulators import SparseSimulator
-
-WAIT_S = 20.0
 
 
 class Halt:
@@ -94,6 +94,7 @@ def test_what_was_measured_meanwhile_is_what_counts(three, monkeypatch, what):
 def test_one_that_others_overtake_again_and_again_gets_its_turn(three, monkeypatch, what):
     """Somebody measures a member whenever it has been computed: the third time he has to wait."""
     circuits = three.engine.circuits
+    monkeypatch.setattr(three.store._database, "_write_lock", turns := Turns())
     name = "apply_gate" if what == "gate" else "entangle"
     compute = getattr(circuits_module, name)
     overtaken, waiting = [], []
@@ -103,7 +104,7 @@ def test_one_that_others_overtake_again_and_again_gets_its_turn(three, monkeypat
         assert len(overtaken) < 6, "it never gets done"
         three.clock.advance(1.0)
         thread, found = beside(circuits.measure, "one")
-        thread.join(WAIT_S if len(overtaken) < 2 else 1.0)
+        wait_until(lambda: not thread.is_alive() or turns.waiting > 0)
         overtaken.append(not thread.is_alive())
         waiting.append((thread, found))
         return result
