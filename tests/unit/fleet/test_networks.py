@@ -66,7 +66,7 @@ def test_a_closed_driver_says_so_and_asks_nobody():
 def test_what_was_given_up_while_it_waited_for_its_turn_is_not_sent_later(monkeypatch):
     with docker_engine() as engine:
         endpoint = Endpoint("docker", engine.url)
-        inner, other = connect(endpoint, 120.0), connect(endpoint, 120.0)
+        inner, other = connect(endpoint, 60.0), connect(endpoint, 60.0)
         turns = Turns()
         for each in (inner, other):
             monkeypatch.setattr(each._networks, "_lock", turns)
