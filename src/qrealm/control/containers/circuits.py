@@ -33,7 +33,14 @@ from qrealm.control.containers.registers import (
     simulator_of,
     without,
 )
-from qrealm.control.containers.reports import EntangleReport, GateReport, MeasureReport
+from qrealm.control.containers.reports import (
+    DisentangleReport,
+    EntangleReport,
+    GateReport,
+    MeasureReport,
+    OverriddenOdds,
+)
+from qrealm.control.containers.ties import by_name, disentangle, overridden, where_they_are
 from qrealm.control.containers.values import (
     MODES,
     ContainerRecord,
@@ -208,18 +215,15 @@ class QuantumCircuitManager:
     def _entangled(self, seen: _Seen, mode: Mode) -> Entangled:
         ctx = self._ctx
         now = ctx.clock.now()
-        one, two = seen.records
-        return entangle(
-            seen.registers,
-            seen.relations or (),
-            one.id,
-            two.id,
-            mode,
-            now,
-            ctx.config.num_qubits,
-            ctx.simulator,
-            lambda register: self._at(register, now),
-        )
+        one, two = (record.id for record in seen.records)
+        limit, simulator = ctx.config.num_qubits, ctx.simulator
+        relations, current = seen.relations or (), lambda each: self._at(each, now)
+        try:
+            return entangle(
+                seen.registers, relations, one, two, mode, now, limit, simulator, current
+            )
+        except RegisterError as problem:
+            raise by_name(problem, seen.records) from problem
 
     def _related(self, seen: _Seen, mode: Mode, joined: Entangled) -> EntangleReport:
         """Write down what two containers were made to be; inside a transaction."""
@@ -245,8 +249,22 @@ class QuantumCircuitManager:
                 for (i, j), share in sorted(shares.items())
                 if share > PROBABILITY_SHOWN
             },
-            _where(names[one.id], names[two.id], mode),
+            where_they_are(names[one.id], names[two.id], mode),
+            self._overridden(seen, joined, names),
         )
+
+    def _overridden(
+        self, seen: _Seen, joined: Entangled, names: Mapping[str, ContainerRecord]
+    ) -> dict[str, OverriddenOdds]:
+        """Whose declared odds an entanglement has replaced."""
+        before = {member.container: each for each in seen.registers for member in each.members}
+        after = {member.container: joined.register for member in joined.register.members}
+        records = [names[each] for each in after]
+        return overridden(records, after, joined.register.time, self._ctx.t1_s, before)
+
+    def disentangle(self, references: Sequence[str]) -> DisentangleReport:
+        """End the relations that tie some containers to each other; see `ties.disentangle`."""
+        return disentangle(self._ctx, references)
 
     def apply_gate(
         self, gate: str, references: Sequence[str], angle: float | None = None, qubit: int | None = 0
@@ -288,7 +306,7 @@ class QuantumCircuitManager:
                 seen.registers, gate, targets, angle, now, limit, simulator, lambda each: self._at(each, now)
             )
         except RegisterError as problem:
-            raise _by_name(problem, seen.records) from problem
+            raise by_name(problem, seen.records) from problem
 
     def _settled(
         self,
@@ -465,26 +483,8 @@ def state_name(record: ContainerRecord, index: int) -> str:
     return states[index] if index < len(states) else f"undeclared:{index}"
 
 
-def _by_name(problem: RegisterError, records: Sequence[ContainerRecord]) -> RegisterError:
-    """The same error: registers know containers by their ids, people by their names."""
-    message = problem.message
-    for record in records:
-        message = message.replace(f"container {record.id[:12]}", f"container {record.name!r}")
-    return RegisterError(message, hint=problem.hint)
-
-
 def _mode(mode: str) -> Mode:
     for known in MODES:
         if mode == known:
             return known
     raise RegisterError(f"entangle got the mode {mode!r:.40}; it must be one of {', '.join(MODES)}")
-
-
-def _where(one: ContainerRecord, two: ContainerRecord, mode: Mode) -> str:
-    if one.node is None or two.node is None:
-        return ""
-    if mode == "same" and one.node != two.node:
-        return f"{one.name} is on node {one.node} and {two.name} on {two.node}; rebalance may join them"
-    if mode == "spread" and one.node == two.node:
-        return f"both are on node {one.node}; rebalance spreads them where there are other nodes"
-    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,8 +23,9 @@ from qrealm.control.containers.declaring import Tie
 from qrealm.control.containers.files import ClusterFile, load_cluster
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.placement import Action
-from qrealm.control.containers.reports import ClusterReport, CreateReport, CreateRequest
+from qrealm.control.containers.reports import ClusterReport, CreateReport, CreateRequest, OverriddenOdds
 from qrealm.control.containers.reserving import Reserved
+from qrealm.control.containers.ties import overridden
 from qrealm.control.containers.values import ContainerRecord
 from qrealm.fleet.containers.protocol import PullProgress
 
@@ -84,8 +85,8 @@ class Clusters:
         existing = self._existing(file, wanted)
         fresh = [request for request in wanted if request.spec.name not in existing]
         names = {request.spec.name for request in fresh}
-        ties: list[Tie] = [
-            (relation.between[0], other, relation.mode)
+        ties = [
+            Tie(relation.between[0], other, relation.mode, relation.place)
             for relation in file.entangled
             for other in relation.between[1:]
             if {relation.between[0], other} & names
@@ -99,7 +100,8 @@ class Clusters:
                 reserved = self._lifecycle.reserve(fresh, ties, Action.CREATE_CLUSTER)
                 made = self._all_made(fresh, reserved, progress)
                 with self._ctx.planning, self._ctx.store.transaction():
-                    entangled = tuple(self._circuits.entangle(*tie) for tie in ties)
+                    entangled = tuple(self._circuits.entangle(*tie[:3]) for tie in ties)
+                    followed = self._overridden({name for tie in ties for name in tie[:2]})
                     half_made.end(self._ctx, file.name)
             except BaseException as problem:
                 self._undo(file.name)
@@ -109,7 +111,8 @@ class Clusters:
                 raise
         if made:
             self._ctx.tell("cluster", "create", file.name, {"containers": str(len(wanted))})
-        return ClusterReport(file.name, made, tuple(sorted(existing)), entangled, self._apart(file.name))
+        kept = tuple(sorted(existing))
+        return ClusterReport(file.name, made, kept, entangled, self._apart(file.name), followed)
 
     def _all_made(
         self, requests: Sequence[CreateRequest], reserved: Sequence[Reserved], progress: Progress | None
@@ -197,6 +200,12 @@ class Clusters:
                 )
             existing.add(record.name)
         return existing
+
+    def _overridden(self, names: Collection[str]) -> dict[str, OverriddenOdds]:
+        """Which of some containers have other odds than they were declared with; inside a transaction."""
+        records = [record for record in self._ctx.store.containers.all() if record.name in names]
+        _, registers = self._circuits.picture()
+        return overridden(records, registers, self._ctx.clock.now(), self._ctx.t1_s)
 
     def _apart(self, cluster: str) -> str:
         """What is to be said of a cluster whose network is several; empty when nothing is."""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from qrealm.base.errors import QrealmError, RegisterError, TooLargeError
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
-from qrealm.control.containers.registers import entangle, joint_probabilities, prepare
+from qrealm.control.containers.registers import ContradictionError, entangle, joint_probabilities, prepare
 from qrealm.control.containers.values import ContainerRecord, Member, Mode, Register, Relation
 
-Tie = tuple[str, str, Mode]
-"""Names of two containers, the first of which leads, and how they are to be entangled."""
+
+class Tie(NamedTuple):
+    """Names of two containers, the first of which leads, how they are to be entangled, and which place of a
+    file says so."""
+
+    first: str
+    second: str
+    mode: Mode
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +57,28 @@ def expected(
     registers = dict(fresh)
     relations = list(store.relations.all())
     by_name = {record.name: record for record in (*store.containers.all(), *coming)}
-    for first, second, mode in ties:
-        one, two = by_name[first].id, by_name[second].id
+    for tie in ties:
+        one, two = by_name[tie.first].id, by_name[tie.second].id
         for each in (one, two):
             if each not in registers:
                 there = circuits.register(each)
                 registers.update((member.container, there) for member in there.members)
         held = list({id(registers[each]): registers[each] for each in (one, two)}.values())
         inside = {member.container for register in held for member in register.members}
-        joined = entangle(
-            held,
-            [r for r in relations if not r.spent and r.first in inside],
-            one,
-            two,
-            mode,
-            now,
-            context.config.num_qubits,
-            context.simulator,
-        )
+        try:
+            joined = entangle(
+                held,
+                [r for r in relations if not r.spent and r.first in inside],
+                one,
+                two,
+                tie.mode,
+                now,
+                context.config.num_qubits,
+                context.simulator,
+            )
+        except (RegisterError, TooLargeError) as problem:
+            _place(problem, tie)
+            raise
         gone = {(r.first, r.second) for r in (*joined.relations_dropped, *joined.relations_new)}
         relations = [r for r in relations if (r.first, r.second) not in gone] + list(joined.relations_new)
         for register in (joined.register, *joined.others):
@@ -76,6 +89,15 @@ def expected(
         tuple(relations),
         {each: share.get((0,), 0.0) for each, share in shares.items()},
     )
+
+
+def _place(problem: QrealmError, tie: Tie) -> None:
+    """Add to an error whose tie it is about, and where that stands."""
+    said = f"{tie.first} and {tie.second}: {problem.message}"
+    problem.message = f"{tie.place}: {said}" if tie.place else said
+    problem.args = (problem.message, *problem.args[1:])
+    if isinstance(problem, ContradictionError):
+        problem.hint = "it contradicts another line, or a relation that is there; leave one of them out"
 
 
 def member_of(record: ContainerRecord) -> Member:

@@ -32,6 +32,7 @@ from qrealm.control.containers.reports import (
     ContainerView,
     CreateReport,
     CreateRequest,
+    DisentangleReport,
     EntangleReport,
     GateReport,
     MaintenanceReport,
@@ -336,6 +337,11 @@ class QuantumDockerEngine:
     async def entangle(self, first: str, second: str, mode: str = "same") -> EntangleReport:
         """Make the second container follow the first."""
         return await self.call(lambda parts: parts.circuits.entangle(first, second, mode))
+
+    async def disentangle(self, names: Sequence[str]) -> DisentangleReport:
+        """End the relations of containers to each other; their registers stay as they are. See
+        `ties.disentangle`."""
+        return await self.call(lambda parts: parts.circuits.disentangle(names))
 
     async def apply_gate(
         self, gate: str, names: Sequence[str], angle: float | None = None, qubit: int | None = 0

@@ -88,6 +88,16 @@ class RunReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OverriddenOdds:
+    """A declared probability that is not in force: that of a container's first state `state`, and what it is
+    instead."""
+
+    state: str
+    declared: float
+    present: float
+
+
+@dataclass(frozen=True, slots=True)
 class EntangleReport:
     """A group after two containers were entangled.
 
@@ -99,6 +109,7 @@ class EntangleReport:
         probabilities: of every joint outcome of the two with a probability over 1e-12, as
             ``{"running,stopped": 0.5}``.
         note: what the user should know about where the containers are; may be empty.
+        overridden: by name, the containers that have lost their declared odds to this entanglement.
     """
 
     first: str
@@ -109,6 +120,32 @@ class EntangleReport:
     already: bool
     probabilities: Mapping[str, float]
     note: str = ""
+    overridden: Mapping[str, OverriddenOdds] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRelation:
+    """A relation that is declared no more; `spent`: it had been measured before."""
+
+    first: str
+    second: str
+    mode: Mode
+    spent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DisentangleReport:
+    """Containers that are tied to each other no more.
+
+    Attributes:
+        names: as asked.
+        ended: the relations that were; empty where there was none.
+        joint: groups of which two or more are members as before, until they are measured.
+    """
+
+    names: tuple[str, ...]
+    ended: tuple[EndedRelation, ...]
+    joint: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +205,7 @@ class ClusterReport:
 
     Attributes:
         note: what the user should know about where the containers are; may be empty.
+        overridden: by name, the containers whose declared odds are not those that they have, as others lead.
     """
 
     name: str
@@ -175,6 +213,7 @@ class ClusterReport:
     existing: tuple[str, ...]
     entangled: tuple[EntangleReport, ...]
     note: str = ""
+    overridden: Mapping[str, OverriddenOdds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +268,23 @@ class MaintenanceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationView:
+    """A declared relation, as one of its two containers has it.
+
+    Attributes:
+        other: name of the other one.
+        follows: whether it follows the other, which else follows it.
+        spent: whether it was measured: nothing ties the states, but placement goes by it, and maintenance
+            puts it into force again.
+    """
+
+    other: str
+    mode: Mode
+    follows: bool
+    spent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerView:
     """A container as `ps` and `inspect` show it.
 
@@ -241,6 +297,7 @@ class ContainerView:
         coherence_bits: relative entropy of coherence of its group's register; None likewise.
         missing: whether the node answers and has no such container.
         simulator: name of what computes its group's register.
+        relations: that it was declared to have; empty in a list.
     """
 
     record: ContainerRecord
@@ -253,6 +310,7 @@ class ContainerView:
     coherence_bits: float | None = None
     missing: bool = False
     simulator: str = "qrealm"
+    relations: tuple[RelationView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

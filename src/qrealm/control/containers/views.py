@@ -15,6 +15,7 @@ from qrealm.control.containers.context import AtWork, Context
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.nodes import Nodes
 from qrealm.control.containers.reports import ContainerView
+from qrealm.control.containers.ties import relations_of
 from qrealm.control.containers.values import (
     ContainerRecord,
     EventRecord,
@@ -67,7 +68,10 @@ class Views:
         if register is None:
             raise NoSuchContainerError(f"container {reference!r} was removed in this moment")
         purity, coherence = self._circuits.coherence_of(register)
-        return replace(found[0], purity=purity, coherence_bits=coherence)
+        with self._ctx.store.transaction():
+            names = {record.id: record.name for record in self._ctx.store.containers.all()}
+            relations = relations_of(self._ctx, found[0].record.id, names)
+        return replace(found[0], purity=purity, coherence_bits=coherence, relations=relations)
 
     def events(
         self,

@@ -33,6 +33,12 @@ class Entangle(_Body):
     mode: Literal["same", "opposite", "spread"] = "same"
 
 
+class Disentangle(_Body):
+    """Containers whose relations to each other end."""
+
+    names: list[str]
+
+
 class Gate(_Body):
     """A gate, the containers that it acts on, its angle in radians, and which qubit of each (None: all)."""
 

@@ -91,6 +91,10 @@ def quantum_routes(engine: ContainerEngine) -> APIRouter:
     def entangle(body: bodies.Entangle) -> Any:
         return to_json(engine.circuits.entangle(body.first, body.second, body.mode))
 
+    @routes.post("/disentanglements")
+    def disentangle(body: bodies.Disentangle) -> Any:
+        return to_json(engine.circuits.disentangle(body.names))
+
     @routes.post("/gates")
     def apply_gate(body: bodies.Gate) -> Any:
         return to_json(engine.circuits.apply_gate(body.gate, body.names, angle=body.angle, qubit=body.qubit))

@@ -1,8 +1,9 @@
-"""`qdocker measure`, `entangle`, `apply-gate`, `send-message` and `messages`."""
+"""`qdocker measure`, `entangle`, `disentangle`, `apply-gate`, `send-message` and `messages`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -74,8 +75,50 @@ def entangle(
     write(f"group: {', '.join(found['group'])} ({found['num_qubits']} qubits)")
     rows = [(outcome, f"{share:.2%}") for outcome, share in found["probabilities"].items()]
     write_table((f"{found['first']},{found['second']}".upper(), "PROBABILITY"), rows)
+    for line in overridden_lines(found["overridden"]):
+        tell(line)
     if found["note"]:
         tell(found["note"])
+
+
+def overridden_lines(overridden: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What `EntangleReport.overridden` says, a line for each container."""
+    return [
+        f"{name}: {odds['state']} with {100 * odds['present']:.3g} % instead of its declared "
+        f"{100 * odds['declared']:.3g} %"
+        for name, odds in overridden.items()
+    ]
+
+
+def disentangle(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Two containers, or more.")],
+    output: options.PlainFormatOption = "table",
+) -> None:
+    """End the relations of containers to each other: nothing ties them any more that placement goes by, or
+    that maintenance puts into force again.
+
+    Their registers stay as they are: what they have become, one measurement decides, until one of them is
+    measured or it decays. Prints the relations that ended; where there is none, that is said, and the exit
+    code is 0. Containers that hang together through one that is not named are refused.
+
+    [bold]Examples[/bold]
+
+      qdocker disentangle web cache
+
+      qdocker disentangle front cache database
+    """
+    wants_json = options.is_json(output)
+    found = Client().post("/disentanglements", {"names": names})
+    if wants_json:
+        options.write_line(found)
+        return
+    for each in found["ended"]:
+        spent = ", which was spent" if each["spent"] else ""
+        write(f"{each['first']} and {each['second']} have no relation any more: it was {each['mode']}{spent}")
+    if not found["ended"]:
+        write(f"{' and '.join(found['names'])} have no relation to each other")
+    for group in found["joint"]:
+        tell(f"{', '.join(group)} share a register as before, until it is measured or maintenance renews it")
 
 
 def apply_gate(

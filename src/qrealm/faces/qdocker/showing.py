@@ -162,7 +162,6 @@ def ps_row(view: View, *, full: bool, now: float | None = None) -> Row:
 def inspect_document(view: View) -> dict[str, Any]:
     """What `inspect` prints: Docker's outline, with `Quantum` beside it."""
     record, spec = view["record"], view["record"]["spec"]
-    quantum, measured = record["quantum"], record["measured"]
     return {
         "Id": record["id"],
         "Name": record["name"],

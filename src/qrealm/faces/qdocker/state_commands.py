@@ -66,8 +66,8 @@ def create_cluster(
         tell(f"{name} was there already")
     for each in found["entangled"]:
         tell(f"{each['first']} and {each['second']} are entangled: {each['mode']}")
-    for line in overridden_lines(found["overridden"]):
-        tell(line)
+    for told in overridden_lines(found["overridden"]):
+        tell(told)
     if note := found.get("note"):
         tell(note)
 
@@ -111,6 +111,8 @@ def maintenance(
         options.write_line(found)
     else:
         write_facts([(name.replace("_", " "), ", ".join(each) or "-") for name, each in found.items()])
+        for name in found["adopted"]:
+            warn(f"{name} was not in the database: its register is as declared, without relations and outcomes")
         for problem in found["problems"]:
             warn(problem)
     return EXIT_ERROR if found["problems"] else 0

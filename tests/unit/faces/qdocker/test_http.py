@@ -413,3 +413,30 @@ def test_endpoints_of_nodes(http, engine):
     assert http.post("/v1/nodes/two/activate").json() == {"name": "two"}
     assert http.delete("/v1/nodes/two").json() == {"name": "two", "configured": False}
     assert isinstance(engine.nodes.all()[0].record.endpoint, Endpoint)
+
+
+def test_relations_are_told_and_ended(http):
+    make(http, "web", probability=0.8)
+    make(http, "mirror", probability=0.2)
+    made = http.post("/v1/entanglements", json={"first": "web", "second": "mirror"}).json()
+    assert made["overridden"]["mirror"] == {
+        "state": "running",
+        "declared": 0.2,
+        "present": pytest.approx(0.8),
+    }
+    told = http.get("/v1/containers/mirror").json()["relations"]
+    assert told == [{"other": "web", "mode": "same", "follows": True, "spent": False}]
+    ended = http.post("/v1/disentanglements", json={"names": ["web", "mirror"]})
+    assert ended.json() == {
+        "names": ["web", "mirror"],
+        "ended": [{"first": "web", "second": "mirror", "mode": "same", "spent": False}],
+        "joint": [["web", "mirror"]],
+    }
+    assert http.get("/v1/containers/mirror").json()["relations"] == []
+    for body, code, status in (
+        ({"names": ["web"]}, "QR520", 409),
+        ({"names": "web"}, "QR300", 422),
+        ({"names": ["web", "nobody"]}, "QR507", 404),
+    ):
+        answer = http.post("/v1/disentanglements", json=body)
+        assert (answer.json()["code"], answer.status_code) == (code, status)

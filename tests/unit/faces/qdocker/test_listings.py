@@ -124,6 +124,7 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
         "facts": {**told, **facts},
         "node": node,
         "group": ["web", "cache"],
+        "relations": [],
         "num_qubits": 2,
         "probabilities": probabilities or {"running": 0.2, "stopped": 0.8},
         "purity": 1.0,

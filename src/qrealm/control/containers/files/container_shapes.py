@@ -252,7 +252,8 @@ class Reader:
             if len({states[name] for name in between if name in states}) > 1:
                 told = ", ".join(f"{name} has {states[name]}" for name in between if name in states)
                 self.note(place, f"entangled containers must have equally many states: {told}")
-            made.append(Entanglement(tuple(between), _mode(shape.mode)))
+            where = self._document.place(place)
+            made.append(Entanglement(tuple(between), _mode(shape.mode), where))
         return tuple(made)
 
     def _environment(self, shape: ContainerShape, path: Path) -> dict[str, str]:

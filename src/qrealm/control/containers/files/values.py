@@ -95,10 +95,11 @@ class ClusterContainer:
 
 @dataclass(frozen=True, slots=True)
 class Entanglement:
-    """Containers, by name, that follow the first of them."""
+    """Containers, by name, that follow the first of them; `place` has the file, line and key that say so."""
 
     between: tuple[str, ...]
     mode: Mode
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

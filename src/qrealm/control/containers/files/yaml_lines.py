@@ -74,6 +74,11 @@ class Document:
                 return self.lines[path[:length]]
         return None
 
+    def place(self, path: Path) -> str:
+        """Where `path` stands, as ``"shop.yaml:6: entangle[0].between"``."""
+        where = ":".join(str(part) for part in (self.filename, self.line(path)) if part)
+        return f"{where}: {key_text(path)}"
+
     def problem(self, path: Path, what: str, hint: str = "") -> Problem:
         """Something wrong with what stands at `path`."""
         key = key_text(path)

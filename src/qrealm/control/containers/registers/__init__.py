@@ -6,7 +6,12 @@ arguments, and nothing is written down.
 """
 
 from qrealm.control.containers.registers.decaying import decayed, entries_to_come
-from qrealm.control.containers.registers.entangling import Entangled, entangle, relations_without
+from qrealm.control.containers.registers.entangling import (
+    ContradictionError,
+    Entangled,
+    entangle,
+    relations_without,
+)
 from qrealm.control.containers.registers.gates import Target, apply_gate
 from qrealm.control.containers.registers.limits import LASTING_ENTRIES_MAX
 from qrealm.control.containers.registers.measures import (
@@ -38,6 +43,7 @@ from qrealm.simulate.sparse_density_simulators import (
 __all__ = [
     "LASTING_ENTRIES_MAX",
     "SIMULATORS",
+    "ContradictionError",
     "DensitySimulator",
     "Entangled",
     "MeasuredGroup",

@@ -35,6 +35,11 @@ from qrealm.simulate.sparse_density_steps import Preparation, Step
 VIOLATION_MAX = 1e-9
 """Probability that a relation fails below which it counts as kept."""
 
+
+class ContradictionError(RegisterError):
+    """Two containers were to be tied in another way than they are."""
+
+
 Tree = Sequence[tuple[Relation, Relation]]
 
 
@@ -171,9 +176,9 @@ def _check_agrees(
         together = _spread_offsets(first_id, rooted(first_id, relations, k), k)
         agrees = second_id in together or not implied.has_fixed_state()
     if not agrees:
-        raise RegisterError(
+        raise ContradictionError(
             f"entangle got the mode {mode}; the relations of the group say otherwise of these two containers",
-            hint="measure one of them first: that ends the relations of the group",
+            hint=f"to end what ties them: qdocker disentangle {first_id} {second_id}",
         )
 
 

@@ -75,5 +75,5 @@ def check_joined(made_by: str, sizes: Sequence[int], limit_qubits: int, simulato
         raise RegisterError(
             f"{made_by} would make a group of {' + '.join(map(str, sizes))} = {sum(sizes)} qubits; a group "
             f"may have {limit}{whose}",
-            hint=f"measure one of the groups first, or {hint}",
+            hint=f"have fewer containers in the group, measure what is joined already, or {hint}",
         )

@@ -1,0 +1,135 @@
+"""What ties containers together, as it is told, and how it is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from qrealm.base.errors import RegisterError
+from qrealm.control.containers.asking import check_names
+from qrealm.control.containers.context import Context
+from qrealm.control.containers.registers import probabilities_at
+from qrealm.control.containers.reports import DisentangleReport, EndedRelation, OverriddenOdds, RelationView
+from qrealm.control.containers.values import ContainerRecord, Mode, Register, Relation
+
+ODDS_TOLD = 1e-3
+"""By how much a probability must differ from the declared one to be told."""
+
+
+def relations_of(context: Context, container_id: str, names: Mapping[str, str]) -> tuple[RelationView, ...]:
+    """The declared relations of one container, spent ones too."""
+    return tuple(
+        RelationView(
+            names[each.second if each.first == container_id else each.first],
+            each.mode,
+            follows=each.second == container_id,
+            spent=each.spent,
+        )
+        for each in context.store.relations.all([container_id])
+    )
+
+
+def overridden(
+    records: Iterable[ContainerRecord],
+    registers: Mapping[str, Register],
+    now: float,
+    t1_s: float,
+    before: Mapping[str, Register] | None = None,
+) -> dict[str, OverriddenOdds]:
+    """Which containers have, at the time `now`, another probability of their first state than the declared
+    one; with `before` only those that would have yet another in these registers. By name."""
+
+    def chance(among: Mapping[str, Register], container: str) -> float:
+        return float(probabilities_at(among[container], container, now, t1_s)[0])
+
+    found = {}
+    for record in records:
+        here, declared = chance(registers, record.id), record.quantum.probability
+        same = before is not None and abs(here - chance(before, record.id)) <= ODDS_TOLD
+        if abs(here - declared) > ODDS_TOLD and not same:
+            found[record.name] = OverriddenOdds(record.quantum.states[0], declared, here)
+    return found
+
+
+def disentangle(context: Context, references: Sequence[str]) -> DisentangleReport:
+    """End the relations that tie some containers to each other, those in force and those that are spent.
+
+    Their registers stay as they are: what they have become goes on until it is measured or decays. Placement
+    goes by the relations no more, and maintenance prepares each by itself.
+
+    Raises:
+        RegisterError: fewer than two containers, one of them twice, or two that would still be tied to each
+            other through one that is not named.
+        NoSuchContainerError: there is no such container.
+    """
+    check_names("disentangle", references)
+    store = context.store
+    with store.transaction():
+        records = [store.containers.find(reference) for reference in references]
+        asked = [record.name for record in records]
+        for name in asked:
+            if asked.count(name) > 1:
+                raise RegisterError(f"disentangle got {name!r} twice; it takes different containers")
+        if len(records) < 2:
+            raise RegisterError(
+                f"disentangle got {', '.join(map(repr, asked)) or 'no container'}; it takes two or more"
+            )
+        names = {record.id: record.name for record in store.containers.all()}
+        ids = {record.id for record in records}
+        every = store.relations.all()
+        ended = [each for each in every if {each.first, each.second} <= ids]
+        way = _way_around([each for each in every if each not in ended], [record.id for record in records])
+        if way:
+            first, *between, last = (names[each] for each in way)
+            raise RegisterError(
+                f"{first!r} and {last!r} are tied to each other through {', '.join(map(repr, between))}",
+                hint="to end these relations too, name all of them: "
+                f"qdocker disentangle {' '.join([*asked, *between])}",
+            )
+        store.relations.delete(ended)
+        if ended:
+            context.tell("register", "disentangle", asked[0], {"with": ",".join(asked[1:])})
+        joint = [
+            tuple(names[member.container] for member in register.members)
+            for register in {id(r): r for r in (store.registers.of(each) for each in ids) if r}.values()
+        ]
+    told = tuple(EndedRelation(names[r.first], names[r.second], r.mode, r.spent) for r in ended)
+    shared = sorted({group for group in joint if len(set(group) & set(asked)) > 1})
+    return DisentangleReport(tuple(asked), told, tuple(shared))
+
+
+def _way_around(relations: Sequence[Relation], ends: Sequence[str]) -> list[str]:
+    """A way along relations from one of the ends to another; empty where there is none."""
+    around: dict[str, list[str]] = {}
+    for each in relations:
+        around.setdefault(each.first, []).append(each.second)
+        around.setdefault(each.second, []).append(each.first)
+    for end in ends:
+        ways, seen = [[end]], {end}
+        for way in ways:
+            for other in around.get(way[-1], ()):
+                if other in ends and other != end:
+                    return [*way, other]
+                if other not in seen:
+                    seen.add(other)
+                    ways.append([*way, other])
+    return []
+
+
+def where_they_are(one: ContainerRecord, two: ContainerRecord, mode: Mode) -> str:
+    """What is to be said of the nodes of two containers that were entangled; may be empty."""
+    if one.node is None or two.node is None:
+        return ""
+    if mode == "same" and one.node != two.node:
+        return f"{one.name} is on node {one.node} and {two.name} on {two.node}; rebalance may join them"
+    if mode == "spread" and one.node == two.node:
+        return f"both are on node {one.node}; rebalance spreads them where there are other nodes"
+    return ""
+
+
+def by_name(problem: RegisterError, records: Sequence[ContainerRecord]) -> RegisterError:
+    """The same error: registers know containers by their ids, people by their names."""
+    message, hint = problem.message, problem.hint
+    for record in records:
+        message = message.replace(f"container {record.id[:12]}", f"container {record.name!r}")
+        hint = hint.replace(record.id, record.name)
+    return RegisterError(message, hint=hint)

@@ -1,0 +1,55 @@
+"""The `qdocker` command about relations: shown, ended, and odds that they override."""
+
+from __future__ import annotations
+
+import json
+
+
+def make(qdocker, **chances):
+    for name, chance in chances.items():
+        assert qdocker("create", "--quantum-probability", str(chance), "busybox", name).returncode == 0
+
+
+def relations(qdocker, name):
+    return json.loads(qdocker("inspect", "-f", "{{json .Quantum.Relations}}", name).stdout)
+
+
+def test_a_relation_is_shown_spent_and_ended(qdocker):
+    make(qdocker, web=0.5, cache=0.5)
+    assert relations(qdocker, "web") == []
+    assert qdocker("entangle", "web", "cache", "--mode", "opposite").returncode == 0
+    told = {"With": "cache", "Mode": "opposite", "Follows": False, "Spent": False}
+    assert relations(qdocker, "web") == [told]
+    refused = qdocker("entangle", "web", "cache")
+    assert refused.returncode == 1
+    assert "qdocker disentangle web cache" in refused.stderr
+    assert qdocker("measure", "web").returncode == 0
+    assert relations(qdocker, "web") == [{**told, "Spent": True}]
+    ended = qdocker("disentangle", "web", "cache")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "web and cache have no relation any more: it was opposite, which was spent\n"
+    assert relations(qdocker, "cache") == []
+    again = qdocker("disentangle", "web", "cache")
+    assert (again.returncode, again.stdout) == (0, "web and cache have no relation to each other\n")
+    events = qdocker("events", "--no-follow", "--since", "1h", "--format", "json").stdout.splitlines()
+    assert sum(json.loads(each)["action"] == "disentangle" for each in events) == 1
+    assert qdocker("disentangle", "web").returncode == 1
+    assert qdocker("disentangle", "web", "nobody").returncode == 1
+
+
+def test_odds_that_are_not_as_declared_are_told(qdocker, tmp_path):
+    make(qdocker, web=0.8, cache=0.2)
+    told = qdocker("entangle", "web", "cache").stderr
+    assert "cache: running with 80 % instead of its declared 20 %" in told
+    assert "web, cache share a register as before" in qdocker("disentangle", "web", "cache").stderr
+    file = tmp_path / "pair.yaml"
+    file.write_text(
+        "name: pair\n"
+        "containers:\n"
+        "  - {name: one, image: busybox, quantum_probability: 0.8}\n"
+        "  - {name: two, image: busybox, quantum_probability: 0.2}\n"
+        "entangle:\n"
+        "  - {between: [one, two], mode: same}\n"
+    )
+    told = qdocker("create-cluster", str(file)).stderr
+    assert "two: running with 80 % instead of its declared 20 %" in told
