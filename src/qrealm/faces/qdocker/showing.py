@@ -171,18 +171,7 @@ def inspect_document(view: View) -> dict[str, Any]:
         "Node": None if view["node"] is None else _node_document(view["node"]),
         "EngineId": record["engine_id"],
         "Simulated": is_simulated(view),
-        "Quantum": {
-            "States": quantum["states"],
-            "DeclaredProbability": quantum["probability"],
-            "Weight": quantum["weight"],
-            "Probabilities": UserMap(view["probabilities"]),
-            "Measured": measured and {"State": measured["state"], "At": iso(measured["at"])},
-            "Group": view["group"],
-            "NumQubits": view["num_qubits"],
-            "Purity": view["purity"],
-            "CoherenceBits": view["coherence_bits"],
-            "Simulator": view["simulator"],
-        },
+        "Quantum": _quantum_document(view),
         "Config": {
             "Image": spec["image"],
             "Cmd": spec["command"],
@@ -216,6 +205,26 @@ def inspect_document(view: View) -> dict[str, Any]:
         "Phase": record["phase"],
         "Wanted": record["wanted"],
         "Restarts": record["restarts"],
+    }
+
+
+def _quantum_document(view: View) -> dict[str, Any]:
+    quantum, measured = view["record"]["quantum"], view["record"]["measured"]
+    return {
+        "States": quantum["states"],
+        "DeclaredProbability": quantum["probability"],
+        "Weight": quantum["weight"],
+        "Probabilities": UserMap(view["probabilities"]),
+        "Measured": measured and {"State": measured["state"], "At": iso(measured["at"])},
+        "Group": view["group"],
+        "Relations": [
+            {"With": each["other"], "Mode": each["mode"], "Follows": each["follows"], "Spent": each["spent"]}
+            for each in view["relations"]
+        ],
+        "NumQubits": view["num_qubits"],
+        "Purity": view["purity"],
+        "CoherenceBits": view["coherence_bits"],
+        "Simulator": view["simulator"],
     }
 
 
