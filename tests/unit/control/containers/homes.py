@@ -31,7 +31,7 @@ AT_REST = {Phase.READY, Phase.WAITING}
 LOOKS = ("ping", "glance")
 CALLS = ("facts", "has_image", "pull", "create", "start", "stop", "remove", "inspect", "find")
 MEMORY_MIB = 4096
-STUCK_S = 40.0
+STUCK_S = 120.0
 
 
 @dataclass

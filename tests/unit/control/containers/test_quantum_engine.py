@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import re
 import threading
@@ -14,6 +13,7 @@ from tests.unit.control.containers.homes import Home, request
 from qrealm.base.clock import ManualClock
 from qrealm.base.errors import NoSuchContainerError, RequestError, StoreError
 from qrealm.containers import Config, NodeEntry, QuantumDockerEngine
+from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.values import Wanted
 from qrealm.fleet.containers.protocol import Endpoint
 
@@ -92,18 +92,51 @@ def open_engines():
     return sum(thread.name == "watch-nodes" for thread in threading.enumerate())
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.0005, 0.005, 0.05, 0.1])
-def test_an_opening_that_is_given_up_leaves_the_home_to_the_next(tmp_path, after_s):
-    """Whenever it is cancelled: before its thread begins, while it opens, or when it has just opened."""
+def held_up(monkeypatch, owner, name, *, after):
+    """Have a method wait before or after its work, once; what tells that it does, and what lets it go on."""
+    reached, go_on, real = threading.Event(), threading.Event(), getattr(owner, name)
+
+    def method(self, *arguments, **options):
+        first = not reached.is_set()
+        found = real(self, *arguments, **options) if after or not first else None
+        if first:
+            reached.set()
+            assert go_on.wait(60)
+        return found if after or not first else real(self, *arguments, **options)
+
+    monkeypatch.setattr(owner, name, method)
+    return reached, go_on
+
+
+@pytest.mark.parametrize(
+    "when", ["before its thread begins", "while it opens", "when it has just opened", "when that is known"]
+)
+def test_an_opening_that_is_given_up_leaves_the_home_to_the_next(tmp_path, monkeypatch, when):
     before = open_engines()
 
     async def story():
         engine = engine_in(tmp_path)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(engine.open(), after_s)
-            await engine.close()
+        go_on = threading.Event()
+        if when == "before its thread begins":
+            engine._doors.submit(go_on.wait, 60)
+        elif when == "while it opens":
+            reached, go_on = held_up(monkeypatch, ContainerEngine, "open", after=False)
+        elif when == "when it has just opened":
+            reached, go_on = held_up(monkeypatch, QuantumDockerEngine, "_begin", after=True)
+        opening = asyncio.create_task(engine.open())
+        await asyncio.sleep(0)
+        if when == "when that is known":
+            engine._doors.submit(int).result(60)  # the loop stands still meanwhile
+            assert engine.parts
+        elif when != "before its thread begins":
+            assert await asyncio.to_thread(reached.wait, 60)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        go_on.set()
         async with engine:  # waits for what was given up
             assert engine.parts.nodes.all()[0].record.name == "na"
+        monkeypatch.undo()
 
     asyncio.run(story())
     asyncio.run(story())
@@ -138,7 +171,7 @@ def test_a_second_opening_says_that_it_is_open(tmp_path):
             cancelled.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await cancelled
-            await asyncio.sleep(0.1)
+            await asyncio.wrap_future(engine._doors.submit(int))  # what is done about it has been done
             assert (await engine.get_engine_status())["nodes"]["ready"] == 2, "it has closed nothing"
 
     asyncio.run(story())
@@ -152,7 +185,7 @@ def test_a_command_that_is_cancelled_goes_on_to_its_end(tmp_path):
             making.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await making
-            for _ in range(600):
+            for _ in range(1200):
                 if await engine.call(lambda parts: parts.views.containers()):
                     break
                 await asyncio.sleep(0.05)
@@ -166,7 +199,7 @@ def test_the_loop_goes_on_while_a_command_works(tmp_path):
         async with engine_in(tmp_path) as engine:
             await engine.create(request("web", probability=0.2))
             held = asyncio.create_task(asyncio.to_thread(hold, engine.parts))
-            await asyncio.to_thread(taken.wait, 30)
+            await asyncio.to_thread(taken.wait, 60)
             waiting = [
                 asyncio.create_task(work)
                 for work in (engine.apply_gate("X", ["web"]), engine.measure("web"), engine.maintenance())
@@ -184,7 +217,7 @@ def test_the_loop_goes_on_while_a_command_works(tmp_path):
         """Nobody else may write meanwhile."""
         with parts._ctx.store.transaction():
             taken.set()
-            assert free.wait(10)
+            assert free.wait(60)
 
     taken, free = threading.Event(), threading.Event()
     gate, measured, _ = asyncio.run(story())

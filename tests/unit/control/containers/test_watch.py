@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 from tests.unit.control.containers.homes import Home, Node, endpoint, request
 
-from qrealm.base.clock import ManualClock, SystemClock
+from engines.nodes import WAIT_S, wait_until
+from qrealm.base.clock import ManualClock
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NoRoomError, RunError
 from qrealm.control.containers import deciding
 from qrealm.control.containers.driver_pool import DriverPool
@@ -29,18 +30,22 @@ def state(home, name):
     return home.store.nodes.get(name).state
 
 
-def eventually(condition, seconds=40.0):
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < seconds, f"not so after {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - begun
+class Stuck(threading.Event):
+    """What a call waits for; `entered` is set when one has come to wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.entered = threading.Event()
+
+    def wait(self, timeout=None):
+        self.entered.set()
+        return super().wait(timeout)
 
 
 @contextmanager
 def stuck(home, *keys):
     """Calls that do not come back until the end."""
-    released = threading.Event()
+    released = Stuck()
     home.faults.stuck.update(dict.fromkeys(keys, released))
     try:
         yield released
@@ -64,16 +69,28 @@ def in_thread(work):
     thread = threading.Thread(target=carry_out)
     thread.start()
     yield thread, raised
-    thread.join(40)
+    thread.join(WAIT_S)
     assert not thread.is_alive()
 
 
+class Rounds(threading.Event):
+    """What the watch waits for between its rounds: the clock is moved on instead."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+
+    def wait(self, timeout=None):
+        self.clock.advance(timeout)
+        return super().wait(0.02)
+
+
 @contextmanager
-def watched(path, **settings):
-    """A home with three nodes whose watch makes its rounds by the real clock."""
-    home = Home(path, NODES, node_lost_after_s=1.0, **settings)
-    home.clock = SystemClock()
-    with home:
+def watched(path):
+    """A home with three nodes whose watch makes its rounds one after the other. A node has half a minute of the
+    real time to say that it is there."""
+    with Home(path, NODES, node_lost_after_s=60.0) as home:
+        home.engine.watch._ended = Rounds(home.clock)
         home.engine.watch.start()
         yield home
 
@@ -143,18 +160,18 @@ def test_a_command_that_is_stuck_on_a_lost_node_delays_nothing(tmp_path):
             home.engine.lifecycle.run(f"w{n}")
         stop = lambda: home.engine.lifecycle.stop("w0", grace_s=600)  # noqa: E731
         with stuck(home, ("na", "stop")), in_thread(stop) as (thread, raised):
-            eventually(lambda: home.record("w0").begun is Wanted.STOPPED)
+            wait_until(lambda: home.record("w0").begun is Wanted.STOPPED)
             home.faults.away.add("na")
-            eventually(lambda: all(home.record(f"w{n}").node in ("nb", "nc") for n in (0, 1)))
-            eventually(lambda: all(home.record(f"w{n}").phase is Phase.READY for n in (0, 1)))
-            thread.join(15)
+            wait_until(lambda: all(home.record(f"w{n}").node in ("nb", "nc") for n in (0, 1)))
+            wait_until(lambda: all(home.record(f"w{n}").phase is Phase.READY for n in (0, 1)))
+            thread.join(WAIT_S)
             assert isinstance(raised[0], EngineUnavailableError)
             assert home.record("w0").wanted is Wanted.STOPPED, "as was asked for"
             assert home.runs("w1")
             home.faults.away.add("nb")
             everything = [f"w{n}" for n in range(3)]
-            eventually(lambda: {home.record(name).node for name in everything} == {"nc"})
-            eventually(lambda: all(home.record(name).phase is Phase.READY for name in everything))
+            wait_until(lambda: {home.record(name).node for name in everything} == {"nc"})
+            wait_until(lambda: all(home.record(name).phase is Phase.READY for name in everything))
             assert [home.runs(name) for name in everything] == [False, True, True]
 
 
@@ -164,12 +181,12 @@ def test_mending_that_is_stuck_keeps_the_watch_from_nothing(tmp_path):
         home.create("wb", node="nb", probability=1.0)
         with stuck(home, ("nb", "create"), ("nc", "create")):
             home.faults.away.add("na")
-            eventually(lambda: home.record("wa").phase is Phase.MAKING_AGAIN)
+            wait_until(lambda: home.record("wa").phase is Phase.MAKING_AGAIN)
             first = home.record("wa").node
             home.faults.away.add(first)
-            eventually(lambda: state(home, first) is NodeState.LOST)
+            wait_until(lambda: state(home, first) is NodeState.LOST)
             assert home.record("wa").node not in ("na", first)
-        eventually(lambda: {r.phase for r in home.store.containers.all()} == {Phase.READY})
+        wait_until(lambda: {r.phase for r in home.store.containers.all()} == {Phase.READY})
 
 
 def test_an_outcome_that_could_not_be_carried_out_is_finished_by_the_watch(tmp_path):
@@ -207,7 +224,7 @@ def test_what_a_command_is_at_is_left_to_it(tmp_path):
         home.engine.lifecycle.run("web")
         with stuck(home, ("na", "stop")) as released:
             with in_thread(lambda: home.engine.lifecycle.stop("web")) as (_, raised):
-                eventually(lambda: home.record("web").begun is Wanted.STOPPED)
+                wait_until(lambda: home.record("web").begun is Wanted.STOPPED)
                 home.clock.advance(6)
                 begun = time.monotonic()
                 home.engine.watch.look()
@@ -266,11 +283,11 @@ def test_a_call_of_a_node_that_is_given_up_breaks_off_at_once(tmp_path):
     home = Home(tmp_path, NODES)
     pool = DriverPool(lambda where, limit_s: Node(where, limit_s, home.faults))
     driver = pool.of(home.endpoints["na"])
-    with stuck(home, ("na", "start")), in_thread(lambda: driver.start("x" * 64)) as (thread, raised):
-        time.sleep(0.1)
-        assert thread.is_alive()
+    start = lambda: driver.start("x" * 64)  # noqa: E731
+    with stuck(home, ("na", "start")) as released, in_thread(start) as (thread, raised):
+        assert released.entered.wait(WAIT_S)
         pool.bar(home.endpoints["na"])
-        thread.join(15)
+        thread.join(WAIT_S)
         assert isinstance(raised[0], EngineUnavailableError)
     with stuck(home, ("nb", "ping")):
         begun = time.monotonic()
@@ -474,20 +491,21 @@ def test_a_container_that_was_paused_by_hand_is_not_measured(tmp_path, monkeypat
 
 def test_mending_does_each_piece_once_and_goes_on_after_one_that_broke():
     mending = Mending()
-    released, done = threading.Event(), []
+    released, done = Stuck(), []
 
     def work():
-        released.wait(30)
+        assert released.wait(WAIT_S)
         done.append(1)
         raise ValueError("broke")
 
     first = mending.submit("na", "piece", work)
     assert mending.submit("na", "piece", work) is first
     other = mending.submit("nb", "piece", lambda: done.append(2))
-    other.result(30)
+    other.result(WAIT_S)
+    assert released.entered.wait(WAIT_S)
     assert not mending.wait(0.05)
     released.set()
-    assert mending.wait(30)
+    assert mending.wait(WAIT_S)
     assert done == [2, 1]
     mending.submit("na", "piece", lambda: done.append(3)).result(30)
     mending.close()
