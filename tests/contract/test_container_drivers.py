@@ -14,7 +14,7 @@ from datetime import datetime
 import pytest
 
 from engines.docker_engine import docker_engine, why_no_docker
-from engines.image import IMAGE
+from engines.image import COMMAND, IMAGE
 from engines.network_promises import NetworkPromises, raw
 from engines.podman_engine import podman_engine, why_no_podman
 from engines.promises import MIB, NAMES, Contract, text_of, wait_for
@@ -119,6 +119,16 @@ class RealContract(NetworkPromises, Contract):
         status, _, _ = self.run(driver, engine_id, "cat", "/proc/self/status")
         lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert {int(lines[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")} == {0}
+
+    def test_it_says_what_runs(self, driver, make):
+        own, asked = make(), make(("/bin/sleep", "600"), entrypoint=("/bin/busybox",))
+        for engine_id, entrypoint, command in (
+            (own, None, ("sh", "-c", COMMAND)),
+            (asked, ("/bin/busybox",), ("/bin/sleep", "600")),
+        ):
+            driver.start(engine_id)
+            facts = driver.inspect(engine_id)
+            assert (facts.entrypoint, facts.command) == (entrypoint, command)
 
     def test_the_limit_on_processes_holds(self, driver, make):
         engine_id = make(limits=Limits(pids=8))

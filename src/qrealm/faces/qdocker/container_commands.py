@@ -16,11 +16,13 @@ from qrealm.faces.qdocker.progress import shown_progress
 from qrealm.faces.qdocker.specification import (
     read_environment,
     read_health,
+    read_hostname,
     read_labels,
     read_memory,
     read_mount,
     read_ports,
     read_restart,
+    read_tmpfs,
 )
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, EXIT_OWN_ERROR, report, tell, warn, write
 
@@ -40,6 +42,13 @@ VolumeOption = Annotated[
 PublishOption = Annotated[
     list[str] | None,
     typer.Option("--publish", "-p", metavar="[[IP:]HOST:]CONTAINER[/PROTOCOL]", help="A port; repeatable."),
+]
+HostnameOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="What it calls itself.", show_default="the engine's choice")
+]
+TmpfsOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TARGET[:size=SIZE,mode=MODE]", help="Folder in memory; repeatable."),
 ]
 PullOption = Annotated[str, typer.Option(metavar="missing|always|never", help="When to fetch the image.")]
 MemoryOption = Annotated[
@@ -78,6 +87,8 @@ def create(
     env_file: Annotated[list[Path] | None, typer.Option(help="File of variables, one a line.")] = None,
     volume: VolumeOption = None,
     publish: PublishOption = None,
+    tmpfs: TmpfsOption = None,
+    hostname: HostnameOption = None,
     restart: RestartOption = "no",
     health_cmd: Annotated[str | None, typer.Option(help="Shell command; 0 means healthy.")] = None,
     health_interval: HealthIntervalOption = None,
@@ -125,6 +136,8 @@ def create(
         "mounts": [read_mount(word) for word in volume or ()],
         "ports": [port for word in publish or () for port in read_ports(word)],
         "network": network,
+        "hostname": read_hostname(hostname),
+        "tmpfs": [read_tmpfs(word) for word in tmpfs or ()],
         "user": user,
         "working_dir": workdir,
         "read_only": read_only,

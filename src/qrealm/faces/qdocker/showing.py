@@ -129,7 +129,7 @@ def ps_row(view: View, *, full: bool, now: float | None = None) -> Row:
     """A row of `ps`: Docker's fields and ours, as text. `full`: nothing is cut."""
     record, spec, quantum = view["record"], view["record"]["spec"], view["record"]["quantum"]
     others = ",".join(name for name in view["group"] if name != record["name"])
-    command = " ".join([*(spec["entrypoint"] or ()), *(spec["command"] or ())])
+    command = " ".join(word for words in _run_by(view) for word in words or ())
     mounts = ",".join(mount["source"] for mount in spec["mounts"])
     return {
         "ID": record["id"] if full else record["id"][:ID_LETTERS],
@@ -159,6 +159,13 @@ def ps_row(view: View, *, full: bool, now: float | None = None) -> Row:
     }
 
 
+def _run_by(view: View) -> tuple[Sequence[str] | None, Sequence[str] | None]:
+    """Entrypoint and command: the image's own where nothing else was asked for and the engine tells."""
+    facts, spec = view["facts"], view["record"]["spec"]
+    known = facts is not None and (facts["entrypoint"] or facts["command"])
+    return (facts if known else spec)["entrypoint"], (facts if known else spec)["command"]
+
+
 def inspect_document(view: View) -> dict[str, Any]:
     """What `inspect` prints: Docker's outline, with `Quantum` beside it."""
     record, spec = view["record"], view["record"]["spec"]
@@ -172,16 +179,7 @@ def inspect_document(view: View) -> dict[str, Any]:
         "EngineId": record["engine_id"],
         "Simulated": is_simulated(view),
         "Quantum": _quantum_document(view),
-        "Config": {
-            "Image": spec["image"],
-            "Cmd": spec["command"],
-            "Entrypoint": spec["entrypoint"],
-            "Env": [f"{name}={value}" for name, value in spec["environment"].items()],
-            "Labels": UserMap(dict(sorted(spec["labels"].items())), absent=""),
-            "User": spec["user"] or "",
-            "WorkingDir": spec["working_dir"] or "",
-            "Healthcheck": spec["health"] and _health_document(spec["health"]),
-        },
+        "Config": _config_document(view),
         "HostConfig": {
             "NanoCpus": round(spec["limits"]["cpus"] * 1e9),
             "Memory": spec["limits"]["memory_bytes"],
@@ -198,13 +196,30 @@ def inspect_document(view: View) -> dict[str, Any]:
             "NetworkMode": spec["network"] or "default",
             "PortBindings": _ports_document(spec["ports"]),
         },
-        "Mounts": [_mount_document(mount) for mount in spec["mounts"]],
+        "Mounts": [_mount_document(mount) for mount in spec["mounts"]]
+        + [_in_memory_document(folder) for folder in spec["tmpfs"]],
         "NetworkSettings": {"Ports": _ports_document(_open_ports(view))},
         "Cluster": record["cluster"],
         "Scheduler": record["scheduler"],
         "Phase": record["phase"],
         "Wanted": record["wanted"],
         "Restarts": record["restarts"],
+    }
+
+
+def _config_document(view: View) -> dict[str, Any]:
+    spec = view["record"]["spec"]
+    entrypoint, command = _run_by(view)
+    return {
+        "Hostname": spec["hostname"] or "",
+        "Image": spec["image"],
+        "Cmd": command,
+        "Entrypoint": entrypoint,
+        "Env": [f"{name}={value}" for name, value in spec["environment"].items()],
+        "Labels": UserMap(dict(sorted(spec["labels"].items())), absent=""),
+        "User": spec["user"] or "",
+        "WorkingDir": spec["working_dir"] or "",
+        "Healthcheck": spec["health"] and _health_document(spec["health"]),
     }
 
 
@@ -289,6 +304,10 @@ def _mount_document(mount: Mapping[str, Any]) -> dict[str, Any]:
         "Mode": "ro" if mount["read_only"] else "",
         "RW": not mount["read_only"],
     }
+
+
+def _in_memory_document(folder: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Type": "tmpfs", "Source": "", "Destination": folder["target"], "Mode": "", "RW": True}
 
 
 def _node_document(node: Mapping[str, Any]) -> dict[str, Any]:

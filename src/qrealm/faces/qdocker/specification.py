@@ -14,18 +14,29 @@ from qrealm.faces.qdocker.times import read_duration
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _PORT_MAX = 65535
+_HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9-]+)*")
+_HOSTNAME_LETTERS = 63
+_MODE = re.compile(r"0?[0-7]{3,4}")
 
 
 def read_memory(text: str, option: str = "--memory") -> int:
     """Bytes of ``"512"`` (MiB), ``"512m"``, ``"1g"``. Raises RequestError."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
+    size = _size(text, "m")
+    if size is None:
         raise RequestError(
             f"{option} got {text!r:.40}; the rule is a number of MiB, or one with b, k, m, g or t",
             hint="for example 512, 512m, 1g",
         )
+    return size
+
+
+def _size(text: str, unit_default: str) -> int | None:
+    """Bytes; None for what is no size."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        return None
     number, unit = match.groups()
-    return round(float(number) * _SIZE_UNITS[unit.lower() or "m"])
+    return round(float(number) * _SIZE_UNITS[unit.lower() or unit_default])
 
 
 def read_environment(words: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:
@@ -78,6 +89,40 @@ def read_mount(word: str) -> dict[str, Any]:
     if source.startswith((".", "~")):
         source = str(Path(os.path.normpath(Path(source).expanduser().absolute())))
     return {"source": source, "target": parts[1], "read_only": mode == "ro"}
+
+
+def read_tmpfs(word: str) -> dict[str, Any]:
+    """A folder in memory of ``TARGET[:size=SIZE,mode=MODE]``; as Docker, a size without a unit is in bytes.
+    Raises RequestError."""
+    target, _, rest = word.partition(":")
+    found: dict[str, Any] = {"target": target, "size_bytes": None, "mode": None}
+    right = target.startswith("/") and target != "/"
+    for each in rest.split(",") if rest else ():
+        name, _, value = each.partition("=")
+        size = _size(value, "b") if name == "size" else None
+        if size:
+            found["size_bytes"] = size
+        elif name == "mode" and _MODE.fullmatch(value):
+            found["mode"] = int(value, 8)
+        else:
+            right = False
+    if not right:
+        raise RequestError(
+            f"--tmpfs got {word!r:.80}; the rule is TARGET[:size=SIZE,mode=MODE], TARGET beginning with / "
+            "and not / itself",
+            hint="for example --tmpfs /run, --tmpfs /tmp:size=64m,mode=1777",
+        )
+    return found
+
+
+def read_hostname(text: str | None) -> str | None:
+    """What a container calls itself. Raises RequestError."""
+    if text is not None and (len(text) > _HOSTNAME_LETTERS or not _HOSTNAME.fullmatch(text)):
+        raise RequestError(
+            f"--hostname got {text!r:.80}; the rule is letters, digits, '-' and '.', at most "
+            f"{_HOSTNAME_LETTERS}, beginning with a letter or digit"
+        )
+    return text
 
 
 def read_ports(word: str) -> list[dict[str, Any]]:

@@ -137,6 +137,8 @@ def facts_of(told: Mapping[str, Any]) -> ContainerFacts:
         ports=_ports(told),
         labels=dict(told["Config"].get("Labels") or {}),
         volumes=_volumes(told),
+        entrypoint=tuple(told["Config"].get("Entrypoint") or ()) or None,
+        command=tuple(told["Config"].get("Cmd") or ()) or None,
     )
 
 

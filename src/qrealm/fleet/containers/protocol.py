@@ -187,6 +187,8 @@ class ContainerFacts:
         labels: all of them.
         volumes: folders inside whose data is in volumes without a name, which the image declares; they go
             with the container.
+        entrypoint, command: what it runs, the image's own where nothing else was asked for; None for none,
+            and where the engine does not tell.
     """
 
     engine_id: str
@@ -202,6 +204,8 @@ class ContainerFacts:
     ports: tuple[Port, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

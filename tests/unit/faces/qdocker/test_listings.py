@@ -63,8 +63,8 @@ def test_a_label_of_a_row(capsys):
         listing(capsys, '{{.Label "x"}}')
 
 
-def make_view(state="running", *, simulated=False, probabilities=None, measured=None, **facts):
-    told = {
+def facts_of(state):
+    return {
         "engine_id": "e" * 64,
         "name": "web",
         "image": "nginx",
@@ -77,7 +77,12 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
         "out_of_memory": False,
         "ports": [],
         "labels": {},
+        "entrypoint": None,
+        "command": None,
     }
+
+
+def make_view(state="running", *, simulated=False, probabilities=None, measured=None, **facts):
     spec = {
         "name": "web",
         "image": "nginx:1.27",
@@ -95,6 +100,8 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
         "working_dir": None,
         "read_only": True,
         "cap_add": [],
+        "hostname": None,
+        "tmpfs": [],
     }
     record = {
         "id": "f" * 64,
@@ -121,7 +128,7 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
     }
     return {
         "record": record,
-        "facts": {**told, **facts},
+        "facts": {**facts_of(state), **facts},
         "node": node,
         "group": ["web", "cache"],
         "relations": [],
@@ -167,6 +174,34 @@ def test_status(view, status):
 )
 def test_an_exit_code_that_is_not_known_is_never_0(facts, shown):
     assert inspect_document(make_view(**facts))["State"]["ExitCode"] == shown
+
+
+def test_the_images_own_command_is_shown_where_the_engine_tells_it():
+    own = {"entrypoint": ["/docker-entrypoint.sh"], "command": ["nginx", "-g", "daemon off;"]}
+    view = make_view(**own)
+    view["record"]["spec"]["command"] = None
+    assert ps_row(view, full=True)["Command"] == '"/docker-entrypoint.sh nginx -g daemon off;"'
+    shown = inspect_document(view)["Config"]
+    assert (shown["Entrypoint"], shown["Cmd"]) == (own["entrypoint"], own["command"])
+    view["facts"] = None
+    shown = inspect_document(view)["Config"]
+    assert (shown["Entrypoint"], shown["Cmd"]) == (None, None)
+    assert ps_row(view, full=True)["Command"] == '""'
+    asked = make_view()
+    assert inspect_document(asked)["Config"]["Cmd"] == ["sh", "-c", "x"]
+    assert ps_row(asked, full=True)["Command"] == '"sh -c x"'
+
+
+def test_a_name_of_the_host_and_folders_in_memory_are_shown():
+    view = make_view()
+    assert (inspect_document(view)["Config"]["Hostname"], inspect_document(view)["Mounts"]) == ("", [])
+    view["record"]["spec"] |= {
+        "hostname": "cell",
+        "tmpfs": [{"target": "/run", "size_bytes": 1 << 20, "mode": None}],
+    }
+    document = inspect_document(view)
+    assert document["Config"]["Hostname"] == "cell"
+    assert [(each["Type"], each["Destination"]) for each in document["Mounts"]] == [("tmpfs", "/run")]
 
 
 def test_a_container_without_a_node_waits():
@@ -271,7 +306,10 @@ def test_inspect_has_dockers_outline():
 def make_node(error="", **changed):
     record = {
         **make_view(simulated=True)["node"],
-        "cpus": 8.0, "memory_bytes": 16 << 30, "labels": {}, "seen_at": NOW,
+        "cpus": 8.0,
+        "memory_bytes": 16 << 30,
+        "labels": {},
+        "seen_at": NOW,
         **changed,
     }
     taken = {"containers": 1, "cpus_taken": 0.5, "memory_taken_bytes": 1 << 29, "load": 0.2}

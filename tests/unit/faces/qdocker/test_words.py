@@ -7,17 +7,21 @@ import datetime
 import pytest
 
 from qrealm.base.errors import RequestError
+from qrealm.control.containers.files import short_forms
 from qrealm.faces.qdocker.filters import container_filter
 from qrealm.faces.qdocker.specification import (
     read_environment,
     read_health,
+    read_hostname,
     read_labels,
     read_memory,
     read_mount,
     read_ports,
     read_restart,
+    read_tmpfs,
 )
 from qrealm.faces.qdocker.times import ago, read_duration, read_moment, spoken
+from qrealm.fleet.containers.protocol import Tmpfs
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,42 @@ def test_ports(word, ports):
 def test_ports_that_are_none(word):
     with pytest.raises(RequestError, match="--publish got"):
         read_ports(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "size", "mode"),
+    [
+        ("/run", None, None),
+        ("/run:size=64m", 64 << 20, None),
+        ("/run:mode=1777,size=1g", 1 << 30, 0o1777),
+        ("/run:size=65536", 65536, None),
+    ],
+)
+def test_folders_in_memory(word, size, mode):
+    assert read_tmpfs(word) == {"target": "/run", "size_bytes": size, "mode": mode}
+    # As files read the same words.
+    assert short_forms.tmpfs(word) == Tmpfs("/run", size, mode)
+
+
+@pytest.mark.parametrize(
+    "word", ["", "/", "run", "/run:size=", "/run:mode=9", "/run:noexec", "/run:size=many"]
+)
+def test_folders_in_memory_that_are_none(word):
+    with pytest.raises(RequestError, match="--tmpfs got"):
+        read_tmpfs(word)
+    with pytest.raises(ValueError, match=r"folder|supported|memory"):
+        short_forms.tmpfs(word)
+
+
+@pytest.mark.parametrize("name", ["cell", "a", "web-1.example.org", "1x"])
+def test_names_of_hosts(name):
+    assert read_hostname(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a_b", "a b", "x" * 64, "a-"])
+def test_names_of_hosts_that_are_none(name):
+    with pytest.raises(RequestError, match="--hostname got"):
+        read_hostname(name)
 
 
 def test_mounts(tmp_path, monkeypatch):
