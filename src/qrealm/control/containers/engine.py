@@ -56,6 +56,7 @@ ENGINE_ID = "engine.id"
 COMPARE_S = 20.0
 """How long opening waits until nodes that answer have been compared with the records."""
 LABELS_KEY = "labels.key"
+_NAMES_TOLD = 10
 
 
 class ContainerEngine:
@@ -136,6 +137,8 @@ class ContainerEngine:
             found = self._reconcile.all(COMPARE_S)
             for line in found.problems:
                 log.warning("at the start: %s", line)
+            if adopted := self._reconcile.adopted:
+                self.notices += (_of_adopted(adopted),)
             self._ctx.tell("engine", "start", self._ctx.store.engine_id)
         except BaseException:
             self.close()
@@ -162,6 +165,16 @@ class ContainerEngine:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _of_adopted(names: Sequence[str]) -> str:
+    count = "a container was" if len(names) == 1 else f"{len(names)} containers were"
+    told = ", ".join(names[:_NAMES_TOLD])
+    more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+    return (
+        f"{count} found by their labels, and the database did not know them: {told}{more}. Their registers "
+        "begin as declared; which were entangled, and what was measured, is not known any more"
+    )
 
 
 def _opened(home: Path) -> tuple[ContainerStore, Seals]:

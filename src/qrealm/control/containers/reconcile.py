@@ -34,7 +34,6 @@ REMOVED_KEPT_S = 30 * 86_400.0
 class Found:
     """What was found and mended, by name or engine id."""
 
-    adopted: list[str] = field(default_factory=list)
     made_again: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
@@ -54,6 +53,21 @@ class Reconcile:
         self._ctx = context
         self._lifecycle = lifecycle
         self._moves = moves
+        self._lock = threading.Lock()
+        self._adopted: list[str] = []
+
+    @property
+    def adopted(self) -> tuple[str, ...]:
+        """Names of containers that were found by their labels and not known, whoever had a node compared,
+        since `tell_adopted`. Nobody knows any more with which they were entangled, and what was measured."""
+        with self._lock:
+            return tuple(self._adopted)
+
+    def tell_adopted(self) -> tuple[str, ...]:
+        """The same, once."""
+        with self._lock:
+            told, self._adopted = tuple(self._adopted), []
+        return told
 
     def all(self, wait_s: float | None = None) -> Found:
         """Every node that answers, all at the same time.
@@ -343,8 +357,11 @@ class Reconcile:
                 self._ctx.store.containers.save(record)
                 now = self._ctx.clock.now()
                 self._ctx.store.registers.save([prepare(member_of(record), now, self._ctx.simulator)])
-                self._ctx.tell("container", "adopt", record.name, {"node": node.name})
-            found.adopted.append(record.name)
+                told = {"node": node.name, "register": "as declared, without relations and outcomes"}
+                self._ctx.tell("container", "adopt", record.name, told)
+            log.warning("%s on %s was not in the database: it was adopted", record.name, node.name)
+            with self._lock:
+                self._adopted.append(record.name)
 
 
 def _tell_late(node: str, task: Future[Found]) -> None:

@@ -255,7 +255,12 @@ class OpenedMessage:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceReport:
-    """What maintenance found and mended, by container name or engine id."""
+    """What maintenance found and mended, by container name or engine id.
+
+    Attributes:
+        adopted: found by their labels and not in the database, since the maintenance before or the start of
+            the engine. Their registers are as declared: relations and outcomes are gone.
+    """
 
     prepared_again: tuple[str, ...]
     restarted: tuple[str, ...]

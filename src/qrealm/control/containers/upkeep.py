@@ -44,7 +44,7 @@ class Upkeep:
         return MaintenanceReport(
             prepared_again=prepared,
             restarted=tuple(restarted),
-            adopted=tuple(found.adopted),
+            adopted=self._reconcile.tell_adopted(),
             made_again=tuple(found.made_again),
             removed=tuple(found.removed),
             finished=tuple(found.finished),

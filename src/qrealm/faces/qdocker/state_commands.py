@@ -112,7 +112,7 @@ def maintenance(
     else:
         write_facts([(name.replace("_", " "), ", ".join(each) or "-") for name, each in found.items()])
         for name in found["adopted"]:
-            warn(f"{name} was not in the database: its register is as declared, without relations and outcomes")
+            warn(f"{name} was not in the database: its register is as declared, without its relations")
         for problem in found["problems"]:
             warn(problem)
     return EXIT_ERROR if found["problems"] else 0
