@@ -87,8 +87,8 @@ class Rounds(threading.Event):
 
 @contextmanager
 def watched(path):
-    """A home with three nodes whose watch makes its rounds one after the other. A node has half a minute of the
-    real time to say that it is there."""
+    """A home with three nodes whose watch makes its rounds one after the other. A node has half a
+    minute of the real time to say that it is there."""
     with Home(path, NODES, node_lost_after_s=60.0) as home:
         home.engine.watch._ended = Rounds(home.clock)
         home.engine.watch.start()

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from qrealm.base.errors import DaemonError, RequestError, StoreError
+from qrealm.faces.qdocker import home as home_module
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import SOCKET_PATH_BYTES_MAX, DaemonLock, Home, find_home, running_pid
 from qrealm.faces.qdocker.launch import end, launch
@@ -26,11 +26,11 @@ time.sleep(60)
 """
 
 LOOK = """
-import fcntl, os, sys, time
+import fcntl, os, sys
 file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 fcntl.flock(file, fcntl.LOCK_SH)
 print("held", flush=True)
-time.sleep(0.5)
+sys.stdin.read(1)
 """
 
 
@@ -188,15 +188,26 @@ def test_the_holder_notices_that_its_file_is_gone_or_another(home):
     assert not lock.is_held()
 
 
-def test_those_who_only_look_do_not_keep_a_daemon_from_starting(home):
+def test_those_who_only_look_do_not_keep_a_daemon_from_starting(home, monkeypatch):
     """Looking takes the lock for a moment; a start in that moment waits instead of failing."""
+    monkeypatch.setattr(home_module, "_LOCK_WAIT_S", 60.0)
     words = [sys.executable, "-c", LOOK, str(home.pid)]
-    looking = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    looking = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert looking.stdin is not None
     assert looking.stdout is not None
+    refused = []
+
+    def then_it_goes(found):
+        if not refused:
+            looking.stdin.write(".")
+            looking.stdin.flush()
+        refused.append(running_pid(found))
+        return refused[-1]
+
     with looking, looking.stdout:
         looking.stdout.readline()
-        began = time.monotonic()
+        monkeypatch.setattr(home_module, "running_pid", then_it_goes)
         lock = DaemonLock(home)
         lock.take()
-        assert time.monotonic() - began > 0.1
+        assert set(refused) == {None}
         lock.give_up()

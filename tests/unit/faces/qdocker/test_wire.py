@@ -49,7 +49,7 @@ def server(folder: Path, *pieces: bytes, reads: bool = True):
         thread = threading.Thread(target=answer)
         thread.start()
         yield str(path), heard
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -173,19 +173,27 @@ def test_a_daemon_that_stands_still_does_not_keep_those_who_ask_whether_it_runs(
 def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(speaking, "_READ_S", dict.fromkeys(speaking._READ_S, 0.05))
     path = tmp_path / "qdocker.sock"
+    reads, getresponse = threading.Event(), wire._Connection.getresponse
+
+    def reading(connection):
+        reads.set()
+        return getresponse(connection)
+
+    monkeypatch.setattr(wire._Connection, "getresponse", reading)
     with listening(path) as listener:
 
         def answer():
             connection, _ = listener.accept()
             with connection:
                 connection.recv(1 << 16)
+                assert reads.wait(60)
                 time.sleep(0.3)
                 connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
 
         thread = threading.Thread(target=answer)
         thread.start()
         assert Client(home_of(tmp_path)).post("/images/pull") == {}
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -225,7 +233,7 @@ def test_who_waits_for_another_command_is_told_which(tmp_path, monkeypatch, caps
         thread = threading.Thread(target=answer, args=(listener,))
         thread.start()
         assert Client(home_of(tmp_path)).delete("/containers/web") == {}
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert asked_for == ["DELETE /v1/containers/web HTTP/1.1", "GET /v1/at-work HTTP/1.1"]
     assert capsys.readouterr().err == told
