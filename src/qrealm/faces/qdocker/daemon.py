@@ -22,6 +22,7 @@ from qrealm.base.errors import ConfigError, DaemonError, QrealmError
 from qrealm.base.version import installed_version
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config, load_config
+from qrealm.control.containers.placement.schedulers import PORTFOLIO, fault_of_scheduler
 from qrealm.control.store.whole_files import write_whole
 from qrealm.faces.http.error_json import error_to_json
 from qrealm.faces.http.server import answer_until_signal
@@ -66,7 +67,7 @@ def serve(home: Home, config_path: Path | None, ready: Ready | None = None) -> N
             with _listening(home) as listener:
                 version = installed_version()
                 _LOG.info("qdocker %s, process %d, answers on %s", version, os.getpid(), home.socket)
-                notices = [*engine.notices, *_left_out(engine, config_path)]
+                notices = [*engine.notices, *_left_out(engine, config_path), *_unusable(config)]
 
                 def answers() -> None:
                     words = (home, lock, ended)
@@ -97,6 +98,20 @@ def _left_out(engine: ContainerEngine, config_path: Path | None) -> list[str]:
     return told
 
 
+def _unusable(config: Config) -> list[str]:
+    """What to say of a scheduler that is there no more, or that is broken."""
+    name = config.default_scheduler
+    fault = fault_of_scheduler(name)
+    if not fault:
+        return []
+    told = (
+        f"the scheduler {name!r} of the configuration cannot be used: {fault}; until it can, containers are "
+        f"placed where --scheduler names another, such as {PORTFOLIO}"
+    )
+    _LOG.warning("%s", told)
+    return [told]
+
+
 def _watch_home(home: Home, lock: DaemonLock, ended: threading.Event) -> None:
     """End when the folder is no longer ours: nobody could reach us, and another daemon could start there."""
     while not ended.wait(_LOOK_S):
@@ -118,8 +133,10 @@ def _configured(home: Home, path: Path | None) -> tuple[Config, str | None]:
     """The configuration of a file, and its text where the folder has no copy of it; without a file, that of
     the last copy."""
     if path is None:
-        # A certificate that is gone since makes its node silent: no reason to leave the others alone.
-        return load_config(home.config if home.config.exists() else None, certificates=False), None
+        # A certificate that is gone since makes its node silent: no reason to leave the others alone. Nor is
+        # a scheduler that is gone.
+        kept = home.config if home.config.exists() else None
+        return load_config(kept, certificates=False, schedulers=False), None
     if not path.is_file():
         fault = "which is a folder" if path.is_dir() else "and there is no such file"
         raise ConfigError(f"start got the configuration {str(path)!r}, {fault}", hint="give a YAML file")

@@ -201,7 +201,7 @@ def schedulers(output: options.FormatOption = "table") -> None:
         {
             "Name": each["name"],
             "Origin": each["origin"],
-            "Description": each["help"] or f"cannot be used: {each['problem']}",
+            "Description": f"cannot be used: {each['problem']}" if each["problem"] else each["help"],
             "Problem": each["problem"],
         }
         for each in Client().get("/schedulers")

@@ -11,6 +11,11 @@ import pytest
 from engines.certificates import Authority
 from qrealm.base.errors import ConfigError
 from qrealm.control.containers.files import Config, NodeEntry, load_config
+from qrealm.control.containers.placement.schedulers import (
+    BySolver,
+    register_scheduler,
+    unregister_scheduler,
+)
 from qrealm.fleet.containers.protocol import Endpoint
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "qdocker"
@@ -67,7 +72,7 @@ def test_every_key(tmp_path):
           node_lost_after_s: 0.5
           move_cost: 0
           seed: 7
-          scheduler: annealing
+          scheduler: exact
         nodes:
           - name: a
             driver: simulated
@@ -80,7 +85,7 @@ def test_every_key(tmp_path):
         """,
     )
     assert config == Config(
-        8, "cirq", 5, False, False, False, 20.0, 30.5, 1.0, 0.5, 0.0, 7, "annealing",
+        8, "cirq", 5, False, False, False, 20.0, 30.5, 1.0, 0.5, 0.0, 7, "exact",
         (
             NodeEntry("a", Endpoint("simulated", folder="/var/lib/a"), {"zone": "1"}, 2.0, 1024 << 20),
             NodeEntry("b", Endpoint("docker", "tcp://h:2376", None, ca, cert, key)),
@@ -115,6 +120,7 @@ def test_what_the_example_has_behind_signs_is_right(tmp_path):
     assert [node.name for node in config.nodes] == ["here", "rack-2", "rack-3", "pods", "hall-1"]
     assert config.nodes[1].endpoint.tls_ca == str(Path("~/.docker/ca.pem").expanduser())
     assert (config.nodes[4].endpoint.driver, config.nodes[4].endpoint.member) == ("swarm", "hall-1")
+    assert config.scheduler == "portfolio"
 
 
 def test_the_simulated_example():
@@ -151,6 +157,9 @@ def test_the_simulated_example():
         ("cpu_overcommit: 0.5", "cpu_overcommit: must be 1 or more; it is 0.5"),
         ("seed: -1", "seed: must be 0 or more; it is -1"),
         ("scheduler: ''", "scheduler: must not be empty"),
+        ("scheduler: greedi", "scheduler: there is no scheduler 'greedi': portfolio, greedy, "),
+        ("scheduler: greedi", "; did you mean 'greedy'?"),
+        ("scheduler: cp_sat", "scheduler: cp_sat counts in whole numbers and cannot weigh how evenly"),
     ],
 )
 def test_wrong_keys_are_named_with_line(tmp_path, line, words):
@@ -205,7 +214,7 @@ def test_all_problems_are_told_by_line(tmp_path):
     lines = error.message.splitlines()
     assert [line.removeprefix(f"{tmp_path}/config.yaml:")[0] for line in lines] == ["1", "3", "4", "5"]
     assert (error.line, error.key) == (1, "nodes")
-    assert lines[3].endswith("log: unknown key")
+    assert "log: unknown key; there are nodes, quantum_docker_config" in lines[3]
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -257,3 +266,27 @@ def test_what_a_program_chooses_is_checked_as_the_file_is(chosen, words):
 def test_all_that_is_wrong_with_a_choice_is_told():
     with pytest.raises(ConfigError, match=r"num_qubits(.|\n)*seed"):
         Config(num_qubits=0, seed=-1)
+
+
+def test_a_scheduler_of_the_copy_that_is_kept_may_be_gone(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("quantum_docker_config: {scheduler: gone}\n")
+    assert load_config(file, schedulers=False).scheduler == "gone"
+    with pytest.raises(ConfigError, match="there is no scheduler 'gone'"):
+        load_config(file)
+
+
+def test_a_scheduler_that_cannot_balance_is_taken_where_it_need_not(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("quantum_docker_config: {scheduler: cp_sat, enable_quantum_load_balancing: false}\n")
+    assert load_config(file).scheduler == "cp_sat"
+
+
+def test_a_scheduler_of_this_process_can_be_named(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("quantum_docker_config: {scheduler: mine}\n")
+    register_scheduler(BySolver("mine", "for this test"))
+    try:
+        assert load_config(file).scheduler == "mine"
+    finally:
+        unregister_scheduler("mine")

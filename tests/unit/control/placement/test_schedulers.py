@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from tests.unit.control.placement.building import NOW, container, ids, node
 
 from qrealm.base.errors import RequestError, RunError
 from qrealm.control.containers.placement import (
+    Policy,
     SchedulerAnswer,
     Snapshot,
     assignment_of,
@@ -21,6 +24,7 @@ from qrealm.control.containers.placement import (
     schedulers,
     unregister_scheduler,
 )
+from qrealm.control.containers.placement.schedulers import fault_of_scheduler, uneven
 from qrealm.optimize.problems.evaluate import evaluate, violations
 
 MODULE = '''
@@ -278,3 +282,40 @@ def test_the_greedy_baseline_is_worse_than_the_portfolio_where_wishes_count():
     best = decide(snapshot, "portfolio", action="create-cluster", now=NOW)
     base = decide(snapshot, "greedy", action="create-cluster", now=NOW)
     assert best.objective_after < base.objective_after
+
+
+def test_one_that_counts_in_whole_numbers_says_what_it_needs():
+    snapshot = snapshot_of()
+    with pytest.raises(RequestError, match="enable_quantum_load_balancing: true asks for") as caught:
+        decide(snapshot, "cp_sat", action="create", now=NOW)
+    assert "enable_quantum_load_balancing: false" in caught.value.hint
+    rows = {info.name: info for info in schedulers()}
+    assert rows["cp_sat"].help.endswith("; needs enable_quantum_load_balancing: false")
+    assert uneven("cp_sat")
+    for name in ("portfolio", "greedy", "exact", "qaoa", "placement_annealing", "unknown"):
+        assert not uneven(name)
+        assert name not in rows or "needs enable" not in rows[name].help
+
+
+def test_one_that_counts_in_whole_numbers_fills_few_nodes():
+    pytest.importorskip("ortools")
+    snapshot = replace(snapshot_of(), policy=Policy(balance=False))
+    plan = decide(snapshot, "cp_sat", action="create", now=NOW)
+    assert len({move.target for move in plan.moves}) == 1
+
+
+def test_what_a_built_in_one_lacks_is_listed(monkeypatch):
+    there = importlib.util.find_spec
+    module = importlib.import_module("qrealm.control.containers.placement.schedulers")
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "ortools" else there(name))
+    assert fault_of_scheduler("cp_sat") == "it needs ortools: pip install 'qrealm[exact]'"
+    rows = {info.name: info for info in schedulers()}
+    assert rows["cp_sat"].problem == fault_of_scheduler("cp_sat")
+    assert rows["exact"].problem == ""
+
+
+def test_the_fault_of_one_that_is_not_there_or_broken(install):
+    assert fault_of_scheduler("portfolio") == ""
+    assert "there is no scheduler 'gone'" in fault_of_scheduler("gone")
+    install("gone = MODULE:NotThere")
+    assert "'gone' of acme-schedulers 1.2 cannot be loaded" in fault_of_scheduler("gone")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from qrealm.base.errors import DaemonError, StoreError
+from qrealm.base.errors import ConfigError, DaemonError, StoreError
+from qrealm.control.containers.files import Config
 from qrealm.faces.qdocker import launch as launching
-from qrealm.faces.qdocker.daemon import _configured, _keep, _work_in
+from qrealm.faces.qdocker.daemon import _configured, _keep, _unusable, _work_in
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import launch
 
@@ -126,3 +127,15 @@ def test_a_configuration_that_no_engine_opened_with_is_not_kept(home, tmp_path):
         assert home.config.read_text() == (tmp_path / "c.yaml").read_text()
     finally:
         launching.end(home, 30)
+
+
+def test_a_scheduler_that_cannot_be_used_is_told_and_the_daemon_starts_all_the_same(home):
+    home.config.write_text("quantum_docker_config: {scheduler: gone}\n")
+    config, _ = _configured(home, None)
+    (told,) = _unusable(config)
+    assert told.startswith("the scheduler 'gone' of the configuration cannot be used: there is no scheduler")
+    assert told.endswith("such as portfolio")
+    assert _unusable(Config()) == []
+    with pytest.raises(ConfigError, match="there is no scheduler 'gone'") as caught:
+        _configured(home, home.config)
+    assert (caught.value.line, caught.value.key) == (1, "quantum_docker_config.scheduler")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from qrealm.base.errors import ConfigError
+from qrealm.base.errors import ConfigError, RequestError
 from qrealm.control.containers.files.fields import (
     EMPTY_LIST,
     EMPTY_MAPPING,
@@ -29,6 +29,7 @@ from qrealm.fleet.containers import DRIVERS
 from qrealm.fleet.containers.addresses import URLS, url_fault
 from qrealm.fleet.containers.certificates import tls_faults
 from qrealm.fleet.containers.protocol import Endpoint
+from qrealm.fleet.containers.simulated import capacity_of
 
 MIB = 1 << 20
 MEMBER_HINT = "for each member that is meant write a node, with its host name as member: `docker node ls`"
@@ -108,11 +109,14 @@ class ConfigFileShape(Shape):
     nodes: Annotated[list[NodeShape], EMPTY_LIST] = Field(default_factory=list)
 
 
-def load_config(path: str | os.PathLike[str] | None = None, *, certificates: bool = True) -> Config:
+def load_config(
+    path: str | os.PathLike[str] | None = None, *, certificates: bool = True, schedulers: bool = True
+) -> Config:
     """Read a configuration file; None gives the defaults.
 
     Args:
         certificates: whether the files that `tls` names must be there and hold what they should.
+        schedulers: whether the scheduler that it names must be there.
 
     Raises:
         ConfigError: it cannot be read, or breaks rules: all of them are told, each with file, line and key.
@@ -124,6 +128,8 @@ def load_config(path: str | os.PathLike[str] | None = None, *, certificates: boo
     problems = _disagreements(shape, document)
     if certificates:
         problems += _certificates_amiss(shape, document)
+    if schedulers:
+        problems += _scheduler_amiss(shape.quantum_docker_config, document)
     raise_problems(document.filename, problems)
     chosen = shape.quantum_docker_config.model_dump(exclude_unset=True, exclude_none=True)
     return Config(**chosen, nodes=tuple(_node(node) for node in shape.nodes))
@@ -158,14 +164,25 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
                 document.problem(("nodes", index, "name"), f"another node is called {node.name!r}")
             )
         names.add(node.name)
-        if not DRIVERS[node.driver].simulated and (fault := url_fault(node.url)):
-            problems.append(document.problem(("nodes", index, "url"), f"{fault}; write {URLS}"))
+        if fault := _url_fault(node):
+            problems.append(document.problem(("nodes", index, "url"), fault))
         if fault := _member_fault(node):
             problems.append(document.problem(("nodes", index, "member"), fault, MEMBER_HINT))
         if node.tls is not None and not node.url.startswith(("tcp://", "https://")):
             what = f"only a tcp:// url can have it; the url is {node.url!r}"
             problems.append(document.problem(("nodes", index, "tls"), what))
     return problems
+
+
+def _url_fault(node: NodeShape) -> str:
+    if not DRIVERS[node.driver].simulated:
+        return f"{fault}; write {URLS}" if (fault := url_fault(node.url)) else ""
+    try:
+        if node.url:
+            capacity_of(node.url)
+    except RequestError as problem:
+        return f"{problem.message}; {problem.hint}"
+    return ""
 
 
 def _member_fault(node: NodeShape) -> str:
@@ -230,6 +247,22 @@ def _node(shape: NodeShape) -> NodeEntry:
         cpus=shape.cpus,
         memory_bytes=None if shape.memory is None else round(shape.memory * MIB),
     )
+
+
+def _scheduler_amiss(config: ConfigShape, document: Document) -> list[Problem]:
+    # Solvers, of which nobody else who reads a file has need.
+    from qrealm.control.containers.placement.schedulers import UNEVEN, scheduler_names, uneven
+
+    name = config.scheduler
+    if name is None:
+        return []
+    place, known = ("quantum_docker_config", "scheduler"), scheduler_names()
+    if name not in known:
+        what = f"there is no scheduler {name!r}: {', '.join(known)}{suggestion(name, known)}"
+        return [document.problem(place, what)]
+    if uneven(name) and config.enable_quantum_load_balancing:
+        return [document.problem(place, f"{name} {UNEVEN}; set it to false, or choose another")]
+    return []
 
 
 def _certificates_amiss(shape: ConfigFileShape, document: Document) -> list[Problem]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,7 +21,7 @@ from qrealm.control.containers.placement.exhaustive import (
     best_placement,
     count_placements,
 )
-from qrealm.optimize import Assignment, solve
+from qrealm.optimize import Assignment, Bin, Item, Objective, solve
 from qrealm.optimize.problems.evaluate import evaluate, violations
 from qrealm.optimize.solvers import AUTO, SOLVERS
 
@@ -33,6 +34,17 @@ GREEDY = "greedy"
 THREADS = 2
 BOUND_ROUNDING = 1e-6
 """Share of a placement's value by which a bound may exceed it: solvers that count in whole numbers round."""
+
+UNEVEN = (
+    "counts in whole numbers and cannot weigh how evenly nodes are loaded, which "
+    "enable_quantum_load_balancing: true asks for"
+)
+_EVEN_HINT = (
+    f"choose another with --scheduler, such as {PORTFOLIO}; or set enable_quantum_load_balancing: false in "
+    "the configuration and start the daemon again"
+)
+# The smallest problem in which nodes are to be balanced.
+_EVEN = Assignment((Item("x", {"r": 1.0}),), (Bin("b", {"r": 1.0}),), objective=Objective(balance=1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +126,20 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True)
 class BySolver:
-    """One solver of `qrealm.optimize` alone."""
+    """One solver of `qrealm.optimize` alone.
+
+    Attributes:
+        balances: whether it can weigh how evenly nodes are loaded.
+    """
 
     name: str
     help: str
+    balances: bool = True
 
     def place(self, problem: Assignment, *, seconds: float, seed: int) -> SchedulerAnswer:
         """See `Scheduler.place`."""
+        if problem.objective.balance and not self.balances:
+            raise RequestError(f"the scheduler {self.name!r} {UNEVEN}", hint=_EVEN_HINT)
         return _solved(problem, self.name, seconds, seed)
 
 
@@ -128,6 +147,12 @@ def _solved(problem: Assignment, solver: str, seconds: float, seed: int) -> Sche
     result = solve(problem, solver=solver, seconds=seconds, seed=seed, threads=THREADS)
     bound = result.bound if np.isfinite(result.bound) else None
     return SchedulerAnswer(result.placement, bound, result.solver)
+
+
+def uneven(name: str) -> bool:
+    """Whether a scheduler is built in and cannot balance the nodes."""
+    known = _REGISTRY.built_in.get(name)
+    return isinstance(known, BySolver) and not known.balances
 
 
 def _built_in() -> dict[str, Scheduler]:
@@ -138,7 +163,9 @@ def _built_in() -> dict[str, Scheduler]:
     # `packing` knows equal bins only, which nodes with different containers on them are not.
     for card in SOLVERS.values():
         if "Assignment" in card.takes and card.name not in (GREEDY, "packing"):
-            rows.append(BySolver(card.name, f"{card.help} ({card.word})"))
+            even = not card.refusal(_EVEN)
+            needs = "" if even else "; needs enable_quantum_load_balancing: false"
+            rows.append(BySolver(card.name, f"{card.help} ({card.word}){needs}", even))
     return {row.name: row for row in rows}
 
 
@@ -194,15 +221,36 @@ def scheduler_named(name: str) -> Scheduler:
             log.warning("the scheduler %r of %s is not used: %s", name, _origin(points[name]), _TAKEN)
         return known
     if name not in points:
-        names = [*_REGISTRY.built_in, *_REGISTRY.registered, *points]
-        raise RequestError(f"there is no scheduler {name!r}; there are {', '.join(dict.fromkeys(names))}")
+        raise RequestError(f"there is no scheduler {name!r}; there are {', '.join(scheduler_names())}")
     return _load(points[name])
+
+
+def scheduler_names() -> tuple[str, ...]:
+    """All names that there are; nothing is loaded, so one may turn out to be broken."""
+    return tuple(dict.fromkeys([*_REGISTRY.built_in, *_REGISTRY.registered, *_entry_points()]))
+
+
+def fault_of_scheduler(name: str) -> str:
+    """Why a scheduler cannot be used; empty when it can. That of another package is loaded."""
+    try:
+        known = scheduler_named(name)
+    except QrealmError as problem:
+        return problem.message
+    return _lacks(known)
+
+
+def _lacks(scheduler: Scheduler) -> str:
+    """The package that a built-in one needs and that is not there; empty when none is missing."""
+    card = SOLVERS.get(scheduler.name) if isinstance(scheduler, BySolver) else None
+    if card is None or not card.package or find_spec(card.package) is not None:
+        return ""
+    return f"it needs {card.package}: pip install 'qrealm[{card.extra}]'"
 
 
 def schedulers() -> tuple[SchedulerInfo, ...]:
     """All that there are: built in, registered in this process, brought by other packages. One that cannot
     be loaded is listed with the reason."""
-    found = [SchedulerInfo(s.name, s.help, "qrealm") for s in _REGISTRY.built_in.values()]
+    found = [SchedulerInfo(s.name, s.help, "qrealm", _lacks(s)) for s in _REGISTRY.built_in.values()]
     found += [SchedulerInfo(s.name, s.help, "this process") for s in _REGISTRY.registered.values()]
     taken = {info.name for info in found}
     for name, point in _entry_points().items():
@@ -329,8 +377,11 @@ __all__ = [
     "SchedulerInfo",
     "ask",
     "default_scheduler",
+    "fault_of_scheduler",
     "register_scheduler",
     "scheduler_named",
+    "scheduler_names",
     "schedulers",
+    "uneven",
     "unregister_scheduler",
 ]
