@@ -210,10 +210,15 @@ def test_messages(qdocker):
     assert qdocker("send-message", "web", "cache", "purge", "--data", "{").returncode == 1
     sent = qdocker("send-message", "web", "cache", "purge", "--data", '{"path": "/é"}')
     assert sent.returncode == 0, sent.stderr
+    assert sent.stderr.count("%") == 2, "the error rate, and what the link's noise explains"
+    assert "bits differ" in sent.stderr
     read = json.loads(qdocker("messages", "cache", "--format", "json").stdout)
     assert read["id"] == sent.stdout.strip()
     assert read["data"] == {"path": "/é"}
     assert qdocker("messages", "cache", "--unread", "--format", "json").stdout == ""
+    again = qdocker("send-message", "web", "cache", "purge", "--format", "json").stdout
+    assert len(again) < 1000, "no kilobytes of what is sealed"
+    assert json.loads(again)["message"]["key_bits"] >= 128
 
 
 def test_exported_state_is_imported_again(qdocker, tmp_path):

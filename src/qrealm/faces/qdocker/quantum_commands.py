@@ -200,15 +200,14 @@ def send_message(
         "intercept_share": intercept_share,
     }
     found = Client().post("/messages", body)
-    if wants_json:
-        options.write_line(found)
-        return
     message = found["message"]
+    if wants_json:
+        # What is sealed only the daemon can open.
+        shown = {key: each for key, each in message.items() if key not in ("sealed", "header")}
+        options.write_line({**found, "message": shown})
+        return
     write(message["id"])
-    tell(
-        f"{found['pairs']} pairs, {found['compared']} bits compared, error rate {message['error_rate']:.2%}, "
-        f"{message['key_bits']} bits of key: {found['reason']}"
-    )
+    tell(f"{found['pairs']} pairs, {message['key_bits']} bits of key: {found['reason']}")
 
 
 def _refuse_constant(name: str) -> None:
