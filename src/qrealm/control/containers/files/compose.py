@@ -41,7 +41,17 @@ from qrealm.fleet.containers.protocol import ContainerSpec, Limits
 DEFAULTS = Limits()
 _FOLLOWS = "nothing is started with the file: `qdocker run NAME` measures and starts one at a time"
 _ONE_NETWORK = "the services of a file share one network, where each is found by its name"
-INSTEAD = {"depends_on": _FOLLOWS, "profiles": _FOLLOWS, "networks": _ONE_NETWORK, "links": _ONE_NETWORK}
+_HARDENED = "every container has no new privileges and no capabilities but those of cap_add"
+INSTEAD = {
+    "depends_on": _FOLLOWS,
+    "profiles": _FOLLOWS,
+    "networks": _ONE_NETWORK,
+    "links": _ONE_NETWORK,
+    "build": "build the image first, and name it under image",
+    "privileged": _HARDENED,
+    "cap_drop": _HARDENED,
+    "security_opt": _HARDENED,
+}
 """What those are told who write keys that many files have."""
 
 
@@ -167,7 +177,7 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
         ConfigError: it breaks rules, or asks for what is not supported.
     """
     without = Document(document.filename, _without_extensions(document.data), document.lines)
-    shape = validated(ComposeShape, without, "no key of Compose that qrealm supports", INSTEAD)
+    shape = validated(ComposeShape, without, "not supported", INSTEAD)
     name = shape.name or folder.name or "compose"
 
     def volume(wanted: str) -> str:

@@ -142,7 +142,8 @@ def _problem(
         elif told := instead.get(str(place[-1])):
             return document.problem(place, f"{unknown}; {told}")
         known = _keys_of(kind, detail["loc"][:-1])
-        return document.problem(place, f"{unknown}{suggestion(str(place[-1]), known)}")
+        there = f"; there are {', '.join(sorted(known))}" if known else ""
+        return document.problem(place, f"{unknown}{suggestion(str(place[-1]), known) or there}")
     return document.problem(place, _words(detail))
 
 

@@ -28,8 +28,10 @@ def key_text(path: Path) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean X?"``, or nothing where no known word is near."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+    """``"; did you mean X?"``, or nothing where no known word is near, and not just one begins so."""
+    words = list(known)
+    longer = [each for each in words if word and each.startswith(word)]
+    close = longer if len(longer) == 1 else difflib.get_close_matches(word, words, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
