@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from qrealm.base.clock import ManualClock
@@ -239,6 +240,43 @@ class Home:
             assert relation.spent or group[relation.first] == group[relation.second]
         for register in registers:
             assert register.num_qubits <= self.config.num_qubits
+
+
+class Stuck(threading.Event):
+    """What a call waits for; `entered` is set when one has come to wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.entered = threading.Event()
+
+    def wait(self, timeout=None):
+        self.entered.set()
+        return super().wait(timeout)
+
+
+@contextmanager
+def stuck(home, *keys):
+    """Calls that do not come back until the end."""
+    released = Stuck()
+    home.faults.stuck.update(dict.fromkeys(keys, released))
+    try:
+        yield released
+    finally:
+        for key in keys:
+            home.faults.stuck.pop(key, None)
+        released.set()
+
+
+class Rounds(threading.Event):
+    """What the watch waits for between its rounds: the clock is moved on instead."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+
+    def wait(self, timeout=None):
+        self.clock.advance(timeout)
+        return super().wait(0.02)
 
 
 def request(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.unit.control.containers.homes import Home, Node, endpoint, request
+from tests.unit.control.containers.homes import Home, Node, Rounds, Stuck, endpoint, request, stuck
 
 from engines.nodes import WAIT_S, wait_until
 from qrealm.base.clock import ManualClock
@@ -30,31 +30,6 @@ def state(home, name):
     return home.store.nodes.get(name).state
 
 
-class Stuck(threading.Event):
-    """What a call waits for; `entered` is set when one has come to wait."""
-
-    def __init__(self):
-        super().__init__()
-        self.entered = threading.Event()
-
-    def wait(self, timeout=None):
-        self.entered.set()
-        return super().wait(timeout)
-
-
-@contextmanager
-def stuck(home, *keys):
-    """Calls that do not come back until the end."""
-    released = Stuck()
-    home.faults.stuck.update(dict.fromkeys(keys, released))
-    try:
-        yield released
-    finally:
-        for key in keys:
-            home.faults.stuck.pop(key, None)
-        released.set()
-
-
 @contextmanager
 def in_thread(work):
     """Do something meanwhile; what it raised, once it has ended, is in the list."""
@@ -71,18 +46,6 @@ def in_thread(work):
     yield thread, raised
     thread.join(WAIT_S)
     assert not thread.is_alive()
-
-
-class Rounds(threading.Event):
-    """What the watch waits for between its rounds: the clock is moved on instead."""
-
-    def __init__(self, clock):
-        super().__init__()
-        self.clock = clock
-
-    def wait(self, timeout=None):
-        self.clock.advance(timeout)
-        return super().wait(0.02)
 
 
 @contextmanager

@@ -296,10 +296,16 @@ def test_a_waiting_stream_learns_that_the_caller_has_gone():
 
 
 class Waits:
-    """An iterator that gives one piece and waits for the next until it is closed."""
+    """An iterator that gives one piece and waits for the next until it is closed.
+
+    Attributes:
+        given: whether the piece has been given.
+        waiting: set when the next is waited for.
+        closed: set when it has been closed.
+    """
 
     def __init__(self):
-        self.closed = threading.Event()
+        self.waiting, self.closed = threading.Event(), threading.Event()
         self.given = False
 
     def __iter__(self):
@@ -309,7 +315,8 @@ class Waits:
         if not self.given:
             self.given = True
             return "piece"
-        assert self.closed.wait(30)
+        self.waiting.set()
+        assert self.closed.wait(60)
         raise StopIteration
 
     def close(self):
@@ -319,7 +326,7 @@ class Waits:
 @pytest.mark.parametrize("before", [True, False], ids=["before", "meanwhile"])
 def test_what_waits_for_something_else_is_ended_when_anybody_leaves(before):
     gone, stopping, source = Leaving(), Leaving(), Waits()
-    leave = threading.Timer(0.1, stopping.set)
+    leave = threading.Thread(target=lambda: source.waiting.wait(60) and stopping.set())
     if before:
         stopping.set()
     else:
@@ -327,6 +334,8 @@ def test_what_waits_for_something_else_is_ended_when_anybody_leaves(before):
     with ended_by(source, gone, stopping) as pieces:
         assert list(pieces) == ["piece"]
     assert source.closed.is_set()
+    if not before:
+        leave.join()
     # Nobody is told after the body.
     source.closed.clear()
     gone.set()
@@ -349,13 +358,14 @@ def test_a_quiet_log_ends_with_its_caller_and_with_the_daemon(http, engine, monk
         source, stopping = Waits(), Leaving()
         source.given = True
         monkeypatch.setattr(engine.lifecycle, "logs", lambda name, request, source=source: source)
-        lines = asyncio.run(follow(container_app(engine, stopping), stopping, ends_by))
-        assert source.closed.wait(30)
+        lines = asyncio.run(follow(container_app(engine, stopping), source, stopping, ends_by))
+        assert source.closed.wait(60)
         assert ("QR550" in lines) is (ends_by == "daemon")
 
 
-async def follow(app, stopping, ends_by):
-    """Follow a log; what came when the daemon is about to end, or the caller has gone, after a moment."""
+async def follow(app, source, stopping, ends_by):
+    """Follow a log; what came when the daemon is about to end, or the caller has gone, while its next line is
+    waited for."""
     sent, gone = [], asyncio.Event()
     asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
@@ -377,10 +387,10 @@ async def follow(app, stopping, ends_by):
         "headers": [],
     }
     answering = asyncio.create_task(app(scope, receive, send))
-    await asyncio.sleep(0.2)
+    assert await asyncio.to_thread(source.waiting.wait, 60)
     assert not answering.done()
     (gone if ends_by == "caller" else stopping).set()
-    await asyncio.wait_for(answering, 30)
+    await asyncio.wait_for(answering, 60)
     return b"".join(sent).decode()
 
 
