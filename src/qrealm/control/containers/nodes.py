@@ -348,6 +348,12 @@ class Nodes:
                 f"nodes add got the name {name!r:.80}; a name has letters, digits, '_', '.' and '-', and "
                 "begins with a letter or digit"
             )
+        if endpoint.member is not None and endpoint.driver != "swarm":
+            raise RequestError(
+                f"nodes add got the member {endpoint.member!r}, and the driver {endpoint.driver!r}; only a "
+                "node of the driver swarm has one",
+                hint="--driver swarm, or no --member",
+            )
         endpoint = self._whole(name, endpoint)
         if not 0 < (1 if cpus is None else cpus) < float("inf") or (memory_bytes or 1) <= 0:
             raise RequestError(f"nodes add got cpus={cpus}, memory={memory_bytes}; both must be more than 0")

@@ -69,7 +69,7 @@ class SimulatedDriver:
     """
 
     def __init__(self, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
-        self._host, self._cpus, self._memory_bytes = _capacity(endpoint.url or "simulated://local")
+        self._host, self._cpus, self._memory_bytes = capacity_of(endpoint.url or "simulated://local")
         folder = Path(endpoint.folder) if endpoint.folder else _state_folder()
         self._file = folder / f"{self._host}.json"
         self._timeout_s = timeout_s
@@ -275,7 +275,7 @@ class SimulatedDriver:
         new.replace(self._file)
 
 
-def _capacity(url: str) -> tuple[str, float, int]:
+def capacity_of(url: str) -> tuple[str, float, int]:
     """Name, cpus and bytes of memory that a url tells."""
     parts = urlsplit(url)
     host = parts.netloc

@@ -40,6 +40,7 @@ def test_what_is_taken_of_a_node(home):
     home.create("bb", node="na", cpus=1.5, memory_mib=200, weight=1.0, probability=1.0)
     view = home.engine.nodes.view(home.store.nodes.get("na"))
     assert (view.containers, view.cpus_taken, view.memory_taken_bytes) == (2, 2.0, 300 << 20)
+    assert view.cpus_allowed == view.record.cpus * home.config.cpu_overcommit
     assert view.load == pytest.approx(3.0 * 0.25 + 1.0)
 
 
@@ -441,3 +442,9 @@ def test_simulated_nodes_are_never_lost(tmp_path):
         home.clock.advance(100)
         home.engine.watch.look()
         assert {view.record.state for view in home.engine.nodes.all()} == {NodeState.READY}
+
+
+def test_only_a_node_of_a_swarm_has_a_member(home):
+    """It was taken, and meant nothing."""
+    with pytest.raises(RequestError, match=r"'docker'; only a node of the driver swarm"):
+        home.engine.nodes.add("nc", replace(home.endpoints["na"], member="host-1"))

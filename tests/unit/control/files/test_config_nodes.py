@@ -68,3 +68,10 @@ def test_a_node_of_a_swarm_names_its_member(tmp_path):
         ":6: nodes[2].member: only a node of the driver swarm has it; the driver is 'docker'" in told.message
     )
     assert "docker node ls" in told.hint
+
+
+def test_a_url_that_no_simulated_engine_has(tmp_path):
+    """It counted as a node that does not answer."""
+    told = refusal(tmp_path, 'nodes: [{name: n1, driver: simulated, url: "simulated://n1?memory=7"}]')
+    assert (told.line, told.key) == (1, "nodes[0].url")
+    assert "is no url of a simulated engine; write simulated://NAME" in told.message
