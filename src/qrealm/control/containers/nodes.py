@@ -248,6 +248,7 @@ class Nodes:
             sum(record.spec.limits.memory_bytes for record in mine),
             load,
             problem,
+            node.cpus * self._ctx.config.cpu_overcommit,
         )
 
     def drain(self, name: str) -> BalanceReport:

@@ -321,7 +321,7 @@ class ContainerView:
 @dataclass(frozen=True, slots=True)
 class NodeView:
     """A node and what of it is taken: shares of cpus and memory, weight times probability, containers;
-    and why it did not answer when it was asked last."""
+    why it did not answer when it was asked last; and what the limits of cpus there may add up to."""
 
     record: NodeRecord
     containers: int
@@ -329,3 +329,4 @@ class NodeView:
     memory_taken_bytes: int
     load: float
     error: str = ""
+    cpus_allowed: float = 0.0

@@ -156,6 +156,7 @@ class Views:
         return {
             "cpus": sum(view.record.cpus for view in nodes),
             "cpus_taken": sum(view.cpus_taken for view in nodes),
+            "cpus_allowed": sum(view.cpus_allowed for view in nodes),
             "memory_bytes": sum(view.record.memory_bytes for view in nodes),
             "memory_taken_bytes": sum(view.memory_taken_bytes for view in nodes),
             "qubits": sum(register.num_qubits for register in registers),

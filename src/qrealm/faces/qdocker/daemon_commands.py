@@ -13,6 +13,7 @@ from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import debug_wanted, find_home
 from qrealm.faces.qdocker.launch import end, launch
 from qrealm.faces.qdocker.options import PlainFormatOption, is_json, write_line
+from qrealm.faces.qdocker.showing import cpus_allowed
 from qrealm.faces.qdocker.tables import write_facts
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, warn, write
 from qrealm.faces.qdocker.times import spoken
@@ -128,6 +129,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     if containers["waiting"]:
         counted += f", {containers['waiting']} waiting for a node"
     taken = format_bytes(resources["memory_taken_bytes"])
+    cpus = cpus_allowed(resources["cpus_allowed"], resources["cpus"])
     rows = [
         ("qdocker", engine["version"]),
         ("process", f"{engine['pid']}, up {spoken(engine['uptime_s']).lower()}"),
@@ -138,7 +140,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("decoherence", f"T2 {engine['decoherence_time_ms']:g} ms, T1 {engine['relaxation_time_ms']:g} ms"),
         ("containers", counted),
         ("nodes", places),
-        ("cpus", f"{resources['cpus_taken']:g} of {resources['cpus']:g} given to containers"),
+        ("cpus", f"{resources['cpus_taken']:g} of {cpus} given to containers"),
         ("memory", f"{taken} of {format_bytes(resources['memory_bytes'])} given to containers"),
         ("qubits", str(resources["qubits"])),
     ]

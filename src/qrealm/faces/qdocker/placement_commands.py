@@ -256,7 +256,8 @@ def nodes_ls(
     filters: options.FilterOption = None,
     output: options.FormatOption = "table",
 ) -> None:
-    """List the nodes and what of them is taken; REASON is why one does not answer.
+    """List the nodes and what of them is taken; REASON is why one does not answer. CPU is what limits add up
+    to, of what they may: the processors, times cpu_overcommit of the configuration.
 
     Filters: name (a regular expression), label, status (ready, draining, lost), driver.
 

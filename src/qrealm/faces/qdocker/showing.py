@@ -336,13 +336,20 @@ def node_row(view: View, now: float | None = None, *, full: bool = False, exact:
         "Engine": record["engine"],
         "Endpoint": where if full else _cut(where),
         "Containers": str(view["containers"]),
-        "CPU": f"{view['cpus_taken']:g} / {record['cpus']:g}",
+        "CPU": f"{view['cpus_taken']:g} / {cpus_allowed(view['cpus_allowed'], record['cpus'])}",
         "Memory": f"{format_bytes(view['memory_taken_bytes'])} / {format_bytes(record['memory_bytes'])}",
         "Load": f"{view['load']:.2f}",
         "Labels": labels if full else _cut(labels),
         "Reason": view["error"] if full else _short_reason(view["error"], endpoint["url"]),
         "Seen": _seen(record["seen_at"], now, exact=exact),
     }
+
+
+def cpus_allowed(allowed: float, there: float) -> str:
+    """What limits may add up to; where that is not what there is, how it comes about: ``"8 (2 x 4)"``."""
+    if not there or allowed == there:
+        return f"{allowed:g}"
+    return f"{allowed:g} ({there:g} x {allowed / there:g})"
 
 
 def _short_reason(error: str, url: str) -> str:

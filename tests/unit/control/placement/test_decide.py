@@ -231,7 +231,7 @@ def test_processors_are_overcommitted_as_configured():
     busy = tuple(container(f"c{k}", "a") for k in range(8))
     snapshot = Snapshot((node("a"),), (*busy, container("new")), moving=ids("new"))
     assert decided(snapshot).decisions[0].chosen == "a"
-    with pytest.raises(NoRoomError, match="needs 1 more processors"):
+    with pytest.raises(NoRoomError, match="needs 1 more processor than the 8 that it may give"):
         decided(replace(snapshot, policy=Policy(cpu_overcommit=2.0)))
 
 

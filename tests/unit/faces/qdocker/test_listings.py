@@ -313,13 +313,16 @@ def make_node(error="", **changed):
         **changed,
     }
     taken = {"containers": 1, "cpus_taken": 0.5, "memory_taken_bytes": 1 << 29, "load": 0.2}
-    return {"record": record, **taken, "error": error}
+    return {"record": record, **taken, "cpus_allowed": 32.0, "error": error}
 
 
 def test_a_row_of_nodes():
     row = node_row(make_node(), NOW + 1)
     assert row["Status"] == "Ready (simulated)"
-    assert row["CPU"] == "0.5 / 8"
+    assert row["CPU"] == "0.5 / 32 (8 x 4)"
+    assert node_row(make_node() | {"cpus_allowed": 8.0}, NOW)["CPU"] == "0.5 / 8"
+    # One that has not answered yet.
+    assert node_row(make_node(cpus=0.0) | {"cpus_allowed": 0.0}, NOW)["CPU"] == "0.5 / 0"
     assert row["Memory"] == "512 MiB / 16 GiB"
     assert row["Seen"] == "1 second ago"
 

@@ -274,7 +274,8 @@ def _refused(
         if not lacks:
             continue
         share = max(x / max(capacity[number, columns[r]], PART_MIN) for r, x in lacks.items())
-        short.append((share, place.name, lack_in_words(lacks)))
+        allowed = float(capacity[number, columns["cpus"]])
+        short.append((share, place.name, lack_in_words(lacks, allowed)))
     found = {node: why for _, node, why in sorted(short)} | barred | dict(fixed)
     for node in sorted(closed):
         found.setdefault(node, "closed (draining)")

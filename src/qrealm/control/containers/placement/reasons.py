@@ -15,11 +15,17 @@ TIE = 1e-11
 NODES_TOLD_MAX = 10
 
 
-def lack_in_words(lacks: Mapping[str, float]) -> str:
-    """What a node would need more of, as ``"needs 300 MiB more memory"``; empty when nothing."""
+def lack_in_words(lacks: Mapping[str, float], cpus_allowed: float) -> str:
+    """What a node would need more of, as ``"needs 300 MiB more memory"``; empty when nothing.
+
+    Args:
+        cpus_allowed: what limits on the node may add up to.
+    """
     words = []
     if lacks.get("cpus", 0.0) > 0:
-        words.append(f"{lacks['cpus']:.3g} more processors")
+        more = float(f"{lacks['cpus']:.3g}")
+        noun = "processor" if more == 1 else "processors"
+        words.append(f"{more:g} more {noun} than the {cpus_allowed:g} that it may give")
     if lacks.get("memory", 0.0) > 0:
         words.append(f"{max(1.0, lacks['memory']):,.0f} MiB more memory")
     return f"needs {' and '.join(words)}" if words else ""
