@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 from fastapi import HTTPException, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import DaemonError, RequestError
+from qrealm.faces.http.strict_json import read_json, read_large_json
 
 BODY_BYTES_MAX = 64 << 20
 STATE_BYTES_MAX = 1 << 30
 """Of an exported state: whatever the engine has, it must take again. Messages may have 1 MiB each."""
-DEPTH_MAX = 100
-"""Of lists and objects inside each other: what writes them again needs some of Python's stack for each."""
-WHOLE_MAX = 1 << 64
 ID_MAX = (1 << 63) - 1
 """The largest that a database counts to."""
 Moment = Annotated[float | None, Query(allow_inf_nan=False)]
 """Seconds since 1970 UTC."""
 _TOO_LARGE = 413
 _IN_THREAD_FROM_BYTES = 1 << 20
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 
 class RefusedBodyError(HTTPException):
@@ -46,10 +45,25 @@ class BoundedRoute(APIRoute):
         # The route's own path: no container that is named so makes another request a state.
         takes_state = self.path.endswith("/state")
 
+        imports = takes_state and "POST" in (self.methods or ())
+        under_way = False
+
         async def bounded(request: Request) -> Response:
+            nonlocal under_way
             incoming = _Incoming(request.scope, request.receive)
             incoming.takes_state = takes_state
-            return await answer(incoming)
+            if not imports:
+                return await answer(incoming)
+            if under_way:  # each may take as much memory as it has bytes, a few times
+                raise DaemonError(
+                    "import-state: another one is under way, and the rule is one at a time",
+                    hint="try again when it has ended",
+                )
+            under_way = True
+            try:
+                return await answer(incoming)
+            finally:
+                under_way = False
 
         return bounded
 
@@ -79,16 +93,15 @@ class _Incoming(Request):
                 if size > self._bytes_max:
                     raise self._too_large("more")
                 pieces.append(piece)
-            self._body = b"".join(pieces)
+            self._body = await _off_the_loop(size, b"".join, pieces)
         return self._body
 
     async def json(self) -> Any:
         """Raises RefusedBodyError."""
         body = await self.body()
         try:
-            if len(body) < _IN_THREAD_FROM_BYTES:
-                return read_json(body)
-            return await anyio.to_thread.run_sync(read_json, body)
+            read = read_large_json if self.takes_state and len(body) >= _IN_THREAD_FROM_BYTES else read_json
+            return await _off_the_loop(len(body), read, body)
         except ValueError as problem:
             raise RefusedBodyError(
                 RequestError(f"{self.method} {self.url.path}: the body {problem}", hint="send JSON, in UTF-8")
@@ -108,67 +121,8 @@ class _Incoming(Request):
         )
 
 
-def read_json(body: bytes) -> Any:
-    """The value of a JSON text. Stricter than Python: what is taken can be kept, and be written again.
-
-    Raises:
-        ValueError: no JSON, or beyond the bounds; the message goes after "the body".
-    """
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise ValueError(f"is not UTF-8: byte {problem.start} cannot be read") from None
-    try:
-        value = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_no_number)
-    except json.JSONDecodeError as problem:
-        raise ValueError(f"is not JSON: {problem}") from None
-    except RecursionError:
-        raise ValueError(_deep()) from None
-    _check_depth(value)
-    if "\\u" in text:
-        _check_surrogates(value)
-    return value
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 21 or not -WHOLE_MAX < (value := int(digits)) < WHOLE_MAX:
-        raise ValueError(f"has the whole number {digits:.30}{'…' * (len(digits) > 30)}; the rule is 64 bits")
-    return value
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"has the number {digits:.30}{'…' * (len(digits) > 30)}, which is too large")
-    return value
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"is not JSON: it has {name}; the rule is finite numbers")
-
-
-def _deep() -> str:
-    return f"has lists and objects more than {DEPTH_MAX} deep inside each other"
-
-
-def _check_depth(value: Any) -> None:
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(DEPTH_MAX):
-        level = [
-            item
-            for each in level
-            for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return
-    raise ValueError(_deep())
-
-
-def _check_surrogates(value: Any) -> None:
-    """JSON can spell half of a character, which no text in UTF-8 has."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as problem:
-        half = ord(str(problem.object)[problem.start])
-        raise ValueError(f"has \\u{half:04x}, which is half of a character") from None
+async def _off_the_loop(size: int, work: Callable[[_Given], _Made], given: _Given) -> _Made:
+    """Do it at once where little is given, else in a thread: the event loop answers others meanwhile."""
+    if size < _IN_THREAD_FROM_BYTES:
+        return work(given)
+    return await anyio.to_thread.run_sync(work, given)

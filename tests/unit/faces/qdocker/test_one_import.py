@@ -1,0 +1,50 @@
+"""One state is imported at a time: each may need a few times its size in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import httpx
+
+from qrealm.base.clock import SystemClock
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.files import Config
+from qrealm.faces.http.containers import container_app
+from qrealm.faces.http.streams import Leaving
+
+
+def test_a_second_import_is_refused_and_a_later_one_is_not(tmp_path):
+    hangs, reached = threading.Event(), threading.Event()
+
+    def import_(data, *, take_over):
+        reached.set()
+        hangs.wait(60.0)
+        return {"nodes": 0}
+
+    async def story(engine):
+        transport = httpx.ASGITransport(container_app(engine, Leaving()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://qdocker", timeout=90.0) as client:
+
+            def send():
+                return client.post("/v1/state", json={"data": {}})
+
+            first = asyncio.create_task(send())
+            while not reached.is_set():
+                await asyncio.sleep(0.01)
+            refused = await send()
+            assert refused.status_code == 409
+            assert refused.json()["message"] == (
+                "import-state: another one is under way, and the rule is one at a time"
+            )
+            assert (await client.get("/v1/state")).status_code == 200, "an export is no import"
+            hangs.set()
+            assert (await first).json() == {"nodes": 0}
+            assert (await send()).json() == {"nodes": 0}
+            wrong = await client.post("/v1/state", content=b"{", headers={"Content-Type": "application/json"})
+            assert wrong.status_code == 400
+            assert (await send()).json() == {"nodes": 0}, "one that was refused is not under way"
+
+    with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
+        engine.snapshots.import_ = import_
+        asyncio.run(story(engine))

@@ -1,0 +1,95 @@
+"""A large JSON text that is read in pieces means what it means when it is read at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qrealm.faces.http import strict_json
+from qrealm.faces.http.strict_json import read_json, read_large_json
+
+WORDS = st.text(st.characters(codec="utf-8"), max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 65), 1 << 65) | st.floats(allow_nan=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def outcome(read, body):
+    try:
+        return repr(read(body))
+    except ValueError as problem:
+        return str(problem)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(strict_json, "_PIECE_BYTES", 3)
+
+
+@settings(max_examples=400, deadline=None)
+@given(value=VALUES, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
+def test_the_same_values(value, ascii_only, indent):
+    body = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strict_json, "_PIECE_BYTES", 3)
+        assert outcome(read_large_json, body) == outcome(read_json, body)
+
+
+@settings(max_examples=600, deadline=None)
+@given(value=VALUES, at=st.integers(0, 200), put=st.sampled_from(["", *'\0,]}":1\\']))
+def test_the_same_texts_are_refused(value, at, put):
+    text = json.dumps(value, ensure_ascii=False)
+    at = min(at, len(text))
+    body = (text[:at] + put + text[at + 1 :]).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strict_json, "_PIECE_BYTES", 3)
+        pieces, whole = outcome(read_large_json, body), outcome(read_json, body)
+    words, _, place = whole.partition(": line ")
+    if place:
+        assert pieces == f"{words} (char {place.rpartition('char ')[2]}", "the place in the whole text"
+    else:
+        assert pieces == whole
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "is not JSON: Expecting value (char 0)"),
+        (b'{"data": [1, 2', "is not JSON: Expecting ',' delimiter (char 14)"),
+        (b'{"data": {}} x', "is not JSON: Extra data (char 13)"),
+        (b'{"data": ["' + b"x" * 99 + b"\xff]}", "is not UTF-8: byte 110 cannot be read"),
+        (b'["\xc3', "is not UTF-8: byte 2 cannot be read"),
+        (b'{"data": [18446744073709551616]}', f"has the whole number {1 << 64}; the rule is 64 bits"),
+        (b'{"data": [18446744073709551616.5, -1e-300]}', "{'data': [1.8446744073709552e+19, -1e-300]}"),
+        (b'{"data": [NaN]}', "is not JSON: it has NaN; the rule is finite numbers"),
+        (b"[" * 101 + b"]" * 101, "has lists and objects more than 100 deep inside each other"),
+        (b"[" * 200_000, "has lists and objects more than 100 deep inside each other"),
+        (b'{"a": {"\\ud800": 1}}', "has \\ud800, which is half of a character"),
+        (b'{"a": {"b": ["' + b"x" * 50 + b'\\udfff"]}}', "has \\udfff, which is half of a character"),
+    ],
+)
+def test_what_is_wrong_is_told(small_pieces, body, words):
+    assert outcome(read_large_json, body) == words
+
+
+def test_no_step_reads_much_more_than_one_message(monkeypatch):
+    """Whatever is read in one step keeps all other threads waiting."""
+    real, sizes = strict_json._DECODER.raw_decode, []
+
+    class Told:
+        @staticmethod
+        def raw_decode(text, at):
+            sizes.append(len(text) - at)
+            return real(text, at)
+
+    monkeypatch.setattr(strict_json, "_DECODER", Told)
+    document = {"data": {"messages": [{"data": f"{number} é" + "x" * (1 << 20)} for number in range(64)]}}
+    body = json.dumps(document, ensure_ascii=False).encode()
+    assert read_large_json(body) == document
+    assert max(sizes) < 6 << 20
+    assert len(body) > 64 << 20
