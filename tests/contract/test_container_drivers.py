@@ -224,8 +224,13 @@ class RealContract(NetworkPromises, Contract):
         told = self.run(driver, engine_id, "sh", "-c", "echo $X; id -u; ls passwd", environment={"X": "y"},
                         user="9", working_dir="/etc")  # fmt: skip
         assert told == ("y\n9\npasswd\n", "", 0)
-        assert self.run(driver, engine_id, "no-such-command")[2] == 127
-        assert self.run(driver, engine_id, "/bin/locked")[2] == 126
+        for word, code in (("no-such-command", 127), ("/bin/locked", 126)):
+            for stdin in (None, b"x"):
+                told = self.run(driver, engine_id, word, stdin=stdin)
+                assert told[2] == code
+                lines = (told[0] + told[1]).splitlines()
+                assert len(lines) == 1, "why, and nothing of the engine's own troubles"
+                assert word in lines[0]
 
     def test_input_for_a_command(self, driver, make):
         engine_id = make()

@@ -307,6 +307,7 @@ class OutputStream:
 
     Attributes:
         first: the beginning of the first piece, 1000 bytes at most.
+        noise: see `without_noise`.
     """
 
     def __init__(self, response: Any, sock: Any, pieces: Generator[Output], doing: str) -> None:
@@ -315,6 +316,7 @@ class OutputStream:
         self._pieces = pieces
         self._doing = doing
         self.first = b""
+        self.noise: re.Pattern[bytes] | None = None
         self._reading = threading.Lock()
         self._closed = False
         self._broken_off = False
@@ -325,7 +327,7 @@ class OutputStream:
     def __next__(self) -> Output:
         with self._reading:
             try:
-                piece = next(self._pieces)
+                piece = self._next_piece()
             except StopIteration:
                 if self._broken_off and not self._closed:
                     raise EngineUnavailableError(f"{self._doing}: the connection was given up") from None
@@ -334,8 +336,14 @@ class OutputStream:
                 if self._closed:
                     raise StopIteration from None
                 raise
-            self.first = self.first or piece.data[:_WORDS_BYTES_MAX]
             return piece
+
+    def _next_piece(self) -> Output:
+        while True:
+            piece = next(self._pieces)
+            self.first = self.first or piece.data[:_WORDS_BYTES_MAX]
+            if data := without_noise(self.noise, self.first, piece.data):
+                return Output(piece.stream, data)
 
     def close(self) -> None:
         """End it."""
@@ -415,6 +423,12 @@ def send_end(sock: Any, left: memoryview) -> None:
         with suppress(OSError):
             # Not SSLSocket's own: after that it would take what still comes for plain text.
             socket.socket.shutdown(sock, socket.SHUT_WR)
+
+
+def without_noise(noise: re.Pattern[bytes] | None, first: bytes, data: bytes) -> bytes:
+    """A piece of a command's output; where its beginning, `first`, says why the command could not begin,
+    without what the engine adds to that of its own."""
+    return data if noise is None or b"OCI " not in first else noise.sub(b"", data)
 
 
 def whole_frames(arrived: bytearray) -> Iterator[Output]:

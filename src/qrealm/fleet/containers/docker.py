@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -56,6 +57,7 @@ class DockerDriver:
     engine: ClassVar[str] = "Docker"
     url_default: ClassVar[str] = "unix:///var/run/docker.sock"
     network_kind: ClassVar[str] = "bridge"
+    exec_noise: ClassVar[re.Pattern[bytes] | None] = None
     unavailable_hint: ClassVar[str] = "start it (systemctl start docker), or name the engine's own url"
 
     def __init__(self, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
@@ -206,7 +208,7 @@ class DockerDriver:
             # is read without a byte lost; what we write goes to the same socket.
             how = {"Detach": False, "Tty": terminal}
             answer = self._wire.request(client, "POST", f"/exec/{made['Id']}/start", doing, json=how)
-        return BegunExec(self._wire, str(made["Id"]), answer, doing)
+        return BegunExec(self._wire, str(made["Id"]), answer, doing, self.exec_noise)
 
     def close(self) -> None:
         self._wire.close()
@@ -221,12 +223,14 @@ class BegunExec:
         exec_id: the engine's id of it.
         answer: its output, not yet read; its input goes to the same connection.
         doing: what it is, for messages.
+        noise: what the engine adds to the reason why it could not begin.
     """
 
     wire: Connection
     exec_id: str
     answer: Any
     doing: str
+    noise: re.Pattern[bytes] | None = None
 
 
 class DockerExec:
@@ -238,6 +242,7 @@ class DockerExec:
             self._output = begun.wire.frames(begun.answer, begun.doing)
         else:
             self._output = begun.wire.exchange(begun.answer, stdin, begun.doing)
+        self._output.noise = begun.noise
 
     def output(self) -> OutputStream:
         return self._output

@@ -7,6 +7,7 @@ start that failed it keeps neither error nor exit code.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ class PodmanDriver(DockerDriver):
 
     engine = "Podman"
     url_default = "unix:///run/podman/podman.sock"
+    exec_noise = re.compile(rb"^Error: read unixpacket [^\r\n]*: connection reset by peer\r?\n", re.MULTILINE)
     unavailable_hint = "start it (systemctl start podman.socket), or name the engine's own url"
 
     def inspect(self, engine_id: str) -> ContainerFacts:

@@ -10,7 +10,14 @@ from typing import Any
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NoSuchContainerError
 from qrealm.fleet.containers import connect
-from qrealm.fleet.containers.connection import NOT_NOW, buffered, send_end, socket_of, whole_frames
+from qrealm.fleet.containers.connection import (
+    NOT_NOW,
+    buffered,
+    send_end,
+    socket_of,
+    whole_frames,
+    without_noise,
+)
 from qrealm.fleet.containers.docker import BegunExec, DockerDriver, code_of_exec
 from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, Output
 
@@ -116,7 +123,8 @@ class LiveExec:
             for piece in pieces:
                 self._first = self._first or piece.data[:_WORDS_BYTES_MAX]
                 self._last = (self._last + piece.data)[-len(_LET_GO) :]
-                write(piece)
+                if data := without_noise(self._begun.noise, self._first, piece.data):
+                    write(Output(piece.stream, data))
             try:
                 got = self._socket.recv(_READ_BYTES_MAX)
             except NOT_NOW:
