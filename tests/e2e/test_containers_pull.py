@@ -127,13 +127,18 @@ def test_a_pull_tells_of_its_layers_bytes(driver, registry):
 
 
 def test_a_registry_may_rest_longer_than_an_engine_may_take_to_answer(url, registry):
-    driver = DockerDriver(Endpoint("docker", url), timeout_s=0.5)
+    driver = DockerDriver(Endpoint("docker", url), timeout_s=2.0)
+
+    def rest_once():
+        wait_until(lambda: registry.rests > 0)
+        registry.pause_s = 0.0
+
     try:
-        registry.pause_s = 1.2
-        waiting = threading.Timer(1.0, setattr, (registry, "pause_s", 0.0))
-        waiting.start()
+        registry.pause_s = 4.0
+        resting = threading.Thread(target=rest_once)
+        resting.start()
         driver.pull(registry.image)
-        waiting.join()
+        resting.join()
         assert driver.has_image(registry.image)
     finally:
         driver.close()

@@ -85,6 +85,7 @@ class Registry:
         pause_s: before each piece of the layer, of 32 KiB; may be set while it is being sent, and counts from
             the next piece on.
         breaks_after: hang up after this share of the layer, between 0 and 1; None: send all.
+        rests: how many pauses have begun.
         layers_sent: how often the layer was sent to its end.
         layers_cut: how often its receiver hung up before.
     """
@@ -92,6 +93,7 @@ class Registry:
     def __init__(self) -> None:
         self.pause_s = 0.0
         self.breaks_after: float | None = None
+        self.rests = 0
         self.layers_sent = 0
         self.layers_cut = 0
         self._asked: list[tuple[str, str]] = []
@@ -126,7 +128,7 @@ class Registry:
         self._calmed.set()
         self._calmed = threading.Event()
         self.pause_s, self.breaks_after = 0.0, None
-        self.layers_sent = self.layers_cut = 0
+        self.rests = self.layers_sent = self.layers_cut = 0
         self._asked.clear()
 
     def start(self) -> None:
@@ -170,7 +172,9 @@ class Registry:
         asking.close_connection = end < len(data)
         try:
             for at in range(begin, end, _CHUNK_BYTES):
-                if calmed.wait(self.pause_s):
+                pause_s = self.pause_s
+                self.rests += 1
+                if calmed.wait(pause_s):
                     asking.close_connection = True
                     return
                 asking.wfile.write(data[at : min(at + _CHUNK_BYTES, end)])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from qrealm import _kernels
+from reference.processes import wait_for_work
 from reference.random_circuits import CircuitBuilder, random_circuit
 from unit.kernel.kernel_grid import evolved, plan
 
@@ -155,7 +156,7 @@ def test_ctrl_c_stops_a_long_run_and_leaves_no_thread(work: str) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(1.0)
+        wait_for_work(process.pid, 0.5)
         assert process.poll() is None, "the run ended before it could be interrupted"
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)

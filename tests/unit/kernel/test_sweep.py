@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qrealm import _kernels
 from reference.dense import unpack
+from reference.processes import wait_for_work
 from reference.random_circuits import CircuitBuilder, ReferenceCircuit, random_circuit, replayable
 from unit.kernel.kernel_grid import TOLERANCE, instruction_sets, plan, precisions, reference
 from unit.kernel.test_gradient import layered, marks
@@ -227,7 +228,7 @@ def test_ctrl_c_stops_a_sweep() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(1.0)
+        wait_for_work(process.pid, 0.5)
         assert process.poll() is None, "the sweep ended before it could be interrupted"
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)

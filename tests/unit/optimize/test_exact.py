@@ -21,6 +21,7 @@ from qrealm.optimize import Assignment, Bin, Item, MaxCut, Objective, Qubo, solv
 from qrealm.optimize.problems.evaluate import evaluate, violations
 from qrealm.optimize.solvers import begin, highs
 from reference.assignments import best_by_trying_all, random_assignment
+from reference.processes import wait_for_work
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -146,11 +147,6 @@ def _children(parent: int) -> list[int]:
     return found
 
 
-def _work_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems let the child run to its limit")
 def test_the_child_ends_with_a_killed_caller():
     program = """
@@ -164,7 +160,7 @@ solve(Assignment.packing(rng.integers(100, 400, (80, 3)), [1000] * 3), solver="e
             wait_until(lambda: len(_children(caller.pid)) == 1)
             (child,) = _children(caller.pid)
             # So HiGHS is at work: to load it takes a fraction of that.
-            wait_until(lambda: _work_seconds(child) > 2.0)
+            wait_for_work(child, 2.0)
         finally:
             caller.kill()
     wait_until(lambda: not Path(f"/proc/{child}").exists())  # its time would be over much later
