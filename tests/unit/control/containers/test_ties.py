@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from qrealm.base.errors import NoSuchContainerError, RegisterError, RequestError
 from qrealm.control.containers.reports import EndedRelation, OverriddenOdds, RelationView
+
+EXAMPLES = Path(__file__).parents[4] / "examples" / "qdocker"
 
 
 def make(home, *names, **more):
@@ -157,6 +161,14 @@ def test_a_cluster_tells_whose_declared_odds_are_not_in_force(home):
     report = home.engine.clusters.create(PAIR, "pair.yaml")
     assert report.overridden == {"two": OverriddenOdds("running", 0.2, pytest.approx(0.8))}
     assert home.engine.clusters.create(PAIR, "pair.yaml").overridden == {}
+
+
+@pytest.mark.parametrize("name", ["canary", "chaos", "compose"])
+def test_the_examples_declare_what_holds(home, name):
+    path = EXAMPLES / f"{name}.yaml"
+    report = home.engine.clusters.create(path.read_text(), str(path))
+    assert report.entangled
+    assert report.overridden == {}
 
 
 def cluster_of(count, more=""):
