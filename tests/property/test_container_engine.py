@@ -155,6 +155,22 @@ class Commands(RuleBasedStateMachine):
         for name, sign in everyone.items():
             self.model[name].ties = {o: s is sign for o, s in everyone.items() if o != name}
 
+    @rule(one=names, other=names)
+    def disentangle(self, one, other):
+        assume(one in self.model and other in self.model and one != other)
+        circuits, ids = self.engine.circuits, {self.home.record(name).id for name in (one, other)}
+        try:
+            circuits.disentangle([one, other])
+        except RegisterError:
+            assert not any({each.first, each.second} == ids for each in self.home.store.relations.all()), (
+                "two are tied once: directly or through others"
+            )
+            circuits.disentangle(sorted(self.model))
+        assert not any({each.first, each.second} == ids for each in self.home.store.relations.all())
+        # The register is what it was until it is measured.
+        self.unknown({one, *self.model[one].ties})
+        self.unknown({other, *self.model[other].ties})
+
     @rule(name=names, gate=st.sampled_from(("X", "Z", "H")))
     def gate(self, name, gate):
         assume(name in self.model)
