@@ -90,12 +90,12 @@ def show_balance(found: Mapping[str, Any], wants_json: bool, *, all_must_go: boo
         for move in found["moves"]
     ]
     write_table(("CONTAINER", "FROM", "TO", "MOVED", "REASON"), rows)
-    bound = "" if found["bound"] is None else f", proven bound {found['bound']:.4g}"
-    moves = f" and {found['move_costs']:.4g} for moves" if found["move_costs"] else ""
+    bound = "" if found["bound"] is None else f", proven bound {_amount(found['bound'], 4)}"
+    moves = f" and {_amount(found['move_costs'], 4)} for moves" if found["move_costs"] else ""
     values = ""
     if found["objective_before"] is not None:
         before, after = found["objective_before"], found["objective_after"]
-        values = f"objective {before:.4g} to {after:.4g}{moves}{bound}; "
+        values = f"objective {_amount(before, 4)} to {_amount(after, 4)}{moves}{bound}; "
     idle = "; nothing was done" if found["dry_run"] else ""
     tell(f"{found['scheduler']}: {values}{len(found['kept'])} stay; {found['seconds']:.3g} s{idle}")
     for node, shares in found["loads"].items():
@@ -185,8 +185,8 @@ def _compared(more: float) -> str:
     return f"{abs(more):.6g} {'more' if more > 0 else 'less'}"
 
 
-def _amount(value: float) -> str:
-    return "0" if abs(value) <= TIE else f"{value:.6g}"
+def _amount(value: float, digits: int = 6) -> str:
+    return "0" if abs(value) <= TIE else f"{value:.{digits}g}"
 
 
 def schedulers(output: options.FormatOption = "table") -> None:

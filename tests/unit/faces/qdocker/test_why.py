@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qrealm.faces.qdocker.placement_commands import show_decision
+from qrealm.faces.qdocker.placement_commands import show_balance, show_decision
 
 
 def decision(*changes):
@@ -55,3 +55,13 @@ def test_noise_is_no_cost(capsys):
     (row,) = [line for line in out.splitlines() if line.startswith("n1 ")]
     assert row.split() == ["n1", "0", "0"]
     assert "port 80 is taken by old" in out
+
+
+def test_a_rebalance_shows_no_noise_either(capsys):
+    report = {
+        "moves": [], "kept": ["a"], "objective_before": 5.568e-32, "objective_after": 0.25, "bound": -1e-17,
+        "scheduler": "portfolio", "seconds": 0.1, "dry_run": False, "loads": {}, "move_costs": 0.0,
+        "stays": {},
+    }  # fmt: skip
+    assert show_balance(report, wants_json=False) == 0
+    assert "portfolio: objective 0 to 0.25, proven bound 0; 1 stay; 0.1 s" in capsys.readouterr().err
