@@ -166,7 +166,14 @@ class Clusters:
         if not force:
             for member in members:
                 self._lifecycle.check_removable(member)
-        removed = [self._lifecycle.remove(member, force=force) for member in members]
+        removed = []
+        for member in members:
+            try:
+                removed.append(self._lifecycle.remove(member, force=force))
+            except NoSuchContainerError:
+                # Another command was quicker.
+                if not force:
+                    raise
         if removed:
             self._ctx.tell("cluster", "remove", name)
         return tuple(removed)

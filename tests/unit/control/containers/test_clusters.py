@@ -337,6 +337,16 @@ def test_removing_by_force_what_is_not_there_is_done_already(home):
     assert problem.value.hint == "there is no cluster"
 
 
+def test_removing_by_force_passes_over_what_another_command_has_removed(home, monkeypatch):
+    home.engine.clusters.create(SHOP)
+    seen = home.engine.clusters.names()
+    home.engine.lifecycle.remove("back")
+    monkeypatch.setattr(home.engine.clusters, "names", lambda: seen)
+    assert set(home.engine.clusters.remove("shop", force=True)) == {"front", "cache"}
+    with pytest.raises(NoSuchContainerError):
+        home.engine.clusters.remove("shop")
+
+
 def test_who_finds_whom_by_name_is_told_with_the_nodes(home):
     text = SHOP.replace('"img:1"', '"img:1", node: na').replace(
         'cache, image: "img:1", node: na', 'cache, image: "img:1", node: nb'

@@ -233,6 +233,8 @@ def test_what_else_can_be_awaited(tmp_path):
             await engine.apply_gate("X", ["one"])
             assert (await engine.inspect("one")).probabilities["running"] == pytest.approx(0.8)
             await engine.entangle("one", "two")
+            assert len((await engine.disentangle(["one", "two"])).ended) == 1
+            await engine.entangle("one", "two")
             sent = await engine.send_message("one", "two", "greeting", {"text": "hello"})
             (message,) = await engine.messages("two")
             assert (message.data, message.sender) == ({"text": "hello"}, sent.message.sender)
