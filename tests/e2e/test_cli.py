@@ -365,7 +365,7 @@ def test_a_reader_that_leaves_is_no_error_message(qrealm, folder):
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 141
+        assert process.wait(60) == 141
 
 
 def test_ctrl_c_ends_a_long_run_within_a_second(qrealm, folder):

@@ -107,7 +107,7 @@ def test_in_the_foreground_ctrl_c_ends_it_cleanly(bare, environment, home):
 
     wait_until(answers)
     process.send_signal(signal.SIGINT)
-    _, log = process.communicate(timeout=30)
+    _, log = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, log
     assert "answers on" in log
     assert "Traceback" not in log
@@ -264,7 +264,7 @@ def test_a_reader_that_goes_and_ctrl_c(qdocker, environment):
     assert follower.stdout is not None
     assert follower.stdout.readline()  # it follows: before that Ctrl-C may meet Python's own start
     follower.send_signal(signal.SIGINT)
-    assert follower.communicate(timeout=20)[1] == "interrupted\n"
+    assert follower.communicate(timeout=WAIT_S)[1] == "interrupted\n"
     assert follower.returncode == 130
 
 

@@ -128,10 +128,10 @@ def test_following_logs_ends_by_ctrl_c_and_with_the_container(qdocker, environme
 
     with follow() as follower:
         follower.send_signal(signal.SIGINT)
-        assert follower.wait(timeout=20) == 130
+        assert follower.wait(timeout=60) == 130
     with follow() as follower:
         assert qdocker("stop-container", "-t", "2", "web").stdout == b"web\n"
-        assert follower.wait(timeout=20) == 0
+        assert follower.wait(timeout=60) == 0
     assert qdocker("logs", "--tail", "1", "web").stdout == b"ready\n"
     assert qdocker("logs", "--since", "1h", "-t", "web").stdout.endswith(b"Z ready\n")
 

@@ -96,7 +96,7 @@ class Terminal:
         until = time.monotonic() + DEADLINE_S
         while self.process.poll() is None and time.monotonic() < until:
             self._more(time.monotonic() + 0.05)
-        code = self.process.wait(timeout=1)
+        code = self.process.wait(timeout=DEADLINE_S)
         assert termios.tcgetattr(self.ours) == self.before
         while self._more(time.monotonic() + 0.05):
             pass

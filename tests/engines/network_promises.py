@@ -17,7 +17,7 @@ def raw(url):
     """The SDK's own client: a second opinion on what the driver did."""
     import docker
 
-    client = docker.APIClient(base_url=url, version="auto", timeout=20)
+    client = docker.APIClient(base_url=url, version="auto", timeout=60)
     try:
         yield client
     finally:

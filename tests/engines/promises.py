@@ -20,7 +20,7 @@ from qrealm.fleet.containers.protocol import (
 
 NAMES = (f"web-{number}" for number in itertools.count())
 MIB = 1 << 20
-SECONDS = 40.0
+SECONDS = 60.0
 """For what must come about, however slow the machine is."""
 
 

@@ -60,7 +60,7 @@ def crashing(path, *words):
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-6000:]
     return [int(word) for word in done.stdout.split()]

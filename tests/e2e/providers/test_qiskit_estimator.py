@@ -16,6 +16,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 from scipy.optimize import minimize
 
 from e2e.providers.qiskit_cases import SIGMAS, ansatz, observable, teleportation
+from engines.nodes import wait_until
 from qrealm.base.errors import CancelledRunError, RequestError
 from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
 from qrealm.faces.providers.qiskit import EstimatorOptions, EstimatorV2, QrealmProvider
@@ -242,9 +243,10 @@ def test_cancelling_stops_a_run() -> None:
     circuit = efficient_su2(12, reps=4)
     values = np.zeros((200_000, circuit.num_parameters))
     job = EstimatorV2().run([(circuit, "Z" * 12, values)])
+    wait_until(job.running)
     assert job.cancel()
     with pytest.raises(CancelledRunError):
-        job.result(timeout=20)
+        job.result(timeout=60)
     assert job.cancelled()
 
 

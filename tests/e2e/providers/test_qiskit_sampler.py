@@ -20,6 +20,7 @@ from e2e.providers.qiskit_cases import (
     several_registers,
     teleportation,
 )
+from engines.nodes import wait_until
 from qrealm.base.errors import CancelledRunError, RequestError, UnknownBackendError, UnsupportedError
 from qrealm.circuits.noise import NoiseModel, ReadoutError, depolarizing
 from qrealm.faces.providers.qiskit import QrealmProvider, SamplerOptions, SamplerV2
@@ -304,10 +305,11 @@ def test_cancelling_stops_a_run() -> None:
         circuit.h(range(12))
         circuit.measure(bit % 12, bit)
     job = SamplerV2().run([circuit], shots=2_000_000)
+    wait_until(job.running)
     assert not job.in_final_state()
     assert job.cancel()
     with pytest.raises(CancelledRunError):
-        job.result(timeout=20)
+        job.result(timeout=60)
     assert job.cancelled()
     assert job.in_final_state()
     assert not job.done()

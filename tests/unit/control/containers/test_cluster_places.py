@@ -112,7 +112,7 @@ def test_a_cluster_is_made_several_at_a_time_and_given_up_with_the_first_that_fa
     monkeypatch.setattr(Node, "has_image", lambda *_: False)
     lines = [f'  - {{name: c{k}, image: "img:{k}"}}' for k in range(6)]
     text = "\n".join(["name: six", "containers:", *lines])
-    together = threading.Barrier(4, timeout=20.0)
+    together = threading.Barrier(4, timeout=60.0)
     told = []
 
     def meet(name, step):

@@ -6,6 +6,8 @@ import threading
 
 from tests.unit.control.containers.homes import Home
 
+from engines.nodes import WAIT_S, wait_until
+from engines.turns import Turns
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.control.containers.settling import Settling
 from qrealm.control.containers.values import NodeRecord, NodeState
@@ -21,17 +23,19 @@ NODES = [
 
 def test_a_node_that_is_removed_in_the_middle_of_a_round_breaks_it_not():
     settling = Settling(network_s=3.0)
+    settling._lock = turns = Turns()
     removing = threading.Thread(target=settling.forget, args=("nb",))
 
     class Problems(dict):
         def __getitem__(self, name):
             if removing.ident is None:
                 removing.start()
-                removing.join(0.5)  # long enough to come in between, where it may
+                # It comes in between, where it may.
+                wait_until(lambda: turns.waiting > 0 or not removing.is_alive())
             return super().__getitem__(name)
 
     settling.heard(NODES, Problems(na=SILENT, nb=SILENT), 20.0)
-    removing.join(15.0)
+    removing.join(WAIT_S)
     assert not removing.is_alive()
 
 
