@@ -106,7 +106,7 @@ class QuantumCircuitManager:
         a node's containers alone when one is named. For `probabilities_in`, `coherence_of` and
         `entanglement_in`, which take the decay since into account."""
         store = self._ctx.store
-        with store.transaction():
+        with store.snapshot():
             records, stored = store.containers.all(), store.registers.all()
         shown = {record.id for record in records if node in (None, record.node)}
         found: dict[str, Register] = {}

@@ -67,6 +67,11 @@ class ContainerStore:
         """
         return self._database.transaction()
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What is read inside the `with` block is of one moment, the last commit, whoever writes meanwhile;
+        nobody is waited for. Inside a transaction of this thread it is a part of that one."""
+        return self._database.snapshot()
+
     def check(self) -> tuple[str, ...]:
         """What is wrong with the database, in words; empty when it is whole."""
         problems = list(self._database.faults())

@@ -44,6 +44,7 @@ class Database:
         self.place = (url.database or "") if self.is_sqlite else url.render_as_string()
         self._write_lock = threading.RLock()
         self._writing: Connection | None = None
+        self._snapshots = threading.local()
         self._depth = 0
         self._doomed: StoreError | None = None
         self._at_commit: list[Callable[[], None]] = []
@@ -131,18 +132,46 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to read with: inside a transaction of this thread its own, else the last commit."""
-        # Only the thread that writes can hold the lock and see a connection there.
-        if self._write_lock.acquire(blocking=False):
-            try:
-                if self._writing is not None:
-                    with told_as_store_errors(self.place):
-                        yield self._writing
-                    return
-            finally:
-                self._write_lock.release()
+        """A connection to read with: inside a transaction of this thread its own, inside a snapshot that of
+        the snapshot, else the last commit."""
+        mine = self._mine() or getattr(self._snapshots, "connection", None)
+        if mine is not None:
+            with told_as_store_errors(self.place):
+                yield mine
+            return
         with told_as_store_errors(self.place), self._readers.connect() as connection:
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Whatever this thread reads inside is of one moment, while others write and are not waited for.
+        Inside a transaction of this thread it is what that one has written."""
+        if not self.is_sqlite:
+            with self.transaction():
+                yield
+            return
+        if self._mine() is not None or getattr(self._snapshots, "connection", None) is not None:
+            yield
+            return
+        with told_as_store_errors(self.place), self._readers.connect() as connection:
+            # Readers commit each statement by itself. The snapshot begins with the first one inside.
+            connection.exec_driver_sql("BEGIN")
+            self._snapshots.connection = connection
+            try:
+                yield
+            finally:
+                self._snapshots.connection = None
+                connection.exec_driver_sql("ROLLBACK")
+
+    def _mine(self) -> Connection | None:
+        """The connection of this thread's own transaction."""
+        # Only the thread that writes can hold the lock and see a connection there.
+        if not self._write_lock.acquire(blocking=False):
+            return None
+        try:
+            return self._writing
+        finally:
+            self._write_lock.release()
 
     def at_commit(self, tell: Callable[[], None]) -> None:
         """Call `tell` once the outermost transaction, which must be open, has been committed."""
