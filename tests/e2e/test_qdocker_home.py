@@ -153,15 +153,18 @@ def test_a_daemon_under_nohup_does_not_mind_hangups(bare, environment, home):
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
-        while bare("status").returncode:
-            assert process.poll() is None
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        ignored = int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16)
-        assert ignored & 1 << (signal.SIGHUP - 1), "what is sent to it never arrives"
-        process.send_signal(signal.SIGHUP)
-        assert bare("status").returncode == 0
-        assert bare("stop").returncode == 0
-        process.communicate(timeout=40)
+        try:
+            while bare("status").returncode:
+                assert process.poll() is None
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            ignored = int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16)
+            assert ignored & 1 << (signal.SIGHUP - 1), "what is sent to it never arrives"
+            process.send_signal(signal.SIGHUP)
+            assert bare("status").returncode == 0
+            assert bare("stop").returncode == 0
+            process.communicate(timeout=40)
+        finally:
+            process.kill()
     assert process.returncode == 0
 
 
