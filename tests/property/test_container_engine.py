@@ -79,17 +79,33 @@ class Commands(RuleBasedStateMachine):
             self.model[name].chance = 1.0 if state == "running" else 0.0
             self.model[name].ties = {}
 
-    @rule(target=names, name=st.sampled_from(NAMES), chance=st.sampled_from((0.0, 0.2, 0.5, 1.0)))
-    def create(self, name, chance):
+    def taken(self, port):
+        """The nodes where a container has a port of the host."""
+        wanting = [
+            r for r in self.home.store.containers.all() if any(p.host_port == port for p in r.spec.ports)
+        ]
+        return {record.node for record in wanting}
+
+    @rule(
+        target=names,
+        name=st.sampled_from(NAMES),
+        chance=st.sampled_from((0.0, 0.2, 0.5, 1.0)),
+        port=st.sampled_from((None, None, 7000)),
+    )
+    def create(self, name, chance, port):
+        ready = {node.name for node in self.home.store.nodes.all() if node.state is NodeState.READY}
         if name in self.model:
             with pytest.raises(NameTakenError):
                 self.home.create(name, probability=chance)
-        elif not [node for node in self.home.store.nodes.all() if node.state is NodeState.READY]:
+        elif not ready:
             with pytest.raises(NoRoomError):
-                self.home.create(name, probability=chance)
+                self.home.create(name, probability=chance, host_port=port)
+        elif port is not None and ready <= self.taken(port):
+            with pytest.raises(NoRoomError, match=f"port {port} is taken by"):
+                self.home.create(name, probability=chance, host_port=port)
         else:
             try:
-                self.home.create(name, probability=chance)
+                self.home.create(name, probability=chance, host_port=port)
             except EngineUnavailableError:
                 assert self.home.faults.away
             else:

@@ -226,7 +226,10 @@ class Home:
                 assert not copies[record.id], record.name
         self._check_registers(records)
         for node in nodes.values():
-            mine = [record.spec.limits for record in records.values() if record.node == node.name]
+            there = [record for record in records.values() if record.node == node.name]
+            ports = [(p.host_port, p.protocol) for r in there for p in r.spec.ports if p.host_port]
+            assert len(set(ports)) == len(ports), (node.name, ports)
+            mine = [record.spec.limits for record in there]
             assert sum(each.memory_bytes for each in mine) <= node.memory_bytes
             assert sum(each.cpus for each in mine) <= node.cpus * self.config.cpu_overcommit + 1e-9
 
