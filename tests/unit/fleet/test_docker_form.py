@@ -209,8 +209,8 @@ def test_states_of_a_service(replicas, started, tasks, state):
     facts = facts_of_service(service(replicas, started), tasks)
     assert facts.state is state
     assert (facts.name, facts.engine_id, facts.labels) == ("web", "s1", {"a": "b"})
-    if tasks and "ContainerStatus" in tasks[-1]["Status"]:
-        assert facts.exit_code == 7
+    told = 7 if tasks and "ContainerStatus" in tasks[-1]["Status"] else None
+    assert (facts.exit_code, facts.exit_told) == (told, "7" if told else "unknown")
 
 
 @pytest.mark.parametrize(

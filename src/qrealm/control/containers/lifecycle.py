@@ -337,7 +337,7 @@ class Lifecycle:
         if not runs(facts):
             with self._ctx.store.transaction():
                 self._ctx.change_if_same(record, wanted=Wanted.STOPPED)
-                self._tell(record, "die", {"exit_code": str(facts.exit_code)})
+                self._tell(record, "die", {"exit_code": facts.exit_told})
         return facts
 
     def _stop(

@@ -90,7 +90,7 @@ class Moves:
                 if not runs(facts):
                     raise EngineRefusalError(
                         f"container {record.name!r} ended at once on node {node.name!r}, with exit code "
-                        f"{facts.exit_code}; it stays on {record.node!r}",
+                        f"{facts.exit_told}; it stays on {record.node!r}",
                         hint="what it needs may be on the old node alone",
                     )
             with ctx.planning, ctx.store.transaction():

@@ -44,7 +44,7 @@ class Noticing:
                 ctx.tell("container", "state", facts.name, told | _of_health(facts))
             if facts.state is ContainerState.RESTARTING is not was.state:
                 # It has ended, though its engine starts it again and again. Its wish to run stands.
-                told = {"node": node.name, "exit_code": str(facts.exit_code), "restarting": "true"}
+                told = {"node": node.name, "exit_code": facts.exit_told, "restarting": "true"}
                 ctx.tell("container", "die", facts.name, told)
         self._note_data(node, seen)
         self._note_ends(node, seen)
@@ -94,7 +94,7 @@ class Noticing:
                 return
             with ctx.store.transaction():
                 ctx.change_if_same(seen, wanted=Wanted.STOPPED)
-                told = {"node": node.name, "exit_code": str(facts.exit_code)}
+                told = {"node": node.name, "exit_code": facts.exit_told}
                 ctx.tell("container", "die", seen.name, told)
 
 

@@ -261,7 +261,7 @@ class Reconcile:
             found.finished.append(record.name)
         elif running is not (record.wanted is Wanted.RUNNING):
             wanted = Wanted.RUNNING if running else Wanted.STOPPED
-            told = {"reason": "by another hand"} if running else {"exit_code": str(facts.exit_code)}
+            told = {"reason": "by another hand"} if running else {"exit_code": facts.exit_told}
             with ctx.store.transaction():
                 ctx.change(record.id, wanted=wanted)
                 ctx.tell("container", "start" if running else "die", record.name, told)

@@ -207,6 +207,11 @@ class ContainerFacts:
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
 
+    @property
+    def exit_told(self) -> str:
+        """Its exit code in words: ``unknown`` where the engine does not tell."""
+        return "unknown" if self.exit_code is None else str(self.exit_code)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
