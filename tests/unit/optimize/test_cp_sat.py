@@ -75,6 +75,24 @@ def test_limits_give_an_answer_and_a_bound(monkeypatch):
     assert search.bound <= search.best.value
 
 
+def test_a_cancellation_just_before_the_solver_begins_is_not_lost(monkeypatch):
+    from ortools.sat.python import cp_model
+
+    rng = np.random.default_rng(1)
+    search, _ = begin(Assignment.packing(rng.integers(100, 400, (60, 3)), [1000] * 3), "cp_sat", seed=0)
+    real = cp_model.CpSolver.solve
+
+    def cancelled(solver, *args):
+        search.cancel()
+        return real(solver, *args)
+
+    monkeypatch.setattr(cp_model.CpSolver, "solve", cancelled)
+    started = time.perf_counter()
+    search.advance(1, 600.0)
+    assert time.perf_counter() - started < 100
+    assert violations(search._problem, search.best.answer) == []
+
+
 def test_fractions_that_no_rounding_hides():
     items = tuple(Item(f"i{k}", {"cpu": 0.33333340000001}) for k in range(3))
     result = solve(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -34,6 +36,7 @@ from qrealm.optimize.solvers.protocol import Candidate, Search, SolverCard
 # Prices in whole numbers sum up to less than this; so do the coefficients of a row.
 COST_TOTAL = 2.0**44
 ROW_TOTAL = 2.0**44
+STOP_POLL_S = 0.05
 
 
 def _refusal(problem: Assignment | Qubo) -> str:
@@ -70,9 +73,7 @@ class CpSatSearch:
         self._seed = seed % 2**31
         self._hint = hint
         self._assignment: AssignmentModel | None = None
-        self._lock = threading.Lock()
-        self._solver: Any = None
-        self._cancelled = False
+        self._cancelled = threading.Event()
         self._end = math.inf
         self.best: Candidate | None = None
         self.bound = -math.inf
@@ -83,10 +84,7 @@ class CpSatSearch:
 
     def cancel(self) -> None:
         """End it; from any thread."""
-        with self._lock:
-            self._cancelled = True
-            if self._solver is not None:
-                self._solver.stop_search()
+        self._cancelled.set()
 
     def advance(self, work: int, seconds_left: float) -> None:
         """All of it."""
@@ -111,7 +109,7 @@ class CpSatSearch:
         self.done = True
 
     def _is_over(self) -> bool:
-        return self._cancelled or perf_counter() >= self._end
+        return self._cancelled.is_set() or perf_counter() >= self._end
 
     def _build(self) -> LinearModel:
         if isinstance(self._problem, Qubo):
@@ -168,14 +166,28 @@ class CpSatSearch:
         solver.parameters.random_seed = self._seed
         if math.isfinite(self._end):
             solver.parameters.max_time_in_seconds = max(0.0, self._end - perf_counter())
-        with self._lock:
-            if self._cancelled:
-                return []
-            self._solver = solver
-        status = solver.solve(cp, Listener())
-        with self._lock:
-            self._solver = None
+        with self._stopped_when_cancelled(solver):
+            status = solver.solve(cp, Listener())
         return self._conclude(solver, status, found, scale, rounding, model.offset)
+
+    @contextmanager
+    def _stopped_when_cancelled(self, solver: Any) -> Iterator[None]:
+        """Stop the solver when somebody cancels. It is told again and again: what it is told before it has
+        begun is lost."""
+        ended = threading.Event()
+
+        def stop() -> None:
+            while not ended.wait(STOP_POLL_S):
+                if self._cancelled.is_set():
+                    solver.stop_search()
+
+        watcher = threading.Thread(target=stop, name="cp_sat stop", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
 
     def _conclude(
         self, solver: Any, status: Any, found: list[np.ndarray], scale: float, rounding: float, offset: float
