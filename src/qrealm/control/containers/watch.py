@@ -152,7 +152,9 @@ class Watch:
         at = self._answered.get(node.name)
         ctx = self._ctx
         seen_at = node.seen_at if at is None else ctx.clock.now() - (ctx.clock.monotonic() - at)
-        return seen_at, self._why_silent.get(node.name) or self._refused.get(node.name, "")
+        # Only of one that has never been taken in: another may have its name since.
+        refused = self._refused.get(node.name, "") if node.engine == UNSEEN else ""
+        return seen_at, self._why_silent.get(node.name) or refused
 
     def admit_by(self, admit: Callable[[NodeRecord], NodeRecord]) -> None:
         """What makes a node of one that answers for the first time, or raises why it may be none."""
@@ -252,7 +254,6 @@ class Watch:
                 except QrealmError as problem:
                     self.refuse(node.name, problem.message)
                     return
-                self._refused.pop(node.name, None)
             # Before it takes new containers: what has its data there goes first.
             if self._compared(node):
                 ctx = self._ctx
@@ -288,7 +289,7 @@ class Watch:
     def forget(self, node: str) -> None:
         """A node is no more; another may get its name."""
         self._settling.forget(node)
-        for known in (self._answered, self._failures, self._why_silent, self._refused):
+        for known in (self._answered, self._failures, self._why_silent):
             known.pop(node, None)
         self._uncompared.discard(node)
 

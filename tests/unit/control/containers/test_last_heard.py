@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.unit.control.containers.homes import Home
+from dataclasses import replace
 
+import pytest
+from tests.unit.control.containers.homes import Home, endpoint
+
+from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.values import NodeState
+
+
+def configured(home, *entries):
+    """Start again with these nodes."""
+    home.close()
+    home.config = replace(home.config, nodes=entries)
+    home.open()
+
+
+def views(home):
+    return {view.record.name: view for view in home.engine.nodes.all()}
+
+
+def looked_at(home, rounds=3):
+    for _ in range(rounds):
+        home.clock.advance(home.config.node_lost_after_s + 1)
+        home.engine.watch.look()
 
 
 def test_a_listed_node_says_when_it_answered_last_and_why_it_does_not(tmp_path):
@@ -25,3 +45,49 @@ def test_a_listed_node_says_when_it_answered_last_and_why_it_does_not(tmp_path):
         home.come_back("na")
         view = home.engine.nodes.view(home.store.nodes.get("na"))
         assert (view.record.seen_at, view.error) == (pytest.approx(home.clock.now()), "")
+
+
+def test_a_node_that_is_well_has_no_reason_why_it_is_not(home):
+    """It was shown for ever."""
+    na, nb = home.endpoints["na"], home.endpoints["nb"]
+    home.engine.nodes.remove("nb")
+    home.faults.away.add("nb")
+    configured(home, NodeEntry("na", na), NodeEntry("nb", nb, {"zone": "west"}))
+    assert "does not answer" in views(home)["nb"].error
+    home.faults.away.clear()
+    home.engine.nodes.add("nb", nb)
+    looked_at(home)
+    found = views(home)["nb"]
+    assert (found.record.state, found.error) == (NodeState.READY, "")
+
+
+def test_a_node_that_is_removed_while_it_is_taken_in_leaves_no_reason(home, monkeypatch):
+    na, nb = home.endpoints["na"], home.endpoints["nb"]
+    home.engine.nodes.remove("nb")
+    home.faults.away.add("nb")
+    configured(home, NodeEntry("na", na), NodeEntry("nb", nb, {"zone": "west"}))
+    home.faults.away.clear()
+    nodes = home.engine.nodes
+    check = nodes._check_other
+
+    def removed_meanwhile(record):
+        check(record)
+        nodes.remove("nb")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nodes, "_check_other", removed_meanwhile)
+        home.engine.watch.look()
+    assert set(views(home)) == {"na"}
+    home.endpoints["nb"] = endpoint(home.path, "other")
+    nodes.add("nb", home.endpoints["nb"])
+    looked_at(home)
+    found = views(home)["nb"]
+    assert (found.record.state, found.error) == (NodeState.READY, "")
+
+
+def test_a_node_that_gets_the_name_of_one_that_was_silent_is_not_called_so(home):
+    home.lose("nb")
+    assert views(home)["nb"].error
+    home.engine.nodes.remove("nb")
+    home.endpoints["nb"] = endpoint(home.path, "other")
+    assert home.engine.nodes.add("nb", home.endpoints["nb"]).error == ""
