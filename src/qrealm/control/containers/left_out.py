@@ -43,15 +43,18 @@ class LeftOut:
 
     def entries(self) -> tuple[NodeEntry, ...]:
         """What the configuration says of nodes that are not left out. What it says anew is no longer."""
+        remembered = self._ctx.store.settings.all(_KEY)
+        return tuple(
+            entry for entry in self._ctx.config.nodes if remembered.get(_KEY + entry.name) != _text(entry)
+        )
+
+    def tidy(self) -> None:
+        """Forget what the configuration does not say any more: it holds now."""
         settings = self._ctx.store.settings
-        with self._ctx.store.transaction():
-            remembered = settings.all(_KEY)
-            for key, text in remembered.items():
-                entry = self.configured(key.removeprefix(_KEY))
-                if entry is None or _text(entry) != text:
-                    settings.delete(key)
-            kept = settings.all(_KEY)
-        return tuple(entry for entry in self._ctx.config.nodes if _KEY + entry.name not in kept)
+        for key, text in settings.all(_KEY).items():
+            entry = self.configured(key.removeprefix(_KEY))
+            if entry is None or _text(entry) != text:
+                settings.delete(key)
 
 
 def _text(entry: NodeEntry) -> str:

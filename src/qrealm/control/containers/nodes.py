@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from qrealm.base.errors import (
     EngineRefusalError,
@@ -73,6 +74,7 @@ class Nodes:
         ctx = self._ctx
         record = self._look(name, endpoint, labels or {}, cpus, memory_bytes)
         self._check_other(record)
+        before: Endpoint | None = None
         with ctx.planning, ctx.store.transaction():
             self._check_once(record)
             for other in ctx.store.nodes.all():
@@ -82,7 +84,7 @@ class Nodes:
                         hint=f"choose another name, or: qdocker nodes rm {name}",
                     )
                 if other.name == name:
-                    ctx.drivers.forget(other.endpoint)
+                    before = other.endpoint
                     seen = other if other.engine != UNSEEN else record
                     record = replace(
                         record,
@@ -99,6 +101,9 @@ class Nodes:
             if entry is not None and _same_engine(self._whole(name, entry.endpoint), record.endpoint):
                 self._left_out.added(name)
             ctx.tell("node", "add", name, {"engine": record.engine})
+        if before is not None and before != record.endpoint:
+            # With other certificates. Where they are the same, what is under way goes on.
+            ctx.drivers.forget(before)
         self._reconcile.node(record)
         self._watch.place_waiting()
         return self.view(record)
@@ -109,18 +114,17 @@ class Nodes:
         down as lost: it is taken in when it does.
 
         Returns:
-            For each that is no node, as its engine is another one's, a line that says so.
+            A line for each that is no node, as its engine is another one's, or that stays as it was.
+
+        Raises:
+            RequestError: a node with containers is another engine now. Nothing of the configuration holds.
         """
         ctx = self._ctx
         known = {node.name: node for node in ctx.store.nodes.all()}
-        entries = self._left_out.entries()
-        new = [entry for entry in entries if self._is_new(entry, known.get(entry.name))]
+        new, told = self._configure(known)
         unseen = {node.name: self._unseen(node) for node in new}
         problems = self._watch.ask(unseen.values())
-        told: list[str] = []
         for node in new:
-            if node.name in known:  # another engine had the name, or it has never answered
-                ctx.store.nodes.delete(node.name)
             try:
                 self._check_once(unseen[node.name])
                 if (problem := problems[node.name]) is not None:
@@ -146,41 +150,74 @@ class Nodes:
         """Whether the configuration names a node."""
         return self._left_out.configured(name) is not None
 
-    def _is_new(self, entry: NodeEntry, before: NodeRecord | None) -> bool:
-        """Whether an engine is to be taken in: it is no node, or has never answered as one."""
-        return before is None or before.engine == UNSEEN or not self._configure(entry, before)
+    def _configure(self, known: Mapping[str, NodeRecord]) -> tuple[list[NodeEntry], list[str]]:
+        """Let what the configuration says of known nodes hold, all of it or nothing.
 
-    def _configure(self, node: NodeEntry, before: NodeRecord) -> bool:
-        """Let what the configuration says of a known node hold; what it does not say stays. False when it is
-        another engine now, which is to be taken in.
-
-        Raises:
-            RequestError: it is another engine, and containers are on the one before.
+        Returns:
+            The engines that are to be taken in: those that are no nodes, have never answered, or are others
+            now than the nodes that had their names. A line for each node that stays as it was.
         """
         ctx = self._ctx
-        endpoint = self._whole(node.name, node.endpoint)
-        cpus, memory_bytes = node.cpus or before.cpus, node.memory_bytes or before.memory_bytes
-        if endpoint != before.endpoint:
-            if not _same_engine(endpoint, before.endpoint):
-                records = ctx.store.containers.all()
-                if there := [r.name for r in records if node.name in (r.node, r.data_node)]:
-                    raise RequestError(
-                        f"the configuration gives node {node.name!r} the engine {_address(endpoint)}, and "
-                        f"its containers are on {_address(before.endpoint)}: {', '.join(there)}",
-                        hint=f"give the new engine a name of its own; or put the address back, move them "
-                        f"(qdocker nodes drain {node.name}), and change it then",
-                    )
-                return False
-            ctx.drivers.forget(before.endpoint)
-            if endpoint.driver == "simulated":  # its size is part of its address
-                facts = ctx.drivers.of(endpoint).facts()
-                cpus, memory_bytes = node.cpus or facts.cpus, node.memory_bytes or facts.memory_bytes
-        labels = dict(node.labels) or before.labels
-        now = replace(before, endpoint=endpoint, labels=labels, cpus=cpus, memory_bytes=memory_bytes)
-        if now != before:
-            ctx.store.nodes.save(now)
-            ctx.tell("node", "configure", node.name)
-        return True
+        entries = self._left_out.entries()
+        for entry in entries:
+            self._check_place(entry, known.get(entry.name))
+        new: list[NodeEntry] = []
+        now: list[NodeRecord] = []
+        told: list[str] = []
+        for entry in entries:
+            before = known.get(entry.name)
+            if before is None or before.engine == UNSEEN:
+                new.append(entry)
+                continue
+            try:
+                record = self._as_configured(entry, before)
+            except QrealmError as problem:
+                told.append(f"node {entry.name!r} stays as it was: {problem.message}")
+                log.warning("%s", told[-1])
+                continue
+            if record is None:
+                new.append(entry)
+            elif record != before:
+                now.append(record)
+        with ctx.store.transaction():
+            self._left_out.tidy()
+            for record in now:
+                ctx.store.nodes.save(record)
+                ctx.tell("node", "configure", record.name)
+            # All of them before any is taken in: two may have exchanged their engines.
+            for entry in new:
+                if entry.name in known:
+                    ctx.store.nodes.delete(entry.name)
+        return new, told
+
+    def _check_place(self, entry: NodeEntry, before: NodeRecord | None) -> None:
+        """Raises RequestError where a node's engine is another one now, and containers are on that before."""
+        if before is None or before.engine == UNSEEN:
+            return
+        endpoint = self._whole(entry.name, entry.endpoint)
+        if _same_engine(endpoint, before.endpoint):
+            return
+        records = self._ctx.store.containers.all()
+        if there := [record.name for record in records if entry.name in (record.node, record.data_node)]:
+            raise RequestError(
+                f"the configuration gives node {entry.name!r} the engine {_address(endpoint)}, and "
+                f"its containers are on {_address(before.endpoint)}: {', '.join(there)}",
+                hint=f"give the new engine a name of its own; or put the address back, move them "
+                f"(qdocker nodes drain {entry.name}), and change it then",
+            )
+
+    def _as_configured(self, entry: NodeEntry, before: NodeRecord) -> NodeRecord | None:
+        """A known node as the configuration says; what it does not say stays. None when it is another engine
+        now. Raises what the driver raises for a url that is none."""
+        endpoint = self._whole(entry.name, entry.endpoint)
+        if not _same_engine(endpoint, before.endpoint):
+            return None
+        cpus, memory_bytes = entry.cpus or before.cpus, entry.memory_bytes or before.memory_bytes
+        if endpoint != before.endpoint and endpoint.driver == "simulated":  # its size is part of its address
+            facts = self._ctx.drivers.of(endpoint).facts()
+            cpus, memory_bytes = entry.cpus or facts.cpus, entry.memory_bytes or facts.memory_bytes
+        labels = dict(entry.labels) or before.labels
+        return replace(before, endpoint=endpoint, labels=labels, cpus=cpus, memory_bytes=memory_bytes)
 
     def admitted(self, node: NodeRecord) -> NodeRecord:
         """The record of a configured node that answers for the first time: what it is, and what it has beyond
@@ -190,7 +227,6 @@ class Nodes:
         found = self._look(node.name, node.endpoint, node.labels, cpus, memory_bytes)
         self._check_other(found)
         with ctx.planning, ctx.store.transaction():
-            self._check_once(found)
             seen = replace(
                 ctx.store.nodes.get(node.name),
                 engine=found.engine,
@@ -363,12 +399,12 @@ class Nodes:
         try:
             facts = self._ctx.drivers.of(endpoint).facts()
         except QrealmError:
-            self._ctx.drivers.forget(endpoint)
+            if all(node.endpoint != endpoint for node in self._ctx.store.nodes.all()):
+                self._ctx.drivers.forget(endpoint)
             raise
         if facts.members and endpoint.member is None:
             raise RequestError(
-                f"nodes add got {name!r}, a swarm with the members {', '.join(facts.members)}; a node is one "
-                "of them",
+                f"{name!r} is a swarm with the members {', '.join(facts.members)}; a node is one of them",
                 hint=f"add each by a name of its own: qdocker nodes add NAME --driver {endpoint.driver} "
                 f"--member {facts.members[0]}",
             )
@@ -395,11 +431,17 @@ def _same_engine(first: Endpoint, second: Endpoint) -> bool:
 
 
 def _place(endpoint: Endpoint) -> tuple[str, str, str | None, str | None]:
-    simulated = endpoint.driver == "simulated"
-    url = endpoint.url or DRIVERS[endpoint.driver].urls[0]
-    if simulated:
-        url = urlsplit(url).netloc
-    return endpoint.driver, url, endpoint.member, endpoint.folder
+    driver, url = endpoint.driver, endpoint.url or DRIVERS[endpoint.driver].urls[0]
+    scheme, _, rest = url.partition("://")
+    if driver == "simulated":
+        url = re.split("[/?]", rest, maxsplit=1)[0]
+    elif scheme == "unix":
+        url = f"unix://{os.path.realpath(rest)}"
+    elif scheme in ("tcp", "http", "https"):
+        url = rest.rstrip("/").lower()
+    # Docker's driver and Podman's speak to the same engines, a swarm's to one member of it.
+    kind = "" if driver in ("docker", "podman") else driver
+    return kind, url, endpoint.member, endpoint.folder
 
 
 def _address(endpoint: Endpoint) -> str:
