@@ -28,9 +28,11 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.declaring import Tie
 from qrealm.control.containers.labels import runs
+from qrealm.control.containers.placement import Action
 from qrealm.control.containers.reports import CreateReport, CreateRequest, MeasureReport, RunReport
 from qrealm.control.containers.reserving import Reserved, reserve
 from qrealm.control.containers.values import (
+    UNSEEN,
     ContainerRecord,
     DecisionRecord,
     NodeRecord,
@@ -61,6 +63,7 @@ SETTLE_S = 0.4
 """How long a container that was just started is watched, to tell that it ended at once."""
 
 Progress = Callable[[PullProgress], None]
+_MAKINGS = (Action.CREATE, Action.CREATE_CLUSTER)
 _PULLS = ("missing", "always", "never")
 
 
@@ -198,11 +201,10 @@ class Lifecycle:
         """Raises EngineRefusalError for a container that runs, EngineUnavailableError for one that may."""
         record = self._ctx.store.containers.find(reference)
         if record.node is None:
-            lost = [node.name for node in self._ctx.store.nodes.all() if node.state is NodeState.LOST]
-            if record.wanted is Wanted.RUNNING and lost:
+            if record.wanted is Wanted.RUNNING and (silent := self._may_run_on(record)):
                 raise EngineUnavailableError(
                     f"container {record.name!r} waits for a node, and may still run on one that is silent: "
-                    f"{', '.join(lost)}",
+                    f"{', '.join(silent)}",
                     hint=f"to give it up all the same: qdocker rm --force {record.name}",
                 )
             return
@@ -211,6 +213,18 @@ class Lifecycle:
                 f"container {record.name!r} is running; it must be stopped before it is removed",
                 hint=f"qdocker stop-container {record.name}, or qdocker rm --force {record.name}",
             )
+
+    def _may_run_on(self, record: ContainerRecord) -> list[str]:
+        """Lost nodes on which a container that waits has been: all that have ever answered, where it is not
+        known any more how it was made."""
+        store = self._ctx.store
+        lost = [n.name for n in store.nodes.all() if n.state is NodeState.LOST and n.engine != UNSEEN]
+        been: set[str | None] = set()
+        for decision in store.decisions.all(record.name):
+            been |= {decision.chosen, decision.before}
+            if decision.action in _MAKINGS:
+                return [name for name in lost if name in been]
+        return lost
 
     def forget(self, record: ContainerRecord) -> None:
         """Drop a container from the store; its engine has removed it, or will when it is seen there again."""

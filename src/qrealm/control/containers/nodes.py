@@ -23,8 +23,8 @@ from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import WORD, Lifecycle
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.reports import BalanceReport, NodeView
-from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Register
-from qrealm.control.containers.watch import UNSEEN, Watch
+from qrealm.control.containers.values import UNSEEN, ContainerRecord, NodeRecord, NodeState, Register
+from qrealm.control.containers.watch import Watch
 from qrealm.fleet.containers import DRIVERS, detect
 from qrealm.fleet.containers.protocol import LABEL_ENGINE, Endpoint
 

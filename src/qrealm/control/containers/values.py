@@ -125,6 +125,10 @@ class NodeState(StrEnum):
     LOST = "lost"  # did not answer for the time that the configuration gives
 
 
+UNSEEN = "?"
+"""The engine of a node that has never answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
     """One node.

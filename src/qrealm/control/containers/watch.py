@@ -22,7 +22,7 @@ from qrealm.control.containers.moves import Moves
 from qrealm.control.containers.noticing import Noticing
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.settling import Settling
-from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase
+from qrealm.control.containers.values import UNSEEN, ContainerRecord, NodeRecord, NodeState, Phase
 
 PROBES_AT_ONCE = 32
 RETRY_S = 5.0
@@ -30,9 +30,6 @@ RETRY_S = 5.0
 
 RETRY_S_MAX = 300.0
 """To which those grow for a container that cannot be made again: each may fetch its image."""
-
-UNSEEN = "?"
-"""The engine of a node that has never answered."""
 
 PROBE_S_MIN = 0.5
 
