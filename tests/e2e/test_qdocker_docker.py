@@ -154,7 +154,8 @@ def test_a_node_that_does_not_answer_is_named_at_the_start(tmp_path):
         try:
             started = run("start", "--config", str(config))
             assert started.returncode == 0, started.stderr
-            assert "warning: node gone does not answer" in started.stderr
+            assert "warning: node gone is lost: " in started.stderr
+            assert "the engine does not answer" in started.stderr
             assert "simulated" not in started.stderr
             assert "Lost" in run("nodes", "ls").stdout
             refused = run("create", "--node", "gone", IMAGE, "web")

@@ -64,8 +64,9 @@ def _warn_of(nodes: list[dict[str, Any]]) -> None:
     """What is wrong with the nodes that a daemon starts with."""
     lost = [node for node in nodes if node["record"]["state"] == "lost"]
     for node in lost:
-        why = f": {node['error']}" if node["error"] else ""
-        warn(f"node {node['record']['name']} does not answer{why}; it is taken in when it does")
+        # It may answer, and be none that can be taken in: then the reason tells what is wrong with it.
+        why = f": {node['error']}; it is taken in once that is over" if node["error"] else ""
+        warn(f"node {node['record']['name']} is lost{why or ': it is taken in when it answers'}")
     if not nodes:
         warn("there is no node: nothing can be created")
         tell("hint: qdocker nodes add NAME --driver docker, or podman, swarm, simulated")

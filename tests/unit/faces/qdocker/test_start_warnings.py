@@ -1,0 +1,26 @@
+"""What `qdocker start` says of the nodes that it starts with."""
+
+from __future__ import annotations
+
+import pytest
+
+from qrealm.faces.qdocker.daemon_commands import _warn_of
+
+
+def node(name, state="ready", error="", simulated=False):
+    return {"record": {"name": name, "state": state, "simulated": simulated}, "error": error}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [("", "it is taken in when it answers"), ("n1 is it", "n1 is it; it is taken in once that is over")],
+)
+def test_a_lost_node_is_not_said_to_be_silent_unless_it_is(capsys, error, told):
+    """One that answered was said not to answer."""
+    _warn_of([node("n1"), node("n9", "lost", error)])
+    assert capsys.readouterr().err == f"warning: node n9 is lost: {told}\n"
+
+
+def test_nodes_that_are_well_are_not_spoken_of(capsys):
+    _warn_of([node("n1"), node("n2", "draining")])
+    assert capsys.readouterr().err == ""
