@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from qrealm.base.errors import ConfigError, DaemonError, StoreError
+from qrealm.base.errors import ConfigError, DaemonError, RequestError, StoreError
+from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config
+from qrealm.control.containers.reports import CreateRequest
 from qrealm.faces.qdocker import launch as launching
 from qrealm.faces.qdocker.daemon import _configured, _keep, _unusable, _work_in
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import launch
+from qrealm.fleet.containers.protocol import ContainerSpec
 
 
 @pytest.fixture
@@ -127,6 +130,18 @@ def test_a_configuration_that_no_engine_opened_with_is_not_kept(home, tmp_path):
         assert home.config.read_text() == (tmp_path / "c.yaml").read_text()
     finally:
         launching.end(home, 30)
+
+
+def test_a_configuration_whose_nodes_are_refused_is_not_kept(home, tmp_path):
+    old = "quantum_docker_config: {}\nnodes: [{name: na, driver: simulated, url: 'simulated://na'}]\n"
+    home.config.write_text(old)
+    config, _ = _configured(home, None)
+    with ContainerEngine(config, home.folder) as engine:
+        engine.lifecycle.create(CreateRequest(ContainerSpec("web", "img:1")))
+    (tmp_path / "c.yaml").write_text(old.replace("simulated://na", "simulated://other"))
+    with pytest.raises(RequestError, match="its containers are on simulated simulated://na: web"):
+        launch(home, tmp_path / "c.yaml")
+    assert home.config.read_text() == old
 
 
 def test_a_scheduler_that_cannot_be_used_is_told_and_the_daemon_starts_all_the_same(home):
