@@ -41,7 +41,6 @@ def test_what_is_taken_of_a_node(home):
     view = home.engine.nodes.view(home.store.nodes.get("na"))
     assert (view.containers, view.cpus_taken, view.memory_taken_bytes) == (2, 2.0, 300 << 20)
     assert view.cpus_allowed == view.record.cpus * home.config.cpu_overcommit
-    assert view.cpus_allowed == view.record.cpus * home.config.cpu_overcommit
     assert view.load == pytest.approx(3.0 * 0.25 + 1.0)
 
 
