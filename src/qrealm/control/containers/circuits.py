@@ -118,14 +118,14 @@ class QuantumCircuitManager:
     def group(self, reference: str) -> tuple[str, ...]:
         """Names of the containers that share a container's register, itself included, in the register's
         order."""
-        with self._ctx.store.transaction():
+        with self._ctx.store.snapshot():
             record = self._ctx.store.containers.find(reference)
             names = self._names()
             return tuple(names[m.container].name for m in self._stored(record.id).members)
 
     def probabilities(self, reference: str) -> dict[str, float]:
         """Of each of a container's states at this moment; undeclared ones are named where they have any."""
-        with self._ctx.store.transaction():
+        with self._ctx.store.snapshot():
             record = self._ctx.store.containers.find(reference)
             register = self._stored(record.id)
         return self.probabilities_in(register, record)
@@ -163,7 +163,7 @@ class QuantumCircuitManager:
     def circuit(self, reference: str) -> Circuit:
         """The circuit that prepares a container's group as declared: without gates applied since, decay and
         measurements. Its qubits are those of the register."""
-        with self._ctx.store.transaction():
+        with self._ctx.store.snapshot():
             register = self._stored(self._ctx.store.containers.find(reference).id)
             relations = self._relations(register.members)
         return preparation_circuit(register.members, relations)
@@ -223,7 +223,7 @@ class QuantumCircuitManager:
                 seen.registers, relations, one, two, mode, now, limit, simulator, current
             )
         except RegisterError as problem:
-            raise by_name(problem, seen.records) from problem
+            raise by_name(problem, self._names().values()) from problem
 
     def _related(self, seen: _Seen, mode: Mode, joined: Entangled) -> EntangleReport:
         """Write down what two containers were made to be; inside a transaction."""
@@ -306,7 +306,7 @@ class QuantumCircuitManager:
                 seen.registers, gate, targets, angle, now, limit, simulator, lambda each: self._at(each, now)
             )
         except RegisterError as problem:
-            raise by_name(problem, seen.records) from problem
+            raise by_name(problem, self._names().values()) from problem
 
     def _settled(
         self,
@@ -433,7 +433,7 @@ class QuantumCircuitManager:
 
     def _look(self, reference: str) -> tuple[ContainerRecord, Register]:
         """A container and its register at this moment, as they are together."""
-        with self._ctx.store.transaction():
+        with self._ctx.store.snapshot():
             record = self._ctx.store.containers.find(reference)
             stored = self._stored(record.id)
         return record, self._now(stored)

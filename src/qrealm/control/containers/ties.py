@@ -8,8 +8,9 @@ from qrealm.base.errors import RegisterError
 from qrealm.control.containers.asking import check_names
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.registers import probabilities_at
+from qrealm.control.containers.registers.relating import way_between
 from qrealm.control.containers.reports import DisentangleReport, EndedRelation, OverriddenOdds, RelationView
-from qrealm.control.containers.values import ContainerRecord, Mode, Register, Relation
+from qrealm.control.containers.values import ContainerRecord, Mode, Register
 
 ODDS_TOLD = 1e-3
 """By how much a probability must differ from the declared one to be told."""
@@ -77,7 +78,7 @@ def disentangle(context: Context, references: Sequence[str]) -> DisentangleRepor
         ids = {record.id for record in records}
         every = store.relations.all()
         ended = [each for each in every if {each.first, each.second} <= ids]
-        way = _way_around([each for each in every if each not in ended], [record.id for record in records])
+        way = way_between([each for each in every if each not in ended], [record.id for record in records])
         if way:
             first, *between, last = (names[each] for each in way)
             raise RegisterError(
@@ -97,24 +98,6 @@ def disentangle(context: Context, references: Sequence[str]) -> DisentangleRepor
     return DisentangleReport(tuple(asked), told, tuple(shared))
 
 
-def _way_around(relations: Sequence[Relation], ends: Sequence[str]) -> list[str]:
-    """A way along relations from one of the ends to another; empty where there is none."""
-    around: dict[str, list[str]] = {}
-    for each in relations:
-        around.setdefault(each.first, []).append(each.second)
-        around.setdefault(each.second, []).append(each.first)
-    for end in ends:
-        ways, seen = [[end]], {end}
-        for way in ways:
-            for other in around.get(way[-1], ()):
-                if other in ends and other != end:
-                    return [*way, other]
-                if other not in seen:
-                    seen.add(other)
-                    ways.append([*way, other])
-    return []
-
-
 def where_they_are(one: ContainerRecord, two: ContainerRecord, mode: Mode) -> str:
     """What is to be said of the nodes of two containers that were entangled; may be empty."""
     if one.node is None or two.node is None:
@@ -126,7 +109,7 @@ def where_they_are(one: ContainerRecord, two: ContainerRecord, mode: Mode) -> st
     return ""
 
 
-def by_name(problem: RegisterError, records: Sequence[ContainerRecord]) -> RegisterError:
+def by_name(problem: RegisterError, records: Iterable[ContainerRecord]) -> RegisterError:
     """The same error: registers know containers by their ids, people by their names."""
     message, hint = problem.message, problem.hint
     for record in records:

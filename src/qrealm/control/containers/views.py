@@ -63,14 +63,15 @@ class Views:
 
     def inspect(self, reference: str) -> ContainerView:
         """One container."""
+        store = self._ctx.store
         found = self.containers([reference])
-        register = self._ctx.store.registers.of(found[0].record.id) if found else None
-        if register is None:
-            raise NoSuchContainerError(f"container {reference!r} was removed in this moment")
-        purity, coherence = self._circuits.coherence_of(register)
-        with self._ctx.store.transaction():
-            names = {record.id: record.name for record in self._ctx.store.containers.all()}
+        with store.snapshot():
+            register = store.registers.of(found[0].record.id) if found else None
+            if register is None:
+                raise NoSuchContainerError(f"container {reference!r} was removed in this moment")
+            names = {record.id: record.name for record in store.containers.all()}
             relations = relations_of(self._ctx, found[0].record.id, names)
+        purity, coherence = self._circuits.coherence_of(register)
         return replace(found[0], purity=purity, coherence_bits=coherence, relations=relations)
 
     def events(

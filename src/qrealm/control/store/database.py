@@ -145,7 +145,8 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Whatever this thread reads inside is of one moment, while others write and are not waited for.
-        Inside a transaction of this thread it is what that one has written."""
+        Inside a transaction of this thread it is what that one has written; what a transaction inside of it
+        commits is not part of it."""
         if not self.is_sqlite:
             with self.transaction():
                 yield
@@ -161,7 +162,11 @@ class Database:
                 yield
             finally:
                 self._snapshots.connection = None
-                connection.exec_driver_sql("ROLLBACK")
+                try:
+                    connection.exec_driver_sql("ROLLBACK")
+                except SQLAlchemyError:
+                    # A connection whose disk failed has ended it already: what the caller met is told.
+                    connection.invalidate()
 
     def _mine(self) -> Connection | None:
         """The connection of this thread's own transaction."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
+import anyio
 import anyio.to_thread
 from fastapi import HTTPException, Query, Request, Response
 from fastapi.routing import APIRoute
@@ -20,6 +21,9 @@ ID_MAX = (1 << 63) - 1
 Moment = Annotated[float | None, Query(allow_inf_nan=False)]
 """Seconds since 1970 UTC."""
 _TOO_LARGE = 413
+_TOO_SLOW = 408
+PAUSE_S = 60.0
+"""How long a caller may send nothing of a body that it has announced."""
 _IN_THREAD_FROM_BYTES = 1 << 20
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -88,7 +92,15 @@ class _Incoming(Request):
             if told.isdigit() and (len(told) > 18 or int(told) > self._bytes_max):
                 raise self._too_large(f"{told:.30} bytes")
             pieces, size = [], 0
-            async for piece in self.stream():
+            stream = self.stream()
+            while True:
+                try:
+                    with anyio.fail_after(PAUSE_S):
+                        piece = await anext(stream, None)
+                except TimeoutError:
+                    raise self._too_slow(size) from None
+                if piece is None:
+                    break
                 size += len(piece)
                 if size > self._bytes_max:
                     raise self._too_large("more")
@@ -106,6 +118,14 @@ class _Incoming(Request):
             raise RefusedBodyError(
                 RequestError(f"{self.method} {self.url.path}: the body {problem}", hint="send JSON, in UTF-8")
             ) from problem
+
+    def _too_slow(self, size: int) -> RefusedBodyError:
+        return RefusedBodyError(
+            RequestError(
+                f"{self.method} {self.url.path}: after {size} bytes nothing more came for {PAUSE_S:g} s"
+            ),
+            _TOO_SLOW,
+        )
 
     def _too_large(self, size: str) -> RefusedBodyError:
         return RefusedBodyError(

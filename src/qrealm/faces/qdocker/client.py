@@ -94,17 +94,18 @@ class Client:
         collection, _, rest = path.removeprefix("/").partition("/")
         if collection != "containers":
             return
-        found = []
+        # A daemon that ends, or of another version, answers something else: then nothing is said.
         with (
-            suppress(QrealmError, OSError),
+            suppress(QrealmError, OSError, LookupError, TypeError, ValueError),
             asked(str(self._home.socket), "GET", _AT_WORK, {}, None, _AT_WORK_S) as answer,
         ):
             found = _told_by(answer, answer.read())
-        waited_s = time.monotonic() - began
-        for work in found:
-            # What began after the request is the request itself.
-            if work["name"] == rest.partition("/")[0] and work["seconds"] > waited_s:
-                tell(f"{work['name']}: waiting for {work['doing']}, which began {work['seconds']:.0f} s ago")
+            waited_s = time.monotonic() - began
+            for work in found:
+                name, seconds = work["name"], work["seconds"]
+                # What began after the request is the request itself.
+                if name == rest.partition("/")[0] and seconds > waited_s:
+                    tell(f"{name}: waiting for {work['doing']}, which began {seconds:.0f} s ago")
 
     @contextmanager
     def _told(self, method: str, path: str) -> Iterator[None]:

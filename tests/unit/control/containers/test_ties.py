@@ -122,6 +122,19 @@ def test_a_contradiction_names_the_command_that_ends_what_ties_them(home):
     assert [each.mode for each in home.store.relations.all()] == ["opposite"]
 
 
+def test_the_command_of_a_contradiction_names_those_between_too(home):
+    circuits = make(home, "one", "two", "between")
+    circuits.entangle("one", "between")
+    circuits.entangle("between", "two")
+    with pytest.raises(RegisterError, match="otherwise") as told:
+        circuits.entangle("one", "two", "opposite")
+    command = "to end what ties them: qdocker disentangle "
+    assert told.value.hint.startswith(command)
+    circuits.disentangle(told.value.hint.removeprefix(command).split())
+    assert home.store.relations.all() == ()
+    circuits.entangle("one", "two", "opposite")
+
+
 def test_entangling_tells_whose_declared_odds_it_has_replaced(home):
     circuits = make(home, "one", probability=0.8)
     make(home, "two", "three", probability=0.2)

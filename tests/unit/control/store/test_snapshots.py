@@ -20,7 +20,7 @@ def in_a_thread(work):
 
 
 def names(store):
-    return [record.name for record in store.containers.all()]
+    return sorted(record.name for record in store.containers.all())
 
 
 def test_a_snapshot_is_of_one_moment(tmp_path):
@@ -50,6 +50,9 @@ def test_what_is_shown_waits_for_no_transaction(tmp_path):
             assert shown is not None, "it waits"
             status, views = shown
             assert (status["containers"]["total"], [view.record.name for view in views]) == (1, ["one"])
+            circuits = home.engine.circuits
+            for ask in (home.engine.views.inspect, circuits.probabilities, circuits.group, circuits.circuit):
+                assert in_a_thread(lambda ask=ask: ask("one")) is not None, "it waits"
 
 
 def test_an_error_inside_ends_the_snapshot(tmp_path):
@@ -59,3 +62,19 @@ def test_an_error_inside_ends_the_snapshot(tmp_path):
         home.create("one")
         assert names(home.store) == ["one"]
         home.check()
+
+
+def test_an_error_inside_is_told_also_where_the_database_has_ended_the_snapshot(tmp_path):
+    with Home(tmp_path) as home:
+        database = home.store._database
+
+        def fail():
+            with home.store.snapshot():
+                database._snapshots.connection.exec_driver_sql("ROLLBACK")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        home.create("one")
+        with home.store.snapshot():
+            assert names(home.store) == ["one"]

@@ -10,6 +10,7 @@ import httpx
 from qrealm.base.clock import SystemClock
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config
+from qrealm.faces.http import incoming
 from qrealm.faces.http.containers import container_app
 from qrealm.faces.http.streams import Leaving
 
@@ -47,4 +48,25 @@ def test_a_second_import_is_refused_and_a_later_one_is_not(tmp_path):
 
     with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
         engine.snapshots.import_ = import_
+        asyncio.run(story(engine))
+
+
+def test_a_body_that_stalls_is_given_up_and_the_next_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(incoming, "PAUSE_S", 0.1)
+
+    async def stalling():
+        yield b'{"data"'
+        await asyncio.Event().wait()
+
+    async def story(engine):
+        transport = httpx.ASGITransport(container_app(engine, Leaving()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://qdocker", timeout=90.0) as client:
+            form = {"Content-Type": "application/json"}
+            stalled = await client.post("/v1/state", content=stalling(), headers=form)
+            assert stalled.status_code == 408
+            assert "after 7 bytes nothing more came for 0.1 s" in stalled.json()["message"]
+            assert (await client.post("/v1/state", json={"data": {}})).json() == {"nodes": 0}
+
+    with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
+        engine.snapshots.import_ = lambda data, *, take_over: {"nodes": 0}
         asyncio.run(story(engine))

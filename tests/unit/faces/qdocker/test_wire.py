@@ -206,8 +206,11 @@ def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
         ('[{"name": "db", "doing": "run", "seconds": 61.5}]', ""),
         ("[]", ""),
         ("no JSON", ""),
+        ('{"code": "QR550", "message": "the daemon ends"}', ""),
+        ('[{"name": "web"}]', ""),
+        ("7", ""),
     ],
-    ids=["another", "itself", "of another container", "nobody", "strange"],
+    ids=["another", "itself", "of another container", "nobody", "strange", "error", "short", "number"],
 )  # fmt: skip
 def test_who_waits_for_another_command_is_told_which(tmp_path, monkeypatch, capsys, at_work, told):
     monkeypatch.setattr(wire, "WAITING_S", 0.05)

@@ -25,6 +25,7 @@ from qrealm.control.containers.registers.relating import (
     maps_from,
     neighbours_of,
     rooted,
+    way_between,
 )
 from qrealm.control.containers.values import MODES, Member, Mode, Register, Relation
 from qrealm.simulate.sparse_density import basis_state, joined
@@ -176,9 +177,10 @@ def _check_agrees(
         together = _spread_offsets(first_id, rooted(first_id, relations, k), k)
         agrees = second_id in together or not implied.has_fixed_state()
     if not agrees:
+        tied = " ".join(way_between(relations, (first_id, second_id)))
         raise ContradictionError(
             f"entangle got the mode {mode}; the relations of the group say otherwise of these two containers",
-            hint=f"to end what ties them: qdocker disentangle {first_id} {second_id}",
+            hint=f"to end what ties them: qdocker disentangle {tied}",
         )
 
 

@@ -74,6 +74,22 @@ def neighbours_of(relations: Iterable[Relation]) -> dict[str, list[Relation]]:
     return found
 
 
+def way_between(relations: Sequence[Relation], ends: Sequence[str]) -> list[str]:
+    """A way along relations from one of the ends to another, both included; empty where there is none."""
+    around = neighbours_of(relations)
+    for end in ends:
+        ways, seen = [[end]], {end}
+        for way in ways:
+            for relation in around.get(way[-1], ()):
+                other = relation.second if relation.first == way[-1] else relation.first
+                if other in ends and other != end:
+                    return [*way, other]
+                if other not in seen:
+                    seen.add(other)
+                    ways.append([*way, other])
+    return []
+
+
 def rooted(
     root: str, relations: Sequence[Relation], num_states: int, left_out: Relation | None = None
 ) -> list[tuple[Relation, Relation]]:
