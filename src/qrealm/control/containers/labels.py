@@ -19,6 +19,7 @@ from qrealm.fleet.containers.protocol import (
     ContainerFacts,
     ContainerSpec,
     ContainerState,
+    Restart,
 )
 
 LABEL_NAME = "io.qrealm.name"
@@ -112,3 +113,12 @@ class Seals:
 def runs(facts: ContainerFacts | None) -> bool:
     """Whether a container runs, or its engine is about to start it again."""
     return facts is not None and facts.state in _RUNS
+
+
+def starts_again(restart: Restart, before: ContainerFacts, facts: ContainerFacts) -> bool:
+    """Whether a container that was started, and was `before`, has ended and its engine starts it again. By
+    what the engine tells alone: its clock may differ from ours."""
+    if restart.name == "no":
+        return False
+    ended_since = facts.finished_at is not None and facts.finished_at != before.finished_at
+    return facts.state is ContainerState.RESTARTING or (facts.state is ContainerState.RUNNING and ended_since)

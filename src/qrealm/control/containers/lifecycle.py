@@ -27,7 +27,7 @@ from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.declaring import Tie
-from qrealm.control.containers.labels import runs
+from qrealm.control.containers.labels import runs, starts_again
 from qrealm.control.containers.placement import Action
 from qrealm.control.containers.reports import CreateReport, CreateRequest, MeasureReport, RunReport
 from qrealm.control.containers.reserving import Reserved, reserve
@@ -156,6 +156,7 @@ class Lifecycle:
                 was_running=was_running,
                 stopped=not wanted and was_running,
                 facts=facts,
+                starts_again=starts_again(record.spec.restart, before, facts),
             )
 
     def stop(self, reference: str, grace_s: float = 10.0) -> ContainerRecord:

@@ -76,6 +76,7 @@ class RunReport:
         was_running: whether it ran already.
         stopped: whether it ran and this outcome had it stopped.
         facts: what the engine says afterwards.
+        starts_again: whether it has ended and its engine starts it again, as its restart policy says.
     """
 
     name: str
@@ -85,6 +86,7 @@ class RunReport:
     was_running: bool
     stopped: bool
     facts: ContainerFacts | None
+    starts_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import time as now
 from typing import Annotated, Any
 
 import typer
@@ -189,13 +188,12 @@ def run(
       qdocker run --force canary
     """
     wants_json = options.is_json(output)
-    before = now()
     found = Client().post(container_path(name, "/run"), {"force": force})
     if wants_json:
         options.write_line(_without_seal(found))
     else:
         write(_told(found))
-    return _code_at_once(found, before)
+    return _code_at_once(found)
 
 
 def _without_seal(found: dict[str, Any]) -> dict[str, Any]:
@@ -223,12 +221,12 @@ def _told(found: dict[str, Any]) -> str:
     return f"{text}; with it: {others}" if others else text
 
 
-def _code_at_once(found: dict[str, Any], before: float) -> int:
-    """Exit code of a container that ended as soon as it was started, at `before` or later; else 0."""
+def _code_at_once(found: dict[str, Any]) -> int:
+    """Exit code of a container that ended as soon as it was started; else 0."""
     facts = found["facts"]
     if not found["started"] or facts is None:
         return 0
-    name, again = found["name"], _begins_again(facts, before)
+    name, again = found["name"], found["starts_again"]
     if not again and facts["state"] not in ("exited", "dead"):
         return 0
     ended = f"container {name} ended at once{_end_of(facts)}"
@@ -240,14 +238,6 @@ def _code_at_once(found: dict[str, Any], before: float) -> int:
     if again:
         return 0
     return EXIT_OWN_ERROR if facts["exit_code"] is None else int(facts["exit_code"])
-
-
-def _begins_again(facts: dict[str, Any], before: float) -> bool:
-    """Whether the engine has started it again, or is about to, because it ended."""
-    ended = facts["finished_at"]
-    return facts["state"] == "restarting" or (
-        facts["state"] == "running" and ended is not None and ended >= before
-    )
 
 
 def _end_of(facts: dict[str, Any]) -> str:

@@ -12,11 +12,18 @@ from tests.unit.control.containers.homes import Home, request
 from qrealm.base.errors import StoreError
 from qrealm.control.containers.engine import DATABASE, LABELS_KEY
 from qrealm.control.containers.json_codec import to_json
-from qrealm.control.containers.labels import LABEL_SEALED, Seals
+from qrealm.control.containers.labels import LABEL_SEALED, Seals, starts_again
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import Phase, QuantumSpec
 from qrealm.control.security import close_box
-from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, Mount
+from qrealm.fleet.containers.protocol import (
+    LABEL_CONTAINER,
+    LABEL_ENGINE,
+    ContainerFacts,
+    ContainerState,
+    Mount,
+    Restart,
+)
 from qrealm.fleet.containers.simulated import SimulatedDriver
 
 SECRET = "correct horse battery staple"
@@ -316,3 +323,21 @@ def test_an_import_replaces_the_containers_of_the_other_engine(tmp_path):
         assert names["web"].engine_id != record.engine_id
         assert other.runs("web")
         other.check()
+
+
+@pytest.mark.parametrize(
+    "restart, ended_before, state, ended, again",
+    [
+        ("always", None, "running", 20.0, True),
+        ("always", 10.0, "running", 20.0, True),
+        ("always", 10.0, "running", 10.0, False),  # that was the end before this start
+        ("always", None, "running", None, False),
+        ("on-failure", 10.0, "restarting", 20.0, True),
+        ("on-failure", 10.0, "exited", 20.0, False),
+        ("no", 10.0, "running", 20.0, False),
+    ],
+)
+def test_who_is_started_again_by_its_engine(restart, ended_before, state, ended, again):
+    before = ContainerFacts("id", "web", "busybox", ContainerState.EXITED, finished_at=ended_before)
+    facts = replace(before, state=ContainerState(state), finished_at=ended)
+    assert starts_again(Restart(restart), before, facts) is again
