@@ -15,6 +15,7 @@ from qrealm.control.containers.values import (
     QuantumSpec,
 )
 from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec
+from qrealm.fleet.containers.typed import check_fields
 
 PORTFOLIO = "portfolio"
 
@@ -29,6 +30,9 @@ class CreateRequest:
         scheduler: who decides; None for whom the configuration names.
         pull: ``"missing"`` fetches the image where the engine lacks it, ``"always"``, ``"never"``.
         cluster: name of the cluster that it belongs to.
+
+    Raises:
+        RequestError: something of another type.
     """
 
     spec: ContainerSpec
@@ -37,6 +41,9 @@ class CreateRequest:
     scheduler: str | None = None
     pull: str = "missing"
     cluster: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)

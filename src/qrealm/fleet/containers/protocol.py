@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from qrealm.fleet.containers.typed import check_fields
+
 RestartName = Literal["no", "always", "unless-stopped", "on-failure"]
 Health = Literal["starting", "healthy", "unhealthy"]
 PIDS_DEFAULT = 256
@@ -46,6 +48,9 @@ class Endpoint:
     tls_key: str | None = None
     folder: str | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -61,6 +66,9 @@ class Limits:
     memory_bytes: int = 512 << 20
     pids: int = PIDS_DEFAULT
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -69,6 +77,9 @@ class Mount:
     source: str
     target: str
     read_only: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,9 @@ class Tmpfs:
     size_bytes: int | None = None
     mode: int | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -89,6 +103,9 @@ class Port:
     host_port: int | None = None
     protocol: Literal["tcp", "udp"] = "tcp"
     host_ip: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +118,9 @@ class HealthCheck:
     retries: int = 3
     start_period_s: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Restart:
@@ -109,6 +129,9 @@ class Restart:
 
     name: RestartName = "no"
     retries_max: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +156,9 @@ class ContainerSpec:
         tmpfs: folders in memory.
         user: ``"uid:gid"`` or a name; None for the image's own.
         read_only: whether the root file system cannot be written.
+
+    Raises:
+        RequestError: something of another type, here and in the values that it holds.
     """
 
     name: str
@@ -155,6 +181,9 @@ class ContainerSpec:
     aliases: tuple[str, ...] = ()
     hostname: str | None = None
     tmpfs: tuple[Tmpfs, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class ContainerState(StrEnum):
