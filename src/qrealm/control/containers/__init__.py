@@ -9,8 +9,8 @@ In the order in which a request meets them:
   `labels` seals what must be known of a container again.
 * `registers/` is the physics, as pure functions; `circuits` keeps the registers, `ties` tells and ends what
   hangs together; `messages/` uses the links.
-* `balancing`, `moves` and `room` move containers; `nodes` adds, drains and removes engines, `left_out` which
-  of the configuration stay removed.
+* `balancing`, `moves` and `room` move containers; `nodes` adds, drains and removes engines, `draining` goes
+  on with drains that were cut off, `left_out` is which of the configuration stay removed.
 * `watch` notices what is lost and what comes back, `settling` who has had no time yet to come back,
   `noticing` what ends by itself; `mending`, `reconcile`, `half_made` and `upkeep` put right what was cut off.
 * `snapshots` and `taking_over` carry a state elsewhere; `views` shows all of it.

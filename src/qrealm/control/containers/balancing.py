@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from qrealm.base.errors import QrealmError, RequestError
@@ -42,11 +42,11 @@ class Balancing:
         every = [record.id for record in self._ctx.store.containers.all() if record.phase is Phase.READY]
         return self._carry_out(every, scheduler, "rebalance", dry_run)
 
-    def empty(self, node: str) -> BalanceReport:
-        """Move what a node has that takes nothing new any more."""
+    def empty(self, node: str, ending: Callable[[], bool]) -> BalanceReport:
+        """Move what a node has that takes nothing new any more; no move is begun once `ending` is true."""
         there = [record for record in self._ctx.store.containers.all() if record.node == node]
         ready = [record for record in there if record.phase is Phase.READY]
-        report = self._carry_out([record.id for record in ready], None, "drain", dry_run=False)
+        report = self._carry_out([record.id for record in ready], None, "drain", False, ending)
         told = "its phase is {}; try again in a moment"
         busy = {record.name: told.format(record.phase.value) for record in there if record not in ready}
         return replace(report, stays={**report.stays, **busy})
@@ -72,7 +72,12 @@ class Balancing:
             )
 
     def _carry_out(
-        self, moving: Sequence[str], scheduler: str | None, action: str, dry_run: bool
+        self,
+        moving: Sequence[str],
+        scheduler: str | None,
+        action: str,
+        dry_run: bool,
+        ending: Callable[[], bool] = lambda: False,
     ) -> BalanceReport:
         ctx = self._ctx
         with ctx.scheduling:
@@ -81,7 +86,7 @@ class Balancing:
                 with ctx.store.transaction():
                     for decision in plan.decisions:
                         ctx.store.decisions.append(decision)
-        moves = [self._move(move, dry_run) for move in plan.moves]
+        moves = [self._move(move, dry_run, ending) for move in plan.moves]
         moved = {move.name for move in moves if move.done or dry_run}
         kept = tuple(d.container for d in plan.decisions if d.container not in moved)
         # A rebalance has named nobody: of what it left alone nothing was expected.
@@ -94,10 +99,12 @@ class Balancing:
             report = replace(report, objective_before=None, objective_after=None)
         return report
 
-    def _move(self, move: PlannedMove, dry_run: bool) -> MoveReport:
+    def _move(self, move: PlannedMove, dry_run: bool, ending: Callable[[], bool]) -> MoveReport:
         """Carry one move out; what stands in the way is told, and the others go on."""
         error = ""
-        if not dry_run:
+        if ending():
+            error = "the engine is being closed"
+        elif not dry_run:
             try:
                 self._moves.move(move.container, move.target)
             except QrealmError as problem:

@@ -18,6 +18,7 @@ from qrealm.base.errors import (
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import WORD, Lifecycle
@@ -45,12 +46,13 @@ class Nodes:
     ) -> None:
         self._ctx = context
         self._circuits = circuits
-        self._balancing = balancing
+        self._draining = Draining(context, balancing, watch.is_ending)
         self._lifecycle = lifecycle
         self._reconcile = reconcile
         self._watch = watch
         self._left_out = LeftOut(context)
         watch.admit_by(self.admitted)
+        watch.go_on_by(self._draining)
 
     def add(
         self,
@@ -290,16 +292,19 @@ class Nodes:
     def drain(self, name: str) -> BalanceReport:
         """Close a node and move its containers to others, as far as these take them."""
         ctx = self._ctx
-        with ctx.planning, ctx.store.transaction():
-            node = ctx.store.nodes.get(name)
-            if node.state is NodeState.LOST:
-                raise EngineUnavailableError(
-                    f"node {name!r} is lost and cannot be drained; its containers have been placed elsewhere"
-                )
-            if node.state is not NodeState.DRAINING:
-                ctx.store.nodes.save(replace(node, state=NodeState.DRAINING))
-                ctx.tell("node", "drain", name)
-        return self._balancing.empty(name)
+        with ctx.names.hold(self._draining.turn(name), "a drain"):
+            with ctx.planning, ctx.store.transaction():
+                node = ctx.store.nodes.get(name)
+                if node.state is NodeState.LOST:
+                    raise EngineUnavailableError(
+                        f"node {name!r} is lost and cannot be drained; its containers have been placed "
+                        "elsewhere"
+                    )
+                if node.state is not NodeState.DRAINING:
+                    ctx.store.nodes.save(replace(node, state=NodeState.DRAINING))
+                    ctx.tell("node", "drain", name)
+                self._draining.begin(name)
+            return self._draining.empty(name)
 
     def activate(self, name: str) -> NodeView:
         """Let a drained node take containers again."""
@@ -311,6 +316,7 @@ class Nodes:
                 ctx.tell("node", "activate", name)
             node = replace(node, returns_as=NodeState.READY)
             ctx.store.nodes.save(node)
+            self._draining.end(name)
         self._watch.place_waiting()
         return self.view(node)
 
@@ -337,6 +343,7 @@ class Nodes:
                     f"qdocker nodes rm --force {name}",
                 )
             ctx.store.nodes.delete(name)
+            self._draining.end(name)
             self._left_out.removed(name)
             ctx.tell("node", "remove", name)
         self._watch.forget(name)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from qrealm.base.errors import EngineRefusalError, InternalError, NodeDownError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
+from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.mending import Mending
 from qrealm.control.containers.moves import Moves
 from qrealm.control.containers.noticing import Noticing
@@ -69,6 +70,7 @@ class Watch:
         self._uncompared: set[str] = set()
         self._refused: dict[str, str] = {}
         self._admit: Callable[[NodeRecord], NodeRecord] = lambda node: node
+        self._draining: Draining | None = None
         self._tries: dict[str, _Try] = {}
         self._retried = context.clock.monotonic()
         self._ended = threading.Event()
@@ -91,6 +93,10 @@ class Watch:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+
+    def is_ending(self) -> bool:
+        """Whether no more rounds are made."""
+        return self._ended.is_set()
 
     def close(self) -> None:
         """Wait for what is being mended; whoever calls has closed the connections."""
@@ -156,6 +162,10 @@ class Watch:
     def admit_by(self, admit: Callable[[NodeRecord], NodeRecord]) -> None:
         """What makes a node of one that answers for the first time, or raises why it may be none."""
         self._admit = admit
+
+    def go_on_by(self, draining: Draining) -> None:
+        """Who goes on with drains that were cut off."""
+        self._draining = draining
 
     def refuse(self, name: str, reason: str) -> None:
         """A node that answers and may be none stays lost; this is told with it."""
@@ -298,6 +308,10 @@ class Watch:
         # On a lost node: made there in the moment in which it was lost.
         if any(r.phase is Phase.WAITING or (r.node in lost and r.phase in placeless) for r in records):
             self._place_waiting()
+        if (draining := self._draining) is not None:
+            # One that was silent at the start is compared with the records first.
+            for name in nodes.keys() & set(draining.begun()) - lost - self._uncompared:
+                self._mending.submit(name, "drain", partial(draining.go_on, name))
         there = [r for r in records if r.node in nodes and r.node not in lost]
         now = self._ctx.clock.monotonic()
         for gone in self._tries.keys() - {record.id for record in records}:

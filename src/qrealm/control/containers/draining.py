@@ -1,0 +1,121 @@
+"""Emptying nodes: that it was begun is written down first, so that one that was cut off is gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from qrealm.base.errors import QrealmError
+from qrealm.control.containers.balancing import Balancing
+from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.reports import BalanceReport
+from qrealm.control.containers.values import NodeState, Phase
+
+RETRY_S = 5.0
+"""Seconds after which what could not be moved is tried again, doubled after each try."""
+
+TRIES_MAX = 5
+"""Then what has not moved stays. A try may stop a container for a moment."""
+
+_PREFIX = "draining:"
+
+
+class _Tries(NamedTuple):
+    """How often a drain has been gone on with, and when it is tried again by the clock."""
+
+    number: int
+    again_at: float
+
+
+class Draining:
+    """Moves away what closed nodes have.
+
+    Args:
+        ending: whether the engine is being closed; no move is begun then.
+    """
+
+    def __init__(self, context: Context, balancing: Balancing, ending: Callable[[], bool]) -> None:
+        self._ctx = context
+        self._balancing = balancing
+        self._ending = ending
+        self._tries: dict[str, _Tries] = {}
+        self._told: dict[str, dict[str, str]] = {}
+
+    def turn(self, node: str) -> str:
+        """Name of the lock of whoever empties a node; no container can have it."""
+        return f"drain:{node}"
+
+    def begin(self, node: str) -> None:
+        """Write down that a node is about to be emptied; inside a transaction."""
+        self._ctx.store.settings.set(_PREFIX + node, "begun")
+
+    def end(self, node: str) -> None:
+        """What can be moved has been, or nobody wants it any more."""
+        self._ctx.store.settings.delete(_PREFIX + node)
+        self._tries.pop(node, None)
+        self._told.pop(node, None)
+
+    def empty(self, node: str) -> BalanceReport:
+        """Move what a node has, as far as others take it; its lock held."""
+        try:
+            report = self._balancing.empty(node, self._ending)
+        except QrealmError:
+            self._over(node)
+            raise
+        self._over(node)
+        return report
+
+    def _over(self, node: str) -> None:
+        """Whoever asked is told what stays. What closing breaks off is gone on with after the next start."""
+        if not self._ending():
+            self.end(node)
+
+    def begun(self) -> list[str]:
+        """Nodes that are being emptied, or were when the process ended."""
+        return [name.removeprefix(_PREFIX) for name in self._ctx.store.settings.all(_PREFIX)]
+
+    def go_on(self, node: str) -> None:
+        """Go on with a drain that was cut off, unless somebody is at it. What cannot be moved now is tried a
+        few times more, and each reason is told once."""
+        ctx = self._ctx
+        with ctx.names.try_hold(self.turn(node)) as held:
+            if not held or node not in self.begun():
+                return
+            number, again_at = self._tries.get(node, _Tries(0, 0.0))
+            state = next((each.state for each in ctx.store.nodes.all() if each.name == node), None)
+            if state not in (NodeState.DRAINING, NodeState.LOST):
+                self.end(node)
+            if state is not NodeState.DRAINING or (number and ctx.clock.monotonic() < again_at):
+                return
+            if not number:
+                log.warning("node %s: its drain was cut off, and is gone on with", node)
+            number += 1
+            finished = self._try(node)
+            if self._ending():
+                return
+            if finished or number >= TRIES_MAX:
+                self.end(node)
+            else:
+                wait_s = RETRY_S * 2 ** (number - 1)
+                self._tries[node] = _Tries(number, ctx.clock.monotonic() + wait_s)
+
+    def _try(self, node: str) -> bool:
+        """Whether nothing is left that another try may move."""
+        try:
+            report = self._balancing.empty(node, self._ending)
+        except QrealmError as problem:
+            self._tell(node, node, f"its drain was cut off, and cannot be gone on with: {problem.message}")
+            return False
+        if self._ending():
+            return False
+        for container, why in report.stays.items():
+            self._tell(node, container, f"{container} stays on {node}, which is draining: {why}")
+        there = [record for record in self._ctx.store.containers.all() if record.node == node]
+        failed = any(move.error for move in report.moves)
+        return not failed and all(record.phase is Phase.READY for record in there)
+
+    def _tell(self, node: str, name: str, problem: str) -> None:
+        told = self._told.setdefault(node, {})
+        if told.get(name) != problem:
+            told[name] = problem
+            self._ctx.tell("engine", "problem", name, {"problem": problem})
