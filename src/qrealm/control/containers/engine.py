@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.files import Config
+from qrealm.control.containers.files.config import check_scheduler
 from qrealm.control.containers.home_folder import home_folder, make_home
 from qrealm.control.containers.labels import Seals
 from qrealm.control.containers.lifecycle import Lifecycle
@@ -49,6 +51,7 @@ from qrealm.control.containers.watch import Watch
 from qrealm.control.security import kept_key
 from qrealm.control.store.containers import ContainerStore
 from qrealm.control.store.whole_files import write_whole
+from qrealm.fleet.containers.typed import check
 
 T = TypeVar("T")
 DATABASE = "qdocker.db"
@@ -227,6 +230,9 @@ class QuantumDockerEngine:
     Args:
         config, clock: as of `ContainerEngine`.
         home: as of `ContainerEngine`; None takes that of the command, see `home_folder`.
+
+    Raises:
+        RequestError: an argument of another type, here and in its commands.
     """
 
     def __init__(
@@ -235,6 +241,8 @@ class QuantumDockerEngine:
         home: str | Path | None = None,
         clock: Clock | None = None,
     ) -> None:
+        check("QuantumDockerEngine got", "config", config, Config | None)
+        check("QuantumDockerEngine got", "home", home, str | os.PathLike | None)
         self._config = config or Config()
         self._home = home_folder() if home is None else Path(home).expanduser()
         self._clock = clock
@@ -263,6 +271,7 @@ class QuantumDockerEngine:
 
         Raises:
             StoreError: it is open already, or see `ContainerEngine`.
+            ConfigError: the scheduler of the configuration is not there, or cannot do what it asks for.
         """
         opening = self._doors.submit(self._begin)
         try:
@@ -280,6 +289,7 @@ class QuantumDockerEngine:
     def _begin(self) -> ContainerEngine:
         if self._parts is not None:
             raise StoreError("QuantumDockerEngine.open: it is open already", hint="close() it before")
+        check_scheduler(self._config)
         self._parts = ContainerEngine(self._config, self._home, self._clock).open()
         return self._parts
 
@@ -313,10 +323,14 @@ class QuantumDockerEngine:
         self, names: Sequence[str], scheduler: str | None = None, *, dry_run: bool = False
     ) -> BalanceReport:
         """Move the named containers to where the load is balanced best."""
+        check("quantum_load_balance got", "scheduler", scheduler, str | None)
+        check("quantum_load_balance got", "dry_run", dry_run, bool)
         return await self.call(lambda parts: parts.balancing.load_balance(names, scheduler, dry_run=dry_run))
 
     async def rebalance(self, scheduler: str | None = None, *, dry_run: bool = False) -> BalanceReport:
         """Move whatever pays for its move."""
+        check("rebalance got", "scheduler", scheduler, str | None)
+        check("rebalance got", "dry_run", dry_run, bool)
         return await self.call(lambda parts: parts.balancing.rebalance(scheduler, dry_run=dry_run))
 
     async def why(self, name: str) -> tuple[DecisionRecord, ...]:
@@ -325,18 +339,22 @@ class QuantumDockerEngine:
 
     async def create(self, request: CreateRequest) -> CreateReport:
         """Place and make a container."""
+        check("create got", "request", request, CreateRequest)
         return await self.call(lambda parts: parts.lifecycle.create(request))
 
     async def run(self, name: str, *, force: bool = False) -> RunReport:
         """Measure a container's group and start or stop it accordingly."""
+        check("run got", "force", force, bool)
         return await self.call(lambda parts: parts.lifecycle.run(name, force=force))
 
     async def stop(self, name: str, grace_s: float = 10.0) -> ContainerRecord:
         """Stop a container, whatever its register says."""
+        check("stop got", "grace_s", grace_s, float)
         return await self.call(lambda parts: parts.lifecycle.stop(name, grace_s))
 
     async def remove(self, name: str, *, force: bool = False) -> str:
         """Remove a container."""
+        check("remove got", "force", force, bool)
         return await self.call(lambda parts: parts.lifecycle.remove(name, force=force))
 
     async def inspect(self, name: str) -> ContainerView:
@@ -378,11 +396,13 @@ class QuantumDockerEngine:
 
     async def messages(self, name: str, *, unread_only: bool = False) -> tuple[OpenedMessage, ...]:
         """The messages of a container in the order of their delivery; from now on they count as read."""
+        check("messages got", "unread_only", unread_only, bool)
         return await self.call(lambda parts: parts.messages.read(name, unread_only=unread_only))
 
     async def maintenance(self, *, renew: bool = False) -> MaintenanceReport:
         """Prepare faded registers again and put right what is not as it should be; see
         `Upkeep.maintenance`."""
+        check("maintenance got", "renew", renew, bool)
         return await self.call(lambda parts: parts.upkeep.maintenance(renew=renew))
 
     async def call(self, work: Callable[[ContainerEngine], T]) -> T:

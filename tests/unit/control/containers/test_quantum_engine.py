@@ -11,7 +11,7 @@ import pytest
 from tests.unit.control.containers.homes import Home, request
 
 from qrealm.base.clock import ManualClock
-from qrealm.base.errors import NoSuchContainerError, RequestError, StoreError
+from qrealm.base.errors import ConfigError, NoSuchContainerError, RequestError, StoreError
 from qrealm.containers import Config, NodeEntry, QuantumDockerEngine
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.values import Wanted
@@ -320,6 +320,20 @@ def test_load_balancing_nobody_is_refused(tmp_path):
         (lambda engine: engine.entangle(["aa1"], "bb"), "got ['aa1'] for a container"),
         (lambda engine: engine.send_message(["aa1"], "bb", "x", 1), "got ['aa1'] for a container"),
         (lambda engine: engine.messages(["aa1"]), "got ['aa1'] for a container"),
+        (lambda engine: engine.create("web"), "create got 'web' as request; the rule is a CreateRequest"),
+        (lambda engine: engine.create(None), "create got None as request; the rule is a CreateRequest"),
+        (lambda engine: engine.run("aa1", force="no"), "run got 'no' as force; the rule is True or False"),
+        (lambda engine: engine.remove("aa1", force="no"), "'no' as force; the rule is True or False"),
+        (lambda engine: engine.stop("aa1", "x"), "stop got 'x' as grace_s; the rule is a number"),
+        (lambda engine: engine.rebalance([1]), "got [1] as scheduler; the rule is text, or None"),
+        (lambda engine: engine.rebalance(dry_run="no"), "rebalance got 'no' as dry_run; the rule is True or"),
+        (
+            lambda engine: engine.quantum_load_balance(["aa1"], dry_run="no"),
+            "quantum_load_balance got 'no' as dry_run; the rule is True or False",
+        ),
+        (lambda engine: engine.quantum_load_balance(["aa1"], 7), "got 7 as scheduler; the rule is text, or"),
+        (lambda engine: engine.messages("aa1", unread_only=0), "got 0 as unread_only; the rule is True or"),
+        (lambda engine: engine.maintenance(renew="x"), "got 'x' as renew; the rule is True or False"),
     ],
 )
 def test_a_wrong_type_is_told_with_the_rule(tmp_path, ask, words):
@@ -331,5 +345,33 @@ def test_a_wrong_type_is_told_with_the_rule(tmp_path, ask, words):
                 await ask(engine)
             if "as gate" in words:
                 assert problem.value.hint == 'as in apply_gate("RY", ["web"], angle=0.3)'
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((3,), "QuantumDockerEngine got 3 as config; the rule is a Config, or None"),
+        (("x",), "QuantumDockerEngine got 'x' as config; the rule is a Config, or None"),
+        (({},), "QuantumDockerEngine got {} as config; the rule is a Config, or None"),
+        ((CONFIG, 3), "QuantumDockerEngine got 3 as home; the rule is text, or a PathLike, or None"),
+    ],
+)
+def test_an_engine_of_a_wrong_type_is_told_with_the_rule(arguments, words):
+    with pytest.raises(RequestError, match=re.escape(words)):
+        QuantumDockerEngine(*arguments)
+
+
+@pytest.mark.parametrize(
+    "name, words", [("nope", "there is no scheduler 'nope'"), ("cp_sat", "whole numbers")]
+)
+def test_a_configured_scheduler_that_cannot_be_is_told_when_it_opens(tmp_path, name, words):
+    async def story():
+        engine = engine_in(tmp_path, scheduler=name)
+        with pytest.raises(ConfigError, match=words):
+            await engine.open()
+        async with engine_in(tmp_path, scheduler="exact"):
+            pass  # and the home is free
 
     asyncio.run(story())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.certificates import Authority
-from qrealm.base.errors import ConfigError
+from qrealm.base.errors import ConfigError, RequestError
 from qrealm.control.containers.files import Config, NodeEntry, load_config
 from qrealm.control.containers.placement.schedulers import (
     BySolver,
@@ -251,6 +251,8 @@ def test_times_without_end_are_refused_in_words(tmp_path, key):
         ({"enable_quantum_networking": 1}, "enable_quantum_networking: must be true or false; it is 1"),
         ({"simulation_backend": "Cirq"}, "simulation_backend: must be 'qrealm', 'cirq' or 'qiskit'"),
         ({"relaxation_time_ms": 10.0}, "relaxation_time_ms: must be decoherence_time_ms (1000) or more"),
+        ({"nodes": 3}, "nodes: must be a tuple of NodeEntry; it is 3"),
+        ({"nodes": "east"}, "nodes: must be a tuple of NodeEntry; it is 'east'"),
         ({"nodes": ("east",)}, "nodes[0]: must be a NodeEntry; it is 'east'"),
         (
             {"nodes": 2 * (NodeEntry("east", Endpoint("docker")),)},
@@ -261,6 +263,15 @@ def test_times_without_end_are_refused_in_words(tmp_path, key):
 def test_what_a_program_chooses_is_checked_as_the_file_is(chosen, words):
     with pytest.raises(ConfigError, match=re.escape(words)):
         Config(**chosen)
+
+
+def test_what_is_no_path_and_no_endpoint_is_told_with_the_rule():
+    with pytest.raises(
+        RequestError, match="load_config got 3 as path; the rule is text, or a PathLike, or None"
+    ):
+        load_config(3)
+    with pytest.raises(RequestError, match="NodeEntry got 'docker' as endpoint; the rule is an Endpoint"):
+        NodeEntry("east", "docker")
 
 
 def test_all_that_is_wrong_with_a_choice_is_told():

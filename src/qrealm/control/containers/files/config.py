@@ -30,6 +30,7 @@ from qrealm.fleet.containers.addresses import URLS, url_fault
 from qrealm.fleet.containers.certificates import tls_faults
 from qrealm.fleet.containers.protocol import Endpoint
 from qrealm.fleet.containers.simulated import capacity_of
+from qrealm.fleet.containers.typed import check
 
 MIB = 1 << 20
 MEMBER_HINT = "for each member that is meant write a node, with its host name as member: `docker node ls`"
@@ -120,7 +121,9 @@ def load_config(
 
     Raises:
         ConfigError: it cannot be read, or breaks rules: all of them are told, each with file, line and key.
+        RequestError: `path` is no path.
     """
+    check("load_config got", "path", path, str | os.PathLike | None)
     if path is None:
         return Config()
     document = read_yaml(_text_of(path), str(path))
@@ -129,7 +132,7 @@ def load_config(
     if certificates:
         problems += _certificates_amiss(shape, document)
     if schedulers:
-        problems += _scheduler_amiss(shape.quantum_docker_config, document)
+        problems += _scheduler_amiss(shape.quantum_docker_config, document, ("quantum_docker_config",))
     raise_problems(document.filename, problems)
     chosen = shape.quantum_docker_config.model_dump(exclude_unset=True, exclude_none=True)
     return Config(**chosen, nodes=tuple(_node(node) for node in shape.nodes))
@@ -218,7 +221,11 @@ def check_config(config: Config) -> None:
     if fault := _relaxation_fault(shape):
         problems.append(document.problem(("relaxation_time_ms",), fault))
     names: set[str] = set()
-    for index, node in enumerate(config.nodes):
+    listed = isinstance(config.nodes, list | tuple)
+    if not listed:
+        what = f"must be a tuple of NodeEntry; it is {config.nodes!r:.60}"
+        problems.append(document.problem(("nodes",), what))
+    for index, node in enumerate(config.nodes if listed else ()):
         if not isinstance(node, NodeEntry):
             problems.append(document.problem(("nodes", index), f"must be a NodeEntry; it is {node!r:.60}"))
             continue
@@ -249,14 +256,25 @@ def _node(shape: NodeShape) -> NodeEntry:
     )
 
 
-def _scheduler_amiss(config: ConfigShape, document: Document) -> list[Problem]:
+def check_scheduler(config: Config) -> None:
+    """Whether the scheduler that a program chose is there now, and can balance where it shall.
+
+    Raises:
+        ConfigError: it is not, or cannot.
+    """
+    raise_problems("", _scheduler_amiss(config, Document("", {}, {}), ()))
+
+
+def _scheduler_amiss(
+    config: ConfigShape | Config, document: Document, place: tuple[str, ...]
+) -> list[Problem]:
     # Solvers, of which nobody else who reads a file has need.
     from qrealm.control.containers.placement.schedulers import UNEVEN, scheduler_names, uneven
 
     name = config.scheduler
     if name is None:
         return []
-    place, known = ("quantum_docker_config", "scheduler"), scheduler_names()
+    place, known = (*place, "scheduler"), scheduler_names()
     if name not in known:
         what = f"there is no scheduler {name!r}: {', '.join(known)}{suggestion(name, known)}"
         return [document.problem(place, what)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from qrealm.control.containers.values import Mode, QuantumSpec
 from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint
+from qrealm.fleet.containers.typed import check_fields
 
 RELAXATION_PER_DECOHERENCE = 10.0
 """T1 over T2 where the configuration gives T2 alone."""
@@ -18,6 +19,9 @@ class NodeEntry:
 
     Attributes:
         cpus, memory_bytes: what containers may share; None for all that its engine has.
+
+    Raises:
+        RequestError: something of another type.
     """
 
     name: str
@@ -25,6 +29,9 @@ class NodeEntry:
     labels: Mapping[str, str] = field(default_factory=dict)
     cpus: float | None = None
     memory_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
