@@ -184,6 +184,20 @@ def test_a_drain_leaves_what_finds_its_port_nowhere():
     assert decision.refused == {"b": "port 80 is taken by old"}
 
 
+def test_of_two_that_share_a_port_from_of_old_a_drain_sends_one_to_each_other_node():
+    closed = node("a", state=NodeState.DRAINING)
+    pair = (on_port("one", "a", weight=2.0), on_port("two", "a"))
+    snapshot = Snapshot((closed, node("b")), pair, moving=ids("one", "two"))
+    plan = decide(snapshot, action="drain", now=NOW)
+    assert places(plan) == {"one": "b"}
+    assert plan.kept == ("two",)
+    (decision,) = [each for each in plan.decisions if each.container == "two"]
+    assert decision.refused == {"b": "port 80 is taken by one"}
+    assert [each.node for each in decision.candidates] == ["a"]
+    more = replace(snapshot, nodes=(closed, *nodes("b", "c")))
+    assert sorted(places(decide(more, action="drain", now=NOW)).values()) == ["b", "c"]
+
+
 def test_balancing_moves_nothing_to_where_its_port_is():
     """Four that run for sure on one node and one on the other: without ports some would move."""
     crowd = tuple(on_port(f"c{k}", "a", 80 + k, probability=1.0) for k in range(4))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base.errors import InfeasibleError, InternalError, NoRoomError
+from qrealm.control.containers.placement.ports import port_rules_elsewhere, published
 from qrealm.control.containers.placement.pruning import pruned
 from qrealm.control.containers.placement.reasons import (
     kept_reason,
@@ -29,7 +30,7 @@ from qrealm.control.containers.placement.schedulers import PORTFOLIO, ask, sched
 from qrealm.control.containers.placement.snapshot import PlacementProblem, Snapshot, problem_of
 from qrealm.control.containers.placement.standing import Prices, Standing
 from qrealm.control.containers.values import CandidateRecord, DecisionRecord, NodeState
-from qrealm.optimize import Assignment, Cluster, Item, Placer
+from qrealm.optimize import Assignment, Cluster, Item, Placer, Rule
 from qrealm.optimize.problems.evaluate import Score, evaluate, load_of, violations
 
 IntArray = NDArray[np.int32]
@@ -172,10 +173,12 @@ def _placed_again(snapshot: Snapshot, action: Action, seed: int, started: float,
     leaving = closed if action is Action.DRAIN else frozenset()
     free = [name for name in problem.movable if homes[name] is None or homes[name] in leaving]
     coming = [replace(item, current=None) for item in assignment.items if item.name in set(free)]
-    placer = _arrived(assignment, coming, closed, seed, largest_first=True)
+    # Who shares a port at home from of old may stay there so, and comes to no other node with it.
+    rules = assignment.rules + port_rules_elsewhere(problem.specs[name] for name in free)
+    placer = _arrived(assignment, rules, coming, closed, seed, largest_first=True)
     if any(placer.where(item.name) is None for item in coming):
         by_weight = sorted(coming, key=lambda item: (-item.weight, -item.demand["memory"]))
-        placer = _arrived(assignment, by_weight, closed, seed, largest_first=False)
+        placer = _arrived(assignment, rules, by_weight, closed, seed, largest_first=False)
     where = {name: homes[name] for name in homes} | {name: placer.where(name) or homes[name] for name in free}
     narrowed = replace(problem, movable=tuple(free))
     answer = assignment.answer(where)
@@ -185,7 +188,13 @@ def _placed_again(snapshot: Snapshot, action: Action, seed: int, started: float,
 
 
 def _arrived(
-    assignment: Assignment, coming: list[Item], closed: frozenset[str], seed: int, *, largest_first: bool
+    assignment: Assignment,
+    rules: tuple[Rule, ...],
+    coming: list[Item],
+    closed: frozenset[str],
+    seed: int,
+    *,
+    largest_first: bool,
 ) -> Placer:
     """A cluster of what stays, into which the others have come."""
     names = {item.name for item in coming}
@@ -193,7 +202,7 @@ def _arrived(
     cluster = Cluster(
         assignment.bins,
         tuple(item for item in assignment.items if item.name not in names and item.current is not None),
-        rules=assignment.rules,
+        rules=rules,
         objective=assignment.objective,
         closed=closed & bins,
         seed=seed,
@@ -262,14 +271,18 @@ def _refused(
     capacity = problem.assignment.arrays.capacity
     columns = {resource: k for k, resource in enumerate(problem.assignment.arrays.resources)}
     fixed = problem.refusals[name]
+    home = problem.before[name]
     short: list[tuple[float, str, str]] = []
     barred: dict[str, str] = {}
     for number, place in enumerate(problem.assignment.bins):
         lacks = {resource: float(lack[number]) for resource, lack in prices.lacks.items() if lack[number] > 0}
         if place.name in fixed:
             continue
-        if prices.barred[number]:
-            barred[place.name] = problem.port_holder(name, standing.held(number))
+        # Where both are from of old they may stay: no rule bars that, and it is no place to come to.
+        shared = place.name != home and bool(published(problem.specs[name]))
+        holder = problem.port_holder(name, standing.held(number)) if shared else ""
+        if prices.barred[number] or holder:
+            barred[place.name] = holder or problem.port_holder(name, standing.held(number))
             continue
         if not lacks:
             continue

@@ -115,6 +115,21 @@ def port_rules(
     return tuple(demands.values())
 
 
+def port_rules_elsewhere(specs: Iterable[ContainerSpec]) -> tuple[Rule, ...]:
+    """Demands that no two with one port come to one node, wherever they are now."""
+    wanted: dict[tuple[int, str], list[ContainerSpec]] = {}
+    for spec in specs:
+        for each in dict.fromkeys((port.host_port or 0, port.protocol) for port in published(spec)):
+            wanted.setdefault(each, []).append(spec)
+    pairs = {
+        (one.name, other.name)
+        for group in wanted.values()
+        for one, other in itertools.combinations(group, 2)
+        if clash(one, other)
+    }
+    return tuple(apart(*pair) for pair in sorted(pairs))
+
+
 def _rules_of(
     group: Sequence[ContainerRecord],
     decided: Collection[str],
