@@ -27,7 +27,7 @@ def ps(
     latest: Annotated[bool, typer.Option("--latest", "-l", help="The last one made.")] = False,
     no_trunc: options.NoTruncOption = False,
     filters: options.FilterOption = None,
-    output: options.FormatOption = "table",
+    output: options.ContainersFormatOption = "table",
 ) -> None:
     """List containers that run, newest first; QUANTUM is what a measurement would find at this moment.
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-FormatOption = Annotated[
-    str,
-    typer.Option(
+
+def _format_option(first: str, second: str) -> Any:
+    """--format of a listing; the two are fields that it has."""
+    return typer.Option(
         "--format",
         metavar="table|json|TEMPLATE",
-        help='table; json: one object per line; or a template of Go such as "{{.Names}} {{.Status}}", with a '
-        'table around it as "table {{.Names}}\\t{{.Status}}". Taken are fields, functions, pipes, if, range '
+        help=f'table; json: one object per line; or a template of Go such as "{first} {second}", with a '
+        f'table around it as "table {first}\\t{second}". Taken are fields, functions, pipes, if, range '
         "and with.",
-    ),
-]
+    )
+
+
+ContainersFormatOption = Annotated[str, _format_option("{{.Names}}", "{{.Status}}")]
+NodesFormatOption = Annotated[str, _format_option("{{.Name}}", "{{.Status}}")]
+SchedulersFormatOption = Annotated[str, _format_option("{{.Name}}", "{{.Origin}}")]
 PlainFormatOption = Annotated[
     str, typer.Option("--format", metavar="table|json", help="table, or json: one object per line.")
 ]

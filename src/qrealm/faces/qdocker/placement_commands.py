@@ -189,7 +189,7 @@ def _amount(value: float, digits: int = 6) -> str:
     return "0" if abs(value) <= TIE else f"{value:.{digits}g}"
 
 
-def schedulers(output: options.FormatOption = "table") -> None:
+def schedulers(output: options.SchedulersFormatOption = "table") -> None:
     """List the schedulers that --scheduler takes, your own entry points among them, and who brings each. A
     package that cannot be used is listed with what is wrong.
 
@@ -254,7 +254,7 @@ def nodes_ls(
     quiet: options.QuietOption = False,
     no_trunc: options.NoTruncOption = False,
     filters: options.FilterOption = None,
-    output: options.FormatOption = "table",
+    output: options.NodesFormatOption = "table",
 ) -> None:
     """List the nodes and what of them is taken; REASON is why one does not answer. CPU is what limits add up
     to, of what they may: the processors, times cpu_overcommit of the configuration.

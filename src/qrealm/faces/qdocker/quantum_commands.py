@@ -176,8 +176,9 @@ def send_message(
     ] = 0.0,
     output: options.PlainFormatOption = "table",
 ) -> None:
-    """Send a message between entangled containers, encrypted with a key that simulated BB84 over their pair
-    and a real key exchange give together. Prints its id.
+    """Send a message between containers of one group, encrypted with a key that simulated BB84 over fresh
+    pairs and a real key exchange give together; the group's own entanglement is neither used nor spent.
+    Prints its id.
 
     [bold]Examples[/bold]
 

@@ -67,6 +67,23 @@ def test_wrong_words_are_told_plainly(said, line, code, words):
     assert not re.search(r"Input should|Value error|[{}]", err)
 
 
+@pytest.mark.parametrize("command", ["ps", "nodes ls", "schedulers"])
+def test_the_template_that_help_shows_is_taken(said, monkeypatch, command):
+    """A template is refused where the listing does not have its fields, also when it is empty."""
+    _, out, _ = said(f"{command} --help")
+    words = " ".join(out.replace("│", " ").split())
+    shown = re.findall(r'"((?:table )?\{\{[^"]*)"', words)
+    assert len(shown) >= 2
+    monkeypatch.setattr("qrealm.faces.qdocker.client.Client.get", lambda *asked: [])
+    for template in shown:
+        assert said(f"{command} --format '{template}'")[0] == 0, template
+    assert said(f"{command} --format '{{{{.Nothing}}}}'")[0] != 0
+
+
+def test_the_help_of_messages_says_that_entanglement_is_not_spent(said):
+    assert "neither used nor spent" in " ".join(said("send-message --help")[1].split())
+
+
 def test_options_do_not_show_what_stands_for_nothing(said):
     _, listing, _ = said("ps --help")
     assert "[default: -1]" not in listing
