@@ -150,12 +150,18 @@ class ContainerEngine:
             self.watch.start()
         return self
 
-    def close(self) -> None:
-        """End. Containers go on as they are."""
+    def close(self, others: Callable[[], None] = lambda: None) -> None:
+        """End. Containers go on as they are.
+
+        Args:
+            others: waits for those who still call parts of the engine; it is called once what they have under
+                way on nodes has been broken off, and before the database is given up.
+        """
         self.watch.stop()
         # What is stuck on a node breaks off.
         self._ctx.drivers.close()
         self.watch.close()
+        others()
         self._ctx.store.close()
 
     def __enter__(self) -> ContainerEngine:

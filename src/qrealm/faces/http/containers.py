@@ -113,6 +113,7 @@ class _CutOff:
         except asyncio.CancelledError:
             if not self._stopping.is_set() or ended or (begun and not streams):
                 raise
+            _LOG.info("%s %s is given up: the daemon ends", scope["method"], scope["path"])
             words = "the daemon ends: what was under way is broken off, the next one finishes or undoes it"
             told = error_to_json(DaemonError(words, hint="qdocker start"))
             # The server gives requests up once. What is sent here waits for nobody.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -12,11 +13,13 @@ import uvicorn
 
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.faces.http.containers import container_app
-from qrealm.faces.http.streams import Leaving
+from qrealm.faces.http.streams import STREAM_THREAD, Leaving
 
 _STREAMS_END_S = 5
 THREADS = 200
 """Requests that are worked on at the same time; more wait."""
+_WORKERS = (STREAM_THREAD, "AnyIO worker thread")
+"""Names of the threads that work on requests."""
 
 
 class _Server(uvicorn.Server):
@@ -67,3 +70,10 @@ def answer_until_signal(
         server.run(sockets=[listener])
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def wait_for_work() -> None:
+    """Wait for what still works on requests that were given up, after `answer_until_signal`."""
+    for thread in threading.enumerate():
+        if thread.name in _WORKERS:
+            thread.join()

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -16,7 +17,10 @@ from qrealm.base.errors import CancelledRunError, InternalError, QrealmError
 from qrealm.faces.http.error_json import error_to_json
 
 NDJSON = "application/x-ndjson"
+STREAM_THREAD = "stream"
 _LINES_AHEAD = 64
+_LOOK_S = 1.0
+"""How often a thread that waits for room looks whether anybody still listens."""
 _END = object()
 T = TypeVar("T")
 _LOG = logging.getLogger("qrealm.qdocker")
@@ -62,7 +66,10 @@ class _Caller:
         """Wait until there is room, then queue a line. Raises CancelledRunError when the caller has gone."""
         if not self.gone.is_set():
             with suppress(RuntimeError):  # the loop has ended: so has the caller
-                asyncio.run_coroutine_threadsafe(self._lines.put(line), self._loop).result()
+                queued = asyncio.run_coroutine_threadsafe(self._lines.put(line), self._loop)
+                # A loop that ends in this moment never tells.
+                while not wait([queued], _LOOK_S).done and not self.gone.is_set():
+                    pass
         if self.gone.is_set():
             raise CancelledRunError("whoever asked is gone")
 
@@ -103,7 +110,7 @@ def stream(work: Callable[[Emit, Leaving], None]) -> StreamingResponse:
                 caller.put(_END)
 
         # Not one of the pool's threads: one that waits for the next log line would keep it from others.
-        threading.Thread(target=run, name="stream", daemon=True).start()
+        threading.Thread(target=run, name=STREAM_THREAD, daemon=True).start()
         try:
             while (line := await caller.take()) is not _END:
                 yield json.dumps(line).encode() + b"\n"

@@ -25,8 +25,9 @@ from qrealm.control.containers.files import Config, load_config
 from qrealm.control.containers.placement.schedulers import PORTFOLIO, fault_of_scheduler
 from qrealm.control.store.whole_files import write_whole
 from qrealm.faces.http.error_json import error_to_json
-from qrealm.faces.http.server import answer_until_signal
+from qrealm.faces.http.server import answer_until_signal, wait_for_work
 from qrealm.faces.qdocker.home import DaemonLock, Home, debug_wanted
+from qrealm.faces.qdocker.launch import WORK_END_S
 
 _LOG = logging.getLogger("qrealm.qdocker")
 _BACKLOG = 128
@@ -77,13 +78,35 @@ def serve(home: Home, config_path: Path | None, ready: Ready | None = None) -> N
 
                 answer_until_signal(engine, listener, answers)
         finally:
-            engine.close()
-            _LOG.info("ended")
+            _end(engine, home, lock)
     finally:
         ended.set()
         if lock.is_held():  # else the socket there may be another daemon's
             home.socket.unlink(missing_ok=True)
         lock.give_up()
+
+
+def _end(engine: ContainerEngine, home: Home, lock: DaemonLock) -> None:
+    """Close the engine when nothing works on it any more. What does not end in time is cut off as by a kill,
+    which the database survives at any moment. Until then nobody else can have the folder."""
+    last = threading.Lock()
+
+    def cut_off() -> None:
+        if not last.acquire(blocking=False):
+            return
+        words = "what is under way did not end within %g s and is cut off: it is finished or undone next time"
+        _LOG.warning(words, WORK_END_S)
+        if lock.is_held():
+            home.socket.unlink(missing_ok=True)
+        os._exit(0)
+
+    limit = threading.Timer(WORK_END_S, cut_off)
+    limit.daemon = True
+    limit.start()
+    engine.close(wait_for_work)
+    limit.cancel()
+    last.acquire()  # kept: nothing is cut off from here on
+    _LOG.info("ended")
 
 
 def _left_out(engine: ContainerEngine, config_path: Path | None) -> list[str]:

@@ -11,7 +11,7 @@ from qrealm.base.errors import QrealmError, RequestError
 from qrealm.base.units import format_bytes
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import debug_wanted, find_home
-from qrealm.faces.qdocker.launch import end, launch
+from qrealm.faces.qdocker.launch import WORK_END_S, end, launch
 from qrealm.faces.qdocker.options import PlainFormatOption, is_json, write_line
 from qrealm.faces.qdocker.showing import cpus_allowed
 from qrealm.faces.qdocker.tables import write_facts
@@ -89,11 +89,15 @@ def stop(
     """
     if not timeout >= 0:  # NaN neither
         raise RequestError(f"stop --timeout got {timeout:g}; the rule is seconds from 0")
-    pid = end(find_home(), timeout)
+    pid = end(find_home(), timeout, _waiting_for)
     if pid is None:
         tell(f"no daemon runs for {str(find_home().folder)!r}")
         return
     write(f"the daemon, process {pid}, has ended; containers go on as they are")
+
+
+def _waiting_for(pid: int) -> None:
+    tell(f"the daemon, process {pid}, waits for what is under way; after {WORK_END_S:g} s it cuts that off")
 
 
 def status(output: PlainFormatOption = "table") -> int:

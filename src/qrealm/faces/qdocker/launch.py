@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,10 @@ from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import Home, running_pid
 
 START_TIMEOUT_S = 60.0
+WORK_END_S = 15.0
+"""How long the daemon's end waits for what is under way before it is cut off."""
+_QUIET_S = 2.0
+"""How long an end may take before it is told what it waits for."""
 _LOG_BYTES_MAX = 10 << 20
 _LOG_LINES_SHOWN = 15
 _NO_LOG = {errno.ELOOP: "is a link", errno.ENXIO: "is no file"}  # ENXIO: a pipe that nobody reads
@@ -52,8 +56,9 @@ def launch(home: Home, config: Path | None) -> Launched:
         QrealmError: whatever kept it from starting, as the daemon told it.
     """
     home.make()
-    if (running := running_pid(home)) is not None:
-        return Launched(_found(home, running, config), False)
+    while (running := running_pid(home)) is not None:
+        if _answers(home, running, config):
+            return Launched(running, False)
     _turn_log(home)
     log = _open_log(home)
     begin = os.fstat(log).st_size
@@ -88,7 +93,8 @@ def launch(home: Home, config: Path | None) -> Launched:
         problem = error_from_json(told["error"])
         # Of two starts at the same moment one is faster.
         if isinstance(problem, DaemonError) and (running := running_pid(home)) is not None:
-            return Launched(_found(home, running, config), False)
+            if _answers(home, running, config):
+                return Launched(running, False)
         raise problem
     if "ready" not in told:
         raise DaemonError(f"the daemon ended with code {process.wait()}{_last_lines(home, begin)}")
@@ -97,15 +103,18 @@ def launch(home: Home, config: Path | None) -> Launched:
     return Launched(process.pid, True, tuple(told.get("notices", ())))
 
 
-def _found(home: Home, pid: int, config: Path | None) -> int:
-    """The daemon that runs, once it answers. Raises DaemonError when it does not, or not as configured."""
+def _answers(home: Home, pid: int, config: Path | None) -> bool:
+    """Wait until the daemon that runs answers; False when it has ended before. Raises DaemonError when it
+    does not answer, or is configured otherwise."""
     until = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
             Client(home).get("/ping")
             break
         except DaemonError:
-            if running_pid(home) != pid or time.monotonic() > until:
+            if running_pid(home) != pid:
+                return False
+            if time.monotonic() > until:
                 raise
             time.sleep(_POLL_S)
     if config is not None and _text_of(config) != (_text_of(home.config) if home.config.exists() else b""):
@@ -114,7 +123,7 @@ def _found(home: Home, pid: int, config: Path | None) -> int:
             f"than {str(config)!r}",
             hint=f"qdocker stop, then start again; what it has is in {home.config}",
         )
-    return pid
+    return True
 
 
 def _text_of(config: Path) -> bytes:
@@ -127,8 +136,12 @@ def _text_of(config: Path) -> bytes:
         ) from problem
 
 
-def end(home: Home, timeout_s: float) -> int | None:
+def end(home: Home, timeout_s: float, waiting: Callable[[int], None] | None = None) -> int | None:
     """Ask the daemon to end and wait until its process is gone.
+
+    Args:
+        timeout_s: how long to wait.
+        waiting: called once with its process id when it does not end soon.
 
     Returns:
         The process id that it had; None when none ran.
@@ -149,12 +162,21 @@ def end(home: Home, timeout_s: float) -> int | None:
             signal.pidfd_send_signal(process, signal.SIGTERM)
         except PermissionError as problem:
             raise DaemonError(f"the daemon, process {pid}, belongs to another user") from problem
-        if not select.select([process], [], [], min(timeout_s, _SELECT_S_MAX))[0]:
+        quiet_s = min(timeout_s, _QUIET_S)
+        if _has_ended(process, quiet_s):
+            return pid
+        if waiting is not None and timeout_s > quiet_s:
+            waiting(pid)
+        if not _has_ended(process, timeout_s - quiet_s):
             raise DaemonError(
                 f"the daemon, process {pid}, still runs {timeout_s:g} s after it was asked to end",
                 hint=f"look into {home.log}; kill -9 {pid} loses nothing",
             )
     return pid
+
+
+def _has_ended(process: int, within_s: float) -> bool:
+    return bool(select.select([process], [], [], min(within_s, _SELECT_S_MAX))[0])
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""The end of a daemon while a request is worked on that has been given up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from engines.nodes import wait_until
+from qrealm.base.errors import DaemonError, StoreError
+from qrealm.control.containers.engine import DATABASE
+from qrealm.control.store.containers import ContainerStore
+from qrealm.faces.qdocker.client import Client
+from qrealm.faces.qdocker.home import Home, running_pid
+from qrealm.faces.qdocker.launch import end, launch
+
+DAEMON = r"""
+import os, sys, time
+from pathlib import Path
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.faces.http import server
+from qrealm.faces.qdocker import daemon
+from qrealm.faces.qdocker.home import Home
+
+folder, limit_s = Path(sys.argv[1]), float(sys.argv[2])
+
+class Engine(ContainerEngine):
+    def open(self):
+        super().open()
+        self.upkeep.maintenance = self.work
+        return self
+    def work(self, renew):
+        with self._ctx.store.transaction():
+            self._ctx.tell("engine", "worked", "one")
+            (folder / "works").touch()
+            while not (folder / "go").exists():
+                time.sleep(0.02)
+            self._ctx.tell("engine", "worked", "two")
+        daemon._LOG.info("the work is done")
+
+def wait_for_work():
+    (folder / "waits").touch()
+    server.wait_for_work()
+
+server._STREAMS_END_S = 1
+daemon.ContainerEngine = Engine
+daemon.WORK_END_S = limit_s
+daemon.wait_for_work = wait_for_work
+daemon.start_logging(False)
+daemon.serve(Home(folder / "h"), None, lambda notices: (folder / "ready").touch())
+"""
+LONG_S = 300.0
+LIMIT_S = 60.0
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """Begins a daemon that waits so long for work: its home, its process, and a request that it works on."""
+    begun = []
+
+    def begin(limit_s):
+        home = Home(tmp_path / "h")
+        with (tmp_path / "log").open("w") as log:
+            words = [sys.executable, "-c", DAEMON, str(tmp_path), str(limit_s)]
+            process = subprocess.Popen(words, stderr=log)
+        begun.append(process)
+        wait_until(lambda: (tmp_path / "ready").exists(), LIMIT_S)
+        told = []
+
+        def ask():
+            try:
+                told.append(Client(home).post("/maintenance"))
+            except DaemonError as problem:
+                told.append(problem)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        begun.append(thread)
+        wait_until(lambda: (tmp_path / "works").exists(), LIMIT_S)
+        return home, process, told
+
+    yield begin
+    (tmp_path / "go").touch()
+    for one in begun:
+        if isinstance(one, subprocess.Popen):
+            one.kill()
+            one.wait()
+        else:
+            one.join()
+
+
+def worked(home):
+    """What of the work is in the database."""
+    with ContainerStore(home.folder / DATABASE) as store:
+        return [event.name for event in store.events.all() if event.action == "worked"]
+
+
+def test_the_end_waits_for_work_and_gives_nothing_up_before(daemon, tmp_path):
+    home, process, told = daemon(LONG_S)
+    asked = []
+
+    def waiting(pid):
+        asked.append(pid)
+        wait_until(lambda: (tmp_path / "waits").exists(), LIMIT_S)
+        assert running_pid(home) == process.pid
+        with pytest.raises(StoreError, match="open already"):
+            ContainerStore(home.folder / DATABASE)
+        assert ": ended\n" not in (tmp_path / "log").read_text()
+        (tmp_path / "go").touch()
+
+    assert end(home, LIMIT_S, waiting) == process.pid
+    assert process.wait() == 0
+    assert asked == [process.pid]
+    assert "what was under way is broken off" in told[0].message
+    log = (tmp_path / "log").read_text()
+    steps = ("POST /v1/maintenance is given up", "the work is done", ": ended\n")
+    places = [log.index(step) for step in steps]
+    assert places == sorted(places)
+    assert worked(home) == ["one", "two"]
+
+
+def test_work_that_does_not_end_is_cut_off_and_undone(daemon, tmp_path):
+    home, process, told = daemon(0.5)
+    assert end(home, LIMIT_S) == process.pid
+    assert process.wait() == 0
+    assert "what was under way is broken off" in told[0].message
+    log = (tmp_path / "log").read_text()
+    assert "what is under way did not end within 0.5 s and is cut off" in log
+    assert not home.socket.exists()
+    assert running_pid(home) is None
+    assert worked(home) == []
+
+
+def test_a_start_waits_for_a_daemon_that_ends(daemon, tmp_path):
+    home, process, _ = daemon(LONG_S)
+    process.terminate()
+    wait_until(lambda: (tmp_path / "waits").exists(), LIMIT_S)
+    begun = []
+    starting = threading.Thread(target=lambda: begun.append(launch(home, None)))
+    starting.start()
+    (tmp_path / "go").touch()
+    starting.join()
+    assert begun[0].now
+    assert end(home, LIMIT_S) == begun[0].pid != process.pid
+    assert worked(home) == ["one", "two"]
