@@ -42,6 +42,7 @@ def test_urls(url):
     "url, words",
     [
         ("htp://x", "must begin with"),
+        ("ftp://x", "begin with unix://, tcp:// (http:// and https:// do too) or ssh://"),
         ("x", "must begin with"),
         ("unix://run/x", "must be whole"),
         ("unix:///", "must be whole"),

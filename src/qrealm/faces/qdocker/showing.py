@@ -195,6 +195,7 @@ def inspect_document(view: View) -> dict[str, Any]:
             "SecurityOpt": ["no-new-privileges"],
             "NetworkMode": spec["network"] or "default",
             "PortBindings": _ports_document(spec["ports"]),
+            "Tmpfs": UserMap({folder["target"]: _tmpfs_options(folder) for folder in spec["tmpfs"]}),
         },
         "Mounts": [_mount_document(mount) for mount in spec["mounts"]]
         + [_in_memory_document(folder) for folder in spec["tmpfs"]],
@@ -310,6 +311,13 @@ def _in_memory_document(folder: Mapping[str, Any]) -> dict[str, Any]:
     return {"Type": "tmpfs", "Source": "", "Destination": folder["target"], "Mode": "", "RW": True}
 
 
+def _tmpfs_options(folder: Mapping[str, Any]) -> str:
+    """The options of a folder in memory as `--tmpfs` takes them."""
+    size, mode = folder["size_bytes"], folder["mode"]
+    options = [] if size is None else [f"size={size}"]
+    return ",".join(options if mode is None else [*options, f"mode={mode:o}"])
+
+
 def _node_document(node: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Name": node["name"],
@@ -325,9 +333,9 @@ def node_row(view: View, now: float | None = None, *, full: bool = False, exact:
     ago."""
     record = view["record"]
     endpoint = record["endpoint"]
-    where = endpoint["url"] or endpoint["folder"] or "default"
-    if endpoint["member"]:
-        where += f" ({endpoint['member']})"
+    where = endpoint["url"] or ("default" if endpoint["folder"] is None else "simulated://")
+    if inside := endpoint["member"] or (not endpoint["url"] and endpoint["folder"]):
+        where += f" ({inside})"
     labels = ",".join(f"{key}={value}" for key, value in sorted(record["labels"].items()))
     return {
         "Name": record["name"],

@@ -33,7 +33,7 @@ def url_fault(url: str) -> str:
     if parts.scheme == "unix":
         return "" if not parts.netloc and len(parts.path) > 1 else f"{told}: a socket's path must be whole"
     if parts.scheme not in _WITH_HOST:
-        return f"{told}: it must begin with unix://, tcp:// or ssh://"
+        return f"{told}: it must begin with unix://, tcp:// (http:// and https:// do too) or ssh://"
     if not host:
         return f"{told}: it names no host"
     if port is None and parts.scheme == "tcp":

@@ -9,6 +9,7 @@ import pytest
 from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker.filters import node_filter
 from qrealm.faces.qdocker.showing import inspect_document, node_row, ports_of, ps_row, quantum_of, status_of
+from qrealm.faces.qdocker.specification import read_tmpfs
 from qrealm.faces.qdocker.tables import write_listing
 
 ROWS = [{"Name": "a", "State": "up"}, {"Name": "longer", "State": ""}]
@@ -204,6 +205,24 @@ def test_a_name_of_the_host_and_folders_in_memory_are_shown():
     assert [(each["Type"], each["Destination"]) for each in document["Mounts"]] == [("tmpfs", "/run")]
 
 
+@pytest.mark.parametrize(
+    "size, mode, shown",
+    [
+        (None, None, ""),
+        (1 << 20, None, "size=1048576"),
+        (None, 0o700, "mode=700"),
+        (5, 0o1777, "size=5,mode=1777"),
+    ],
+)
+def test_size_and_mode_of_a_folder_in_memory_are_shown_as_they_are_written(size, mode, shown):
+    view = make_view()
+    view["record"]["spec"]["tmpfs"] = [{"target": "/run", "size_bytes": size, "mode": mode}]
+    assert inspect_document(view)["HostConfig"]["Tmpfs"] == {"/run": shown}
+    if shown:
+        read = read_tmpfs(f"/run:{shown}")
+        assert (read["size_bytes"], read["mode"]) == (size, mode)
+
+
 def test_a_container_without_a_node_waits():
     view = make_view()
     view["record"] = {**view["record"], "phase": "waiting", "node": None}
@@ -325,6 +344,19 @@ def test_a_row_of_nodes():
     assert node_row(make_node(cpus=0.0) | {"cpus_allowed": 0.0}, NOW)["CPU"] == "0.5 / 0"
     assert row["Memory"] == "512 MiB / 16 GiB"
     assert row["Seen"] == "1 second ago"
+
+
+@pytest.mark.parametrize(
+    "url, folder, shown",
+    [
+        ("", "/home/me/simulated/maple", "simulated:// (/home/me/simulated/maple)"),
+        ("simulated://maple?cpus=2", "/home/me/simulated/maple", "simulated://maple?cpus=2"),
+        ("", None, "default"),
+    ],
+)
+def test_an_endpoint_without_a_url_is_no_bare_path(url, folder, shown):
+    endpoint = make_node()["record"]["endpoint"] | {"url": url, "folder": folder}
+    assert node_row(make_node(endpoint=endpoint), NOW, full=True)["Endpoint"] == shown
 
 
 def test_a_node_that_does_not_answer_has_a_short_status_and_a_reason():
