@@ -14,9 +14,9 @@ from qrealm.control.containers.context import Context
 from qrealm.control.containers.declaring import Expected
 from qrealm.control.containers.placement import Plan, Policy, Snapshot, decide, sharing
 from qrealm.control.containers.placement.decide import WITHOUT_SCHEDULER
-from qrealm.control.containers.placement.ports import clash
 from qrealm.control.containers.reports import PORTFOLIO
 from qrealm.control.containers.values import ContainerRecord, DecisionRecord, NodeState, Phase, Register
+from qrealm.fleet.containers.host_ports import clash
 
 SEARCH_S = 1.0
 """What a scheduler may take for one decision; it ends at once when its answer is proven to be the best."""

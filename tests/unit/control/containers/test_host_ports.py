@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from tests.unit.control.containers.homes import Home, request
 
-from qrealm.base.errors import NoRoomError
+from qrealm.base.errors import NoRoomError, RequestError
 from qrealm.control.containers.room import check_room
 from qrealm.control.containers.values import Phase
+from qrealm.fleet.containers.protocol import Port
 
 
 def test_the_second_goes_to_the_other_node_and_the_third_is_refused(home):
@@ -73,3 +74,32 @@ def test_with_one_volume_and_one_port_it_is_the_port_that_is_named(tmp_path):
             home.engine.lifecycle.reserve(requests)
         assert "different ports" in caught.value.hint
         home.check()
+
+
+def with_ports(name, *ports, network=None):
+    wanted = request(name)
+    return replace(wanted, spec=replace(wanted.spec, ports=ports, network=network))
+
+
+@pytest.mark.parametrize(
+    ("ports", "told"),
+    [
+        ((Port(80, 9100), Port(81, 9100)), "9100:80 and 9100:81 are one port of the host"),
+        (
+            (Port(80, 9100), Port(81, 9100, host_ip="127.0.0.1")),
+            "9100:80 and 127.0.0.1:9100:81 are one port of the host",
+        ),
+    ],
+)
+def test_one_container_cannot_have_a_port_twice(home, ports, told):
+    with pytest.raises(RequestError, match=f"ports of 'web' wrong: {told}"):
+        home.engine.lifecycle.create(with_ports("web", *ports))
+    # Nothing is published there.
+    home.engine.lifecycle.create(with_ports("web", *ports, network="none"))
+    home.engine.lifecycle.remove("web")
+
+
+def test_a_port_that_is_said_twice_is_one(home):
+    ports = (Port(80, 9100), Port(80, 9100), Port(80), Port(80), Port(80, 9100, "udp"))
+    home.engine.lifecycle.create(with_ports("web", *ports))
+    assert home.record("web").spec.ports == (Port(80, 9100), Port(80), Port(80), Port(80, 9100, "udp"))

@@ -161,6 +161,8 @@ def container_with(line):
         ("environment: [A=1, A=2]", "environment", "has 'A' twice"),
         ("labels: {io.qrealm.engine: x}", "labels", "is qrealm's own"),
         ("ports: ['80:http']", "ports[0]", "'80:http' is no port"),
+        ("ports: ['90:80', '127.0.0.1:90:81']", "ports[1]", "90:80 and 127.0.0.1:90:81 are one port of the"),
+        ("ports: ['90-91:80-81', {target: 80, published: 91}]", "ports[1]", "91:81 and 91:80 are one port"),
         ("ports: [70000]", "ports[0]", "the port 70000 is not between 1 and 65535"),
         ("ports: [{target: 80, publish: 1}]", "ports[0].publish", "unknown key; did you mean 'published'?"),
         ("ports: [{published: 80}]", "ports[0].target", "is missing"),

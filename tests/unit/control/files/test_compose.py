@@ -307,6 +307,12 @@ def test_keys_that_contradict_each_other(lines, key, words):
     assert words in error.message
 
 
+def test_a_port_that_is_said_twice_is_one():
+    (found,) = loaded(one("ports: ['92:80', '92:80', '80', '80', {target: 80, published: 92}]")).containers
+    assert found.spec.ports == (Port(80, 92), Port(80), Port(80))
+    assert "92:80/udp and 92:81/udp are one port" in refusal(one("ports: ['92:80/udp', '92:81/udp']")).message
+
+
 def test_ports_can_be_copied_each_host_has_its_own():
     found = loaded(one("scale: 2\n    ports: ['80', '8080:80', {target: 81, published: 0}]")).containers
     assert [each.spec.ports for each in found] == [(Port(80), Port(80, 8080), Port(81))] * 2

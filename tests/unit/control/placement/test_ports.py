@@ -16,8 +16,8 @@ from qrealm.control.containers.placement import (
     register_scheduler,
     unregister_scheduler,
 )
-from qrealm.control.containers.placement.ports import clash
 from qrealm.control.containers.values import NodeState
+from qrealm.fleet.containers.host_ports import clash
 from qrealm.fleet.containers.protocol import ContainerSpec, Port
 
 SCHEDULERS = ["portfolio", "greedy", "placement_annealing", "exact", "qaoa"]

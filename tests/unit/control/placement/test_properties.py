@@ -10,8 +10,8 @@ from tests.unit.control.placement.building import NOW, container, id_of, node, r
 
 from qrealm.base.errors import NoRoomError
 from qrealm.control.containers.placement import Policy, Snapshot, decide, explain, problem_of
-from qrealm.control.containers.placement.ports import clash
 from qrealm.control.containers.values import NodeState
+from qrealm.fleet.containers.host_ports import clash
 from qrealm.fleet.containers.protocol import Port
 from qrealm.optimize.problems.evaluate import evaluate, violations
 

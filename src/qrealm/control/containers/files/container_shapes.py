@@ -30,6 +30,7 @@ from qrealm.control.containers.files.problems import Path, Problem
 from qrealm.control.containers.files.values import ClusterContainer, Entanglement
 from qrealm.control.containers.files.yaml_lines import Document
 from qrealm.control.containers.values import Mode, QuantumSpec
+from qrealm.fleet.containers.host_ports import once, own_clash, twice
 from qrealm.fleet.containers.protocol import HealthCheck, Mount, Port, Restart
 
 # Less than this no engine takes.
@@ -216,7 +217,7 @@ class Reader:
             "restart": short_forms.restart(shape.restart) if shape.restart else Restart(),
             "health": _health(shape.healthcheck),
             "mounts": tuple(self._mounts(shape.volumes, (*path, "volumes"))),
-            "ports": tuple(port for item in shape.ports for port in _port(item)),
+            "ports": self._ports(shape.ports, (*path, "ports")),
             "user": shape.user,
             "working_dir": shape.working_dir,
             "hostname": shape.hostname,
@@ -224,6 +225,15 @@ class Reader:
             "read_only": shape.read_only,
             "cap_add": tuple(shape.cap_add),
         }
+
+    def _ports(self, items: Sequence[str | PortShape], path: Path) -> tuple[Port, ...]:
+        """Each once; one that takes a port of the host that another has is told."""
+        ports: tuple[Port, ...] = ()
+        for position, item in enumerate(items):
+            before, ports = ports, once((*ports, *_port(item)))
+            if (both := own_clash(ports)) is not None and own_clash(before) is None:
+                self.note((*path, position), twice(both))
+        return ports
 
     def entangled(
         self,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base.errors import InfeasibleError, InternalError, NoRoomError
-from qrealm.control.containers.placement.ports import port_rules_elsewhere, published
+from qrealm.control.containers.placement.ports import port_rules_elsewhere
 from qrealm.control.containers.placement.pruning import pruned
 from qrealm.control.containers.placement.reasons import (
     kept_reason,
@@ -30,6 +30,7 @@ from qrealm.control.containers.placement.schedulers import PORTFOLIO, ask, sched
 from qrealm.control.containers.placement.snapshot import PlacementProblem, Snapshot, problem_of
 from qrealm.control.containers.placement.standing import Prices, Standing
 from qrealm.control.containers.values import CandidateRecord, DecisionRecord, NodeState
+from qrealm.fleet.containers.host_ports import published
 from qrealm.optimize import Assignment, Cluster, Item, Placer, Rule
 from qrealm.optimize.problems.evaluate import Score, evaluate, load_of, violations
 

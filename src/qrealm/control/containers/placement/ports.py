@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from ipaddress import ip_address
 
 from qrealm.control.containers.values import ContainerRecord
+from qrealm.fleet.containers.host_ports import address_of, clash, published
 from qrealm.fleet.containers.protocol import ContainerSpec, Port
 from qrealm.optimize import Rule, apart
 
@@ -15,46 +15,11 @@ SHARED_PORT = 1e4
 are parted where another node is free, and may else stay."""
 
 _TAKEN = " is taken by "
-_PORTLESS_NETWORKS = ("host", "none")
-
-
-def published(spec: ContainerSpec) -> tuple[Port, ...]:
-    """Ports of its host that a container takes by number. Those that the engine chooses it finds free, and in
-    the host's own network or in none nothing is published."""
-    if spec.network in _PORTLESS_NETWORKS:
-        return ()
-    return tuple(port for port in spec.ports if port.host_port)
-
-
-def clash(one: ContainerSpec, other: ContainerSpec) -> Port | None:
-    """A port of `one` that no host can give to both; None where there is none."""
-    theirs = published(other)
-    return next((port for port in published(one) if any(_meet(port, each) for each in theirs)), None)
-
-
-def _meet(one: Port, other: Port) -> bool:
-    same = (one.host_port, one.protocol) == (other.host_port, other.protocol)
-    return same and _addresses_meet(one.host_ip, other.host_ip)
-
-
-def _addresses_meet(one: str, other: str) -> bool:
-    """No address is every address of both families; ``0.0.0.0`` and ``::`` are all of one."""
-    if not one or not other:
-        return True
-    try:
-        first, second = ip_address(one), ip_address(other)
-    except ValueError:
-        return one == other
-    if first.version != second.version:
-        return False
-    return first == second or first.is_unspecified or second.is_unspecified
 
 
 def taken_reason(port: Port, holder: str) -> str:
     """``"port 9100 is taken by web"``."""
-    address = f"[{port.host_ip}]:" if ":" in port.host_ip else f"{port.host_ip}:" if port.host_ip else ""
-    protocol = "" if port.protocol == "tcp" else f"/{port.protocol}"
-    return f"port {address}{port.host_port}{protocol}{_TAKEN}{holder}"
+    return f"port {address_of(port)}{_TAKEN}{holder}"
 
 
 def is_taken_reason(reason: str) -> bool:

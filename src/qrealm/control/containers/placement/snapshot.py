@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from qrealm.control.containers.placement.admission import MIB, Admission, volumes_of
-from qrealm.control.containers.placement.ports import clash, port_rules, published, taken_reason
+from qrealm.control.containers.placement.ports import port_rules, taken_reason
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase, Relation
+from qrealm.fleet.containers.host_ports import clash, published
 from qrealm.fleet.containers.protocol import ContainerSpec
 from qrealm.optimize import Assignment, Bin, Item, Objective, Rule, apart, together
 
