@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from qrealm.base.errors import ConfigError, DaemonError
 from qrealm.faces.http.error_json import error_from_json
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import Home, running_pid
+from qrealm.faces.qdocker.wire import CONNECT_S
 
 START_TIMEOUT_S = 60.0
 WORK_END_S = 15.0
@@ -147,11 +149,12 @@ def end(home: Home, timeout_s: float, waiting: Callable[[int], None] | None = No
         The process id that it had; None when none ran.
 
     Raises:
-        DaemonError: it still runs after `timeout_s`, or is not ours to end.
+        DaemonError: it still runs after `timeout_s`, is not ours to end, or may run where we cannot look.
         StoreError: the folder is another user's, who could have us end any process.
     """
     pid = running_pid(home)
     if pid is None:
+        _refuse_unseen(home)
         return None
     home.check()
     with suppress(ProcessLookupError), _process(pid) as process:
@@ -173,6 +176,32 @@ def end(home: Home, timeout_s: float, waiting: Callable[[int], None] | None = No
                 hint=f"look into {home.log}; kill -9 {pid} loses nothing",
             )
     return pid
+
+
+def _refuse_unseen(home: Home) -> None:
+    """Before it is said that none runs: there may be one that is not ours to see.
+
+    Raises:
+        DaemonError, StoreError: somebody listens at the socket, or we may not look, and why.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(CONNECT_S)
+        try:
+            connection.connect(str(home.socket))
+        except PermissionError as problem:
+            home.check()
+            raise DaemonError(
+                f"whether a daemon runs for {str(home.folder)!r} cannot be told: its socket "
+                f"{str(home.socket)!r} cannot be reached: {problem.strerror}",
+                hint="run this as the user whose daemon it is",
+            ) from problem
+        except OSError:
+            return  # nobody is there
+    Client(home).get("/ping")
+    raise DaemonError(
+        f"a daemon answers on {str(home.socket)!r}, and {str(home.pid)!r} does not tell its process",
+        hint=f"it ends by itself when that file was removed; its log is {home.log}",
+    )
 
 
 def _has_ended(process: int, within_s: float) -> bool:
