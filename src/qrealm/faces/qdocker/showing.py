@@ -256,7 +256,7 @@ def _state_document(view: View) -> dict[str, Any]:
         "Restarting": state == "restarting",
         "OOMKilled": told.get("out_of_memory", False),
         "Dead": state == "dead",
-        "ExitCode": _exit_code(facts),
+        "ExitCode": _exit_code(facts, view["node"]),
         "Error": told.get("error", ""),
         "StartedAt": _NEVER if started is None else iso(started),
         "FinishedAt": _NEVER if ended is None else iso(ended),
@@ -264,13 +264,15 @@ def _state_document(view: View) -> dict[str, Any]:
     }
 
 
-def _exit_code(facts: Mapping[str, Any] | None) -> int | None:
+def _exit_code(facts: Mapping[str, Any] | None, node: Mapping[str, Any] | None) -> int | None:
     """As Docker 0 while nothing has ended or failed; None for one that is not known."""
     if facts is None:
         return None
     if facts["exit_code"] is None:
         over = facts["state"] in ("exited", "dead", "restarting") or facts["error"]
-        return None if over else 0
+        # Podman forgets a start that failed: what has not run may be one of those.
+        podman = node is not None and node["endpoint"]["driver"] == "podman"
+        return None if over or (podman and facts["state"] == "created") else 0
     return int(facts["exit_code"])
 
 

@@ -177,6 +177,13 @@ def test_an_exit_code_that_is_not_known_is_never_0(facts, shown):
     assert inspect_document(make_view(**facts))["State"]["ExitCode"] == shown
 
 
+@pytest.mark.parametrize("state, shown", [("created", None), ("running", 0)])
+def test_podman_forgets_a_start_that_failed_so_its_exit_code_is_not_known(state, shown):
+    view = make_view(state=state)
+    view["node"] |= {"endpoint": view["node"]["endpoint"] | {"driver": "podman"}}
+    assert inspect_document(view)["State"]["ExitCode"] == shown
+
+
 def test_the_images_own_command_is_shown_where_the_engine_tells_it():
     own = {"entrypoint": ["/docker-entrypoint.sh"], "command": ["nginx", "-g", "daemon off;"]}
     view = make_view(**own)
