@@ -13,5 +13,6 @@ In the order in which a request meets them:
   on with drains that were cut off, `left_out` is which of the configuration stay removed.
 * `watch` notices what is lost and what comes back, `settling` who has had no time yet to come back,
   `noticing` what ends by itself; `mending`, `reconcile`, `half_made` and `upkeep` put right what was cut off.
-* `snapshots` and `taking_over` carry a state elsewhere; `views` shows all of it.
+* `snapshots` and `taking_over` carry a state elsewhere, `possible` says whether it could be; `views` shows
+  all of it.
 """

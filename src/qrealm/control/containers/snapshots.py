@@ -12,6 +12,7 @@ from qrealm.base.errors import NameTakenError, NoRoomError, RequestError, StoreE
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.json_codec import from_json, to_json
 from qrealm.control.containers.lifecycle import removed_key
+from qrealm.control.containers.possible import check_ports_free, check_possible
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.taking_over import check_nobodys, foreign, taken_over
 from qrealm.control.containers.values import (
@@ -76,13 +77,15 @@ class Snapshots:
                 run any more: it would make them again, too.
 
         Raises:
-            RequestError: no exported state.
+            RequestError: no exported state, or one that `create` and `entangle` would refuse.
+            NoRoomError: too many containers, or two with one port of their host on one node.
             NameTakenError: a container of this name, or a node of this name with another engine, is here; or
                 another engine has some of the containers, and `take_over` does not hold.
         """
         state = _State(document)
         state.check()
         ctx, store = self._ctx, self._ctx.store
+        check_possible(state.containers, state.relations, state.registers, ctx.config.num_qubits)
         self._check_free(state)
         nodes = {node.name: node for node in (*state.nodes, *store.nodes.all())}
         there = foreign(ctx, nodes.values(), state.containers)
@@ -150,6 +153,7 @@ class Snapshots:
                 f"allows {self._ctx.config.max_containers}",
                 hint="raise max_containers in the configuration",
             )
+        check_ports_free(here, state.containers)
 
 
 class _State:
