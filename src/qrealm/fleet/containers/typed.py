@@ -28,8 +28,9 @@ def check_fields(value: Any) -> None:
         RequestError: one is not.
     """
     kind: Any = type(value)
-    for name, hint in _hints(kind).items():
-        check(f"{kind.__name__} got", name, getattr(value, name), hint)
+    for name, hint, fits in _rules(kind):
+        if not fits(getattr(value, name)):
+            check(f"{kind.__name__} got", name, getattr(value, name), hint)
 
 
 def check(called: str, name: str, found: Any, hint: Any) -> None:
@@ -48,9 +49,10 @@ def check(called: str, name: str, found: Any, hint: Any) -> None:
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _rules(kind: Any) -> list[tuple[str, Any, Callable[[Any], bool]]]:
     hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    names = [field.name for field in dataclasses.fields(kind)]
+    return [(name, hints[name], _fits(hints[name])) for name in names]
 
 
 def _either(hint: Any) -> tuple[Any, ...]:
