@@ -21,6 +21,7 @@ from qrealm.fleet.containers.protocol import (
     Mount,
     Port,
     Restart,
+    Tmpfs,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Restart",
     "Scheduler",
     "SchedulerAnswer",
+    "Tmpfs",
     "load_cluster",
     "load_config",
     "register_scheduler",
