@@ -93,3 +93,24 @@ def test_no_step_reads_much_more_than_one_message(monkeypatch):
     assert read_large_json(body) == document
     assert max(sizes) < 6 << 20
     assert len(body) > 64 << 20
+
+
+@pytest.mark.parametrize("before", range(6))
+@pytest.mark.parametrize("broken", [b"\xe2\x82A", b"\xf0\x9f\x98A", b"\xc3("])
+def test_the_byte_of_a_character_that_is_cut_between_pieces(small_pieces, before, broken):
+    body = b'["' + b"x" * before + broken + b'"]'
+    assert outcome(read_large_json, body) == outcome(read_json, body) != ""
+    assert f"byte {2 + before} cannot" in outcome(read_large_json, body)
+
+
+def test_a_large_value_is_not_read_again_for_each_piece(monkeypatch):
+    monkeypatch.setattr(strict_json, "_PIECE_BYTES", 1)
+    asked, more = [], strict_json._Pieces._more
+
+    def counted(pieces, size):
+        asked.append(size)
+        return more(pieces, size)
+
+    monkeypatch.setattr(strict_json._Pieces, "_more", counted)
+    assert read_large_json(b'["' + b"x" * 100_000 + b'"]') == ["x" * 100_000]
+    assert len(asked) < 40

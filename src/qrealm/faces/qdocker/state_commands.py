@@ -24,6 +24,10 @@ _STDIO = "-"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+def _file_option(help_text: str) -> Any:
+    return typer.Option("--filename", "-f", metavar="FILE", show_default=False, help=help_text)
+
+
 def create_cluster(
     file: Annotated[str, typer.Argument(metavar="FILE.yaml", help="Cluster or Compose file; - is stdin.")],
     scheduler: options.SchedulerOption = None,
@@ -119,16 +123,7 @@ def maintenance(
 
 
 def export_state(
-    filename: Annotated[
-        str,
-        typer.Option(
-            "--filename",
-            "-f",
-            metavar="FILE",
-            show_default=False,
-            help="Where to; stdout without it, or as -.",
-        ),
-    ] = _STDIO,
+    filename: Annotated[str, _file_option("Where to; stdout without it, or as -.")] = _STDIO,
 ) -> None:
     """Write containers, registers, nodes and relations to a file that only you can read, as JSON.
 
@@ -160,16 +155,7 @@ def export_state(
 
 
 def import_state(
-    filename: Annotated[
-        str,
-        typer.Option(
-            "--filename",
-            "-f",
-            metavar="FILE",
-            show_default=False,
-            help="Where from; stdin without it, or as -.",
-        ),
-    ] = _STDIO,
+    filename: Annotated[str, _file_option("Where from; stdin without it, or as -.")] = _STDIO,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Also what another daemon has: that loses its containers.")
     ] = False,

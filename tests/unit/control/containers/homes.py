@@ -307,3 +307,22 @@ def request(
     )
     quantum = QuantumSpec(states, probability, weight)
     return CreateRequest(spec, quantum, node=node, pull=pull, cluster=cluster)
+
+
+def configured(home, *entries):
+    """Start again with these nodes."""
+    home.close()
+    home.config = replace(home.config, nodes=entries)
+    home.open()
+
+
+def views(home):
+    """The nodes that are listed, by name."""
+    return {view.record.name: view for view in home.engine.nodes.all()}
+
+
+def looked_at(home, rounds=3):
+    """Rounds of the watch, each after a node that is silent counts as lost."""
+    for _ in range(rounds):
+        home.clock.advance(home.config.node_lost_after_s + 1)
+        home.engine.watch.look()

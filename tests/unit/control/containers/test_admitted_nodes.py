@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.unit.control.containers.homes import Home, Stuck, endpoint
+from tests.unit.control.containers.homes import Home, Stuck, configured, endpoint, looked_at, views
 
 from qrealm.base.errors import EngineUnavailableError, RequestError
 from qrealm.control.containers.files import NodeEntry
@@ -16,23 +16,6 @@ from qrealm.control.containers.values import NodeState, Phase
 from qrealm.fleet.containers.protocol import Endpoint
 
 WAIT_S = 60.0
-
-
-def configured(home, *entries):
-    """Start again with these nodes."""
-    home.close()
-    home.config = replace(home.config, nodes=entries)
-    home.open()
-
-
-def views(home):
-    return {view.record.name: view for view in home.engine.nodes.all()}
-
-
-def looked_at(home, rounds=3):
-    for _ in range(rounds):
-        home.clock.advance(home.config.node_lost_after_s + 1)
-        home.engine.watch.look()
 
 
 @contextmanager

@@ -5,18 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.control.containers.homes import Home, endpoint
+from tests.unit.control.containers.homes import Home, configured, endpoint
 
 from qrealm.base.errors import EngineUnavailableError, RequestError
 from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.values import NodeState, Phase
-
-
-def configured(home, *entries):
-    """Start again with these nodes."""
-    home.close()
-    home.config = replace(home.config, nodes=entries)
-    home.open()
 
 
 def node(home, name):

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from tests.unit.control.containers.homes import Home, endpoint
+from tests.unit.control.containers.homes import Home, configured, endpoint, looked_at, views
 
 from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.values import NodeState
-
-
-def configured(home, *entries):
-    """Start again with these nodes."""
-    home.close()
-    home.config = replace(home.config, nodes=entries)
-    home.open()
-
-
-def views(home):
-    return {view.record.name: view for view in home.engine.nodes.all()}
-
-
-def looked_at(home, rounds=3):
-    for _ in range(rounds):
-        home.clock.advance(home.config.node_lost_after_s + 1)
-        home.engine.watch.look()
 
 
 def test_a_listed_node_says_when_it_answered_last_and_why_it_does_not(tmp_path):

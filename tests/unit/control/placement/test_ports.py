@@ -16,6 +16,7 @@ from qrealm.control.containers.placement import (
     register_scheduler,
     unregister_scheduler,
 )
+from qrealm.control.containers.placement.ports import port_rules
 from qrealm.control.containers.values import NodeState
 from qrealm.fleet.containers.host_ports import clash
 from qrealm.fleet.containers.protocol import ContainerSpec, Port
@@ -244,3 +245,11 @@ def test_an_answer_of_anybody_that_gives_a_port_twice_is_refused():
             decide(snapshot, "careless", action="create-cluster", now=NOW)
     finally:
         unregister_scheduler("careless")
+
+
+def test_those_that_nobody_decides_about_cost_nothing():
+    both = (on_port("one", "na"), on_port("two", "na"))
+    homes = {each.id: each.node for each in both}
+    assert port_rules(both, (), homes, 1.0) == ()
+    (rule,) = port_rules(both, {both[0].id}, homes, 1.0)
+    assert set(rule.items) == {"one", "two"}

@@ -78,3 +78,23 @@ def test_an_error_inside_is_told_also_where_the_database_has_ended_the_snapshot(
         home.create("one")
         with home.store.snapshot():
             assert names(home.store) == ["one"]
+
+
+def test_containers_and_registers_that_are_shown_are_of_one_moment(tmp_path, monkeypatch):
+    with Home(tmp_path) as home:
+        home.create("one")
+        home.create("two")
+        every, done = home.store.containers.all, []
+
+        def entangled_meanwhile():
+            found = every()
+            if not done:
+                done.append(True)
+                assert in_a_thread(lambda: home.engine.circuits.entangle("one", "two")) is not None
+            return found
+
+        monkeypatch.setattr(home.store.containers, "all", entangled_meanwhile)
+        before = home.engine.circuits.picture()[1]
+        assert done
+        assert [len(register.members) for register in before.values()] == [1, 1]
+        assert [len(register.members) for register in home.engine.circuits.picture()[1].values()] == [2, 2]
