@@ -41,8 +41,10 @@ def answers(url: str) -> bool:
 
 
 def inspect(url: str, name: str) -> dict[str, Any]:
-    """What ``docker inspect`` says of a container."""
+    """What ``docker inspect`` says of a container. An engine that has none of this name looks for an id that
+    begins so, and such a stranger is none."""
     found: list[dict[str, Any]] = json.loads(docker(url, "container", "inspect", name))
+    assert name in (found[0]["Name"].removeprefix("/"), found[0]["Id"]), (name, found[0]["Name"])
     return found[0]
 
 
@@ -64,8 +66,10 @@ def seen(url: str, name: str, action: str, since: float) -> list[float]:
         since: what was before is left out; likewise seconds since 1970 UTC.
     """
     words = ["--since", f"{since:.6f}", "--until", f"{time.time():.6f}", "--format", "{{json .}}"]
-    lines = docker(url, "events", *words, "-f", f"container={name}", "-f", f"event={action}").splitlines()
-    return [json.loads(line)["timeNano"] / 1e9 for line in lines]
+    lines = docker(url, "events", *words, "-f", "type=container", "-f", f"event={action}").splitlines()
+    # Its own filter by name also finds those whose id begins so.
+    told = [each for each in map(json.loads, lines) if each["Actor"]["Attributes"]["name"] == name]
+    return [each["timeNano"] / 1e9 for each in told]
 
 
 def clean(urls: Sequence[str]) -> None:

@@ -26,6 +26,9 @@ from qrealm.control.store.tables import (
 T = TypeVar("T")
 # SQLite takes 32,766 values in one statement, older ones 999.
 VALUES_MAX = 500
+# Short names read like the beginning of an id: `rm db`, said twice, would hit a stranger whose id begins with
+# db, once in 256.
+ID_DIGITS_MIN = 4
 
 
 def record_text(record: object) -> str:
@@ -51,11 +54,11 @@ def save_row(connection: Connection, table: Table, key: str, row: Mapping[str, A
         connection.execute(insert(table).values(**row))
 
 
-def no_such(what: str, name: str, known: Iterable[str]) -> NoSuchContainerError:
-    """The error for a name that is not there, with the nearest that is."""
+def no_such(what: str, name: str, known: Iterable[str], *, hint: str = "") -> NoSuchContainerError:
+    """The error for a name that is not there, with the nearest that is, or with what there is to say."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return NoSuchContainerError(
-        f"there is no {what} {name!r}", hint=f"did you mean {close[0]!r}?" if close else ""
+        f"there is no {what} {name!r}", hint=f"did you mean {close[0]!r}?" if close else hint
     )
 
 
@@ -84,10 +87,11 @@ class Containers:
         return read_record(ContainerRecord, text)
 
     def find(self, reference: str) -> ContainerRecord:
-        """The one with this name, else with this id, else the only one whose id begins so, as Docker does.
+        """The one with this name, else with this id, else the only one whose id begins so: as Docker does,
+        but only from `ID_DIGITS_MIN` digits on.
 
         Raises:
-            NoSuchContainerError: none, or several begin so.
+            NoSuchContainerError: none, or several begin so, or it is shorter than that.
             RequestError: it is no text.
         """
         if not isinstance(reference, str):
@@ -100,9 +104,10 @@ class Containers:
                     return read_record(ContainerRecord, row.record)
             begins = containers.c.id.startswith(reference, autoescape=True)
             rows = connection.execute(query.where(begins).limit(4)).all() if reference else []
-            if not rows:
+            if not rows or len(reference) < ID_DIGITS_MIN:
                 names = connection.execute(select(containers.c.name)).scalars().all()
-                raise no_such("container", reference, names)
+                rule = f"an id is named by {ID_DIGITS_MIN} or more of its first digits" if rows else ""
+                raise no_such("container", reference, names, hint=rule)
         if len(rows) > 1:
             names = [row.name for row in rows[:3]]
             raise NoSuchContainerError(

@@ -24,9 +24,11 @@ SchedulersFormatOption = Annotated[str, _format_option("{{.Name}}", "{{.Origin}}
 PlainFormatOption = Annotated[
     str, typer.Option("--format", metavar="table|json", help="table, or json: one object per line.")
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name, id or unique beginning of an id.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name, id or first digits (4 or more) of an id.")
+]
 NamesArgument = Annotated[
-    list[str], typer.Argument(metavar="NAME", help="Names, ids or unique beginnings of ids.")
+    list[str], typer.Argument(metavar="NAME", help="Names, ids or first digits (4 or more) of ids.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Also what runs, or what does not answer.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the names or ids.")]

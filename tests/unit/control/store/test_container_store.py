@@ -72,18 +72,23 @@ def test_two_databases_have_two_engine_ids(store, tmp_path):
 
 
 def test_containers_by_name_id_and_prefix(store):
-    ids = ["ab" + "0" * 62, "ac" + "0" * 62, "b" + "1" * 63]
+    ids = ["a" * 4 + "b" + "0" * 59, "a" * 4 + "c" + "0" * 59, "b" + "1" * 63]
     for number, container_id in enumerate(ids):
         store.containers.save(replace(records.container(number), id=container_id))
     assert store.containers.get("web-1").id == ids[1]
     assert store.containers.find("web-2").id == ids[2]
     assert store.containers.find(ids[0]).name == "web-0"
-    assert store.containers.find("ac").name == "web-1"
-    assert store.containers.find("b").name == "web-2"
+    assert store.containers.find("aaaac").name == "web-1"
+    assert store.containers.find("b111").name == "web-2"
     with pytest.raises(
-        NoSuchContainerError, match="several containers have an id that begins with 'a': web-0, web-1"
+        NoSuchContainerError, match="several containers have an id that begins with 'aaaa': web-0, web-1"
     ):
-        store.containers.find("a")
+        store.containers.find("aaaa")
+    # A name that is gone is no id: `rm b11` said twice removes one container.
+    for short in ("b11", "a"):
+        with pytest.raises(NoSuchContainerError, match=f"no container '{short}'") as told:
+            store.containers.find(short)
+        assert told.value.hint == "an id is named by 4 or more of its first digits"
     with pytest.raises(NoSuchContainerError, match="did you mean 'web-1'"):
         store.containers.find("wep-1")
     with pytest.raises(NoSuchContainerError, match="no container ''"):
@@ -91,10 +96,10 @@ def test_containers_by_name_id_and_prefix(store):
     with pytest.raises(NoSuchContainerError):
         store.containers.find("%")
     with pytest.raises(NoSuchContainerError):
-        store.containers.get("ac")
+        store.containers.get("aaaac")
     # A name that reads like an id wins over the id.
-    store.containers.save(records.container(9, name="ab"))
-    assert store.containers.find("ab").name == "ab"
+    store.containers.save(records.container(9, name="b111"))
+    assert store.containers.find("b111").name == "b111"
 
 
 def test_names_are_taken_once(store):
