@@ -6,6 +6,7 @@ What the driver says it has set is looked up with the engine itself, and from in
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from engines.image import COMMAND, IMAGE
 from engines.network_promises import NetworkPromises, raw
 from engines.podman_engine import podman_engine, why_no_podman
 from engines.promises import MIB, NAMES, Contract, text_of, wait_for
+from engines.stop_promises import StopPromises
 from qrealm.base.errors import (
     CommandNotFoundError,
     CommandNotRunnableError,
@@ -56,7 +58,7 @@ def driver(endpoint):
     driver.close()
 
 
-class RealContract(NetworkPromises, Contract):
+class RealContract(NetworkPromises, StopPromises, Contract):
     """What only an engine with processes can show."""
 
     keeps_output = True
@@ -169,18 +171,6 @@ class RealContract(NetworkPromises, Contract):
             if self.keeps_fault:
                 assert facts.exit_code == code
                 assert word in facts.error
-
-    def test_a_process_that_does_not_listen_is_killed(self, driver, make, tmp_path):
-        # It notes when it is told and how long it lives: speaking to the engine is no part of its grace.
-        command = "trap 'touch /host/told' TERM; while true; do touch /host/lives; sleep 0.1; done"
-        engine_id = make(("sh", "-c", command), mounts=(Mount(str(tmp_path), "/host"),))
-        driver.start(engine_id)
-        wait_for((tmp_path / "lives").exists)
-        driver.stop(engine_id, 1.0)
-        grace = (tmp_path / "lives").stat().st_mtime - (tmp_path / "told").stat().st_mtime
-        assert 0.3 < grace < 6.0, "where nobody tells it, an engine gives 10 s"
-        assert driver.inspect(engine_id).state is ContainerState.EXITED
-        assert driver.inspect(engine_id).exit_code in ((137,) if self.keeps_output else (137, None))
 
     def test_environment_user_and_folder(self, driver, make):
         script = "echo $COLOUR; id -u; cat /proc/self/cwd/passwd | head -n 1"
@@ -365,6 +355,8 @@ class TestPodman(RealContract):
     keeps_fault = False
     tells_out_of_memory = False  # Podman 4.3 with control groups of version 1
 
+    why_no_init = None if shutil.which("catatonit") else "podman: catatonit is not found"
+
     # Podman leaves names to a program of its own, which a distribution may not install with it.
     _places = ("/usr/lib/podman/aardvark-dns", "/usr/libexec/podman/aardvark-dns", "/usr/lib/cni/dnsname")
     why_no_names = None if any(map(os.path.exists, _places)) else "podman: no aardvark-dns, no dnsname"
@@ -411,6 +403,12 @@ class TestSwarm(RealContract):
         assert template["RestartPolicy"]["Condition"] == condition
         assert template["RestartPolicy"].get("MaxAttempts", 0) == restart.retries_max
         assert template["Placement"]["Constraints"] == [f"node.hostname=={endpoint.member}"]
+
+    def test_the_engine_keeps_the_grace(self, driver, endpoint, make):
+        engine_id = make(stop_grace_s=41.5)
+        with raw(endpoint.url) as client:
+            template = client.inspect_service(engine_id)["Spec"]["TaskTemplate"]
+        assert template["ContainerSpec"]["StopGracePeriod"] == 41_500_000_000
 
     def test_health(self, driver, make):
         # The first check waits until the test lets it go on: until then the swarm thinks nothing of it.

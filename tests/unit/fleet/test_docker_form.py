@@ -36,6 +36,8 @@ SPEC = ContainerSpec(
     "/x",
     True,
     ("NET_BIND_SERVICE",),
+    stop_grace_s=2.5,
+    init=True,
 )
 
 
@@ -58,6 +60,7 @@ def test_every_wish_is_in_the_body():
             "Retries": 4,
             "StartPeriod": 500_000_000,
         },
+        "StopTimeout": 3,
     }
     assert host == {
         "NanoCpus": 1_500_000_000,
@@ -69,6 +72,7 @@ def test_every_wish_is_in_the_body():
         "CapAdd": ["NET_BIND_SERVICE"],
         "SecurityOpt": ["no-new-privileges"],
         "ReadonlyRootfs": True,
+        "Init": True,
         "Mounts": [
             {"Type": "bind", "Source": "/srv", "Target": "/a", "ReadOnly": True},
             {"Type": "volume", "Source": "kept", "Target": "/b", "ReadOnly": False},
@@ -163,6 +167,7 @@ def test_a_service_has_the_same_wishes():
     container = template["ContainerSpec"]
     assert (container["Command"], container["Args"]) == (["nginx"], ["-g", "daemon off;"])
     assert container["CapabilityDrop"] == ["ALL"]
+    assert (container["StopGracePeriod"], container["Init"]) == (2_500_000_000, True)
     assert container["CapabilityAdd"] == ["CAP_NET_BIND_SERVICE"]
     assert container["Privileges"] == {"NoNewPrivileges": True}
     assert container["ReadOnly"] is True

@@ -3,8 +3,9 @@
 In the order in which a request meets them:
 
 * `engine` puts the parts together; `context` is what they share, `values` and `reports` what they pass on.
-* `files/` reads configurations and clusters; `clusters`, `declaring`, `reserving` and `deciding` turn a wish
-  into a place that is written down; `placement/` decides, as pure functions.
+* `files/` reads configurations and clusters; `asked` has the rules for what may be wished; `clusters`,
+  `declaring`, `reserving` and `deciding` turn a wish into a place that is written down; `placement/` decides,
+  as pure functions.
 * `lifecycle` has engines make, run, stop and remove; `driver_pool` and `guarding` hold their connections;
   `labels` seals what must be known of a container again.
 * `registers/` is the physics, as pure functions; `circuits` keeps the registers, `ties` tells and ends what

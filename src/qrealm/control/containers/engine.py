@@ -353,9 +353,10 @@ class QuantumDockerEngine:
         check("run got", "force", force, bool)
         return await self.call(lambda parts: parts.lifecycle.run(name, force=force))
 
-    async def stop(self, name: str, grace_s: float = 10.0) -> ContainerRecord:
-        """Stop a container, whatever its register says."""
-        check("stop got", "grace_s", grace_s, float)
+    async def stop(self, name: str, grace_s: float | None = None) -> ContainerRecord:
+        """Stop a container, whatever its register says; `grace_s` is from SIGTERM to SIGKILL, None for its
+        own."""
+        check("stop got", "grace_s", grace_s, float | None)
         return await self.call(lambda parts: parts.lifecycle.stop(name, grace_s))
 
     async def remove(self, name: str, *, force: bool = False) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.fleet.containers.protocol import (
+    GRACE_S,
     ContainerDriver,
     ContainerFacts,
     ContainerSpec,
@@ -72,7 +73,7 @@ class GuardedDriver:
     def start(self, engine_id: str) -> None:
         self._call(f"start {engine_id[:12]}", lambda: self._driver.start(engine_id))
 
-    def stop(self, engine_id: str, grace_s: float = 10.0) -> None:
+    def stop(self, engine_id: str, grace_s: float = GRACE_S) -> None:
         self._call(f"stop {engine_id[:12]}", lambda: self._driver.stop(engine_id, grace_s))
 
     def remove(self, engine_id: str, *, force: bool = False) -> None:

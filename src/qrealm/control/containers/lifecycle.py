@@ -6,7 +6,6 @@ Whatever is cut off in between is found by `reconcile` and finished or undone.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -19,10 +18,10 @@ from qrealm.base.errors import (
     NoRoomError,
     NoSuchContainerError,
     QrealmError,
-    RegisterError,
     RequestError,
     StoreError,
 )
+from qrealm.control.containers.asked import check_grace, check_request
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
@@ -38,7 +37,6 @@ from qrealm.control.containers.values import (
     NodeRecord,
     NodeState,
     Phase,
-    QuantumSpec,
     Wanted,
 )
 from qrealm.fleet.containers.protocol import (
@@ -54,17 +52,12 @@ from qrealm.fleet.containers.protocol import (
     PullProgress,
 )
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
-WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
-"""Of nodes and states, which no engine is told."""
-
 REMOVED = "removed:"
 SETTLE_S = 0.4
 """How long a container that was just started is watched, to tell that it ended at once."""
 
 Progress = Callable[[PullProgress], None]
 _MAKINGS = (Action.CREATE, Action.CREATE_CLUSTER)
-_PULLS = ("missing", "always", "never")
 
 
 class Lifecycle:
@@ -159,11 +152,11 @@ class Lifecycle:
                 starts_again=starts_again(record.spec.restart, before, facts),
             )
 
-    def stop(self, reference: str, grace_s: float = 10.0) -> ContainerRecord:
+    def stop(self, reference: str, grace_s: float | None = None) -> ContainerRecord:
         """Stop the container, whatever its register says; the register is not touched. One that waits for a
-        node is not started when it gets one."""
-        if not 0 <= grace_s <= 86_400:
-            raise RequestError(f"stop-container got a grace of {grace_s:g} s; it must be from 0 to 86,400")
+        node is not started when it gets one. `grace_s` instead of its own, for this time."""
+        if grace_s is not None:
+            check_grace("stop-container", grace_s)
         name = self._ctx.store.containers.find(reference).name
         with self._ctx.names.hold(name, "stop-container"):
             record = self._ctx.store.containers.get(name)
@@ -174,6 +167,7 @@ class Lifecycle:
             if not runs(driver.inspect(engine_id)):
                 return self._ctx.change_if_same(record, wanted=Wanted.STOPPED)
             record = self._ctx.change(record.id, wanted=Wanted.STOPPED, begun=Wanted.STOPPED)
+            grace_s = record.spec.stop_grace_s if grace_s is None else grace_s
             return self._stop(record, driver, engine_id, grace_s, "asked")
 
     def remove(self, reference: str, *, force: bool = False) -> str:
@@ -322,7 +316,7 @@ class Lifecycle:
         try:
             if start:
                 return self._start(record, driver, engine_id)
-            self._stop(record, driver, engine_id, 10.0, f"measured {measured.state}")
+            self._stop(record, driver, engine_id, record.spec.stop_grace_s, f"measured {measured.state}")
         except QrealmError as problem:
             action, done = ("start-failed", "started") if start else ("stop-failed", "stopped")
             # A node that breaks off may have done it.
@@ -456,44 +450,3 @@ def settled(driver: ContainerDriver, engine_id: str) -> ContainerFacts:
         if not runs(facts) or time.monotonic() >= deadline:
             return facts
         time.sleep(0.05)
-
-
-def check_request(request: CreateRequest, num_qubits: int) -> None:
-    """Raises RequestError or RegisterError for a container that cannot be."""
-    if not NAME.fullmatch(request.spec.name):
-        raise RequestError(
-            f"create got the name {request.spec.name!r:.80}; a name has two or more letters, digits, '_', "
-            "'.' and '-', and begins with a letter or digit"
-        )
-    if request.pull not in _PULLS:
-        raise RequestError(f"create got pull={request.pull!r}; it must be one of {', '.join(_PULLS)}")
-    check_quantum(request.quantum, num_qubits)
-    limits = request.spec.limits
-    if not 0.01 <= limits.cpus < float("inf"):
-        raise RequestError(f"create got cpu={limits.cpus:g}; it must be at least 0.01")
-    if limits.memory_bytes < 6 << 20:
-        raise RequestError(
-            f"create got a memory limit of {limits.memory_bytes:,} bytes; engines need at least 6 MiB"
-        )
-    if limits.pids < 1:
-        raise RequestError(f"create got a limit of {limits.pids} processes; it must be at least 1")
-
-
-def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
-    """Raises RegisterError for states, a probability or a weight that make no register."""
-    states = quantum.states
-    if len(states) < 2 or len(set(states)) != len(states) or not all(WORD.fullmatch(s) for s in states):
-        raise RegisterError(
-            f"create got the states {','.join(states)!r:.80}; there must be at least two, all different, "
-            "each of letters, digits, '_', '.' and '-'"
-        )
-    if not 0.0 <= quantum.probability <= 1.0:
-        raise RegisterError(f"create got quantum_probability={quantum.probability}; it must be from 0 to 1")
-    if not 0.0 <= quantum.weight < float("inf"):
-        raise RegisterError(f"create got quantum_weight={quantum.weight}; it must be 0 or more, and finite")
-    needed = (len(states) - 1).bit_length()
-    if needed > num_qubits:
-        raise RegisterError(
-            f"{len(states)} states need {needed} qubits; the configuration allows {num_qubits} in a register",
-            hint="declare fewer states, or raise num_qubits in the configuration",
-        )

@@ -58,7 +58,7 @@ class Moves:
                 driver.remove(left.engine_id, force=True)
             self._copy(record, source, driver, running, node)
             try:
-                source.stop(record.engine_id)
+                source.stop(record.engine_id, record.spec.stop_grace_s)
                 source.remove(record.engine_id, force=True)
             except QrealmError as problem:
                 # A copy that the records do not name: reconcile removes it when its node is seen again.
@@ -82,7 +82,7 @@ class Moves:
             if in_the_way:
                 # Written down so that the old one is started again if this is cut off.
                 ctx.change(record.id, begun=Wanted.RUNNING)
-                source.stop(record.engine_id)
+                source.stop(record.engine_id, record.spec.stop_grace_s)
             if running:
                 driver.start(engine_id)
                 # Records of a simulated node do not end by themselves.
@@ -140,7 +140,7 @@ class Moves:
             for left in driver.find({LABEL_CONTAINER: record.id}):
                 if ctx.seals.ours(left, record):
                     if runs(left):
-                        driver.stop(left.engine_id)
+                        driver.stop(left.engine_id, record.spec.stop_grace_s)
                     driver.remove(left.engine_id, force=True)
             engine_id = driver.create(ctx.seals.labelled(record))
             if record.wanted is Wanted.RUNNING:

@@ -15,13 +15,14 @@ from qrealm.base.errors import (
     QrealmError,
     RequestError,
 )
+from qrealm.control.containers.asked import WORD
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.left_out import LeftOut
-from qrealm.control.containers.lifecycle import WORD, Lifecycle
+from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.reports import BalanceReport, NodeView
 from qrealm.control.containers.values import UNSEEN, ContainerRecord, NodeRecord, NodeState, Register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from qrealm.base.errors import NoRoomError, RequestError, UserError
-from qrealm.control.containers.lifecycle import check_request
+from qrealm.control.containers.asked import check_request
 from qrealm.control.containers.placement.ports import TakenPorts
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import ContainerRecord, Register, Relation

@@ -12,13 +12,13 @@ from functools import partial
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
 from qrealm.control.containers import half_made
+from qrealm.control.containers.asked import check_quantum
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.declaring import member_of
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.lifecycle import (
     REMOVED,
     Lifecycle,
-    check_quantum,
     own_labels,
     removed_key,
 )
@@ -275,7 +275,7 @@ class Reconcile:
             if start and not running:
                 driver.start(engine_id)
             elif running and not start:
-                driver.stop(engine_id)
+                driver.stop(engine_id, record.spec.stop_grace_s)
         except EngineRefusalError:
             ctx.change(record.id, wanted=Wanted.RUNNING if running else Wanted.STOPPED, begun=None)
             raise

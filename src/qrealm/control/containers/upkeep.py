@@ -69,7 +69,7 @@ class Upkeep:
                 return False
             # Written down so that it is started if this is cut off in between.
             ctx.change(record.id, begun=Wanted.RUNNING)
-            driver.stop(record.engine_id)
+            driver.stop(record.engine_id, record.spec.stop_grace_s)
             driver.start(record.engine_id)
             with ctx.store.transaction():
                 ctx.change(record.id, restarts=record.restarts + 1, begun=None)

@@ -20,9 +20,9 @@ class Run(_Body):
 
 
 class Stop(_Body):
-    """`grace_s`: seconds between SIGTERM and SIGKILL."""
+    """`grace_s`: seconds between SIGTERM and SIGKILL; None for the container's own."""
 
-    grace_s: float = 10.0
+    grace_s: float | None = None
 
 
 class Entangle(_Body):

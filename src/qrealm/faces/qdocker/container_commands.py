@@ -70,6 +70,10 @@ HealthStartPeriodOption = Annotated[
     str | None, typer.Option(help="Time at first in which none counts.", show_default="0s")
 ]
 
+StopTimeoutOption = Annotated[
+    float, typer.Option(metavar="SECONDS", help="From SIGTERM to SIGKILL whenever it is stopped or moved.")
+]
+
 
 def create(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="Such as nginx:1.27.")],
@@ -101,6 +105,8 @@ def create(
     entrypoint: Annotated[str | None, typer.Option(help="Instead of the image's own.")] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Root file system read only.")] = False,
     cap_add: Annotated[list[str] | None, typer.Option(help="A capability; all are dropped.")] = None,
+    init: Annotated[bool, typer.Option("--init", help="The engine's init runs first in it.")] = False,
+    stop_timeout: StopTimeoutOption = 10.0,
     pids_limit: Annotated[int, typer.Option(help="Most processes and threads.")] = 256,
     node: Annotated[str | None, typer.Option(help="Its node; else the scheduler decides.")] = None,
     scheduler: options.SchedulerOption = None,
@@ -140,17 +146,25 @@ def create(
         "user": user,
         "working_dir": workdir,
         "read_only": read_only,
+        "init": init,
+        "stop_grace_s": stop_timeout,
         "cap_add": cap_add or [],
     }
     quantum = {"states": states.split(","), "probability": quantum_probability, "weight": quantum_weight}
     request: dict[str, Any] = {"spec": spec, "quantum": quantum, "node": node, "pull": pull}
     if scheduler is not None:
         request["scheduler"] = scheduler
+    write(_created(request, quiet)["id"])
+
+
+def _created(request: dict[str, Any], quiet: bool) -> dict[str, Any]:
+    """The new container's record; what the engine does meanwhile is shown."""
     with shown_progress(quiet) as shown:
         for line in Client().lines("POST", "/containers", request):
             if "progress" in line:
                 shown.step(line["progress"])
-    write(line["result"]["container"]["id"])
+    record: dict[str, Any] = line["result"]["container"]
+    return record
 
 
 def refuse_late_options(words: Sequence[str], name: str) -> None:
@@ -276,8 +290,15 @@ def _said(facts: dict[str, Any]) -> str:
 def stop_container(
     names: options.NamesArgument,
     time: Annotated[
-        float, typer.Option("--time", "-t", metavar="SECONDS", help="From SIGTERM to SIGKILL.")
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            "--time",
+            "-t",
+            metavar="SECONDS",
+            help="From SIGTERM to SIGKILL.",
+            show_default="the container's own, else 10",
+        ),
+    ] = None,
 ) -> int:
     """Stop containers, whatever their registers say; these are not touched. Prints each name.
 

@@ -194,6 +194,7 @@ def inspect_document(view: View) -> dict[str, Any]:
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "NetworkMode": spec["network"] or "default",
+            "Init": spec["init"],
             "PortBindings": _ports_document(spec["ports"]),
             "Tmpfs": UserMap({folder["target"]: _tmpfs_options(folder) for folder in spec["tmpfs"]}),
         },
@@ -220,8 +221,14 @@ def _config_document(view: View) -> dict[str, Any]:
         "Labels": UserMap(dict(sorted(spec["labels"].items())), absent=""),
         "User": spec["user"] or "",
         "WorkingDir": spec["working_dir"] or "",
+        "StopTimeout": _whole(spec["stop_grace_s"]),
         "Healthcheck": spec["health"] and _health_document(spec["health"]),
     }
+
+
+def _whole(seconds: float) -> float:
+    """As Docker writes them, where they are whole."""
+    return int(seconds) if float(seconds).is_integer() else seconds
 
 
 def _quantum_document(view: View) -> dict[str, Any]:

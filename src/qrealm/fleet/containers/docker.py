@@ -22,6 +22,7 @@ from qrealm.fleet.containers.connection import Connection, OutputStream, refusal
 from qrealm.fleet.containers.docker_form import container_body, facts_of, facts_of_row
 from qrealm.fleet.containers.networks import MadeNetworks
 from qrealm.fleet.containers.protocol import (
+    GRACE_S,
     LABEL_ENGINE,
     LABEL_NETWORK,
     ContainerFacts,
@@ -119,7 +120,7 @@ class DockerDriver:
         with self._wire.calling(f"start {short(engine_id)}") as client:
             client.start(engine_id)
 
-    def stop(self, engine_id: str, grace_s: float = 10.0) -> None:
+    def stop(self, engine_id: str, grace_s: float = GRACE_S) -> None:
         with self._wire.calling(f"stop {short(engine_id)}") as client:
             client.stop(engine_id, timeout=math.ceil(grace_s))
 

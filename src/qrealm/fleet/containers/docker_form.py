@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -34,6 +35,7 @@ def container_body(spec: ContainerSpec) -> dict[str, Any]:
         "Labels": labels_of(spec),
         "ExposedPorts": {f"{port.container_port}/{port.protocol}": {} for port in spec.ports},
         "HostConfig": host_config(spec),
+        "StopTimeout": math.ceil(spec.stop_grace_s),
     }
     optional = {
         "Cmd": None if spec.command is None else list(spec.command),
@@ -80,6 +82,8 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
     }
     if spec.network is not None:
         config["NetworkMode"] = spec.network
+    if spec.init:  # else as the engine is configured
+        config["Init"] = True
     return config
 
 

@@ -17,6 +17,8 @@ from qrealm.fleet.containers.typed import check_fields
 RestartName = Literal["no", "always", "unless-stopped", "on-failure"]
 Health = Literal["starting", "healthy", "unhealthy"]
 PIDS_DEFAULT = 256
+GRACE_S = 10.0
+"""From SIGTERM to SIGKILL where nothing else is said, as Docker has it."""
 
 LABEL_ENGINE = "io.qrealm.engine"
 """Label of every container that qrealm made: the id of the engine that owns it."""
@@ -154,6 +156,9 @@ class ContainerSpec:
         aliases: more names by which it is found in a network that is made.
         hostname: what it calls itself; None for what the engine gives.
         tmpfs: folders in memory.
+        stop_grace_s: from SIGTERM to SIGKILL whenever it is stopped, also to move it.
+        init: whether the engine's own small init is its first process: it passes signals on and buries
+            orphans.
         user: ``"uid:gid"`` or a name; None for the image's own.
         read_only: whether the root file system cannot be written.
 
@@ -181,6 +186,8 @@ class ContainerSpec:
     aliases: tuple[str, ...] = ()
     hostname: str | None = None
     tmpfs: tuple[Tmpfs, ...] = ()
+    stop_grace_s: float = GRACE_S
+    init: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -364,7 +371,7 @@ class ContainerDriver(Protocol):
         """Start it. Raises CommandNotFoundError or CommandNotRunnableError when its command cannot be run."""
         ...
 
-    def stop(self, engine_id: str, grace_s: float = 10.0) -> None:
+    def stop(self, engine_id: str, grace_s: float = GRACE_S) -> None:
         """Ask its process to end (SIGTERM); after `grace_s` kill it."""
         ...
 

@@ -27,6 +27,7 @@ from qrealm.base.machine import core_count, memory_limits
 from qrealm.fleet.containers.addresses import check_reference
 from qrealm.fleet.containers.docker_form import container_body, facts_of
 from qrealm.fleet.containers.protocol import (
+    GRACE_S,
     ContainerFacts,
     ContainerSpec,
     Endpoint,
@@ -131,7 +132,7 @@ class SimulatedDriver:
             record["NetworkSettings"]["Ports"] = self._publish(record, records)
             record["State"] |= {"Status": "running", "StartedAt": _now(), "FinishedAt": None, "ExitCode": 0}
 
-    def stop(self, engine_id: str, grace_s: float = 10.0) -> None:
+    def stop(self, engine_id: str, grace_s: float = GRACE_S) -> None:
         # Nothing runs that could make use of the grace: every container ends as if by SIGTERM.
         del grace_s
         with self._records(write=True) as records:

@@ -8,7 +8,8 @@ cannot do like an engine alone:
   ones ignore the wish. Memory is limited, swap is not.
 * A container that becomes unhealthy is ended by the swarm, and started again if its restart policy says so.
   Where this manager does not host the node, a start waits until the first check is passed.
-* The grace of a stop counts where this manager hosts the node; elsewhere it is 10 s.
+* The grace of a stop is the one that the container was made with; where this manager hosts the node, a
+  shorter one counts.
 * A node fetches an image when it starts a container; `pull` acts where this manager hosts the node.
 * Commands inside a container run only where this manager hosts the node; its logs come from anywhere.
 * A node that dies is known to be down after three heartbeats that are missing, of 5 s each unless
@@ -36,6 +37,7 @@ from qrealm.fleet.containers.connection import IMAGE_HINT, refusal
 from qrealm.fleet.containers.docker import BegunExec, DockerDriver, log_query, short
 from qrealm.fleet.containers.docker_form import facts_of, labels_of
 from qrealm.fleet.containers.protocol import (
+    GRACE_S,
     ContainerFacts,
     ContainerSpec,
     ContainerState,
@@ -47,13 +49,13 @@ from qrealm.fleet.containers.protocol import (
 )
 from qrealm.fleet.containers.swarm_form import (
     ENDED,
-    GRACE_S,
     LABEL_FAULT,
     LABEL_NAME,
     Told,
     endpoint_spec,
     facts_of_service,
     fault_label,
+    grace_of,
     latest,
     replicas_of,
     starts_of,
@@ -174,7 +176,7 @@ class SwarmDriver(DockerDriver):
         if container is not None:
             with suppress(NoSuchContainerError, EngineRefusalError):  # the swarm was quicker
                 super().stop(container, grace_s)
-        self._wait_for_end(engine_id, doing, max(grace_s, GRACE_S) + self.timeout_s)
+        self._wait_for_end(engine_id, doing, max(grace_s, grace_of(service)) + self.timeout_s)
 
     def remove(self, engine_id: str, *, force: bool = False) -> None:
         doing = f"remove {short(engine_id)}"
@@ -191,7 +193,7 @@ class SwarmDriver(DockerDriver):
         if container := self._container_here(tasks):
             # Nobody asks for its end to be seen: what is forced away is killed, as a container alone is.
             self._removed(container, force=True)
-        self._wait_for_end(engine_id, doing, GRACE_S + self.timeout_s)
+        self._wait_for_end(engine_id, doing, grace_of(service) + self.timeout_s)
         self._sweep_after(service["Spec"].get("Labels") or {})
 
     def _holders(self, client: APIClient, label: str) -> list[Any]:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qrealm.fleet.containers.docker_form import NANO, health_check, labels_of, mounts, seconds_of
-from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec, ContainerState, Port
+from qrealm.fleet.containers.protocol import GRACE_S, ContainerFacts, ContainerSpec, ContainerState, Port
 
-GRACE_S = 10.0
 SERVICE_NAME_LENGTH_MAX = 63
 LABEL_NAME = "io.qrealm.name"
 """Label of a service: the name of its container, which the service's own may have to differ from."""
@@ -34,9 +33,10 @@ def task_template(spec: ContainerSpec, constraint: str) -> dict[str, Any]:
         "CapabilityDrop": ["ALL"],
         "CapabilityAdd": [_capability(name) for name in spec.cap_add],
         "Privileges": {"NoNewPrivileges": True},
-        "StopGracePeriod": round(GRACE_S * NANO),
+        "StopGracePeriod": round(spec.stop_grace_s * NANO),
     }
     optional = {
+        "Init": True if spec.init else None,
         "Command": None if spec.entrypoint is None else list(spec.entrypoint),
         "Args": None if spec.command is None else list(spec.command),
         "User": spec.user,
@@ -92,6 +92,12 @@ def name_of(service: Told) -> str:
     """Of the container that a service is."""
     spec = service["Spec"]
     return str((spec.get("Labels") or {}).get(LABEL_NAME, spec["Name"]))
+
+
+def grace_of(service: Told) -> float:
+    """Seconds that the swarm gives its process to end by itself."""
+    container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
+    return float(container.get("StopGracePeriod", GRACE_S * NANO)) / NANO
 
 
 def replicas_of(service: Told) -> int:

@@ -296,6 +296,7 @@ def request(
     volumes=(),
     host_port=None,
     cluster=None,
+    grace_s=10.0,
 ):
     """A container to make, in as few words as possible."""
     spec = ContainerSpec(
@@ -304,6 +305,7 @@ def request(
         limits=Limits(cpus, memory_mib << 20),
         mounts=tuple(Mount(volume, "/data") for volume in volumes),
         ports=() if host_port is None else (Port(80, host_port),),
+        stop_grace_s=grace_s,
     )
     quantum = QuantumSpec(states, probability, weight)
     return CreateRequest(spec, quantum, node=node, pull=pull, cluster=cluster)

@@ -102,6 +102,13 @@ def test_name_of_the_host_folders_in_memory_and_exposed_ports():
     assert spec.ports == ()
 
 
+def test_grace_of_a_stop_and_init():
+    spec = loaded(one("stop_grace_period: 1m30s\n    init: true")).containers[0].spec
+    assert (spec.stop_grace_s, spec.init) == (90.0, True)
+    plain = loaded(one("restart: always")).containers[0].spec
+    assert (plain.stop_grace_s, plain.init) == (10.0, False)
+
+
 def test_services_are_in_one_network_each_by_its_name():
     file = loaded(
         """\
@@ -284,6 +291,8 @@ def test_this_process_lends_its_environment(monkeypatch):
         ("depends_on: [db]", "depends_on", "not supported; nothing is started with the file"),
         ("networks: [back]", "networks", "not supported; the services of a file share one network"),
         ("hostname: a_b", "hostname", "must be letters"),
+        ("stop_grace_period: 90000s", "stop_grace_period", "must be 86400 or less"),
+        ("init: 3", "init", "must be true or false"),
     ],
 )
 def test_wrong_keys_are_named_with_line(line, key, words):

@@ -103,6 +103,8 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
         "cap_add": [],
         "hostname": None,
         "tmpfs": [],
+        "stop_grace_s": 10.0,
+        "init": False,
     }
     record = {
         "id": "f" * 64,
@@ -228,6 +230,15 @@ def test_size_and_mode_of_a_folder_in_memory_are_shown_as_they_are_written(size,
     if shown:
         read = read_tmpfs(f"/run:{shown}")
         assert (read["size_bytes"], read["mode"]) == (size, mode)
+
+
+@pytest.mark.parametrize("grace_s, shown", [(10.0, "10"), (0.5, "0.5"), (90, "90")])
+def test_grace_and_init_are_shown(grace_s, shown):
+    view = make_view()
+    view["record"]["spec"] |= {"stop_grace_s": grace_s, "init": True}
+    document = inspect_document(view)
+    assert json.dumps(document["Config"]["StopTimeout"]) == shown
+    assert document["HostConfig"]["Init"] is True
 
 
 def test_a_container_without_a_node_waits():

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from qrealm.control.containers.asked import GRACE_S_MAX
 from qrealm.control.containers.files import short_forms
 from qrealm.control.containers.files.fields import (
     LABELS_RESERVED,
@@ -31,7 +32,7 @@ from qrealm.control.containers.files.values import ClusterContainer, Entanglemen
 from qrealm.control.containers.files.yaml_lines import Document
 from qrealm.control.containers.values import Mode, QuantumSpec
 from qrealm.fleet.containers.host_ports import once, own_clash, twice
-from qrealm.fleet.containers.protocol import HealthCheck, Mount, Port, Restart
+from qrealm.fleet.containers.protocol import GRACE_S, HealthCheck, Mount, Port, Restart
 
 # Less than this no engine takes.
 CPUS_MIN = 0.01
@@ -169,6 +170,8 @@ class ContainerShape(Shape):
     hostname: Hostname | None = None
     tmpfs: Annotated[list[TmpfsItem], BeforeValidator(_one_or_more)] = Field(default_factory=list)
     read_only: Flag = False
+    stop_grace_period: Annotated[Duration, Field(le=GRACE_S_MAX)] = GRACE_S
+    init: Flag = False
     cap_add: list[Text] = Field(default_factory=list)
 
 
@@ -223,6 +226,8 @@ class Reader:
             "hostname": shape.hostname,
             "tmpfs": tuple(short_forms.tmpfs(item) for item in shape.tmpfs),
             "read_only": shape.read_only,
+            "stop_grace_s": shape.stop_grace_period,
+            "init": shape.init,
             "cap_add": tuple(shape.cap_add),
         }
 
