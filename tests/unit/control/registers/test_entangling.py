@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qrealm.base.errors import RegisterError
+from qrealm.base.errors import RegisterError, TooLargeError
 from qrealm.control.containers import registers as rg
 from qrealm.control.containers.values import Member, Register, Relation
 from qrealm.simulate.sparse_density import to_dense
@@ -73,6 +73,14 @@ def chances(world: World, name: str):
     return rg.probabilities(world.register(name), name)
 
 
+def root_of(world: World, name: str) -> str:
+    """Who leads a container, directly or over others; itself where it follows nobody."""
+    leader = {relation.second: relation.first for relation in world.relations}
+    while name in leader:
+        name = leader[name]
+    return name
+
+
 @pytest.mark.parametrize(
     "mode, outcomes", [("same", {(0, 0): 0.2, (1, 1): 0.8}), ("opposite", {(0, 1): 0.2, (1, 0): 0.8})]
 )
@@ -105,20 +113,27 @@ def test_whatever_is_entangled_in_whatever_order_what_was_declared_holds(k, data
     for _ in range(data.draw(st.integers(1, 6))):
         what = data.draw(st.sampled_from(["entangle", "entangle", "entangle", "decay", "gate"]))
         if what == "decay":
-            world.decay(0.2)
+            world.decay(data.draw(st.sampled_from([1e-6, 0.2, 100.0])))
             continue
         first, second = data.draw(pairs)
         if what == "gate":
             world.gate("cx", first, second)
             continue
         mode = data.draw(st.sampled_from(["same", "opposite", "spread"]))
-        before = chances(world, first)
+        leaders = root_of(world, first), root_of(world, second)
+        before = {name: chances(world, name) for name in (first, *leaders)}
+        declared = list(world.relations)
         try:
-            world.entangle(first, second, mode)
+            found = world.entangle(first, second, mode)
         except RegisterError as problem:
             assert "otherwise" in str(problem)  # noqa: PT017
             continue
-        assert chances(world, first) == pytest.approx(before, abs=1e-9)
+        if leaders[0] == leaders[1]:
+            assert not found.relations_new
+            assert world.relations == declared
+            assert chances(world, leaders[0]) == pytest.approx(before[leaders[0]], abs=1e-9)
+        else:
+            assert chances(world, first) == pytest.approx(before[first], abs=1e-9)
     roots = Counter(relation.second for relation in world.relations)
     assert all(count == 1 for count in roots.values())
     # Prepared anew by the same relations, every one holds.
@@ -180,17 +195,76 @@ def test_entangling_twice_does_nothing_and_after_decay_it_mends():
     assert world.holds(Relation("a", "c", "opposite"))
 
 
-def test_mending_towards_the_root_turns_the_relations_round():
+def test_a_leader_that_is_named_second_still_leads():
     world = World(3, 3)
     world.entangle("a", "b", "spread")
     world.entangle("b", "c", "same")
+    declared, led = list(world.relations), chances(world, "a")
     world.decay(0.5)
-    before = chances(world, "b")
+    relaxed = chances(world, "a")
+    assert relaxed == pytest.approx(led), "it declares what it has"
     found = world.entangle("b", "a", "spread")
-    assert found.relations_dropped == (Relation("a", "b", "spread", 1, 0.0),)
-    assert found.relations_new == (Relation("b", "a", "spread", 2, 0.0),)
-    assert chances(world, "b") == pytest.approx(before)
-    assert world.holds(Relation("b", "a", "spread", 2))
+    assert not found.already
+    assert found.relations_new == found.relations_dropped == ()
+    assert world.relations == declared
+    assert chances(world, "a") == pytest.approx(led)
+    assert all(world.holds(relation) for relation in declared)
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 0.5, 1000.0])
+def test_a_redundant_relation_of_two_followers_leaves_their_leader(seconds):
+    """T1 is 2 s: from hardly relaxed to relaxed altogether."""
+    world = World(3, 2, (0.2, 0.9, 0.6))
+    world.entangle("a", "b", "same")
+    world.entangle("a", "c", "opposite")
+    declared = list(world.relations)
+    world.decay(seconds)
+    found = world.entangle("b", "c", "spread")
+    assert not found.already
+    assert found.relations_new == found.relations_dropped == ()
+    assert rg.joint_probabilities(found.register, ["a", "b", "c"]) == pytest.approx(
+        {(0, 0, 1): 0.2, (1, 1, 0): 0.8}
+    )
+    fresh = rg.prepare_group(found.register.members, world.relations, world.now)
+    assert world.relations == declared
+    assert rg.joint_probabilities(fresh, ["a", "b", "c"]) == pytest.approx({(0, 0, 1): 0.2, (1, 1, 0): 0.8})
+
+
+def test_only_the_ways_to_the_two_follow_again():
+    """a leads b and c; b leads d, c leads e; f follows a. Only what is below b and c is mended."""
+    world = World(6, 2, (0.2, 0.9, 0.6))
+    for first, second in ("ab", "ac", "bd", "ce", "af"):  # f declares 0.6
+        world.entangle(first, second, "same")
+    world.decay(1000.0)
+    before = {name: chances(world, name) for name in "af"}
+    found = world.entangle("d", "c", "same")
+    assert found.relations_new == found.relations_dropped == ()
+    for name in "af":
+        assert chances(world, name) == pytest.approx(before[name])
+    assert all(world.holds(Relation("a", name, "same")) for name in "bcde")
+    assert not world.holds(Relation("a", "f", "same"))
+
+
+def test_a_direct_relation_again_keeps_what_a_gate_has_made_of_the_first():
+    world = World(3, 2, (0.2,))
+    world.entangle("a", "b", "same")
+    world.entangle("b", "c", "same")
+    world.gate("x", "b")
+    found = world.entangle("b", "c", "same")
+    assert rg.joint_probabilities(found.register, ["a", "b", "c"]) == pytest.approx(
+        {(0, 1, 1): 0.2, (1, 0, 0): 0.8}
+    )
+
+
+def test_mending_that_would_not_fit_once_it_decays_is_refused():
+    """Twenty-two that were declared to be one state for sure, until a gate turned their leader."""
+    members = [Member(f"{i:02d}", 2, 1.0) for i in range(22)]
+    relations = [Relation("00", "01", "same")]
+    relations += [Relation("01", member.container, "same") for member in members[2:]]
+    group = rg.prepare_group(members, relations, 0.0)
+    turned = rg.apply_gate([group], "h", [("00", 0)], None, 0.0, 31, OURS)
+    with pytest.raises(TooLargeError, match="entangle"):
+        rg.entangle([turned], relations, "00", "01", "same", 0.0, 31, OURS)
 
 
 @pytest.mark.parametrize("k, mode", [(2, "opposite"), (2, "spread"), (3, "opposite"), (3, "spread")])

@@ -55,6 +55,8 @@ class Entangled:
         relations_dropped: to be kept no more: relations that are replaced by one the other way round, or by
             one with another shift.
         already: whether the relation held, so that nothing was done.
+
+    Where the two were related before, there is neither a new relation nor a dropped one.
     """
 
     register: Register
@@ -85,8 +87,10 @@ def entangle(
     stands for no state is copied as it is.
 
     A container that only a gate has joined to the second is left out: it keeps the state that it has by
-    itself. Where the relation is declared already and the state keeps it (up to 1e-9), nothing is done; where
-    it does not, what is tied to the first on the second's side follows it again.
+    itself. Where the relations say it of the two already, directly or over others, none is declared anew, and
+    none is changed. Where the state keeps it too (up to 1e-9), nothing is done. Where it does not, the
+    nearest container that leads both, which may be one of them, keeps its state, and whoever follows it
+    towards them follows again.
 
     Args:
         registers: those of the two containers.
@@ -111,7 +115,7 @@ def entangle(
     if second_id in implied:
         _check_agrees(implied[second_id], mode, first_id, second_id, relations)
         register = brought(register_of(registers, first_id))
-        return _repeated(register, tree, implied, second_id, now, simulator)
+        return _repeated(register, relations, implied[second_id], (first_id, second_id), now, simulator)
     around_first = register_of(registers, first_id)
     around_second = register_of(registers, second_id)
     side = rooted(second_id, relations, k)
@@ -186,36 +190,28 @@ def _check_agrees(
 
 def _repeated(
     register: Register,
-    tree: Tree,
-    implied: Mapping[str, StateMap],
-    second_id: str,
+    relations: Sequence[Relation],
+    follow: StateMap,
+    ends: tuple[str, str],
     now: float,
     simulator: DensitySimulator,
 ) -> Entangled:
-    """The two are related already: done, or all that hangs on the first towards the second follows again."""
-    first_id = next(iter(implied))
-    if violation(register, first_id, second_id, implied[second_id]) <= VIOLATION_MAX:
+    """The two are related already: done, or what leads both of them is followed again, as it was declared."""
+    if violation(register, *ends, follow) <= VIOLATION_MAX:
         return Entangled(register, (), (), (), already=True)
-    leader = {away.second: away.first for _, away in tree}
-    near = second_id
-    while leader[near] != first_id:
-        near = leader[near]
-    side: list[tuple[Relation, Relation]] = []
-    names = set()
-    for relation, away in tree:
-        if away.second == near or away.first in names:
+    way = way_between(relations, ends)
+    followers = {each.second for each in relations if each.first in way and each.second in way}
+    leader = next(name for name in way if name not in followers)
+    again: list[Relation] = []
+    names: set[str] = set()
+    for _, away in rooted(leader, relations, follow.num_states):
+        if away.first in names or (away.first == leader and away.second in way):
             names.add(away.second)
-            side.append((relation, away))
-    places = qubits_by_member(register.members)
-    steps = _following([away for _, away in side], places, implied[second_id].num_states)
-    changed = [(old, away) for old, away in side if old != away]
-    return Entangled(
-        Register(register.members, simulator.evolve(register.density, steps), now, now),
-        (),
-        tuple(away for _, away in changed),
-        tuple(old for old, _ in changed),
-        already=False,
-    )
+            again.append(away)
+    steps = _following(again, qubits_by_member(register.members), follow.num_states)
+    check_lasting("entangle", [register], steps)
+    density = simulator.evolve(register.density, steps)
+    return Entangled(Register(register.members, density, now, now), (), (), (), already=False)
 
 
 def _following(
