@@ -50,6 +50,10 @@ def test_urls(url):
         ("tcp://:2376", "no host"),
         ("tcp://h:port", "could not be cast"),
         ("ssh://", "no host"),
+        ("ssh://-oX@h", "no host"),
+        ("ssh://-oX", "no host"),
+        ("tcp://127.0.0.1:99999", "out of range"),
+        ("tcp://h\n:2376", "cannot be printed"),
     ],
 )
 def test_what_is_no_url(url, words):

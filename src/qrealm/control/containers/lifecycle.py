@@ -20,6 +20,7 @@ from qrealm.base.errors import (
     QrealmError,
     RequestError,
     StoreError,
+    UserError,
 )
 from qrealm.control.containers.asked import check_grace, check_request
 from qrealm.control.containers.circuits import QuantumCircuitManager
@@ -184,8 +185,8 @@ class Lifecycle:
             record = self._ctx.store.containers.get(name)
             try:
                 self._remove_there(record, force)
-            except (EngineUnavailableError, NoSuchContainerError) as problem:
-                # The second: the record of its node is gone.
+            except (EngineUnavailableError, NoSuchContainerError, RequestError) as problem:
+                # The record of its node is gone; or its node has an address that is none.
                 if not force:
                     raise
                 log.warning("what is left of %s goes when its node is seen again: %s", name, problem)
@@ -396,7 +397,13 @@ class Lifecycle:
                 f"node {node.name!r} of container {record.name!r} does not answer",
                 hint="its containers are being placed elsewhere; qdocker nodes ls shows the nodes",
             )
-        return self._ctx.drivers.of(node), node
+        try:
+            return self._ctx.drivers.of(node), node
+        except UserError as problem:
+            raise EngineUnavailableError(
+                f"node {node.name!r} of container {record.name!r} cannot be spoken to: {problem.message}",
+                hint=problem.hint,
+            ) from problem
 
     def _facts(self, driver: ContainerDriver, engine_id: str) -> ContainerFacts | None:
         try:

@@ -439,7 +439,9 @@ def _same_engine(first: Endpoint, second: Endpoint) -> bool:
 
 
 def _place(endpoint: Endpoint) -> tuple[str, str, str | None, str | None]:
-    driver, url = endpoint.driver, endpoint.url or DRIVERS[endpoint.driver].urls[0]
+    driver, url = endpoint.driver, endpoint.url
+    if not url and (row := DRIVERS.get(driver)) is not None:
+        url = row.urls[0]
     scheme, _, rest = url.partition("://")
     if driver == "simulated":
         url = re.split("[/?]", rest, maxsplit=1)[0]

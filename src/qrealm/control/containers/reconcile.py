@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
-from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, QrealmError, RequestError
+from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError, StoreError
 from qrealm.control.containers import half_made
 from qrealm.control.containers.asked import check_quantum
 from qrealm.control.containers.context import Context, log
@@ -85,7 +86,7 @@ class Reconcile:
         wait(tasks.values(), wait_s)
         for name, task in tasks.items():
             if task.done():
-                found.add(task.result())
+                found.add(_result(name, task))
             else:
                 found.problems.append(f"node {name}: comparing it takes longer, and goes on")
                 task.add_done_callback(partial(_tell_late, name))
@@ -107,21 +108,20 @@ class Reconcile:
     def one(self, node: NodeRecord, record: ContainerRecord) -> Found:
         """One container on its node; what cannot be mended is told in `problems`."""
         found = Found()
-        try:
+        with _told(f"{record.name} on {node.name}", found):
             self._one(node, self._ctx.drivers.of(node), record.id, record, found)
-        except QrealmError as problem:
-            found.problems.append(f"{record.name} on {node.name}: {problem.message}")
         return found
 
     def node(self, node: NodeRecord) -> Found:
-        """One node. What cannot be mended is told in `problems` and tried again the next time."""
+        """One node. What cannot be mended is told in `problems` and tried again the next time; a node that
+        nobody can speak to, for whatever reason, is unreachable."""
         found = Found()
-        try:
+        there: Sequence[ContainerFacts] | None = None
+        with _told(f"node {node.name}", found):
             driver = self._ctx.drivers.of(node)
             there = driver.find({LABEL_ENGINE: self._ctx.store.engine_id})
-        except (EngineUnavailableError, EngineRefusalError) as problem:
+        if there is None:
             found.unreachable.append(node.name)
-            found.problems.append(f"node {node.name}: {problem.message}")
             return found
         copies: dict[str, list[ContainerFacts]] = defaultdict(list)
         for facts in there:
@@ -133,15 +133,11 @@ class Reconcile:
         known = {record.id: record for record in self._ctx.store.containers.all()}
         here = [record for record in known.values() if record.node == node.name]
         for container_id in [*copies, *(record.id for record in here if record.id not in copies)]:
-            try:
+            name = known[container_id].name if container_id in known else container_id[:12]
+            with _told(f"{name} on {node.name}", found):
                 self._one(node, driver, container_id, known.get(container_id), found)
-            except QrealmError as problem:
-                name = known[container_id].name if container_id in known else container_id[:12]
-                found.problems.append(f"{name} on {node.name}: {problem.message}")
-        try:
+        with _told(f"node {node.name}", found):
             driver.tidy(self._ctx.store.engine_id)
-        except QrealmError as problem:
-            found.problems.append(f"node {node.name}: {problem.message}")
         return found
 
     def _one(
@@ -306,11 +302,9 @@ class Reconcile:
         for cluster in half_made.begun(self._ctx):
             if cluster in self._ctx.making:
                 continue
-            with self._ctx.names.hold(half_made.turn(cluster), "taking back what was half made"):
-                try:
-                    found.removed.extend(half_made.take_back(self._ctx, self._lifecycle, cluster))
-                except QrealmError as problem:
-                    found.problems.append(f"cluster {cluster}: {problem.message}")
+            turn = self._ctx.names.hold(half_made.turn(cluster), "taking back what was half made")
+            with turn, _told(f"cluster {cluster}", found):
+                found.removed.extend(half_made.take_back(self._ctx, self._lifecycle, cluster))
 
     def _forget_removed(self) -> None:
         """Forget removals so old that no node comes back with what was removed."""
@@ -362,6 +356,29 @@ class Reconcile:
             log.warning("%s on %s was not in the database: it was adopted", record.name, node.name)
             with self._lock:
                 self._adopted.append(record.name)
+
+
+@contextmanager
+def _told(place: str, found: Found) -> Iterator[None]:
+    """What one node or container raises becomes a problem of that one, and ends nobody else's turn."""
+    try:
+        yield
+    except QrealmError as problem:
+        found.problems.append(f"{place}: {problem.message}")
+    except Exception as bug:  # noqa: BLE001 - whatever it is, the others are looked at
+        log.exception("%s: comparing it with the records broke off", place)
+        found.problems.append(f"{place}: {type(bug).__name__}: {bug}")
+
+
+def _result(node: str, task: Future[Found]) -> Found:
+    """What comparing a node has found. Raises StoreError: without the database nothing can be compared."""
+    problem = task.exception()
+    if problem is None:
+        return task.result()
+    if isinstance(problem, StoreError):
+        raise problem
+    log.error("comparing node %s with the records broke off", node, exc_info=problem)
+    return Found(problems=[f"node {node}: {type(problem).__name__}: {problem}"])
 
 
 def _tell_late(node: str, task: Future[Found]) -> None:

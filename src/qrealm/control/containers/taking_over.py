@@ -35,7 +35,9 @@ def foreign(context: Context, nodes: Iterable[NodeRecord], records: Sequence[Con
             ]
         except QrealmError as problem:
             log.warning("import-state cannot look at node %s: %s", node.name, problem)
-            return []
+        except Exception:  # noqa: BLE001 - of one node: the others are looked at all the same
+            log.exception("import-state cannot look at node %s", node.name)
+        return []
 
     asked = [node for node in nodes if node.state is not NodeState.LOST]
     found: dict[str, list[tuple[str, ContainerFacts]]] = defaultdict(list)

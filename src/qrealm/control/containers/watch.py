@@ -344,6 +344,10 @@ class Watch:
         except QrealmError as failed:
             log.warning("cannot make %s again: %s", name, failed)
             problem = f"{name}: {failed.message}"
+        except Exception as bug:  # noqa: BLE001 - of one container: it is told as any other problem
+            log.exception("cannot make %s again", name)
+            problem = f"{name}: {type(bug).__name__}: {bug}"
+        if problem:
             wait_s = min(2 * self._tries.get(record.id, _NO_TRY).waited_s, RETRY_S_MAX)
             self._tries[record.id] = _Try(wait_s, self._ctx.clock.monotonic() + wait_s)
         self._told(name, problem)

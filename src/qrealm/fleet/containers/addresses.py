@@ -25,6 +25,8 @@ def url_fault(url: str) -> str:
     if not url:
         return ""
     told = f"{url!r:.120} is no url of an engine"
+    if not url.isprintable():
+        return f"{told}: it has characters that cannot be printed"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -34,7 +36,8 @@ def url_fault(url: str) -> str:
         return "" if not parts.netloc and len(parts.path) > 1 else f"{told}: a socket's path must be whole"
     if parts.scheme not in _WITH_HOST:
         return f"{told}: it must begin with unix://, tcp:// (http:// and https:// do too) or ssh://"
-    if not host:
+    # A dash would make it an option of ssh.
+    if not host or host.startswith("-") or (parts.username or "").startswith("-"):
         return f"{told}: it names no host"
     if port is None and parts.scheme == "tcp":
         return f"{told}: it names no port"
