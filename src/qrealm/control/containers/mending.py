@@ -27,7 +27,7 @@ class Mending:
         """Have work done, unless the same is under way.
 
         Returns:
-            What tells when it has been done; None when all has been closed, and nothing is done.
+            What tells when it has been done, or that it will not be; None when nothing is begun any more.
         """
         known = (node, key)
 
@@ -63,10 +63,23 @@ class Mending:
             if wait(futures, timeout_s).not_done:
                 return False
 
-    def close(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
+    def stop(self) -> None:
+        """Begin nothing more. Whoever waits for what has not begun is let go."""
         with self._lock:
             self._closed = True
             pools = list(self._pools.values())
         for pool in pools:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            given_up = {known: each for known, each in self._under_way.items() if each.cancelled()}
+            for known in given_up:
+                del self._under_way[known]
+        for future in given_up.values():
+            # The pool's threads will not get to see them, and would have told who waits.
+            future.set_running_or_notify_cancel()
+
+    def close(self) -> None:
+        """Begin nothing more, and wait for what is under way."""
+        self.stop()
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
