@@ -1,4 +1,4 @@
-"""Relations that others imply already, said at any time: who leads, the declared odds and placement's rules stay."""
+"""Relations that others imply already, said at any time: leaders, declared odds and placement stay."""
 
 from __future__ import annotations
 
