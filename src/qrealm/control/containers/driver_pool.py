@@ -76,6 +76,7 @@ class DriverPool:
         self._drivers: dict[tuple[Endpoint, Use, float], GuardedDriver] = {}
         self._barred: set[Endpoint] = set()
         self._nodes: dict[Endpoint, str] = {}
+        self._closed = False
 
     def of(
         self, node: NodeRecord | Endpoint, timeout_s: float = CALL_TIMEOUT_S, use: Use = "work"
@@ -83,13 +84,18 @@ class DriverPool:
         """The driver of a node. Calls for another use than work end after `timeout_s`, come what may.
 
         Raises:
-            EngineUnavailableError: the node has been given up, and this is not to ping it.
+            EngineUnavailableError: the node has been given up, and this is not to ping it; or all is closed.
             MissingExtraError: the driver's package is not installed.
         """
         endpoint = node.endpoint if isinstance(node, NodeRecord) else node
         key = (endpoint, use, timeout_s)
         name = f"{endpoint.driver} at {endpoint.url or 'its own address'}"
         with self._lock:
+            if self._closed:
+                raise EngineUnavailableError(
+                    f"{name} is not spoken to any more: the connections are closed",
+                    hint="what was under way is finished or undone at the next start",
+                )
             if isinstance(node, NodeRecord):
                 self._nodes[endpoint] = f"{node.name} ({endpoint.driver})"
             if use != "ping" and endpoint in self._barred:
@@ -125,8 +131,9 @@ class DriverPool:
             self._barred.discard(endpoint)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections for good: nothing that was broken off begins anew by another."""
         with self._lock:
+            self._closed = True
             dropped = list(self._drivers.values())
             self._drivers.clear()
         until = time.monotonic() + CLOSE_S

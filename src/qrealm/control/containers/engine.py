@@ -161,6 +161,7 @@ class ContainerEngine:
         # What is stuck on a node breaks off.
         self._ctx.drivers.close()
         self.watch.close()
+        self._reconcile.close()
         others()
         self._ctx.store.close()
 

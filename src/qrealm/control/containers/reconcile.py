@@ -56,6 +56,8 @@ class Reconcile:
         self._moves = moves
         self._lock = threading.Lock()
         self._adopted: list[str] = []
+        self._comparing: set[Future[Found]] = set()
+        self._closed = False
 
     @property
     def adopted(self) -> tuple[str, ...]:
@@ -95,15 +97,30 @@ class Reconcile:
     def _begin(self, node: NodeRecord) -> Future[Found]:
         """Compare a node in a thread of its own."""
         done: Future[Found] = Future()
+        with self._lock:
+            if self._closed:
+                done.set_result(Found(problems=[f"node {node.name}: the engine is being closed"]))
+                return done
+            self._comparing.add(done)
 
         def compare() -> None:
             try:
                 done.set_result(self.node(node))
             except BaseException as problem:  # noqa: BLE001 - raised where the result is taken
                 done.set_exception(problem)
+            finally:
+                with self._lock:
+                    self._comparing.discard(done)
 
         threading.Thread(target=compare, name=f"compare-{node.name}", daemon=True).start()
         return done
+
+    def close(self) -> None:
+        """Begin no more, and wait for what is being compared; whoever calls has closed the connections."""
+        with self._lock:
+            self._closed = True
+            comparing = set(self._comparing)
+        wait(comparing)
 
     def one(self, node: NodeRecord, record: ContainerRecord) -> Found:
         """One container on its node; what cannot be mended is told in `problems`."""

@@ -89,8 +89,9 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Make no more rounds; waits for the one that is being made."""
+        """Make no more rounds, and begin no mending; waits for the round that is being made."""
         self._ended.set()
+        self._mending.stop()
         if self._thread is not None:
             self._thread.join()
 
@@ -358,5 +359,6 @@ class Watch:
             before = self._problems.pop(name, "")
             if problem:
                 self._problems[name] = problem
-        if problem and problem != before:
+        # What closing breaks off is no problem of the container.
+        if problem and problem != before and not self.is_ending():
             self._ctx.tell("engine", "problem", name, {"problem": problem})

@@ -1,0 +1,111 @@
+"""Closing the engine: what is under way on nodes breaks off, and nothing begins anew."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+from tests.unit.control.containers.homes import Home, Node, stuck
+
+from engines.nodes import WAIT_S, wait_until
+from qrealm.base.errors import EngineUnavailableError
+from qrealm.control.containers.driver_pool import DriverPool
+from qrealm.control.containers.values import Phase
+from qrealm.control.store.containers import ContainerStore
+from qrealm.fleet.containers.simulated import SimulatedDriver
+
+
+@contextmanager
+def meanwhile(work):
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield thread
+    thread.join(WAIT_S)
+    assert not thread.is_alive()
+
+
+def comparisons():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("compare-")]
+
+
+def lost_by_its_engine(home, name):
+    SimulatedDriver(home.endpoints["na"]).remove(home.record(name).engine_id, force=True)
+
+
+@pytest.fixture
+def pulls(monkeypatch):
+    """Nodes have no image; each pull is noted."""
+    begun, pull = [], Node.pull
+
+    def noted(self, image, progress=None):
+        begun.append(image)
+        return pull(self, image, progress)
+
+    monkeypatch.setattr(Node, "pull", noted)
+    monkeypatch.setattr(Node, "has_image", lambda self, image: False)
+    return begun
+
+
+def test_a_pull_that_closing_breaks_off_is_not_begun_again_by_who_waited(tmp_path, pulls):
+    home = Home(tmp_path)
+    home.open()
+    home.create("web", node="na")
+    lost_by_its_engine(home, "web")
+    pulls.clear()
+    engine = home.engine
+    with stuck(home, ("na", "pull")) as waits:
+        with meanwhile(lambda: engine.nodes._reconcile.all()):
+            assert waits.entered.wait(WAIT_S)
+            assert home.record("web").phase is Phase.MAKING_AGAIN
+            # The mending waits for the name.
+            home.clock.advance(60)
+            engine.watch._round()
+            wait_until(lambda: engine._ctx.names._locks["web"][1] == 3)
+            home.close()
+        assert pulls == ["img:1"]
+        assert comparisons() == []
+        assert [each for each in engine.watch._mending._pools.values() if not each._shutdown] == []
+    # Nothing is told of the container, which has no problem of its own.
+    home.open()
+    assert ("problem", "web") not in home.events("engine")
+    home.engine.watch.look()
+    home.check()
+    home.close()
+
+
+def test_the_database_is_closed_when_the_last_comparison_has_ended(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.open()
+    home.create("web", node="na")
+    alive = []
+    real = ContainerStore.close
+    monkeypatch.setattr(ContainerStore, "close", lambda store: (alive.extend(comparisons()), real(store)))
+    with stuck(home, ("na", "find")) as waits:
+        found = home.engine.nodes._reconcile.all(wait_s=0.01)
+        assert found.problems == ["node na: comparing it takes longer, and goes on"]
+        assert waits.entered.wait(WAIT_S)
+        assert comparisons() != []
+        reconcile = home.engine.nodes._reconcile
+        home.close()
+    assert alive == []
+    (na, _) = (task for task in map(reconcile._begin, home_nodes(home)))
+    assert na.result(WAIT_S).problems == ["node na: the engine is being closed"]
+
+
+def home_nodes(home):
+    home.open()
+    nodes = home.store.nodes.all()
+    home.close()
+    return nodes
+
+
+def test_connections_that_are_closed_are_not_made_again(tmp_path):
+    with Home(tmp_path) as home:
+        where = home.endpoints["na"]
+    pool = DriverPool(lambda endpoint, limit_s: SimulatedDriver(endpoint))
+    assert pool.of(where).facts().cpus == 4
+    pool.close()
+    for use in ("work", "look", "ping"):
+        with pytest.raises(EngineUnavailableError, match="the connections are closed"):
+            pool.of(where, 1.0, use)
