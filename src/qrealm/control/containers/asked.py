@@ -7,40 +7,37 @@ import re
 from qrealm.base.errors import RegisterError, RequestError
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import QuantumSpec
+from qrealm.fleet.containers import rules
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
-"""Of nodes and states, which no engine is told."""
-GRACE_S_MAX = 86_400
+"""Of nodes, states and clusters, which no engine is told."""
 _PULLS = ("missing", "always", "never")
 
 
 def check_request(request: CreateRequest, num_qubits: int) -> None:
     """Raises RequestError or RegisterError for a container that cannot be."""
-    if not NAME.fullmatch(request.spec.name):
-        raise RequestError(
-            f"create got the name {request.spec.name!r:.80}; a name has two or more letters, digits, '_', "
-            "'.' and '-', and begins with a letter or digit"
-        )
+    rules.check_spec(request.spec)
+    check_cluster(request.cluster)
     if request.pull not in _PULLS:
         raise RequestError(f"create got pull={request.pull!r}; it must be one of {', '.join(_PULLS)}")
     check_quantum(request.quantum, num_qubits)
-    limits = request.spec.limits
-    if not 0.01 <= limits.cpus < float("inf"):
-        raise RequestError(f"create got cpu={limits.cpus:g}; it must be at least 0.01")
-    if limits.memory_bytes < 6 << 20:
+
+
+def check_cluster(name: str | None) -> None:
+    """Raises RequestError for what can be the name of no cluster; None is none."""
+    if name is not None and not WORD.fullmatch(name):
         raise RequestError(
-            f"create got a memory limit of {limits.memory_bytes:,} bytes; engines need at least 6 MiB"
+            f"create got the cluster {name!r:.80}; its name has letters, digits, '_', '.' and '-', and "
+            "begins with a letter or digit"
         )
-    if limits.pids < 1:
-        raise RequestError(f"create got a limit of {limits.pids} processes; it must be at least 1")
-    check_grace("create", request.spec.stop_grace_s)
 
 
 def check_grace(called: str, grace_s: float) -> None:
     """Raises RequestError for seconds from SIGTERM to SIGKILL that no engine takes."""
-    if not 0 <= grace_s <= GRACE_S_MAX:
-        raise RequestError(f"{called} got a grace of {grace_s:g} s; it must be from 0 to {GRACE_S_MAX:,}")
+    try:
+        rules.grace_s(grace_s)
+    except ValueError as problem:
+        raise RequestError(f"{called} got {problem}") from None
 
 
 def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:

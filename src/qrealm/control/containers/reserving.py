@@ -11,7 +11,6 @@ from qrealm.base.errors import (
     EngineUnavailableError,
     NameTakenError,
     NoRoomError,
-    RequestError,
 )
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
@@ -20,7 +19,7 @@ from qrealm.control.containers.declaring import Expected, Tie, expected
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.room import check_room
 from qrealm.control.containers.values import ContainerRecord, DecisionRecord, Phase, Wanted
-from qrealm.fleet.containers.host_ports import once, own_clash, published, twice
+from qrealm.fleet.containers.host_ports import once
 
 Reserved = tuple[ContainerRecord, DecisionRecord]
 
@@ -44,7 +43,6 @@ def reserve(
         NameTakenError: another container has one of the names.
         NoRoomError: they do not fit; or there would be more than the configuration allows.
         RegisterError, TooLargeError: a register or a relation cannot be.
-        RequestError: a container publishes one port of its host twice.
     """
     if not requests:
         return []
@@ -106,11 +104,6 @@ def _check_free(context: Context, requests: Sequence[CreateRequest]) -> None:
 
 
 def _record(context: Context, request: CreateRequest, deciding: Deciding) -> ContainerRecord:
-    if (both := own_clash(published(request.spec))) is not None:
-        raise RequestError(
-            f"create got the ports of {request.spec.name!r} wrong: {twice(both)}",
-            hint="publish another port, or let the engine choose one",
-        )
     return ContainerRecord(
         id=secrets.token_hex(32),
         name=request.spec.name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from numbers import Real
 from typing import Any, Literal
 
 from qrealm.base.errors import RequestError
@@ -46,7 +45,7 @@ class QuantumSpec:
             raise RequestError(f"QuantumSpec got the state {strange!r:.60}; the rule is that names are text")
         for name in ("probability", "weight"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real):
+            if isinstance(value, bool) or not isinstance(value, int | float):
                 raise RequestError(f"QuantumSpec got the {name} {value!r:.60}; the rule is a number")
 
 

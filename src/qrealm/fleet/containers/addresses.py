@@ -50,16 +50,18 @@ def check_url(url: str) -> None:
         raise RequestError(fault, hint=f"write {URLS}")
 
 
-def is_reference(image: str) -> bool:
-    """Whether this can be the name of an image."""
-    return len(image) <= _REFERENCE_LENGTH_MAX and _REFERENCE.fullmatch(image) is not None
+def reference_fault(image: str) -> str:
+    """What is wrong with the name of an image; empty when nothing is. Engines look for it at a path made of
+    it."""
+    if len(image) <= _REFERENCE_LENGTH_MAX and _REFERENCE.fullmatch(image):
+        return ""
+    return (
+        f"{image!r:.120} is no name of an image: it has small letters, digits, '.', '_' and '-' in parts "
+        "between slashes, and may end with :TAG or @DIGEST"
+    )
 
 
 def check_reference(image: str) -> None:
-    """Raises RequestError for what can be the name of no image. Engines look for it at a path made of it."""
-    if not is_reference(image):
-        raise RequestError(
-            f"{image!r:.120} is no name of an image: it has small letters, digits, '.', '_' and '-' in parts "
-            "between slashes, and may end with :TAG or @DIGEST",
-            hint="write it as in nginx:1.27 or registry.example.org:5000/team/web:2",
-        )
+    """Raises RequestError for what can be the name of no image."""
+    if fault := reference_fault(image):
+        raise RequestError(fault, hint="write it as in nginx:1.27 or registry.example.org:5000/team/web:2")

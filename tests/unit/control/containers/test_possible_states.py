@@ -46,7 +46,7 @@ def refused(home, document, kind=RequestError):
             "spec",
             "ports",
             [{"container_port": 80, "host_port": 1}, {"container_port": 81, "host_port": 1}],
-            "its ports 1:80 and 1:81 are one port of the host",
+            "the ports of two wrong: 1:80 and 1:81 are one port of the host",
         ),
     ],
 )

@@ -293,6 +293,17 @@ def test_this_process_lends_its_environment(monkeypatch):
         ("hostname: a_b", "hostname", "must be letters"),
         ("stop_grace_period: 90000s", "stop_grace_period", "must be 86400 or less"),
         ("init: 3", "init", "must be true or false"),
+        ("tmpfs: [/run, '/run/']", "tmpfs[1]", "another volume is at '/run' already"),
+        ("tmpfs: '/run:size=1k,size=2k'", "tmpfs[0]", "the option 'size' stands twice"),
+        ("tmpfs: '/run:size=0'", "tmpfs[0]", "a size of 0 bytes; the least is 1"),
+        ("cap_add: [NO_SUCH]", "cap_add[0]", "'NO_SUCH' is no capability"),
+        ("environment: {'a b': x}", "environment", "'a b' is no name of a variable"),
+        ("working_dir: srv", "working_dir", "no absolute path"),
+        ("healthcheck: {test: ls, retries: 0}", "healthcheck.retries", "must be from 1 to 1,000,000"),
+        ("healthcheck: {test: ls, start_period: 25h}", "healthcheck.start_period", "it is 90000 s"),
+        ("network_mode: a b", "network_mode", "'a b' must be letters"),
+        ("restart: on-failure:9999999", "restart", "there may be from 0 to 1,000,000"),
+        ("mem_limit: 2000000t", "mem_limit", "more memory than there can be"),
     ],
 )
 def test_wrong_keys_are_named_with_line(line, key, words):
@@ -322,6 +333,24 @@ def test_a_port_that_is_said_twice_is_one():
     assert "92:80/udp and 92:81/udp are one port" in refusal(one("ports: ['92:80/udp', '92:81/udp']")).message
 
 
+def test_a_folder_in_memory_is_not_where_a_volume_is():
+    error = refusal(one("volumes: ['/x:/run']\n    tmpfs: [/tmp, '/run/']"))
+    assert error.key == "services.web.tmpfs[1]"
+    assert "another volume is at '/run' already" in error.message
+
+
+def test_rules_of_a_container_as_a_whole():
+    error = refusal(one('environment: ["A=a\\0"]\n    scale: 2'))
+    assert (error.line, error.key) == (3, "services.web")
+    assert error.message.count("the value of 'A' has a NUL character") == 1
+
+
+@pytest.mark.parametrize(("folder", "name"), [("My shop", "Myshop"), ("_.x y", "xy"), ("é", "compose")])
+def test_a_folder_that_can_be_no_name_of_a_cluster(folder, name):
+    file = load_cluster("services: {web: {image: x}}", "compose.yaml", {}, f"/srv/{folder}")
+    assert file.name == name
+
+
 def test_ports_can_be_copied_each_host_has_its_own():
     found = loaded(one("scale: 2\n    ports: ['80', '8080:80', {target: 81, published: 0}]")).containers
     assert [each.spec.ports for each in found] == [(Port(80), Port(80, 8080), Port(81))] * 2
@@ -332,6 +361,7 @@ def test_ports_can_be_copied_each_host_has_its_own():
     [
         ("services: {}", "services", "must not be empty"),
         ("services: {web: {}}", "services.web.image", "is missing"),
+        ("services: {web: {image: 'a b'}}", "services.web.image", "'a b' is no name of an image"),
         ("services: {web: }", "services.web", "must be a mapping"),
         ("services: {'a b': {image: x}}", "services.a b", "must be letters"),
         ("services: {web: {image: x}}\nnetworks: {a: }", "networks", "not supported"),

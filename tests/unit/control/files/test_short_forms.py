@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qrealm.control.containers.files import short_forms
+from qrealm.control.containers import short_forms
 from qrealm.fleet.containers.protocol import Mount, Port, Restart
 
 HERE = Path("/srv/app")

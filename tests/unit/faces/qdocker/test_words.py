@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from qrealm.base.errors import RequestError
-from qrealm.control.containers.files import short_forms
+from qrealm.control.containers import short_forms
 from qrealm.faces.qdocker.filters import container_filter
 from qrealm.faces.qdocker.specification import (
     read_environment,

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from qrealm.control.containers.files import short_forms
+from qrealm.control.containers import short_forms
 from qrealm.control.containers.files.compose import read_compose
 from qrealm.control.containers.files.container_shapes import (
-    CPUS_MIN,
-    MEMORY_MIN,
     ContainerShape,
     EntangleShape,
     Probability,
@@ -29,6 +27,7 @@ from qrealm.control.containers.files.values import ClusterContainer, ClusterFile
 from qrealm.control.containers.files.variables import substituted
 from qrealm.control.containers.files.yaml_lines import Document, read_yaml
 from qrealm.control.containers.values import STATES_DEFAULT
+from qrealm.fleet.containers import rules
 from qrealm.fleet.containers.protocol import PIDS_DEFAULT, ContainerSpec, Limits
 
 MIB = 1 << 20
@@ -46,9 +45,13 @@ def _mebibytes(value: object) -> object:
 class ResourcesShape(Shape):
     """What a container may use; `memory` in MiB, or text such as ``1g``."""
 
-    cpu: Annotated[Number, Field(ge=CPUS_MIN)] = 1.0
-    memory: Annotated[Number, BeforeValidator(_mebibytes), Field(ge=MEMORY_MIN / MIB)] = 512.0
-    pids: Annotated[Whole, Field(ge=1)] = PIDS_DEFAULT
+    cpu: Annotated[Number, Field(ge=rules.CPUS_MIN, le=rules.CPUS_MAX)] = 1.0
+    memory: Annotated[
+        Number,
+        BeforeValidator(_mebibytes),
+        Field(ge=rules.MEMORY_MIN / MIB, le=rules.MEMORY_MAX / MIB),
+    ] = 512.0
+    pids: Annotated[Whole, Field(ge=1, le=rules.PIDS_MAX)] = PIDS_DEFAULT
 
 
 class ClusterContainerShape(ContainerShape):
@@ -59,7 +62,7 @@ class ClusterContainerShape(ContainerShape):
     quantum_probability: Probability = 0.5
     superposition_states: States = Field(default_factory=lambda: list(STATES_DEFAULT))
     resource_requirements: ResourcesShape = ResourcesShape()
-    network: Text | None = None
+    network: Annotated[Text, AfterValidator(rules.network)] | None = None
     node: Text | None = None
 
 
@@ -118,6 +121,7 @@ def _read_cluster(document: Document, folder: Path, environ: Mapping[str, str]) 
         limits = Limits(resources.cpu, round(resources.memory * MIB), resources.pids)
         network = in_network(shape.name, item.network)
         spec = ContainerSpec(name=item.name, limits=limits, **network, **reader.keys(item, path))
+        reader.check(spec, path)
         register = quantum(item.superposition_states, item.quantum_probability, item.quantum_weight)
         containers.append(ClusterContainer(spec, register, item.node))
     members = {name: (name,) for name in (container.spec.name for container in containers)}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from qrealm.control.containers.files import short_forms
+from qrealm.control.containers import short_forms
 from qrealm.control.containers.files.container_shapes import (
-    CPUS_MIN,
-    MEMORY_MIN,
     ContainerShape,
     EntangleShape,
     Probability,
@@ -36,9 +35,12 @@ from qrealm.control.containers.files.problems import raise_problems
 from qrealm.control.containers.files.values import ClusterContainer, ClusterFile
 from qrealm.control.containers.files.yaml_lines import Document
 from qrealm.control.containers.values import STATES_DEFAULT
+from qrealm.fleet.containers import rules
 from qrealm.fleet.containers.protocol import ContainerSpec, Limits
 
 DEFAULTS = Limits()
+_NO_NAME = re.compile(r"[^a-zA-Z0-9_.-]")
+_NAME_LETTERS = 128
 _FOLLOWS = "nothing is started with the file: `qdocker run NAME` measures and starts one at a time"
 _ONE_NETWORK = "the services of a file share one network, where each is found by its name"
 _HARDENED = "every container has no new privileges and no capabilities but those of cap_add"
@@ -77,21 +79,16 @@ def _bytes(value: object) -> object:
     return short_forms.memory_bytes(value) if isinstance(value, str) else value
 
 
-def _reachable(value: str) -> str:
-    if value.startswith(("service:", "container:")):
-        raise ValueError(f"{value!r}: sharing the network of another container is not supported")
-    return value
-
-
 def _exposed(value: str) -> str:
     if any(port.host_port is not None or port.host_ip for port in short_forms.ports(value)):
         raise ValueError(f"{value!r} names a port of the host; that stands under ports")
     return value
 
 
-Processors = Annotated[float, BeforeValidator(_processors), Field(ge=CPUS_MIN)]
-Memory = Annotated[int, BeforeValidator(_bytes), Field(ge=MEMORY_MIN)]
+Processors = Annotated[float, BeforeValidator(_processors), Field(ge=rules.CPUS_MIN, le=rules.CPUS_MAX)]
+Memory = Annotated[int, BeforeValidator(_bytes), Field(ge=rules.MEMORY_MIN, le=rules.MEMORY_MAX)]
 Copies = Annotated[Whole, Field(ge=1)]
+Processes = Annotated[Whole, Field(ge=1, le=rules.PIDS_MAX)]
 
 
 class LimitsShape(Shape):
@@ -99,7 +96,7 @@ class LimitsShape(Shape):
 
     cpus: Processors | None = None
     memory: Memory | None = None
-    pids: Annotated[Whole, Field(ge=1)] | None = None
+    pids: Processes | None = None
 
 
 class ResourcesShape(Shape):
@@ -130,10 +127,10 @@ class ServiceShape(ContainerShape):
     container_name: Name | None = None
     mem_limit: Memory | None = None
     cpus: Processors | None = None
-    pids_limit: Annotated[Whole, Field(ge=1)] | None = None
+    pids_limit: Processes | None = None
     # Compose takes it for words to people, too: in a network every port is open.
     expose: list[Annotated[ScalarText, AfterValidator(_exposed)]] = Field(default_factory=list)
-    network_mode: Annotated[Text, AfterValidator(_reachable)] | None = None
+    network_mode: Annotated[Text, AfterValidator(rules.network)] | None = None
     scale: Copies | None = None
     deploy: DeployShape = DeployShape()
     quantum: QuantumShape = Field(default=QuantumShape(), alias="x-quantum")
@@ -178,7 +175,8 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
     """
     without = Document(document.filename, _without_extensions(document.data), document.lines)
     shape = validated(ComposeShape, without, "not supported", INSTEAD)
-    name = shape.name or folder.name or "compose"
+    # Of a folder's name what a cluster can be called by, as Compose takes it.
+    name = shape.name or _NO_NAME.sub("", folder.name).lstrip("_.-")[:_NAME_LETTERS] or "compose"
 
     def volume(wanted: str) -> str:
         if wanted not in shape.volumes:
@@ -203,6 +201,7 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
             taken[container] = service
             network = in_network(name, item.network_mode, service)
             spec = ContainerSpec(name=container, limits=limits, **network, **keys)
+            reader.check(spec, path)
             containers.append(ClusterContainer(spec, register, item.quantum.node))
     place = (QUANTUM, "entangle")
     # A container of several can be named alone, too.

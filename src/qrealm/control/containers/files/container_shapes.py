@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from qrealm.control.containers.asked import GRACE_S_MAX
-from qrealm.control.containers.files import short_forms
+from qrealm.base.errors import RequestError
+from qrealm.control.containers import short_forms
 from qrealm.control.containers.files.fields import (
-    LABELS_RESERVED,
     LONG,
     SHORT,
     SHORT_OR_LONG,
@@ -27,24 +26,34 @@ from qrealm.control.containers.files.fields import (
     Text,
     Whole,
 )
-from qrealm.control.containers.files.problems import Path, Problem
+from qrealm.control.containers.files.problems import Path, Problem, key_text
 from qrealm.control.containers.files.values import ClusterContainer, Entanglement
 from qrealm.control.containers.files.yaml_lines import Document
 from qrealm.control.containers.values import Mode, QuantumSpec
+from qrealm.fleet.containers import rules
+from qrealm.fleet.containers.addresses import reference_fault
 from qrealm.fleet.containers.host_ports import once, own_clash, twice
-from qrealm.fleet.containers.protocol import GRACE_S, HealthCheck, Mount, Port, Restart
+from qrealm.fleet.containers.protocol import GRACE_S, ContainerSpec, HealthCheck, Mount, Port, Restart, Tmpfs
 
-# Less than this no engine takes.
-CPUS_MIN = 0.01
-MEMORY_MIN = 6 << 20
 ENV_FILE_BYTES_MAX = 1 << 20
 
 
 def _own_labels(labels: dict[str, str | None]) -> dict[str, str | None]:
     for name in labels:
-        if name.startswith(LABELS_RESERVED):
-            raise ValueError(f"the label {name!r} is qrealm's own; choose another that does not begin so")
+        rules.label_name(name)
     return labels
+
+
+def _variables(pairs: dict[str, str | None]) -> dict[str, str | None]:
+    for name in pairs:
+        rules.variable_name(name)
+    return pairs
+
+
+def _image(text: str) -> str:
+    if fault := reference_fault(text):
+        raise ValueError(fault)
+    return text
 
 
 def _states(names: list[str]) -> list[str]:
@@ -69,7 +78,7 @@ def _published(value: str) -> str:
     if not value.isdecimal():
         raise ValueError(f"must be one port, or 0 to let the engine choose; it is {value!r}")
     if int(value):
-        short_forms.port_number(int(value))
+        rules.port_number(int(value))
     return value
 
 
@@ -89,10 +98,8 @@ def _one_or_more(value: object) -> object:
 
 
 States = Annotated[list[Name], Field(min_length=2), AfterValidator(_states)]
-Hostname = Annotated[
-    str, Field(max_length=63, pattern=r"^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9-]+)*$")
-]
 Labels = Annotated[Pairs, AfterValidator(_own_labels)]
+Seconds = Annotated[Duration, AfterValidator(rules.check_s)]
 Probability = Annotated[Number, Field(ge=0, le=1)]
 Weight = Annotated[Number, Field(ge=0)]
 
@@ -100,10 +107,10 @@ Weight = Annotated[Number, Field(ge=0)]
 class PortShape(Shape):
     """A port in Compose's long form."""
 
-    target: Annotated[Whole, Field(ge=1, le=short_forms.PORT_MAX)]
+    target: Annotated[Whole, AfterValidator(rules.port_number)]
     published: Annotated[ScalarText, AfterValidator(_published)] | None = None
     protocol: Literal["tcp", "udp"] = "tcp"
-    host_ip: Annotated[str, AfterValidator(short_forms.host_address)] = ""
+    host_ip: Annotated[str, AfterValidator(rules.host_address)] = ""
 
 
 class VolumeShape(Shape):
@@ -135,10 +142,10 @@ class HealthShape(Shape):
     """A health check; `test` as text is run by the container's shell."""
 
     test: Test
-    interval: Annotated[Duration, Field(gt=0)] = 30.0
-    timeout: Annotated[Duration, Field(gt=0)] = 30.0
-    retries: Annotated[Whole, Field(ge=1)] = 3
-    start_period: Duration = 0.0
+    interval: Seconds = 30.0
+    timeout: Seconds = 30.0
+    retries: Annotated[Whole, AfterValidator(rules.retries)] = 3
+    start_period: Annotated[Duration, AfterValidator(rules.start_period_s)] = 0.0
 
 
 PortItem = Annotated[
@@ -155,24 +162,24 @@ TmpfsItem = Annotated[str, AfterValidator(_tmpfs_text)]
 class ContainerShape(Shape):
     """Keys of a container that cluster files and Compose files share."""
 
-    image: Text
+    image: Annotated[Text, AfterValidator(_image)]
     command: Command | None = None
     entrypoint: Command | None = None
-    environment: Pairs = Field(default_factory=dict)
+    environment: Annotated[Pairs, AfterValidator(_variables)] = Field(default_factory=dict)
     env_file: Annotated[list[Text], BeforeValidator(_one_or_more)] = Field(default_factory=list)
     ports: list[PortItem] = Field(default_factory=list)
     volumes: list[VolumeItem] = Field(default_factory=list)
     restart: Annotated[str, AfterValidator(_restart_text)] = "no"
     healthcheck: HealthShape | None = None
     labels: Labels = Field(default_factory=dict)
-    user: Annotated[ScalarText, Field(min_length=1)] | None = None
-    working_dir: Text | None = None
-    hostname: Hostname | None = None
+    user: Annotated[ScalarText, AfterValidator(rules.user)] | None = None
+    working_dir: Annotated[str, AfterValidator(rules.working_dir)] | None = None
+    hostname: Annotated[str, AfterValidator(rules.hostname)] | None = None
     tmpfs: Annotated[list[TmpfsItem], BeforeValidator(_one_or_more)] = Field(default_factory=list)
     read_only: Flag = False
-    stop_grace_period: Annotated[Duration, Field(le=GRACE_S_MAX)] = GRACE_S
+    stop_grace_period: Annotated[Duration, Field(le=rules.GRACE_S_MAX)] = GRACE_S
     init: Flag = False
-    cap_add: list[Text] = Field(default_factory=list)
+    cap_add: list[Annotated[str, AfterValidator(rules.capability)]] = Field(default_factory=list)
 
 
 class EntangleShape(Shape):
@@ -219,17 +226,37 @@ class Reader:
             "labels": {name: value or "" for name, value in shape.labels.items()},
             "restart": short_forms.restart(shape.restart) if shape.restart else Restart(),
             "health": _health(shape.healthcheck),
-            "mounts": tuple(self._mounts(shape.volumes, (*path, "volumes"))),
+            "mounts": (mounts := tuple(self._mounts(shape.volumes, (*path, "volumes")))),
             "ports": self._ports(shape.ports, (*path, "ports")),
             "user": shape.user,
             "working_dir": shape.working_dir,
             "hostname": shape.hostname,
-            "tmpfs": tuple(short_forms.tmpfs(item) for item in shape.tmpfs),
+            "tmpfs": self._memory_folders(shape.tmpfs, mounts, (*path, "tmpfs")),
             "read_only": shape.read_only,
             "stop_grace_s": shape.stop_grace_period,
             "init": shape.init,
             "cap_add": tuple(shape.cap_add),
         }
+
+    def check(self, spec: ContainerSpec, path: Path) -> None:
+        """What is wrong with a container as a whole, where nothing of it was told yet."""
+        place = key_text(path)
+        told = (problem.key for problem in self.problems)
+        if any(key == place or key.startswith((f"{place}.", f"{place}[")) for key in told):
+            return
+        try:
+            rules.check_contents(spec)
+        except RequestError as problem:
+            self.note(path, problem.message.removeprefix("create got "))
+
+    def _memory_folders(self, items: Sequence[str], mounts: Sequence[Mount], path: Path) -> tuple[Tmpfs, ...]:
+        taken = [mount.target for mount in mounts]
+        folders = tuple(map(short_forms.tmpfs, items))
+        for index, folder in enumerate(folders):
+            if fault := rules.another_at(folder.target, taken):
+                self.note((*path, index), fault)
+            taken.append(folder.target)
+        return folders
 
     def _ports(self, items: Sequence[str | PortShape], path: Path) -> tuple[Port, ...]:
         """Each once; one that takes a port of the host that another has is told."""
@@ -303,16 +330,16 @@ class Reader:
         return {name: value for name, value in told.items() if value is not None}
 
     def _mounts(self, items: Sequence[str | VolumeShape], path: Path) -> Iterator[Mount]:
-        targets: set[str] = set()
+        taken: list[str] = []
         for index, item in enumerate(items):
             try:
                 mount = self._mount(item)
             except ValueError as problem:
                 self.note((*path, index), str(problem))
                 continue
-            if mount.target in targets:
-                self.note((*path, index), f"another volume is at {mount.target!r} already")
-            targets.add(mount.target)
+            if fault := rules.another_at(mount.target, taken):
+                self.note((*path, index), fault)
+            taken.append(mount.target)
             yield mount
 
     def _mount(self, item: str | VolumeShape) -> Mount:
@@ -324,7 +351,7 @@ class Reader:
                 source = f"./{source}"
             mount = Mount(
                 short_forms.mount_source(source, self._folder),
-                short_forms.mount_target(item.target),
+                rules.mount_target(item.target),
                 item.read_only,
             )
             if item.type == "volume" and mount.source.startswith("/"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
-from qrealm.control.containers.files import short_forms
+from qrealm.control.containers import short_forms
 from qrealm.control.containers.files.problems import Problem, raise_problems, suggestion
 from qrealm.control.containers.files.yaml_lines import Document, Substituted
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound=BaseModel)
-LABELS_RESERVED = "io.qrealm."
 
 
 class Shape(BaseModel):

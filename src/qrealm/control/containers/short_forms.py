@@ -5,15 +5,14 @@ Every function raises ValueError, in words, for what it cannot read.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 from pathlib import Path
 from typing import Literal, cast
 
+from qrealm.fleet.containers import rules
 from qrealm.fleet.containers.protocol import Mount, Port, Restart, RestartName, Tmpfs
 
-PORT_MAX = 65_535
 MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)i?b?", re.IGNORECASE)
 MEMORY_POWERS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|µs|ms|s|m|h)")
@@ -25,7 +24,6 @@ PORT = re.compile(
 MODE = re.compile(r"0?[0-7]{3,4}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 PLAIN_VALUE = re.compile(r"""'[^']*'|"[^"\\$`]*"|(?![\'"#])(?:[^$"'\s]|[ \t](?!#))*""")
-VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 RESTARTS: tuple[RestartName, ...] = ("no", "always", "unless-stopped", "on-failure")
 
 
@@ -34,7 +32,10 @@ def memory_bytes(text: str) -> int:
     found = MEMORY.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is no amount of memory; write it as 512m or 1g")
-    return round(float(found[1]) * (1 << MEMORY_POWERS[found[2].lower()]))
+    amount = float(found[1]) * (1 << MEMORY_POWERS[found[2].lower()])
+    if amount > rules.MEMORY_MAX:
+        raise ValueError(f"{text!r:.60} is more memory than there can be")
+    return round(amount)
 
 
 def duration_s(text: str) -> float:
@@ -52,7 +53,7 @@ def restart(text: str) -> Restart:
         raise ValueError(f"{text!r} is no restart policy; it must be one of {', '.join(RESTARTS)}")
     if colon and (name != "on-failure" or not retries.isdecimal()):
         raise ValueError(f"{text!r}: only on-failure takes a number of retries, as on-failure:3")
-    return Restart(name, int(retries or 0))
+    return rules.restart(Restart(name, int(retries or 0)))
 
 
 def ports(text: str) -> tuple[Port, ...]:
@@ -69,10 +70,10 @@ def ports(text: str) -> tuple[Port, ...]:
         raise ValueError(f"{text!r}: {len(host)} ports of the host for {len(inside)} of the container")
     return tuple(
         Port(
-            container_port=port_number(port),
-            host_port=port_number(host[index]) if host else None,
+            container_port=rules.port_number(port),
+            host_port=rules.port_number(host[index]) if host else None,
             protocol=port_protocol(found["protocol"] or "tcp"),
-            host_ip=host_address((found["ip"] or "").strip("[]")),
+            host_ip=rules.host_address((found["ip"] or "").strip("[]")),
         )
         for index, port in enumerate(inside)
     )
@@ -82,26 +83,9 @@ def _span(text: str) -> list[int]:
     first, dash, last = text.partition("-")
     if not dash:
         return [int(first)]
-    if not first or int(first) > int(last) or int(last) > PORT_MAX:
+    if not first or int(first) > int(last) or int(last) > rules.PORT_MAX:
         raise ValueError(f"{text!r} is no range of ports")
     return list(range(int(first), int(last) + 1))
-
-
-def port_number(value: int) -> int:
-    """A port that can be used."""
-    if not 1 <= value <= PORT_MAX:
-        raise ValueError(f"the port {value} is not between 1 and {PORT_MAX}")
-    return value
-
-
-def host_address(text: str) -> str:
-    """An address of the host, or nothing for all of them."""
-    if text:
-        try:
-            ipaddress.ip_address(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is no address of a host") from None
-    return text
 
 
 def port_protocol(text: str) -> Literal["tcp", "udp"]:
@@ -119,7 +103,7 @@ def mount(text: str, folder: Path) -> Mount:
         raise ValueError(f"{text!r} has no source; write it as NAME:/inside or /host/folder:/inside")
     if options not in ("", "ro", "rw"):
         raise ValueError(f"{text!r}: the option {options!r} is not supported; there are ro and rw")
-    return Mount(mount_source(source, folder), mount_target(target), options == "ro")
+    return Mount(mount_source(source, folder), rules.mount_target(target), options == "ro")
 
 
 def mount_source(text: str, folder: Path) -> str:
@@ -134,29 +118,19 @@ def mount_source(text: str, folder: Path) -> str:
             else:
                 parts.append(part)
         return "/" + "/".join(parts)
-    if VOLUME_NAME.fullmatch(text) is None:
-        raise ValueError(
-            f"{text!r} is neither a folder, which begins with / or ./, nor a name of a volume, which has "
-            "letters, digits, '_', '.' and '-'"
-        )
-    return text
-
-
-def mount_target(text: str) -> str:
-    """An absolute path inside the container."""
-    if not text.startswith("/") or text == "/":
-        raise ValueError(
-            f"{text!r} is no folder inside the container; it must begin with / and not be / itself"
-        )
-    return text
+    return rules.mount_source(text)
 
 
 def tmpfs(text: str) -> Tmpfs:
     """``/run``, ``/tmp:size=64m,mode=1777``."""
     target, _, rest = text.partition(":")
     size = mode = None
+    said: set[str] = set()
     for option in rest.split(",") if rest else ():
         name, _, value = option.partition("=")
+        if name in said:
+            raise ValueError(f"{text!r}: the option {name!r} stands twice")
+        said.add(name)
         if name == "size":
             size = memory_bytes(value)
         elif name == "mode" and MODE.fullmatch(value):
@@ -164,7 +138,13 @@ def tmpfs(text: str) -> Tmpfs:
         else:
             known = "there are size=64m and mode=1777"
             raise ValueError(f"{text!r}: the option {option!r} is not supported; {known}")
-    return Tmpfs(mount_target(target), size, mode)
+    return rules.memory_folder(Tmpfs(target, size, mode))
+
+
+def variable(text: str) -> tuple[str, str | None]:
+    """``NAME=value``, or ``NAME``, which has None."""
+    name, equals, value = text.partition("=")
+    return rules.variable_name(name), value if equals else None
 
 
 def variables(text: str) -> dict[str, str | None]:
