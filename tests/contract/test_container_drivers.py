@@ -141,8 +141,8 @@ class RealContract(NetworkPromises, StopPromises, Contract):
         assert "fork" in err
 
     def test_the_limit_on_memory_kills(self, driver, make):
-        # Not at once: Docker misses what happens before it has begun to listen.
-        command = "sleep 0.3; exec dd if=/dev/zero of=/dev/null bs=64M count=1"
+        # Docker misses what happens before it listens, and forgets it when the end comes first.
+        command = "sleep 1; dd if=/dev/zero of=/dev/null bs=64M count=1; code=$?; sleep 1; exit $code"
         engine_id = make(("sh", "-c", command), limits=Limits(memory_bytes=16 * MIB))
         driver.start(engine_id)
         facts = wait_for(lambda: ended(driver, engine_id))

@@ -12,7 +12,7 @@ import pytest
 from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, inspect, running, states, why_no_eyes
 from engines.image import IMAGE
-from engines.nodes import MIB, engine_of, request, wait_until
+from engines.nodes import MIB, WAIT_S, engine_of, request, wait_until
 from qrealm.base.errors import (
     CommandNotFoundError,
     CommandNotRunnableError,
@@ -24,6 +24,7 @@ from qrealm.base.errors import (
     QrealmError,
     RequestError,
 )
+from qrealm.control.containers import lifecycle
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import QuantumSpec, Wanted
@@ -121,11 +122,13 @@ def test_docker_inspect_shows_what_was_asked_for(engine, url):
     assert labels["team"] == "ops"
     assert labels["io.qrealm.container"] == made.container.id
     assert labels["io.qrealm.name"] == "web"
-    assert "blue" not in json.dumps(labels), "labels are shown to everybody: no secrets in them"
+    assert "deep blue" not in json.dumps(labels), "labels are shown to everybody: no secrets in them"
     report = engine.lifecycle.run("web")
     assert report.started
     assert inspect(url, "web")["State"]["Status"] == "running"
-    assert b"deep blue" in b"".join(piece.data for piece in engine.lifecycle.logs("web", LogRequest()))
+    wait_until(
+        lambda: b"deep blue" in b"".join(piece.data for piece in engine.lifecycle.logs("web", LogRequest()))
+    )
 
 
 def test_a_container_is_hardened_from_the_inside(engine):
@@ -199,7 +202,8 @@ def test_the_limit_of_processes_holds(engine):
     assert done.exit_code() != 0
 
 
-def test_one_that_dies_at_once_is_told(engine, url):
+def test_one_that_dies_at_once_is_told(engine, url, monkeypatch):
+    monkeypatch.setattr(lifecycle, "SETTLE_S", WAIT_S)  # it is over as soon as it has ended
     engine.lifecycle.create(request("dies", "sh", "-c", "echo last words >&2; exit 3"))
     report = engine.lifecycle.run("dies")
     assert report.started

@@ -45,7 +45,7 @@ def urls(engines: dict[str, DockerEngine]) -> dict[str, str]:
 @pytest.fixture
 def engine(urls: dict[str, str], tmp_path: Path) -> Iterator[ContainerEngine]:
     try:
-        with engine_of(urls, tmp_path / "home", watch=True, node_lost_after_s=1.0) as opened:
+        with engine_of(urls, tmp_path / "home", watch=True) as opened:
             yield opened
     finally:
         clean(urls.values())

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from engines.eyes import answers, docker
-from engines.nodes import HOUR_MS, request, wait_until, where
+from engines.nodes import HOUR_MS, WAIT_S, request, wait_until, where
 from engines.nodes import make as make_all
 from engines.swarm_nodes import Member, swarm, wait_until_ready, why_no_swarm
 from qrealm.base.errors import EngineRefusalError, NameTakenError, NodeDownError, RequestError
+from qrealm.control.containers import lifecycle
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config
 from qrealm.control.containers.files.values import NodeEntry
@@ -148,11 +149,12 @@ def test_a_life_on_the_manager(members, engine):
     assert everywhere(members) == {"n1": ["web"], "n2": [], "n3": []}
 
 
-def test_a_command_that_is_not_there_and_one_that_fails(members, engine):
+def test_a_command_that_is_not_there_and_one_that_fails(members, engine, monkeypatch):
     engine.lifecycle.create(wanted("gone", "no-such-command", node="n2"))
     with pytest.raises(EngineRefusalError, match="no-such-command"):
         engine.lifecycle.run("gone")
     engine.lifecycle.create(wanted("seven", "sh", "-c", "exit 7", node="n2"))
+    monkeypatch.setattr(lifecycle, "SETTLE_S", WAIT_S)  # it is over as soon as it has ended
     facts = engine.lifecycle.run("seven").facts
     assert (facts.state, facts.exit_code) == ("exited", 7)
 

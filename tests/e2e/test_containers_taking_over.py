@@ -11,7 +11,7 @@ import pytest
 from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, inspect, running, seen, states, why_no_eyes
 from engines.image import IMAGE
-from engines.nodes import engine_of, request
+from engines.nodes import engine_of, request, wait_until
 from qrealm.base.errors import NameTakenError
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, Mount
 
@@ -56,7 +56,7 @@ def test_containers_of_another_engine_go_on_until_they_are_taken_over(url: str, 
             assert after["Config"]["Labels"][LABEL_ENGINE] != owner
             assert after["Config"]["Labels"][LABEL_CONTAINER] == before["Config"]["Labels"][LABEL_CONTAINER]
             assert states(url) == {"web": "running", "idle": "created", "stranger": "running"}
-            assert docker(url, "exec", "web", "sh", "-c", "wc -l < /kept/starts").strip() == "2"
+            wait_until(lambda: docker(url, "exec", "web", "sh", "-c", "wc -l < /kept/starts").strip() == "2")
             # The old one had its signal and ended by itself, or was killed after the grace, before the new
             # one was made: there were never two at once.
             assert len(seen(url, before["Id"], "die", begun_at)) == 1

@@ -119,7 +119,8 @@ def test_debugging_is_told_on_both_sides(bare, home):
     done = bare("inspect", "nope", QUANTUM_DOCKER_DEBUG="1")
     assert "debug: GET /v1/containers/nope" in done.stderr
     assert "Traceback" in done.stderr
-    assert re.search(r"GET /v1/containers/nope 404 [\d.]+ ms", (home / "qdocker.log").read_text())
+    asked = re.compile(r"GET /v1/containers/nope 404 [\d.]+ ms")
+    wait_until(lambda: asked.search((home / "qdocker.log").read_text()))
     assert "debug" not in bare("ps").stderr
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.nodes import wait_until
 from engines.qdocker_daemon import QDOCKER
 
 
@@ -226,9 +227,10 @@ def test_detailed_logs_tell_engine_calls_and_decisions(bare, home, tmp_path):
     assert bare("create", "busybox", "web").returncode == 0
     assert bare("run", "--force", "web").returncode == 0
     assert bare("logs", "web").returncode == 0
+    asked = re.compile(r"GET /v1/containers/web/logs 200 [\d.]+ ms")
+    wait_until(lambda: asked.search((home / "qdocker.log").read_text()))
     log = (home / "qdocker.log").read_text()
     for call in ("create", "start", "inspect"):
         assert re.search(rf"one \(simulated\): {call} \S+ [\d.]+ ms", log), call
     assert re.search(r"placement of web \(create\): one, by \S+ .*cost \S+, bound \S+, [\d.]+ s", log)
-    assert re.search(r"GET /v1/containers/web/logs 200 [\d.]+ ms", log)
     assert ": ping" not in log

@@ -63,12 +63,14 @@ def seen(url: str, name: str, action: str, since: float) -> list[float]:
     """When something happened to a container, such as ``"start"`` or ``"die"``: seconds since 1970 UTC.
 
     Args:
+        name: whole, or its whole id.
         since: what was before is left out; likewise seconds since 1970 UTC.
     """
     words = ["--since", f"{since:.6f}", "--until", f"{time.time():.6f}", "--format", "{{json .}}"]
     lines = docker(url, "events", *words, "-f", "type=container", "-f", f"event={action}").splitlines()
     # Its own filter by name also finds those whose id begins so.
-    told = [each for each in map(json.loads, lines) if each["Actor"]["Attributes"]["name"] == name]
+    actors = [(each["Actor"], each) for each in map(json.loads, lines)]
+    told = [each for actor, each in actors if name in (actor["Attributes"]["name"], actor["ID"])]
     return [each["timeNano"] / 1e9 for each in told]
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engines.free_ports import free_port
+
 _START_SECONDS = 60.0
 
 
@@ -33,7 +35,7 @@ def ssh_server() -> Iterator[tuple[str, Path]]:
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True
             )
-        port = _free_port()
+        port = free_port()
         host_key = (folder / "host.pub").read_text()
         shutil.copy(folder / "user.pub", folder / "authorized")
         (folder / "known").write_text(f"[127.0.0.1]:{port} {host_key}")
@@ -63,12 +65,6 @@ def ssh_server() -> Iterator[tuple[str, Path]]:
             process.kill()
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -87,6 +87,8 @@ def swarm(count: int, *, heartbeat: str | None = "1s") -> Iterator[list[Member]]
     number = next(_NUMBERS) % 256
     bridge, net = f"qrsw{number}", f"10.214.{number}"
     with ExitStack() as held:
+        with suppress(subprocess.CalledProcessError):
+            _ip("link", "del", bridge)  # of a run that was killed
         _ip("link", "add", "name", bridge, "type", "bridge")
         held.callback(_ip, "link", "del", bridge)
         _ip("link", "set", bridge, "up")

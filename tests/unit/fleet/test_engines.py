@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import pytest
 
 from engines.certificates import Authority
 from engines.docker_engine import docker_engine, docker_engines, standing_still, why_no_docker
+from engines.free_ports import free_port
 from engines.image import IMAGE
 from engines.leftovers import processes_of
 from engines.nodes import WAIT_S, wait_until
@@ -223,9 +223,7 @@ def test_an_engine_behind_tls(tmp_path, monkeypatch):
     authority = Authority(tmp_path)
     server, server_key = authority.issue("server")
     certificate, key = authority.issue("client")
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     url = f"tcp://127.0.0.1:{port}"
     options = ["-H", url, "--tlsverify", "--tlscacert", authority.path]
     options += ["--tlscert", server, "--tlskey", server_key]
