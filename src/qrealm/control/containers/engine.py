@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from qrealm.base.errors import StoreError
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.clusters import Clusters
+from qrealm.control.containers.configuring import Keep
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.driver_pool import DriverPool
@@ -72,6 +74,8 @@ class ContainerEngine:
             are for their owner alone.
         clock: tells the time; tests give one that they move.
         drivers: connections to nodes; tests of failing nodes give others.
+        keep: entered by `open` once the configuration is found to hold, before anything is done of it; left
+            once what follows from it is written down, or with what kept it from that.
 
     Attributes:
         lifecycle: create, run, stop, remove, logs, execute.
@@ -92,6 +96,7 @@ class ContainerEngine:
         home: str | Path,
         clock: Clock | None = None,
         drivers: DriverPool | None = None,
+        keep: Keep = nullcontext,
     ) -> None:
         home = Path(home)
         simulator = find_simulator(config.simulation_backend)
@@ -100,6 +105,7 @@ class ContainerEngine:
         clock = clock or SystemClock()
         ctx = Context(config, home, store, clock, drivers or DriverPool(), simulator, seals)
         self._ctx = ctx
+        self._keep = keep
         self.notices: tuple[str, ...] = ()
         self.circuits = QuantumCircuitManager(ctx)
         deciding = Deciding(ctx, self.circuits)
@@ -125,13 +131,14 @@ class ContainerEngine:
     def open(self, *, watch: bool = True) -> ContainerEngine:
         """Take up work: add the nodes of the configuration, finish or undo what was cut off, watch the nodes.
 
-        A node that does not answer is not waited for: that is left to the watch.
+        A node that does not answer is not waited for, nor what is placed on new nodes: that is left to the
+        watch.
 
         Args:
             watch: False leaves it to the caller to call `watch.look`.
         """
         try:
-            self.notices = self.nodes.add_configured()
+            self.notices = self.nodes.add_configured(self._keep)
             there = [n for n in self._ctx.store.nodes.all() if n.state is not NodeState.LOST]
             problems = self.watch.ask([node for node in there if not node.simulated])
             for node in there:

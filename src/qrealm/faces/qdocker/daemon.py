@@ -14,7 +14,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from qrealm.base.clock import SystemClock
@@ -44,8 +46,8 @@ def serve(home: Home, config_path: Path | None, ready: Ready | None = None) -> N
 
     Args:
         home: its folder.
-        config_path: a configuration file, kept as a copy in the folder once an engine has opened with it;
-            None takes that copy, or defaults.
+        config_path: a configuration file, kept as a copy in the folder once it is found to hold: whatever
+            comes then, it is the one of the next start. None takes that copy, or defaults.
         ready: called once when requests are answered, with what whoever starts the daemon should know.
 
     Raises:
@@ -61,10 +63,10 @@ def serve(home: Home, config_path: Path | None, ready: Ready | None = None) -> N
     try:
         config, text = _configured(home, config_path)
         _work_in(home.folder)
-        engine = ContainerEngine(config, home.folder, SystemClock())
+        keep = partial(_kept, home, text)
+        engine = ContainerEngine(config, home.folder, SystemClock(), keep=keep)
         engine.open()
         try:
-            _keep(home, text)
             with _listening(home) as listener:
                 version = installed_version()
                 _LOG.info("qdocker %s, process %d, answers on %s", version, os.getpid(), home.socket)
@@ -167,16 +169,27 @@ def _configured(home: Home, path: Path | None) -> tuple[Config, str | None]:
     return config, None if path.absolute() == home.config else path.read_text(encoding="utf-8")
 
 
-def _keep(home: Home, text: str | None) -> None:
-    """Copy a configuration that was good to the folder. Before, the last good one stays there."""
+@contextmanager
+def _kept(home: Home, text: str | None) -> Iterator[None]:
+    """Copy a configuration to the folder; what was there before is put back where the body fails."""
     if text is None:
+        yield
         return
     try:
+        before = home.config.read_text("utf-8", "replace") if home.config.exists() else None
         write_whole(home.config, text)
     except OSError as problem:
         raise DaemonError(
             f"the configuration cannot be kept as {str(home.config)!r}: {problem.strerror}"
         ) from problem
+    try:
+        yield
+    except BaseException:
+        try:
+            home.config.unlink() if before is None else write_whole(home.config, before)
+        except OSError as problem:
+            _LOG.error("%s is of a start that failed, and holds at the next: %s", home.config, problem)
+        raise
 
 
 def _listening(home: Home) -> socket.socket:

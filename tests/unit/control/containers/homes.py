@@ -137,7 +137,7 @@ class Home:
         self.engine = None
         self._settle_s = lifecycle.SETTLE_S
 
-    def open(self):
+    def open(self, **more):
         # Simulated containers do not end by themselves, so there is nothing to wait for.
         lifecycle.SETTLE_S = 0.0
         engine = ContainerEngine(
@@ -145,6 +145,7 @@ class Home:
             self.path / "home",
             self.clock,
             DriverPool(lambda where, limit_s: Node(where, limit_s, self.faults)),
+            **more,
         )
         self.engine = engine.open(watch=False)
         return self.engine

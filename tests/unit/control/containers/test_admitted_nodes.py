@@ -10,8 +10,8 @@ import pytest
 from tests.unit.control.containers.homes import Home, Stuck, configured, endpoint, looked_at, views
 
 from qrealm.base.errors import EngineUnavailableError, RequestError
+from qrealm.control.containers.admitting import same_engine
 from qrealm.control.containers.files import NodeEntry
-from qrealm.control.containers.nodes import _same_engine
 from qrealm.control.containers.values import NodeState, Phase
 from qrealm.fleet.containers.protocol import Endpoint
 
@@ -172,11 +172,11 @@ def test_a_simulated_node_whose_url_is_none_any_more_stays_as_it_was(tmp_path):
     ],
 )
 def test_what_leads_to_one_engine(first, second, same):
-    assert _same_engine(first, second) is same
-    assert _same_engine(second, first) is same
+    assert same_engine(first, second) is same
+    assert same_engine(second, first) is same
 
 
 def test_a_link_to_a_socket_leads_to_the_same_engine(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
     by_link = Endpoint("docker", f"unix://{tmp_path}/link/engine.sock")
-    assert _same_engine(by_link, Endpoint("docker", f"unix://{tmp_path}/engine.sock"))
+    assert same_engine(by_link, Endpoint("docker", f"unix://{tmp_path}/engine.sock"))

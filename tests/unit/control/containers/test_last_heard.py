@@ -49,14 +49,15 @@ def test_a_node_that_is_removed_while_it_is_taken_in_leaves_no_reason(home, monk
     configured(home, NodeEntry("na", na), NodeEntry("nb", nb, {"zone": "west"}))
     home.faults.away.clear()
     nodes = home.engine.nodes
-    check = nodes._check_other
+    look = nodes._admitting.look
 
-    def removed_meanwhile(record):
-        check(record)
+    def removed_meanwhile(*words):
+        found = look(*words)
         nodes.remove("nb")
+        return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(nodes, "_check_other", removed_meanwhile)
+        patched.setattr(nodes._admitting, "look", removed_meanwhile)
         home.engine.watch.look()
     assert set(views(home)) == {"na"}
     home.endpoints["nb"] = endpoint(home.path, "other")

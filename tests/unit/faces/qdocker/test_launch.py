@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.faces.qdocker import launch as launching
-from qrealm.faces.qdocker.daemon import _configured, _keep, _unusable, _work_in
+from qrealm.faces.qdocker.daemon import _configured, _kept, _unusable, _work_in
 from qrealm.faces.qdocker.home import Home
 from qrealm.faces.qdocker.launch import launch
 from qrealm.fleet.containers.protocol import ContainerSpec
@@ -107,13 +109,51 @@ def test_a_configuration_that_cannot_be_kept_is_told(home, tmp_path, monkeypatch
     home.config.write_text("quantum_docker_config: {seed: 2}\n")
     monkeypatch.setattr("os.fsync", full)
     _, text = _configured(home, tmp_path / "c.yaml")
-    with pytest.raises(DaemonError, match=r"cannot be kept as .*No space left"):
-        _keep(home, text)
+    with pytest.raises(DaemonError, match=r"cannot be kept as .*No space left"), _kept(home, text):
+        pass
     monkeypatch.undo()
     assert _configured(home, None)[0].seed == 2, "the old one is whole"
-    _keep(home, text)
+    with _kept(home, text):
+        pass
     assert _configured(home, None)[0].seed == 1
     assert home.config.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("old", [None, "quantum_docker_config: {seed: 2}\n"])
+def test_a_configuration_whose_nodes_cannot_be_written_down_is_given_up(home, old):
+    if old is not None:
+        home.config.write_text(old)
+    with pytest.raises(StoreError, match="disk"), _kept(home, "quantum_docker_config: {seed: 1}\n"):
+        raise StoreError("the disk is full")
+    assert (home.config.read_text() if home.config.exists() else None) == old
+
+
+CUT_OFF = r"""
+import os, sys
+from pathlib import Path
+from qrealm.control.containers.reconcile import Reconcile
+from qrealm.faces.qdocker import daemon
+from qrealm.faces.qdocker.home import Home
+
+Reconcile.all = lambda *_: os._exit(9)
+daemon.serve(Home(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def test_a_start_that_is_killed_goes_on_with_its_configuration(home, tmp_path):
+    """Its nodes held, and its settings did not."""
+    old = "quantum_docker_config: {max_containers: 50}\nnodes: [{name: na, driver: simulated}]\n"
+    home.config.write_text(old)
+    with ContainerEngine(_configured(home, None)[0], home.folder):
+        pass
+    new = "quantum_docker_config: {max_containers: 20}\nnodes: [{name: nb, driver: simulated}]\n"
+    (tmp_path / "c.yaml").write_text(new)
+    words = [sys.executable, "-c", CUT_OFF, str(home.folder), str(tmp_path / "c.yaml")]
+    assert subprocess.run(words, check=False).returncode == 9
+    config, _ = _configured(home, None)
+    assert config.max_containers == 20
+    with ContainerEngine(config, home.folder) as engine:
+        assert [view.record.name for view in engine.nodes.all()] == ["na", "nb"]
 
 
 def test_a_configuration_that_no_engine_opened_with_is_not_kept(home, tmp_path):
