@@ -14,6 +14,9 @@ from qrealm.control.containers.placement import Plan, PlannedMove, SchedulerInfo
 from qrealm.control.containers.reports import BalanceReport, MoveReport
 from qrealm.control.containers.values import DecisionRecord, Phase
 
+Halted = Callable[[], str]
+"""Why no move is begun any more; empty as long as they are."""
+
 
 class Balancing:
     """What load-balance, rebalance, drain and why call."""
@@ -42,11 +45,11 @@ class Balancing:
         every = [record.id for record in self._ctx.store.containers.all() if record.phase is Phase.READY]
         return self._carry_out(every, scheduler, "rebalance", dry_run)
 
-    def empty(self, node: str, ending: Callable[[], bool]) -> BalanceReport:
-        """Move what a node has that takes nothing new any more; no move is begun once `ending` is true."""
+    def empty(self, node: str, halted: Halted) -> BalanceReport:
+        """Move what a node has that takes nothing new any more; no move is begun once it is `halted`."""
         there = [record for record in self._ctx.store.containers.all() if record.node == node]
         ready = [record for record in there if record.phase is Phase.READY]
-        report = self._carry_out([record.id for record in ready], None, "drain", False, ending)
+        report = self._carry_out([record.id for record in ready], None, "drain", False, halted)
         told = "its phase is {}; try again in a moment"
         busy = {record.name: told.format(record.phase.value) for record in there if record not in ready}
         return replace(report, stays={**report.stays, **busy})
@@ -77,7 +80,7 @@ class Balancing:
         scheduler: str | None,
         action: str,
         dry_run: bool,
-        ending: Callable[[], bool] = lambda: False,
+        halted: Halted = lambda: "",
     ) -> BalanceReport:
         ctx = self._ctx
         with ctx.scheduling:
@@ -86,7 +89,7 @@ class Balancing:
                 with ctx.store.transaction():
                     for decision in plan.decisions:
                         ctx.store.decisions.append(decision)
-        moves = [self._move(move, dry_run, ending) for move in plan.moves]
+        moves = [self._move(move, dry_run, halted) for move in plan.moves]
         moved = {move.name for move in moves if move.done or dry_run}
         kept = tuple(d.container for d in plan.decisions if d.container not in moved)
         # A rebalance has named nobody: of what it left alone nothing was expected.
@@ -99,12 +102,10 @@ class Balancing:
             report = replace(report, objective_before=None, objective_after=None)
         return report
 
-    def _move(self, move: PlannedMove, dry_run: bool, ending: Callable[[], bool]) -> MoveReport:
+    def _move(self, move: PlannedMove, dry_run: bool, halted: Halted) -> MoveReport:
         """Carry one move out; what stands in the way is told, and the others go on."""
-        error = ""
-        if ending():
-            error = "the engine is being closed"
-        elif not dry_run:
+        error = halted()
+        if not error and not dry_run:
             try:
                 self._moves.move(move.container, move.target)
             except QrealmError as problem:

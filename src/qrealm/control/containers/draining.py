@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from qrealm.base.errors import QrealmError
@@ -58,7 +59,7 @@ class Draining:
     def empty(self, node: str) -> BalanceReport:
         """Move what a node has, as far as others take it; its lock held."""
         try:
-            report = self._balancing.empty(node, self._ending)
+            report = self._balancing.empty(node, partial(self._halted, node))
         except QrealmError:
             self._over(node)
             raise
@@ -69,6 +70,19 @@ class Draining:
         """Whoever asked is told what stays. What closing breaks off is gone on with after the next start."""
         if not self._ending():
             self.end(node)
+
+    def _halted(self, node: str) -> str:
+        """Why what a node has is not moved away any more; empty as long as it is."""
+        if self._ending():
+            return "the engine is being closed"
+        state = self._state(node)
+        if state is NodeState.DRAINING:
+            return ""
+        now = {None: "is no node any more", NodeState.READY: "takes containers again"}
+        return f"node {node!r} {now.get(state, 'is lost')}"
+
+    def _state(self, node: str) -> NodeState | None:
+        return next((each.state for each in self._ctx.store.nodes.all() if each.name == node), None)
 
     def begun(self) -> list[str]:
         """Nodes that are being emptied, or were when the process ended."""
@@ -82,7 +96,7 @@ class Draining:
             if not held or node not in self.begun():
                 return
             number, again_at = self._tries.get(node, _Tries(0, 0.0))
-            state = next((each.state for each in ctx.store.nodes.all() if each.name == node), None)
+            state = self._state(node)
             if state not in (NodeState.DRAINING, NodeState.LOST):
                 self.end(node)
             if state is not NodeState.DRAINING or (number and ctx.clock.monotonic() < again_at):
@@ -91,7 +105,7 @@ class Draining:
                 log.warning("node %s: its drain was cut off, and is gone on with", node)
             number += 1
             finished = self._try(node)
-            if self._ending():
+            if self._ending() or node not in self.begun():
                 return
             if finished or number >= TRIES_MAX:
                 self.end(node)
@@ -102,11 +116,11 @@ class Draining:
     def _try(self, node: str) -> bool:
         """Whether nothing is left that another try may move."""
         try:
-            report = self._balancing.empty(node, self._ending)
+            report = self._balancing.empty(node, partial(self._halted, node))
         except QrealmError as problem:
             self._tell(node, node, f"its drain was cut off, and cannot be gone on with: {problem.message}")
             return False
-        if self._ending():
+        if self._halted(node):
             return False
         for container, why in report.stays.items():
             self._tell(node, container, f"{container} stays on {node}, which is draining: {why}")

@@ -141,3 +141,54 @@ def test_a_drain_that_ended_is_not_gone_on_with(tmp_path):
         rounds(home, 2)
         assert places(home) == {"large": "na"}
         assert home.store.nodes.get("na").state is NodeState.DRAINING
+
+
+def activating(home, monkeypatch, activate):
+    """With the first move somebody does something about the node; the names of what is moved."""
+    real, moved = Moves.move, []
+
+    def move(self, reference, target):
+        real(self, reference, target)
+        moved.append(reference)
+        if len(moved) == 1:
+            activate()
+
+    monkeypatch.setattr(Moves, "move", move)
+    return moved
+
+
+def test_a_node_that_is_opened_again_is_not_emptied_any_more(home, monkeypatch):
+    for name in ("one", "two", "three"):
+        home.create(name, node="na")
+    moved = activating(home, monkeypatch, lambda: home.engine.nodes.activate("na"))
+    report = home.engine.nodes.drain("na")
+    assert len(moved) == 1
+    assert sorted(move.done for move in report.moves) == [False, False, True]
+    left = {"one", "two", "three"} - set(moved)
+    assert report.stays == dict.fromkeys(left, "node 'na' takes containers again")
+    assert {places(home)[name] for name in left} == {"na"}
+    assert home.store.nodes.get("na").state is NodeState.READY
+    assert home.engine.nodes._draining.begun() == []
+
+
+def test_a_drain_that_is_gone_on_with_ends_when_the_node_is_opened_again(home, monkeypatch):
+    for name in ("one", "two", "three"):
+        home.create(name, node="na")
+    cut_off(home, monkeypatch)
+    moved = activating(home, monkeypatch, lambda: home.engine.nodes.activate("na"))
+    rounds(home, 2)
+    assert len(moved) == 1
+    assert sorted(places(home).values()) == ["na", "na", "nb"]
+    assert home.engine.nodes._draining._tries == {}
+
+
+def test_a_node_that_is_lost_while_it_is_drained_is_told_as_lost(home, monkeypatch):
+    for name in ("one", "two"):
+        home.create(name, node="na")
+    node = home.store.nodes.get("na")
+    lost = lambda: home.engine.watch.lose(node, "gone")  # noqa: E731
+    moved = activating(home, monkeypatch, lost)
+    report = home.engine.nodes.drain("na")
+    (left,) = {"one", "two"} - set(moved)
+    assert report.stays == {left: "node 'na' is lost"}
+    home.engine.watch.look()
