@@ -37,6 +37,26 @@ def test_a_relation_is_shown_spent_and_ended(qdocker):
     assert qdocker("disentangle", "web", "nobody").returncode == 1
 
 
+def test_what_others_say_already_is_told_as_such(qdocker):
+    make(qdocker, ax=0.2, ay=0.9, az=0.6)
+    assert qdocker("entangle", "ax", "ay").returncode == 0
+    assert qdocker("entangle", "ax", "az", "--mode", "opposite").returncode == 0
+    told = qdocker("entangle", "ay", "az", "--mode", "spread")
+    assert told.stdout.startswith("ay and az are related so already, through ax: nothing new is declared\n")
+    assert told.stderr == ""
+    report = json.loads(qdocker("entangle", "ay", "az", "--mode", "spread", "--format", "json").stdout)
+    assert (report["declared"], report["through"], report["note"]) == (False, ["ax"], "")
+    assert [each["With"] for each in relations(qdocker, "ay")] == ["ax"]
+    turned = qdocker("entangle", "ay", "ax")
+    assert turned.stdout.startswith("ay and ax are related so already: nothing new is declared\n")
+    assert "ay follows ax: same; to declare it another way, end that first" in turned.stderr
+    again = qdocker("entangle", "ax", "ay")
+    assert again.stdout.splitlines()[0] in (
+        "ax and ay were entangled so before: same",
+        "ax and ay are entangled: same",
+    )
+
+
 def test_odds_that_are_not_as_declared_are_told(qdocker, tmp_path):
     make(qdocker, web=0.8, cache=0.2)
     told = qdocker("entangle", "web", "cache").stderr

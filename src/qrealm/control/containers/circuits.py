@@ -40,7 +40,7 @@ from qrealm.control.containers.reports import (
     MeasureReport,
     OverriddenOdds,
 )
-from qrealm.control.containers.ties import by_name, disentangle, overridden, where_they_are
+from qrealm.control.containers.ties import by_name, disentangle, how_related, overridden
 from qrealm.control.containers.values import (
     MODES,
     ContainerRecord,
@@ -228,14 +228,18 @@ class QuantumCircuitManager:
     def _related(self, seen: _Seen, mode: Mode, joined: Entangled) -> EntangleReport:
         """Write down what two containers were made to be; inside a transaction."""
         ctx = self._ctx
-        one, two = seen.records
+        names = self._names()
+        one, two = (names[record.id] for record in seen.records)
+        related = how_related(joined.relations_new or seen.relations or (), one, two, mode, names)
         if not joined.already:
             ctx.store.relations.delete(joined.relations_dropped)
             ctx.store.relations.save(joined.relations_new)
             ctx.store.relations.delete(contradicted(ctx.store.relations.all()))
             ctx.store.registers.save([joined.register, *joined.others])
-            ctx.tell("register", "entangle", one.name, {"with": two.name, "mode": mode})
-        names = self._names()
+            told = {"with": two.name, "mode": mode}
+            if related.through:
+                told["through"] = ",".join(related.through)
+            ctx.tell("register", "entangle", one.name, told)
         shares = joint_probabilities(joined.register, [one.id, two.id])
         return EntangleReport(
             one.name,
@@ -249,8 +253,10 @@ class QuantumCircuitManager:
                 for (i, j), share in sorted(shares.items())
                 if share > PROBABILITY_SHOWN
             },
-            where_they_are(names[one.id], names[two.id], mode),
+            related.note,
             self._overridden(seen, joined, names),
+            related.declared,
+            related.through,
         )
 
     def _overridden(

@@ -117,8 +117,12 @@ class EntangleReport:
         already: whether the relation held before, so that nothing was done.
         probabilities: of every joint outcome of the two with a probability over 1e-12, as
             ``{"running,stopped": 0.5}``.
-        note: what the user should know about where the containers are; may be empty.
+        note: what the user should know about where the containers are, or about how it is declared; may be
+            empty.
         overridden: by name, the containers that have lost their declared odds to this entanglement.
+        declared: whether this is a relation that is declared, now or before. False where what was declared
+            says it already in other words, so that nothing new is declared.
+        through: then, the containers over which the two are related, by name; empty where it is directly.
     """
 
     first: str
@@ -130,6 +134,8 @@ class EntangleReport:
     probabilities: Mapping[str, float]
     note: str = ""
     overridden: Mapping[str, OverriddenOdds] = field(default_factory=dict)
+    declared: bool = True
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from qrealm.base.errors import RegisterError
 from qrealm.control.containers.asking import check_names
@@ -10,7 +11,7 @@ from qrealm.control.containers.context import Context
 from qrealm.control.containers.registers import probabilities_at
 from qrealm.control.containers.registers.relating import way_between
 from qrealm.control.containers.reports import DisentangleReport, EndedRelation, OverriddenOdds, RelationView
-from qrealm.control.containers.values import ContainerRecord, Mode, Register
+from qrealm.control.containers.values import ContainerRecord, Mode, Register, Relation
 
 ODDS_TOLD = 1e-3
 """By how much a probability must differ from the declared one to be told."""
@@ -96,6 +97,41 @@ def disentangle(context: Context, references: Sequence[str]) -> DisentangleRepor
     told = tuple(EndedRelation(names[r.first], names[r.second], r.mode, r.spent) for r in ended)
     shared = sorted({group for group in joint if len(set(group) & set(asked)) > 1})
     return DisentangleReport(tuple(asked), told, tuple(shared))
+
+
+class Related(NamedTuple):
+    """How two containers are related, as `EntangleReport` tells it."""
+
+    declared: bool
+    through: tuple[str, ...]
+    note: str
+
+
+def how_related(
+    relations: Sequence[Relation],
+    one: ContainerRecord,
+    two: ContainerRecord,
+    mode: Mode,
+    names: Mapping[str, ContainerRecord],
+) -> Related:
+    """How two containers are related that were entangled.
+
+    Args:
+        relations: that relate them, directly or over others.
+        mode: as asked.
+        names: records of all containers, by id.
+    """
+    way = way_between(relations, (one.id, two.id))
+    if through := tuple(names[each].name for each in way[1:-1]):
+        return Related(False, through, "")
+    direct = next(each for each in relations if {each.first, each.second} == {one.id, two.id})
+    if (direct.first, direct.mode) == (one.id, mode):
+        return Related(True, (), where_they_are(one, two, mode))
+    note = (
+        f"{names[direct.second].name} follows {names[direct.first].name}: {direct.mode}; to declare it "
+        f"another way, end that first: qdocker disentangle {one.name} {two.name}"
+    )
+    return Related(False, (), note)
 
 
 def where_they_are(one: ContainerRecord, two: ContainerRecord, mode: Mode) -> str:

@@ -70,8 +70,13 @@ def entangle(
     if wants_json:
         options.write_line(found)
         return
-    done = "were entangled so before" if found["already"] else "are entangled"
-    write(f"{found['first']} and {found['second']} {done}: {found['mode']}")
+    both = f"{found['first']} and {found['second']}"
+    if found["declared"]:
+        done = "were entangled so before" if found["already"] else "are entangled"
+        write(f"{both} {done}: {found['mode']}")
+    else:
+        through = f", through {', '.join(found['through'])}" if found["through"] else ""
+        write(f"{both} are related so already{through}: nothing new is declared")
     write(f"group: {', '.join(found['group'])} ({found['num_qubits']} qubits)")
     rows = [(outcome, f"{share:.2%}") for outcome, share in found["probabilities"].items()]
     write_table((f"{found['first']},{found['second']}".upper(), "PROBABILITY"), rows)

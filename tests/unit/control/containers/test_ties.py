@@ -152,6 +152,46 @@ def test_entangling_tells_whose_declared_odds_it_has_replaced(home):
     }
 
 
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_what_others_say_already_is_told_as_such(home, seconds):
+    """Whether the state keeps it still or is mended: nothing new is declared."""
+    circuits = make(home, "ax", "ay", "az")
+    circuits.entangle("ax", "ay")
+    circuits.entangle("ax", "az", "opposite")
+    declared = home.store.relations.all()
+    home.clock.advance(seconds)
+    report = circuits.entangle("ay", "az", "spread")
+    assert report.already is (seconds == 0.0)
+    assert (report.declared, report.through, report.note) == (False, ("ax",), "")
+    assert home.store.relations.all() == declared
+    again = circuits.entangle("ax", "az", "opposite")
+    assert (again.declared, again.through) == (True, ())
+
+
+def test_the_same_in_other_words_is_told_as_it_is_declared(home):
+    circuits = make(home, "one", "two")
+    first = circuits.entangle("one", "two", "opposite")
+    assert (first.declared, first.through) == (True, ())
+    declared = home.store.relations.all()
+    for names, mode in ((("two", "one"), "opposite"), (("one", "two"), "spread")):
+        report = circuits.entangle(*names, mode)
+        assert (report.declared, report.through, report.already) == (False, (), True)
+        assert report.note.startswith("two follows one: opposite; to declare it another way, end that first")
+        assert report.note.endswith(f": qdocker disentangle {names[0]} {names[1]}")
+    assert home.store.relations.all() == declared
+
+
+def test_a_spread_that_leaves_two_alike_stays_a_spread(home):
+    """Of three containers that are dealt over two states, two have the same."""
+    circuits = make(home, "one", "two", "three")
+    circuits.entangle("one", "two", "spread")
+    told = circuits.entangle("one", "three", "spread")
+    assert told.probabilities == pytest.approx({"running,running": 0.5, "stopped,stopped": 0.5})
+    report = circuits.entangle("one", "three", "same")
+    assert not report.declared
+    assert report.note.startswith("three follows one: spread; ")
+
+
 def test_what_a_gate_or_a_measurement_has_made_is_not_laid_to_an_entanglement(home):
     circuits = make(home, "one", "two", "three", probability=0.2)
     circuits.apply_gate("X", ["one"])
