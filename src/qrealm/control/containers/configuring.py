@@ -187,26 +187,25 @@ class Configuring:
         ctx = self._ctx
         problems = self._watch.ask(new)
 
-        def look(node: NodeRecord) -> QrealmError | None:
-            if (silent := problems[node.name]) is not None:
-                return silent
+        def look(node: NodeRecord) -> NodeRecord | QrealmError:
             try:
-                self._save_new(self._looked_at(node, LOOK_S))
+                return problems[node.name] or self._looked_at(node, LOOK_S)
             except QrealmError as problem:
                 return problem
-            return None
 
         with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
             found = list(zip(new, pool.map(look, new), strict=True))
         told = []
-        for node, problem in found:
-            if isinstance(problem, NameTakenError):
+        for node, answer in found:
+            if isinstance(answer, NodeRecord):
+                self._save_new(answer)
+            elif isinstance(answer, NameTakenError):
                 self._watch.forget(node.name)
                 ctx.store.nodes.delete(node.name)
-                told.append(_none(problem))
-            elif problem is not None:
-                ctx.tell("node", "unreachable", node.name, {"problem": problem.message})
-                self._watch.refuse(node.name, problem.message)
+                told.append(_none(answer))
+            else:
+                ctx.tell("node", "unreachable", node.name, {"problem": answer.message})
+                self._watch.refuse(node.name, answer.message)
         return told
 
     def _looked_at(self, node: NodeRecord, limit_s: float | None = None) -> NodeRecord:
