@@ -15,7 +15,6 @@ from qrealm.faces.qdocker.progress import shown_progress
 from qrealm.faces.qdocker.specification import (
     read_environment,
     read_health,
-    read_hostname,
     read_labels,
     read_memory,
     read_mount,
@@ -141,10 +140,10 @@ def create(
         "mounts": [read_mount(word) for word in volume or ()],
         "ports": [port for word in publish or () for port in read_ports(word)],
         "network": network,
-        "hostname": read_hostname(hostname),
+        "hostname": hostname,
         "tmpfs": [read_tmpfs(word) for word in tmpfs or ()],
-        "user": user,
-        "working_dir": workdir,
+        "user": user or None,  # as Docker: an empty one is none
+        "working_dir": workdir or None,
         "read_only": read_only,
         "init": init,
         "stop_grace_s": stop_timeout,

@@ -1,42 +1,47 @@
-"""From Docker's words on the command line to a container's specification, as JSON for the daemon."""
+"""From Docker's words on the command line to a container's specification, as JSON for the daemon.
+
+What reads the words is loaded only when there are any, so that a short command is quick.
+"""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker.times import read_duration
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
-_SIZE_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_PORT_MAX = 65535
-_HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9-]+)*")
-_HOSTNAME_LETTERS = 63
-_MODE = re.compile(r"0?[0-7]{3,4}")
+T = TypeVar("T")
+
+
+def _read(option: str, word: str, read: Callable[[str], T], hint: str) -> T:
+    """A word by the rules that files have for it. Raises RequestError."""
+    try:
+        return read(word)
+    except ValueError as problem:
+        raise RequestError(f"{option} got {_said(word, str(problem))}", hint=hint) from problem
+
+
+def _said(word: str, told: str) -> str:
+    """What is wrong with a word, after "got"."""
+    if not told.startswith(repr(word)):
+        return f"{word!r:.80}: {told}"
+    rest = told.removeprefix(repr(word))
+    return told if rest.startswith(":") else f"{word!r}, which{rest}"
 
 
 def read_memory(text: str, option: str = "--memory") -> int:
     """Bytes of ``"512"`` (MiB), ``"512m"``, ``"1g"``. Raises RequestError."""
-    size = _size(text, "m")
-    if size is None:
-        raise RequestError(
-            f"{option} got {text!r:.40}; the rule is a number of MiB, or one with b, k, m, g or t",
-            hint="for example 512, 512m, 1g",
-        )
-    return size
+    from qrealm.control.containers import short_forms
 
-
-def _size(text: str, unit_default: str) -> int | None:
-    """Bytes; None for what is no size."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        return None
-    number, unit = match.groups()
-    return round(float(number) * _SIZE_UNITS[unit.lower() or unit_default])
+    told = text.strip()
+    hint = "a number is of MiB, or has b, k, m, g or t: 512, 512m, 1g"
+    return _read(
+        option, text, lambda _: short_forms.memory_bytes(f"{told}m" if told[-1:].isdigit() else told), hint
+    )
 
 
 def read_environment(words: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:
@@ -56,10 +61,15 @@ def read_environment(words: Sequence[str] | None, files: Sequence[Path] | None) 
 
 
 def _set_variable(found: dict[str, str], word: str, option: str) -> None:
-    name, sign, value = word.partition("=")
-    if not name or any(letter.isspace() for letter in name):
-        raise RequestError(f"{option} got {word!r:.60}; the rule is NAME=VALUE or NAME")
-    if sign:
+    from qrealm.control.containers import short_forms
+
+    try:
+        name, value = short_forms.variable(word)
+    except ValueError as problem:
+        # What stands behind the name may be a secret.
+        told = _said(word.partition("=")[0], str(problem))
+        raise RequestError(f"{option} got {told}", hint="write NAME=VALUE or NAME") from problem
+    if value is not None:
         found[name] = value
     elif name in os.environ:  # as Docker: a name that is not set here is not set there
         found[name] = os.environ[name]
@@ -78,108 +88,35 @@ def read_labels(words: Sequence[str] | None) -> dict[str, str]:
 
 def read_mount(word: str) -> dict[str, Any]:
     """A mount of ``SOURCE:TARGET[:ro|rw]``. Raises RequestError."""
-    parts = word.split(":")
-    mode = parts.pop() if len(parts) == 3 else "rw"
-    if len(parts) != 2 or not all(parts) or mode not in ("ro", "rw") or not parts[1].startswith("/"):
-        raise RequestError(
-            f"--volume got {word!r:.80}; the rule is SOURCE:TARGET[:ro], TARGET beginning with /",
-            hint="for example -v /srv/data:/data:ro, or -v cache:/var/cache for a named volume",
-        )
-    source = parts[0]
-    if source.startswith((".", "~")):
-        source = str(Path(os.path.normpath(Path(source).expanduser().absolute())))
-    return {"source": source, "target": parts[1], "read_only": mode == "ro"}
+    from qrealm.control.containers import short_forms
+
+    hint = "for example -v /srv/data:/data:ro, or -v cache:/var/cache for a named volume"
+    return asdict(_read("--volume", word, lambda text: short_forms.mount(text, Path()), hint))
 
 
 def read_tmpfs(word: str) -> dict[str, Any]:
     """A folder in memory of ``TARGET[:size=SIZE,mode=MODE]``; as Docker, a size without a unit is in bytes.
     Raises RequestError."""
-    target, _, rest = word.partition(":")
-    found: dict[str, Any] = {"target": target, "size_bytes": None, "mode": None}
-    right = target.startswith("/") and target != "/"
-    for each in rest.split(",") if rest else ():
-        name, _, value = each.partition("=")
-        size = _size(value, "b") if name == "size" else None
-        if size:
-            found["size_bytes"] = size
-        elif name == "mode" and _MODE.fullmatch(value):
-            found["mode"] = int(value, 8)
-        else:
-            right = False
-    if not right:
-        raise RequestError(
-            f"--tmpfs got {word!r:.80}; the rule is TARGET[:size=SIZE,mode=MODE], TARGET beginning with / "
-            "and not / itself",
-            hint="for example --tmpfs /run, --tmpfs /tmp:size=64m,mode=1777",
-        )
-    return found
+    from qrealm.control.containers import short_forms
 
-
-def read_hostname(text: str | None) -> str | None:
-    """What a container calls itself. Raises RequestError."""
-    if text is not None and (len(text) > _HOSTNAME_LETTERS or not _HOSTNAME.fullmatch(text)):
-        raise RequestError(
-            f"--hostname got {text!r:.80}; the rule is letters, digits, '-' and '.', at most "
-            f"{_HOSTNAME_LETTERS}, beginning with a letter or digit"
-        )
-    return text
+    hint = "for example --tmpfs /run, --tmpfs /tmp:size=64m,mode=1777"
+    return asdict(_read("--tmpfs", word, short_forms.tmpfs, hint))
 
 
 def read_ports(word: str) -> list[dict[str, Any]]:
     """Ports of ``[[IP:][HOST]:]CONTAINER[/tcp|udp]``; ranges of equal length. Raises RequestError."""
-    match = re.fullmatch(
-        r"(?:(?:(?P<ip>\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(?P<host>\d*(?:-\d+)?):)?"
-        r"(?P<own>\d+(?:-\d+)?)(?:/(?P<protocol>tcp|udp))?",
-        word,
-    )
-    if match is None:
-        raise _port_rule(word)
-    own = _port_range(match["own"], word)
-    host: Sequence[int | None] = [None] * len(own)
-    if match["host"] and match["host"] != "0":  # 0: the engine chooses, as in Docker
-        host = _port_range(match["host"], word)
-    if len(host) != len(own):
-        raise _port_rule(word)
-    return [
-        {
-            "container_port": inner,
-            "host_port": outer,
-            "protocol": match["protocol"] or "tcp",
-            "host_ip": (match["ip"] or "").strip("[]"),
-        }
-        for inner, outer in zip(own, host, strict=True)
-    ]
+    from qrealm.control.containers import short_forms
 
-
-def _port_range(text: str, word: str) -> Sequence[int]:
-    first, _, last = text.partition("-")
-    if not first:
-        raise _port_rule(word)
-    ports = range(int(first), int(last or first) + 1)
-    if not ports or ports[0] < 1 or ports[-1] > _PORT_MAX:
-        raise _port_rule(word)
-    return ports
-
-
-def _port_rule(word: str) -> RequestError:
-    return RequestError(
-        f"--publish got {word!r:.60}; the rule is [[IP:][HOST]:]CONTAINER[/tcp|udp], ports from 1 to "
-        f"{_PORT_MAX}, ranges of equal length",
-        hint="for example -p 8080:80, -p 127.0.0.1:5353:53/udp, -p 8000-8002:80-82",
-    )
+    hint = "for example -p 8080:80, -p 127.0.0.1:5353:53/udp, -p 8000-8002:80-82"
+    return [asdict(port) for port in _read("--publish", word, short_forms.ports, hint)]
 
 
 def read_restart(word: str) -> dict[str, Any]:
     """A restart policy. Raises RequestError."""
-    name, sign, count = word.partition(":")
-    if name not in ("no", "always", "unless-stopped", "on-failure") or (
-        sign and not (name == "on-failure" and count.isdigit())
-    ):
-        raise RequestError(
-            f"--restart got {word!r:.40}; there are no, always, unless-stopped, "
-            "on-failure and on-failure:COUNT"
-        )
-    return {"name": name, "retries_max": int(count or 0)}
+    from qrealm.control.containers import short_forms
+
+    hint = "there are no, always, unless-stopped, on-failure and on-failure:COUNT"
+    return asdict(_read("--restart", word, short_forms.restart, hint))
 
 
 def read_health(
@@ -197,8 +134,6 @@ def read_health(
         if text is not None:
             found[f"{name.replace('-', '_')}_s"] = read_duration(text, f"--health-{name}")
     if retries is not None:
-        if retries < 1:
-            raise RequestError(f"--health-retries got {retries}; the rule is a number from 1")
         found["retries"] = retries
     if command is None:
         if found:

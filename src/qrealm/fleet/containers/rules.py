@@ -160,7 +160,7 @@ def network(text: str) -> str:
 def variable_name(text: str) -> str:
     """Of an environment variable."""
     if not text or "=" in text or not text.isprintable() or any(letter.isspace() for letter in text):
-        raise ValueError(f"{text!r:.60} is no name of a variable, which has no '=' and no spaces")
+        raise ValueError(f"{text!r:.60} is no name of a variable; one has no '=' and no spaces")
     return text
 
 
@@ -169,7 +169,7 @@ def label_name(text: str) -> str:
     if text.startswith(LABELS_RESERVED):
         raise ValueError(f"the label {text!r:.80} is qrealm's own; choose another that does not begin so")
     if not text.strip() or "=" in text or not text.isprintable():
-        raise ValueError(f"{text!r:.60} is no name of a label, which has no '=' and no line breaks")
+        raise ValueError(f"{text!r:.60} is no name of a label; one has no '=' and no line breaks")
     return text
 
 
