@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 
 def make(qdocker, **chances):
     for name, chance in chances.items():
@@ -73,3 +75,25 @@ def test_odds_that_are_not_as_declared_are_told(qdocker, tmp_path):
     )
     told = qdocker("create-cluster", str(file)).stderr
     assert "two: running with 80 % instead of its declared 20 %" in told
+
+
+def test_a_redundant_line_of_a_cluster_is_told_as_such(qdocker, tmp_path):
+    file = tmp_path / "three.yaml"
+    file.write_text(
+        "name: three\n"
+        "containers:\n"
+        "  - {name: one, image: busybox, quantum_probability: 0.2}\n"
+        "  - {name: two, image: busybox, quantum_probability: 0.9}\n"
+        "  - {name: six, image: busybox, quantum_probability: 0.6}\n"
+        "entangle:\n"
+        "  - {between: [one, two, six], mode: same}\n"
+        "  - {between: [two, six], mode: same}\n"
+    )
+    told = qdocker("create-cluster", str(file)).stderr.splitlines()
+    assert "one and six are entangled: same" in told
+    assert "two and six are related so already, through one: nothing new is declared" in told
+    assert qdocker("maintenance", "--renew").returncode == 0
+    chances = json.loads(qdocker("inspect", "-f", "{{json .Quantum.Probabilities}}", "one").stdout)
+    assert chances["running"] == pytest.approx(0.2)
+    told = {"With": "one", "Mode": "same", "Follows": True, "Spent": False}
+    assert (relations(qdocker, "two"), relations(qdocker, "six")) == ([told], [told])

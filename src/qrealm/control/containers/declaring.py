@@ -9,6 +9,7 @@ from typing import NamedTuple
 from qrealm.base.errors import QrealmError, RegisterError, TooLargeError
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context
+from qrealm.control.containers.grouping import contradicted
 from qrealm.control.containers.registers import ContradictionError, entangle, joint_probabilities, prepare
 from qrealm.control.containers.values import ContainerRecord, Member, Mode, Register, Relation
 
@@ -81,6 +82,8 @@ def expected(
             raise
         gone = {(r.first, r.second) for r in (*joined.relations_dropped, *joined.relations_new)}
         relations = [r for r in relations if (r.first, r.second) not in gone] + list(joined.relations_new)
+        replaced = contradicted(relations)
+        relations = [r for r in relations if r not in replaced]
         for register in (joined.register, *joined.others):
             registers.update((member.container, register) for member in register.members)
     shares = {each: joint_probabilities(register, [each]) for each, register in registers.items()}

@@ -70,13 +70,7 @@ def entangle(
     if wants_json:
         options.write_line(found)
         return
-    both = f"{found['first']} and {found['second']}"
-    if found["declared"]:
-        done = "were entangled so before" if found["already"] else "are entangled"
-        write(f"{both} {done}: {found['mode']}")
-    else:
-        through = f", through {', '.join(found['through'])}" if found["through"] else ""
-        write(f"{both} are related so already{through}: nothing new is declared")
+    write(entangled_line(found))
     write(f"group: {', '.join(found['group'])} ({found['num_qubits']} qubits)")
     rows = [(outcome, f"{share:.2%}") for outcome, share in found["probabilities"].items()]
     write_table((f"{found['first']},{found['second']}".upper(), "PROBABILITY"), rows)
@@ -84,6 +78,16 @@ def entangle(
         tell(line)
     if found["note"]:
         tell(found["note"])
+
+
+def entangled_line(found: Mapping[str, Any]) -> str:
+    """What `EntangleReport` says of the two."""
+    both = f"{found['first']} and {found['second']}"
+    if found["declared"]:
+        done = "were entangled so before" if found["already"] else "are entangled"
+        return f"{both} {done}: {found['mode']}"
+    through = f", through {', '.join(found['through'])}" if found["through"] else ""
+    return f"{both} are related so already{through}: nothing new is declared"
 
 
 def overridden_lines(overridden: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -16,7 +16,7 @@ from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, cluster_path
 from qrealm.faces.qdocker.progress import shown_progress
-from qrealm.faces.qdocker.quantum_commands import overridden_lines
+from qrealm.faces.qdocker.quantum_commands import entangled_line, overridden_lines
 from qrealm.faces.qdocker.tables import write_facts
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, tell, warn, write
 
@@ -69,7 +69,7 @@ def create_cluster(
         write(name)
         tell(f"{name} was there already")
     for each in found["entangled"]:
-        tell(f"{each['first']} and {each['second']} are entangled: {each['mode']}")
+        tell(entangled_line(each))
     for told in overridden_lines(found["overridden"]):
         tell(told)
     if note := found.get("note"):
