@@ -231,8 +231,11 @@ def main(arguments: list[str] | None = None) -> int:
     start_logging(debug_wanted())
 
     def tell(line: dict[str, object]) -> None:
-        with open(options.report_fd, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a file descriptor
-            pipe.write(json.dumps(line) + "\n")
+        try:
+            with open(options.report_fd, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a file descriptor
+                pipe.write(json.dumps(line) + "\n")
+        except BrokenPipeError:
+            _LOG.info("whoever started this is gone")
 
     told = False
 

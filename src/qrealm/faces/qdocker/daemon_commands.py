@@ -49,7 +49,7 @@ def start(
         start_logging(debug_wanted())
         serve(home, None if config is None else config.absolute())
         return
-    pid, now, notices = launch(home, config)
+    pid, now, notices = launch(home, config, tell)
     client = Client(home)
     nodes, version = client.get("/nodes"), client.get("/ping")["version"]
     write(f"qdocker {version} runs {'' if now else 'already '}as process {pid}")

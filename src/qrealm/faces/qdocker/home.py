@@ -77,6 +77,10 @@ def debug_wanted() -> bool:
     return os.environ.get(DEBUG_VARIABLE, "").lower() not in ("", "0", "false", "no")
 
 
+class RunsAlreadyError(DaemonError):
+    """Another daemon has the folder."""
+
+
 class DaemonLock:
     """Held by the daemon as long as it lives; the file has its process id.
 
@@ -88,7 +92,7 @@ class DaemonLock:
         self._file: int | None = None
 
     def take(self) -> None:
-        """Take the lock and write the process id. Raises DaemonError naming who has it."""
+        """Take the lock and write the process id. Raises RunsAlreadyError naming who has it."""
         file = os.open(self._home.pid, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         until = time.monotonic() + _LOCK_WAIT_S
         while True:
@@ -124,10 +128,10 @@ class DaemonLock:
             self._file = None
 
 
-def runs_already(home: Home, pid: int | None) -> DaemonError:
+def runs_already(home: Home, pid: int | None) -> RunsAlreadyError:
     """The error of a second start."""
     process = "a process that does not tell its id" if pid is None else f"process {pid}"
-    return DaemonError(
+    return RunsAlreadyError(
         f"the daemon of {str(home.folder)!r} runs already, as {process}",
         hint="qdocker status shows it; qdocker stop ends it",
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
+import math
 import os
 import select
 import signal
@@ -21,19 +23,26 @@ from typing import NamedTuple
 from qrealm.base.errors import ConfigError, DaemonError
 from qrealm.faces.http.error_json import error_from_json
 from qrealm.faces.qdocker.client import Client
-from qrealm.faces.qdocker.home import Home, running_pid
+from qrealm.faces.qdocker.home import Home, RunsAlreadyError, running_pid
 from qrealm.faces.qdocker.wire import CONNECT_S
 
 START_TIMEOUT_S = 60.0
 WORK_END_S = 15.0
 """How long the daemon's end waits for what is under way before it is cut off."""
 _QUIET_S = 2.0
-"""How long an end may take before it is told what it waits for."""
+"""How long a start or an end may take before it is told what it waits for."""
 _LOG_BYTES_MAX = 10 << 20
 _LOG_LINES_SHOWN = 15
 _NO_LOG = {errno.ELOOP: "is a link", errno.ENXIO: "is no file"}  # ENXIO: a pipe that nobody reads
 _POLL_S = 0.05
 _SELECT_S_MAX = 1e9
+
+
+Waiting = Callable[[str], None]
+
+
+def _silently(_: str) -> None:
+    """Say nothing of what is waited for."""
 
 
 class Launched(NamedTuple):
@@ -45,12 +54,13 @@ class Launched(NamedTuple):
     notices: tuple[str, ...] = ()
 
 
-def launch(home: Home, config: Path | None) -> Launched:
+def launch(home: Home, config: Path | None, waiting: Waiting = _silently) -> Launched:
     """Start the daemon in a session of its own and wait until it answers. One that runs with the same
-    configuration is left as it is.
+    configuration is left as it is. Whoever is interrupted meanwhile ends what was started.
 
     Args:
         config: None for the one that the daemon has, or had last.
+        waiting: told what is waited for when that takes longer.
 
     Raises:
         DaemonError: it runs with another configuration, or did not come up; the message has the last lines
@@ -58,9 +68,59 @@ def launch(home: Home, config: Path | None) -> Launched:
         QrealmError: whatever kept it from starting, as the daemon told it.
     """
     home.make()
-    while (running := running_pid(home)) is not None:
-        if _answers(home, running, config):
-            return Launched(running, False)
+    until = time.monotonic() + START_TIMEOUT_S
+    with _alone(home, until, waiting):
+        while True:
+            while (running := running_pid(home)) is not None:
+                if _answers(home, running, config, waiting):
+                    return Launched(running, False)
+            try:
+                return _begun(home, config)
+            except RunsAlreadyError:
+                # One that was started by other means was faster, and may have ended since.
+                if time.monotonic() > until:
+                    raise
+
+
+@contextmanager
+def _alone(home: Home, until: float, waiting: Waiting) -> Iterator[None]:
+    """One start after the other: each begins what the one before has not, and reads its own lines in the log.
+    One that does not come to its end, as when it was stopped by a signal, is not waited for any longer than
+    `until`: the daemon has a lock of its own."""
+    folder = os.open(home.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        quiet = _Quiet(waiting, "another qdocker start is under way: waiting for it")
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                quiet.tell()
+                time.sleep(_POLL_S)
+            except OSError:
+                break  # a file system that locks no folders
+        yield
+    finally:
+        os.close(folder)
+
+
+class _Quiet:
+    """Tells once what is waited for, when that takes longer."""
+
+    def __init__(self, waiting: Waiting, words: str) -> None:
+        self._waiting = waiting
+        self._words = words
+        self._until = time.monotonic() + _QUIET_S
+
+    def tell(self) -> None:
+        """Call it while waiting."""
+        if time.monotonic() >= self._until:
+            self._until = math.inf
+            self._waiting(self._words)
+
+
+def _begun(home: Home, config: Path | None) -> Launched:
+    """Begin a daemon, and wait until it answers."""
     _turn_log(home)
     log = _open_log(home)
     begin = os.fstat(log).st_size
@@ -83,6 +143,11 @@ def launch(home: Home, config: Path | None) -> Launched:
         os.close(send)
     try:
         line = _first_line(receive, time.monotonic() + START_TIMEOUT_S)
+    except BaseException:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_QUIET_S)
+        raise
     finally:
         os.close(receive)
     if line is None:
@@ -92,23 +157,29 @@ def launch(home: Home, config: Path | None) -> Launched:
     told = json.loads(line) if line else {}
     if "error" in told:
         process.wait()
-        problem = error_from_json(told["error"])
-        # Of two starts at the same moment one is faster.
-        if isinstance(problem, DaemonError) and (running := running_pid(home)) is not None:
-            if _answers(home, running, config):
-                return Launched(running, False)
-        raise problem
+        raise error_from_json(told["error"])
     if "ready" not in told:
-        raise DaemonError(f"the daemon ended with code {process.wait()}{_last_lines(home, begin)}")
+        raise _ended_early(process, _last_lines(home, begin))
     # It goes on without us: Popen must not warn that nobody waited for it.
     process.returncode = 0
     return Launched(process.pid, True, tuple(told.get("notices", ())))
 
 
-def _answers(home: Home, pid: int, config: Path | None) -> bool:
+def _ended_early(process: subprocess.Popen[bytes], lines: str) -> DaemonError:
+    code = process.wait()
+    if code in (0, -signal.SIGTERM):
+        return DaemonError(
+            f"the daemon, process {process.pid}, was asked to end while it started", hint="qdocker start"
+        )
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+    return DaemonError(f"the daemon ended {how}{lines}")
+
+
+def _answers(home: Home, pid: int, config: Path | None, waiting: Waiting) -> bool:
     """Wait until the daemon that runs answers; False when it has ended before. Raises DaemonError when it
     does not answer, or is configured otherwise."""
     until = time.monotonic() + START_TIMEOUT_S
+    quiet = _Quiet(waiting, f"the daemon, process {pid}, is starting or ending: waiting for it")
     while True:
         try:
             Client(home).get("/ping")
@@ -118,6 +189,7 @@ def _answers(home: Home, pid: int, config: Path | None) -> bool:
                 return False
             if time.monotonic() > until:
                 raise
+            quiet.tell()
             time.sleep(_POLL_S)
     if config is not None and _text_of(config) != (_text_of(home.config) if home.config.exists() else b""):
         raise DaemonError(

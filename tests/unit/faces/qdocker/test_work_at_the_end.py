@@ -12,6 +12,7 @@ from engines.nodes import wait_until
 from qrealm.base.errors import DaemonError, StoreError
 from qrealm.control.containers.engine import DATABASE
 from qrealm.control.store.containers import ContainerStore
+from qrealm.faces.qdocker import launch as launching
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import Home, running_pid
 from qrealm.faces.qdocker.launch import end, launch
@@ -133,13 +134,16 @@ def test_work_that_does_not_end_is_cut_off_and_undone(daemon, tmp_path):
     assert worked(home) == []
 
 
-def test_a_start_waits_for_a_daemon_that_ends(daemon, tmp_path):
+def test_a_start_waits_for_a_daemon_that_ends_and_says_so(daemon, tmp_path, monkeypatch):
+    monkeypatch.setattr(launching, "_QUIET_S", 0.05)
     home, process, _ = daemon(LONG_S)
     process.terminate()
     wait_until(lambda: (tmp_path / "waits").exists(), LIMIT_S)
-    begun = []
-    starting = threading.Thread(target=lambda: begun.append(launch(home, None)))
+    begun, told = [], []
+    starting = threading.Thread(target=lambda: begun.append(launch(home, None, told.append)))
     starting.start()
+    wait_until(lambda: told, LIMIT_S)
+    assert told == [f"the daemon, process {process.pid}, is starting or ending: waiting for it"]
     (tmp_path / "go").touch()
     starting.join()
     assert begun[0].now
