@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from qrealm.base.errors import NameTakenError, NoRoomError, RequestError, StoreError
+from qrealm.base.errors import NameTakenError, NoRoomError
+from qrealm.control.containers.admitting import same_engine
 from qrealm.control.containers.context import Context
-from qrealm.control.containers.json_codec import from_json, to_json
+from qrealm.control.containers.json_codec import to_json
 from qrealm.control.containers.lifecycle import removed_key
-from qrealm.control.containers.possible import check_ports_free, check_possible
+from qrealm.control.containers.possible import check_ports_free, check_possible, impossible
+from qrealm.control.containers.possible_nodes import opening_fault
 from qrealm.control.containers.reconcile import Reconcile
-from qrealm.control.containers.taking_over import check_nobodys, foreign, taken_over
-from qrealm.control.containers.values import (
-    ContainerRecord,
-    DecisionRecord,
-    MessageRecord,
-    NodeRecord,
-    NodeState,
-    Phase,
-    Register,
-    Relation,
+from qrealm.control.containers.state_document import (
+    FORMAT,
+    UNCHANGED,
+    VERSION,
+    ExportedState,
+    read_state,
+    text_of,
 )
-from qrealm.control.store.register_codec import from_bytes, to_bytes
-
-FORMAT = "qdocker state"
-VERSION = 1
+from qrealm.control.containers.taking_over import LOOK_S, check_nobodys, foreign, taken_over
+from qrealm.control.containers.values import UNSEEN, NodeRecord, NodeState, Phase
+from qrealm.control.store.register_codec import to_bytes
 
 
 class Snapshots:
@@ -53,12 +49,12 @@ class Snapshots:
                 "exported_at": ctx.clock.now(),
                 "nodes": to_json(store.nodes.all()),
                 "containers": to_json(records),
-                "registers": [_text(to_bytes(register)) for register in store.registers.all()],
+                "registers": [text_of(to_bytes(register)) for register in store.registers.all()],
                 "relations": to_json(store.relations.all()),
                 "decisions": to_json(store.decisions.all()),
                 "messages": to_json(store.messages.all()),
                 "identities": {
-                    record.id: _text(secret)
+                    record.id: text_of(secret)
                     for record in records
                     if (secret := store.identities.get(record.id)) is not None
                 },
@@ -82,10 +78,10 @@ class Snapshots:
             NameTakenError: a container of this name, or a node of this name with another engine, is here; or
                 another engine has some of the containers, and `take_over` does not hold.
         """
-        state = _State(document)
-        state.check()
+        state = read_state(document)
         ctx, store = self._ctx, self._ctx.store
-        check_possible(state.containers, state.relations, state.registers, ctx.config.num_qubits)
+        check_possible(state, ctx.config.num_qubits, ctx.clock.now())
+        self._check_nodes(state)
         self._check_free(state)
         nodes = {node.name: node for node in (*state.nodes, *store.nodes.all())}
         there = foreign(ctx, nodes.values(), state.containers)
@@ -95,8 +91,7 @@ class Snapshots:
             self._check_free(state)
             for node in state.nodes:
                 if all(node.name != other.name for other in store.nodes.all()):
-                    state_now = NodeState.DRAINING if _closed(node) else NodeState.READY
-                    store.nodes.save(replace(node, state=state_now, seen_at=ctx.clock.now()))
+                    store.nodes.save(_taken_in(node, ctx.clock.now()))
             mine = state.engine_id == store.engine_id
             for record in state.containers:
                 phase = record.phase
@@ -130,7 +125,14 @@ class Snapshots:
             "problems": found.problems,
         }
 
-    def _check_free(self, state: _State) -> None:
+    def _check_nodes(self, state: ExportedState) -> None:
+        """Raises RequestError for a node that nobody can ever speak to."""
+        for number, node in enumerate(state.nodes):
+            fault, hint = opening_fault(node, self._ctx.drivers, LOOK_S)
+            if fault:
+                raise impossible(f"nodes[{number}] ({node.name})", fault, hint or UNCHANGED)
+
+    def _check_free(self, state: ExportedState) -> None:
         store = self._ctx.store
         here = store.containers.all()
         ids, names = {record.id for record in here}, {record.name for record in here}
@@ -140,13 +142,25 @@ class Snapshots:
                 f"import-state got containers that are here already: {', '.join(taken)}",
                 hint="remove them, or import into an engine of its own (QUANTUM_DOCKER_HOME)",
             )
-        endpoints = {node.name: node.endpoint for node in store.nodes.all()}
+        known = store.nodes.all()
+        endpoints = {node.name: node.endpoint for node in known}
         for node in state.nodes:
             if endpoints.get(node.name, node.endpoint) != node.endpoint:
                 raise NameTakenError(
                     f"import-state got a node {node.name!r}, which is here with another engine",
                     hint=f"qdocker nodes rm {node.name}, or give it the name that the document has",
                 )
+            for other in known:
+                another = node.name not in endpoints and not (node.simulated or other.simulated)
+                if another and same_engine(other.endpoint, node.endpoint):
+                    raise NameTakenError(
+                        f"import-state got a node {node.name!r}; node {other.name!r} here is that engine",
+                        hint=f"one engine is one node: qdocker nodes rm {other.name}, and import again",
+                    )
+        messages = {message.id for message in store.messages.all()}
+        for number, message in enumerate(state.messages):
+            if message.id in messages:
+                raise impossible(f"messages[{number}]", f"a message with its id {message.id} is here already")
         if len(here) + len(state.containers) > self._ctx.config.max_containers:
             raise NoRoomError(
                 f"import-state got {len(state.containers)} containers beside {len(here)}; the configuration "
@@ -156,74 +170,9 @@ class Snapshots:
         check_ports_free(here, state.containers)
 
 
-class _State:
-    """An exported state, read. Raises RequestError for anything else."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        if not isinstance(document, Mapping) or document.get("format") != FORMAT:
-            raise RequestError(
-                "import-state got something that is no exported state",
-                hint="give a file that qdocker export-state wrote",
-            )
-        if document.get("version") != VERSION:
-            raise RequestError(
-                f"import-state got version {document.get('version')!r} of an exported state; this qrealm "
-                f"reads version {VERSION}"
-            )
-        try:
-            self.engine_id = str(document["engine_id"])
-            self.nodes = from_json(tuple[NodeRecord, ...], document["nodes"])
-            self.containers = from_json(tuple[ContainerRecord, ...], document["containers"])
-            self.relations = from_json(tuple[Relation, ...], document["relations"])
-            self.decisions = from_json(tuple[DecisionRecord, ...], document["decisions"])
-            self.messages = from_json(tuple[MessageRecord, ...], document["messages"])
-            self.registers: list[Register] = [from_bytes(_bytes(text)) for text in document["registers"]]
-            self.identities = {name: _bytes(text) for name, text in document["identities"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError, StoreError) as problem:
-            raise RequestError(
-                f"import-state got a document that cannot be read: {problem!s:.200}",
-                hint="give a file that qdocker export-state wrote, unchanged",
-            ) from problem
-
-    def check(self) -> None:
-        """Raises RequestError for parts that do not belong together."""
-        ids = [record.id for record in self.containers]
-        members = [member.container for register in self.registers for member in register.members]
-        group_of = {m.container: n for n, each in enumerate(self.registers) for m in each.members}
-        nodes = {node.name for node in self.nodes}
-        states = {record.id: len(record.quantum.states) for record in self.containers}
-        fault = ""
-        if len(set(ids)) < len(ids) or len({record.name for record in self.containers}) < len(ids):
-            fault = "two containers have one name or id"
-        elif sorted(members) != sorted(ids):
-            fault = "a container is not a member of exactly one register"
-        elif any(states[m.container] != m.num_states for each in self.registers for m in each.members):
-            fault = "a register does not fit its container's states"
-        elif any(record.node is not None and record.node not in nodes for record in self.containers):
-            fault = "a container is on a node that is not in it"
-        elif any({tie.first, tie.second} - set(ids) for tie in self.relations):
-            fault = "a relation is of a container that is not in it"
-        elif any(not tie.spent and group_of[tie.first] != group_of[tie.second] for tie in self.relations):
-            fault = "a relation is of two containers that share no register"
-        elif not self.identities.keys() <= set(ids):
-            fault = "a key is of no container in it"
-        if fault:
-            raise RequestError(
-                f"import-state got a document whose parts contradict each other: {fault}",
-                hint="give a file that qdocker export-state wrote, unchanged",
-            )
-
-
-def _closed(node: NodeRecord) -> bool:
-    return NodeState.DRAINING in (node.state, node.returns_as if node.state is NodeState.LOST else None)
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as problem:
-        raise ValueError(str(problem)) from problem
+def _taken_in(node: NodeRecord, now: float) -> NodeRecord:
+    """A node as it is from now on; one that was lost is asked anew."""
+    if node.engine == UNSEEN:
+        return replace(node, state=NodeState.LOST)  # the watch takes it in when it answers
+    closed = NodeState.DRAINING in (node.state, node.returns_as if node.state is NodeState.LOST else None)
+    return replace(node, state=NodeState.DRAINING if closed else NodeState.READY, seen_at=now)
