@@ -19,6 +19,7 @@ _SHARE_SHOWN = 0.0005
 _SETTLED = 0.995
 _NEVER = "0001-01-01T00:00:00Z"
 """Docker's time of what has not been."""
+_AGAIN = "making again"
 _WITHOUT_FACTS = {
     "waiting": "Waiting for a node",
     "creating": "Being created",
@@ -57,13 +58,15 @@ HEADINGS = {
 
 
 def state_of(view: View) -> str:
-    """Docker's word for its state; ``waiting`` for one without a node, ``missing`` where the engine has it no
-    more, ``unknown`` where no engine answers."""
+    """Docker's word for its state; ``waiting`` for one without a node, ``creating`` while it is made, also
+    again, ``missing`` where the engine has it no more, ``unknown`` where no engine answers."""
     if view["facts"] is not None:
         return str(view["facts"]["state"])
     phase = view["record"]["phase"]
     if phase in ("waiting", "creating", "removing"):
         return str(phase)
+    if phase == _AGAIN:
+        return "creating"
     return "missing" if view["missing"] else "unknown"
 
 
@@ -80,6 +83,8 @@ def status_of(view: View, now: float | None = None) -> str:
 
 def _status(view: View, state: str, now: float) -> str:
     facts = view["facts"]
+    if facts is None and view["record"]["phase"] == _AGAIN:
+        return "Being made again"
     if facts is None:
         return _WITHOUT_FACTS.get(state, "Unknown: the node does not answer")
     since = facts["started_at"]

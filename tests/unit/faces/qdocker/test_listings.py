@@ -7,8 +7,17 @@ import json
 import pytest
 
 from qrealm.base.errors import RequestError
+from qrealm.control.containers.values import Phase
 from qrealm.faces.qdocker.filters import node_filter
-from qrealm.faces.qdocker.showing import inspect_document, node_row, ports_of, ps_row, quantum_of, status_of
+from qrealm.faces.qdocker.showing import (
+    inspect_document,
+    node_row,
+    ports_of,
+    ps_row,
+    quantum_of,
+    state_of,
+    status_of,
+)
 from qrealm.faces.qdocker.specification import read_tmpfs
 from qrealm.faces.qdocker.tables import write_listing
 
@@ -162,6 +171,23 @@ def make_view(state="running", *, simulated=False, probabilities=None, measured=
 )
 def test_status(view, status):
     assert status_of(view, NOW) == status
+
+
+@pytest.mark.parametrize(
+    ("phase", "missing", "state", "status"),
+    [
+        (Phase.MAKING_AGAIN, False, "creating", "Being made again"),
+        (Phase.MAKING_AGAIN, True, "creating", "Being made again"),
+        (Phase.CREATING, False, "creating", "Being created"),
+        (Phase.WAITING, False, "waiting", "Waiting for a node"),
+        (Phase.REMOVING, False, "removing", "Removal In Progress"),
+        (Phase.READY, False, "unknown", "Unknown: the node does not answer"),
+    ],
+)
+def test_what_no_engine_tells_yet_is_told_from_a_node_that_is_silent(phase, missing, state, status):
+    view = {**make_view(), "facts": None, "missing": missing}
+    view["record"]["phase"] = phase.value
+    assert (state_of(view), status_of(view, NOW)) == (state, status)
 
 
 @pytest.mark.parametrize(
