@@ -112,7 +112,8 @@ class Clusters:
         if made:
             self._ctx.tell("cluster", "create", file.name, {"containers": str(len(wanted))})
         kept = tuple(sorted(existing))
-        return ClusterReport(file.name, made, kept, entangled, self._apart(file.name), followed)
+        notes = [self._apart(file.name), *(report.note for report in made)]
+        return ClusterReport(file.name, made, kept, entangled, "; ".join(filter(None, notes)), followed)
 
     def _all_made(
         self, requests: Sequence[CreateRequest], reserved: Sequence[Reserved], progress: Progress | None

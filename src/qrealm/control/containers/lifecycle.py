@@ -40,6 +40,7 @@ from qrealm.control.containers.values import (
     Phase,
     Wanted,
 )
+from qrealm.fleet.containers.host_ports import not_published
 from qrealm.fleet.containers.protocol import (
     LABEL_CONTAINER,
     LABEL_ENGINE,
@@ -105,7 +106,7 @@ class Lifecycle:
         except BaseException:
             self._undo(record)
             raise
-        return CreateReport(record, decision, pulled)
+        return CreateReport(record, decision, pulled, not_published(record.spec))
 
     def run(self, reference: str, *, force: bool = False) -> RunReport:
         """Measure the container's group, and bring the container in line with the outcome: started in its

@@ -48,11 +48,17 @@ class CreateRequest:
 
 @dataclass(frozen=True, slots=True)
 class CreateReport:
-    """A container that was made, and why it is where it is."""
+    """A container that was made, and why it is where it is.
+
+    Attributes:
+        pulled: whether its image was fetched for it.
+        note: what of the wish has no effect; may be empty.
+    """
 
     container: ContainerRecord
     decision: DecisionRecord
     pulled: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,8 @@ class ClusterReport:
     """A cluster that was made: its containers, in the order of its file.
 
     Attributes:
-        note: what the user should know about where the containers are; may be empty.
+        note: what the user should know about where the containers are, and what of the file has no effect;
+            may be empty.
         overridden: by name, the containers whose declared odds are not those that they have, as others lead.
     """
 

@@ -153,17 +153,19 @@ def create(
     request: dict[str, Any] = {"spec": spec, "quantum": quantum, "node": node, "pull": pull}
     if scheduler is not None:
         request["scheduler"] = scheduler
-    write(_created(request, quiet)["id"])
+    _create(request, quiet)
 
 
-def _created(request: dict[str, Any], quiet: bool) -> dict[str, Any]:
-    """The new container's record; what the engine does meanwhile is shown."""
+def _create(request: dict[str, Any], quiet: bool) -> None:
+    """Have a container made and print its id; what the engine does meanwhile is shown."""
     with shown_progress(quiet) as shown:
         for line in Client().lines("POST", "/containers", request):
             if "progress" in line:
                 shown.step(line["progress"])
-    record: dict[str, Any] = line["result"]["container"]
-    return record
+    made: dict[str, Any] = line["result"]
+    write(made["container"]["id"])
+    if note := made["note"]:
+        warn(note)
 
 
 def refuse_late_options(words: Sequence[str], name: str) -> None:

@@ -19,6 +19,13 @@ def published(spec: ContainerSpec) -> tuple[Port, ...]:
     return tuple(port for port in spec.ports if port.host_port)
 
 
+def not_published(spec: ContainerSpec) -> str:
+    """What is to be said of ports that a container asks for and does not get; empty when nothing is."""
+    if not spec.ports or spec.network not in _PORTLESS_NETWORKS:
+        return ""
+    return f"the ports of {spec.name} are not published: its network is {spec.network!r}"
+
+
 def clash(one: ContainerSpec, other: ContainerSpec) -> Port | None:
     """A port of `one` that no host can give to both; None where there is none."""
     theirs = published(other)
