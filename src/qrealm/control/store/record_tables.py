@@ -55,11 +55,10 @@ def save_row(connection: Connection, table: Table, key: str, row: Mapping[str, A
 
 
 def no_such(what: str, name: str, known: Iterable[str], *, hint: str = "") -> NoSuchContainerError:
-    """The error for a name that is not there, with the nearest that is, or with what there is to say."""
+    """The error for a name that is not there, with what there is to say, and the nearest that is."""
     close = difflib.get_close_matches(name, list(known), n=1)
-    return NoSuchContainerError(
-        f"there is no {what} {name!r}", hint=f"did you mean {close[0]!r}?" if close else hint
-    )
+    said = [hint, *(f"did you mean {each!r}?" for each in close)]
+    return NoSuchContainerError(f"there is no {what} {name!r}", hint="; ".join(filter(None, said)))
 
 
 class Containers:

@@ -89,6 +89,12 @@ def test_containers_by_name_id_and_prefix(store):
         with pytest.raises(NoSuchContainerError, match=f"no container '{short}'") as told:
             store.containers.find(short)
         assert told.value.hint == "an id is named by 4 or more of its first digits"
+    # What is near is told too, after the rule.
+    store.containers.save(replace(records.container(3), id="d" * 64, name="b1"))
+    with pytest.raises(NoSuchContainerError, match="no container 'b11'") as told:
+        store.containers.find("b11")
+    assert told.value.hint == "an id is named by 4 or more of its first digits; did you mean 'b1'?"
+    store.containers.delete("d" * 64)
     with pytest.raises(NoSuchContainerError, match="did you mean 'web-1'"):
         store.containers.find("wep-1")
     with pytest.raises(NoSuchContainerError, match="no container ''"):
