@@ -118,6 +118,8 @@ class _Pieces:
         self._text = ""
         self._at = 0
         self._before = 0
+        self._lines_before = 0
+        self._line_began = 0
 
     def value(self) -> Any:
         """The value of the whole text. Raises ValueError as `read_json`."""
@@ -213,9 +215,20 @@ class _Pieces:
         except UnicodeDecodeError as problem:
             raise _no_utf8(self._next - kept + problem.start) from None
         self._next += size
+        self._lines_before += self._text.count("\n", 0, self._at)
+        self._line_began = self._line_of(self._at)
         self._before += self._at
         self._text, self._at = self._text[self._at :] + text, 0
         return True
 
+    def _line_of(self, at: int) -> int:
+        """Where the line of a place in the present text begins, in the whole text."""
+        newline = self._text.rfind("\n", 0, at)
+        return self._line_began if newline < 0 else self._before + newline + 1
+
     def _fault(self, words: str, at: int) -> ValueError:
-        return ValueError(f"is not JSON: {words} (char {self._before + at})")
+        """In the words of Python's own reader."""
+        line = self._lines_before + self._text.count("\n", 0, at) + 1
+        column = self._before + at - self._line_of(at) + 1
+        place = f"line {line} column {column} (char {self._before + at})"
+        return ValueError(f"is not JSON: {words}: {place}")
