@@ -13,7 +13,7 @@ In the order in which a request meets them:
   hangs together; `messages/` uses the links.
 * `balancing`, `moves` and `room` move containers; `nodes` adds, drains and removes engines, `admitting` is
   which may be nodes; `configuring` takes in those of the configuration, `left_out` is which of them stay
-  removed; `draining` goes on with drains that were cut off.
+  removed; `draining` goes on with drains that were cut off, `removing` with removals.
 * `watch` notices what is lost and what comes back, `settling` who has had no time yet to come back,
   `noticing` what ends by itself; `mending`, `reconcile`, `half_made` and `upkeep` put right what was cut off.
 * `snapshots` and `taking_over` carry a state elsewhere, `possible` says whether it could be; `views` shows

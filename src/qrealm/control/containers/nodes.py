@@ -6,11 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-from qrealm.base.errors import (
-    EngineRefusalError,
-    EngineUnavailableError,
-    NameTakenError,
-)
+from qrealm.base.errors import EngineUnavailableError, NameTakenError
 from qrealm.control.containers.admitting import Admitting, same_engine
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
@@ -20,6 +16,7 @@ from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.removing import Removing
 from qrealm.control.containers.reports import BalanceReport, NodeView
 from qrealm.control.containers.values import UNSEEN, ContainerRecord, NodeRecord, NodeState, Register
 from qrealm.control.containers.watch import Watch
@@ -41,14 +38,14 @@ class Nodes:
         self._ctx = context
         self._circuits = circuits
         self._draining = Draining(context, balancing, watch.is_ending)
-        self._lifecycle = lifecycle
         self._reconcile = reconcile
         self._watch = watch
         self._left_out = LeftOut(context)
         self._admitting = Admitting(context)
         self._configuring = Configuring(context, self._admitting, self._left_out, watch)
         watch.admit_by(self._configuring.admitted)
-        watch.go_on_by(self._draining)
+        self._removing = Removing(context, lifecycle, reconcile, self._draining, self._left_out, watch.forget)
+        watch.go_on_by(self._draining, self._removing)
 
     def add(
         self,
@@ -168,6 +165,7 @@ class Nodes:
         with ctx.names.hold(self._draining.turn(name), "a drain"):
             with ctx.planning, ctx.store.transaction():
                 node = ctx.store.nodes.get(name)
+                self._removing.check_none(name)
                 if node.state is NodeState.LOST:
                     raise EngineUnavailableError(
                         f"node {name!r} is lost and cannot be drained; its containers have been placed "
@@ -184,6 +182,7 @@ class Nodes:
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
             node = ctx.store.nodes.get(name)
+            self._removing.check_none(name)
             if node.state is NodeState.DRAINING:
                 node = replace(node, state=NodeState.READY)
                 ctx.tell("node", "activate", name)
@@ -195,34 +194,9 @@ class Nodes:
 
     def remove(self, name: str, *, force: bool = False) -> str:
         """Forget a node. It must have no containers; with `force` they are removed with it. When the
-        configuration names it, later starts leave it out: see `left_out`."""
-        ctx = self._ctx
-        node = ctx.store.nodes.get(name)
-        if node.state is not NodeState.LOST:
-            # Copies that a move could not remove must not stay behind.
-            self._reconcile.node(node)
-        if force:
-            with ctx.planning, ctx.store.transaction():
-                node = ctx.store.nodes.get(name)
-                if node.state is NodeState.READY:
-                    ctx.store.nodes.save(replace(node, state=NodeState.DRAINING))
-            for container in self._on(name):
-                self._lifecycle.remove(container, force=True)
-        with ctx.planning, ctx.store.transaction():
-            if left := self._on(name):
-                raise EngineRefusalError(
-                    f"node {name!r} has containers: {', '.join(left)}",
-                    hint=f"move them: qdocker nodes drain {name}; or remove them too: "
-                    f"qdocker nodes rm --force {name}",
-                )
-            ctx.store.nodes.delete(name)
-            self._draining.end(name)
-            self._left_out.removed(name)
-            ctx.tell("node", "remove", name)
-        self._watch.forget(name)
-        ctx.drivers.forget(node.endpoint)
-        return name
+        configuration names it, later starts leave it out: see `left_out`.
 
-    def _on(self, name: str) -> list[str]:
-        """Names of the containers that a node has."""
-        return [record.name for record in self._ctx.store.containers.all() if record.node == name]
+        A forced one that is cut off is finished after the next start; one that fails leaves the node
+        as it was.
+        """
+        return self._removing.remove(name, force=force)

@@ -22,6 +22,7 @@ from qrealm.control.containers.mending import Mending
 from qrealm.control.containers.moves import Moves
 from qrealm.control.containers.noticing import Noticing
 from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.removing import Removing
 from qrealm.control.containers.settling import Settling
 from qrealm.control.containers.values import UNSEEN, ContainerRecord, NodeRecord, NodeState, Phase
 
@@ -71,6 +72,7 @@ class Watch:
         self._refused: dict[str, str] = {}
         self._admit: Callable[[NodeRecord], NodeRecord] = lambda node: node
         self._draining: Draining | None = None
+        self._removing: Removing | None = None
         self._tries: dict[str, _Try] = {}
         self._retried = context.clock.monotonic()
         self._ended = threading.Event()
@@ -164,9 +166,9 @@ class Watch:
         """What makes a node of one that answers for the first time, or raises why it may be none."""
         self._admit = admit
 
-    def go_on_by(self, draining: Draining) -> None:
-        """Who goes on with drains that were cut off."""
-        self._draining = draining
+    def go_on_by(self, draining: Draining, removing: Removing) -> None:
+        """Who goes on with drains and removals of nodes that were cut off."""
+        self._draining, self._removing = draining, removing
 
     def refuse(self, name: str, reason: str) -> None:
         """A node that answers and may be none stays lost; this is told with it."""
@@ -309,10 +311,7 @@ class Watch:
         # On a lost node: made there in the moment in which it was lost.
         if any(r.phase is Phase.WAITING or (r.node in lost and r.phase in placeless) for r in records):
             self._place_waiting()
-        if (draining := self._draining) is not None:
-            # One that was silent at the start is compared with the records first.
-            for name in nodes.keys() & set(draining.begun()) - lost - self._uncompared:
-                self._mending.submit(name, "drain", partial(draining.go_on, name))
+        self._go_on(set(nodes), lost)
         there = [r for r in records if r.node in nodes and r.node not in lost]
         now = self._ctx.clock.monotonic()
         for gone in self._tries.keys() - {record.id for record in records}:
@@ -323,6 +322,17 @@ class Watch:
             if record.begun is not None or record.phase in _UNFINISHED:
                 node = nodes[str(record.node)]
                 self._mending.submit(node.name, ("finish", record.id), partial(self._finish, node, record))
+
+    def _go_on(self, nodes: set[str], lost: set[str]) -> None:
+        """Go on with what was begun with whole nodes. One that was silent at the start is compared with the
+        records first."""
+        if self._draining is None or self._removing is None:
+            return
+        removed = nodes & set(self._removing.begun())
+        for name in removed - (self._uncompared - lost):
+            self._mending.submit(name, "remove", partial(self._removing.go_on, name))
+        for name in nodes & set(self._draining.begun()) - removed - lost - self._uncompared:
+            self._mending.submit(name, "drain", partial(self._draining.go_on, name))
 
     def _finish(self, node: NodeRecord, record: ContainerRecord) -> None:
         """Finish what was cut off, unless a command is at it."""

@@ -1,0 +1,170 @@
+"""Removing nodes: that one goes with its containers is written down first, so that a removal that was cut off
+is finished, and one that failed leaves the node as it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError, StoreError
+from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.draining import Draining
+from qrealm.control.containers.left_out import LeftOut
+from qrealm.control.containers.lifecycle import Lifecycle
+from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.values import NodeRecord, NodeState
+
+_PREFIX = "removing-node:"
+
+
+class Removing:
+    """Forgets nodes.
+
+    Args:
+        forget: told the name of each node that is no more.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        lifecycle: Lifecycle,
+        reconcile: Reconcile,
+        draining: Draining,
+        left_out: LeftOut,
+        forget: Callable[[str], None],
+    ) -> None:
+        self._ctx = context
+        self._lifecycle = lifecycle
+        self._reconcile = reconcile
+        self._draining = draining
+        self._left_out = left_out
+        self._forget = forget
+
+    def turn(self, node: str) -> str:
+        """Name of the lock of whoever removes a node; no container can have it."""
+        return f"rm:{node}"
+
+    def remove(self, name: str, *, force: bool) -> str:
+        """See `Nodes.remove`."""
+        with self._ctx.names.hold(self.turn(name), "nodes rm"):
+            return self._remove(name, force)
+
+    def begun(self) -> list[str]:
+        """Nodes that are being removed with their containers, or were when the process ended."""
+        return [name.removeprefix(_PREFIX) for name in self._ctx.store.settings.all(_PREFIX)]
+
+    def check_none(self, node: str) -> None:
+        """Raises RequestError while a node is being removed with its containers; inside a transaction."""
+        if self._ctx.store.settings.get(_PREFIX + node) is not None:
+            raise RequestError(
+                f"node {node!r} is being removed with its containers",
+                hint="qdocker nodes ls shows when it is gone",
+            )
+
+    def go_on(self, node: str) -> None:
+        """Finish a removal that was cut off, unless somebody is at it. One that cannot be finished is told,
+        and the node is as it was before."""
+        ctx = self._ctx
+        with ctx.names.try_hold(self.turn(node)) as held:
+            if not held or not self._is_meant(node):
+                return
+            log.warning("node %s: its removal was cut off, and is finished", node)
+            try:
+                self._remove(node, True)
+            except QrealmError as problem:
+                told = f"its removal was cut off, and cannot be finished: {problem.message}"
+                ctx.tell("engine", "problem", node, {"problem": told})
+
+    def _is_meant(self, node: str) -> bool:
+        """Whether a node is the one whose removal was begun, and no other that has got its name."""
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            told = ctx.store.settings.get(_PREFIX + node)
+            if told is None:
+                return False
+            found = self._found(node)
+            meant = found is not None and found.added_at == json.loads(told)["added_at"]
+            if not meant:
+                ctx.store.settings.delete(_PREFIX + node)
+            return meant
+
+    def _remove(self, name: str, force: bool) -> str:
+        """The lock of its removal held."""
+        ctx = self._ctx
+        node = ctx.store.nodes.get(name)
+        if node.state is not NodeState.LOST:
+            # Copies that a move could not remove must not stay behind.
+            self._reconcile.node(node)
+        if not force:
+            return self._dropped(name)
+        with ctx.planning, ctx.store.transaction():
+            self._close(ctx.store.nodes.get(name))
+        try:
+            for container in self._on(name):
+                self._remove_from(name, container)
+            return self._dropped(name)
+        except BaseException:
+            self._open_again(name)
+            raise
+
+    def _close(self, node: NodeRecord) -> None:
+        """Let a node take nothing new, and write down why, and what it was before; inside a transaction."""
+        store = self._ctx.store
+        if store.settings.get(_PREFIX + node.name) is None:
+            before = node.returns_as if node.state is NodeState.LOST else node.state
+            told = {"before": before.value, "added_at": node.added_at}
+            store.settings.set(_PREFIX + node.name, json.dumps(told))
+        if node.state is NodeState.READY:
+            store.nodes.save(replace(node, state=NodeState.DRAINING))
+
+    def _open_again(self, name: str) -> None:
+        """A removal has failed: the node takes containers if it did before."""
+        ctx = self._ctx
+        try:
+            with ctx.planning, ctx.store.transaction():
+                told, node = ctx.store.settings.get(_PREFIX + name), self._found(name)
+                if told is None:
+                    return
+                ctx.store.settings.delete(_PREFIX + name)
+                before = NodeState(json.loads(told)["before"])
+                if node is not None and node.state is NodeState.LOST:
+                    ctx.store.nodes.save(replace(node, returns_as=before))
+                elif node is not None:
+                    ctx.store.nodes.save(replace(node, state=before))
+        except StoreError as problem:
+            # The caller is told why the removal failed; it is tried again by the watch.
+            log.error("node %s is still closed for its removal: %s", name, problem)
+
+    def _remove_from(self, node: str, container: str) -> None:
+        """Remove a container of a node, unless it has gone or moved elsewhere meanwhile."""
+        ctx = self._ctx
+        with ctx.names.hold(container, f"nodes rm {node}"):
+            if container in self._on(node):
+                self._lifecycle.remove(container, force=True)
+
+    def _dropped(self, name: str) -> str:
+        ctx = self._ctx
+        with ctx.planning, ctx.store.transaction():
+            node = ctx.store.nodes.get(name)
+            if left := self._on(name):
+                raise EngineRefusalError(
+                    f"node {name!r} has containers: {', '.join(left)}",
+                    hint=f"move them: qdocker nodes drain {name}; or remove them too: "
+                    f"qdocker nodes rm --force {name}",
+                )
+            ctx.store.nodes.delete(name)
+            self._draining.end(name)
+            ctx.store.settings.delete(_PREFIX + name)
+            self._left_out.removed(name)
+            ctx.tell("node", "remove", name)
+        self._forget(name)
+        ctx.drivers.forget(node.endpoint)
+        return name
+
+    def _found(self, name: str) -> NodeRecord | None:
+        return next((node for node in self._ctx.store.nodes.all() if node.name == name), None)
+
+    def _on(self, name: str) -> list[str]:
+        """Names of the containers that a node has."""
+        return [record.name for record in self._ctx.store.containers.all() if record.node == name]

@@ -1,0 +1,146 @@
+"""Removing nodes with their containers: what was cut off is finished, and what failed is undone."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.control.containers.homes import Home
+
+from engines.nodes import WAIT_S
+from qrealm.base.errors import EngineRefusalError, RequestError
+from qrealm.control.containers.lifecycle import Lifecycle
+from qrealm.control.containers.removing import Removing
+from qrealm.control.containers.values import NodeState
+from qrealm.control.containers.watch import RETRY_S
+
+
+class CutOffError(BaseException):
+    """Ends a command where it stands, as the end of its process does."""
+
+
+def state(home, name):
+    return home.store.nodes.get(name).state
+
+
+def nodes(home):
+    return sorted(node.name for node in home.store.nodes.all())
+
+
+def rounds(home, number=2):
+    for _ in range(number):
+        home.clock.advance(RETRY_S)
+        home.engine.watch.look()
+
+
+def cut_off(home, monkeypatch, node="na", after=1):
+    """A removal by force whose process ends when it has removed some containers."""
+    real, removed = Lifecycle.remove, []
+
+    def remove(self, reference, *, force=False):
+        if len(removed) == after:
+            raise CutOffError
+        removed.append(reference)
+        return real(self, reference, force=force)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lifecycle, "remove", remove)
+        patch.setattr(Removing, "_open_again", lambda *_: None)
+        with pytest.raises(CutOffError):
+            home.engine.nodes.remove(node, force=True)
+    home.reopen()
+    return removed
+
+
+def test_a_removal_that_was_cut_off_is_finished_after_the_start(home, monkeypatch):
+    for name in ("one", "two", "three"):
+        home.create(name, node="na")
+    assert len(cut_off(home, monkeypatch)) == 1
+    assert state(home, "na") is NodeState.DRAINING
+    for command in (home.engine.nodes.activate, home.engine.nodes.drain):
+        with pytest.raises(RequestError, match="'na' is being removed with its containers"):
+            command("na")
+    rounds(home)
+    assert nodes(home) == ["nb"]
+    assert home.store.containers.all() == ()
+    assert home.there("na") == []
+    assert home.events("node")[-1] == ("remove", "na")
+    assert home.engine.nodes.left_out() == ("na",)
+    assert home.store.settings.all("removing-node:") == {}
+
+
+@pytest.mark.parametrize("before", [NodeState.READY, NodeState.DRAINING])
+def test_a_removal_that_fails_leaves_the_node_as_it_was(home, before):
+    home.create("web", node="na")
+    if before is NodeState.DRAINING:
+        home.create("large", node="nb", memory_mib=4000)
+        home.engine.nodes.drain("na")
+    home.faults.arm(1, "refused before", ("remove",))
+    with pytest.raises(EngineRefusalError, match="na refuses remove"):
+        home.engine.nodes.remove("na", force=True)
+    home.faults.disarm()
+    assert (state(home, "na"), home.store.settings.all("removing-node:")) == (before, {})
+    rounds(home)
+    assert nodes(home) == ["na", "nb"]
+    assert home.record("web").node == "na"
+    home.engine.nodes.activate("na")
+    assert home.engine.nodes.remove("na", force=True) == "na"
+
+
+def test_a_removal_that_cannot_be_finished_is_told_once_and_undone(home, monkeypatch):
+    for name in ("one", "two"):
+        home.create(name, node="na")
+    cut_off(home, monkeypatch)
+    home.faults.arm(1, "refused before", ("remove",))
+    rounds(home)
+    home.faults.disarm()
+    (told,) = [each.attributes["problem"] for each in home.engine.views.events() if each.action == "problem"]
+    assert told == "its removal was cut off, and cannot be finished: na refuses remove"
+    assert state(home, "na") is NodeState.READY
+    rounds(home)
+    assert nodes(home) == ["na", "nb"]
+
+
+def test_one_that_is_silent_is_removed_when_it_answers(home, monkeypatch):
+    for name in ("one", "two"):
+        home.create(name, node="na")
+    with monkeypatch.context() as patch:
+        patch.setattr(Home, "reopen", lambda home: (home.close(), home.faults.away.add("na"), home.open()))
+        cut_off(home, monkeypatch)
+    home.clock.advance(RETRY_S)
+    home.engine.watch._retried = 0.0
+    home.engine.watch._retry()
+    home.engine.watch._mending.wait(WAIT_S)
+    assert nodes(home) == ["na", "nb"]
+    home.faults.away.clear()
+    rounds(home)
+    assert (nodes(home), home.there("na")) == (["nb"], [])
+
+
+def test_another_node_of_its_name_is_left_alone(home, monkeypatch):
+    home.create("web", node="na")
+    home.engine.lifecycle.remove("web")
+    with monkeypatch.context() as patch:
+        patch.setattr(Removing, "_dropped", lambda *_: None)
+        home.engine.nodes.remove("na", force=True)
+    assert home.engine.nodes._removing.begun() == ["na"]
+    home.clock.advance(1.0)
+    home.store.nodes.delete("na")
+    home.engine.nodes.add("na", home.endpoints["na"])
+    rounds(home)
+    assert nodes(home) == ["na", "nb"]
+    assert home.engine.nodes._removing.begun() == []
+
+
+def test_a_container_that_has_moved_away_meanwhile_stays(home, monkeypatch):
+    for name in ("goes", "web"):
+        home.create(name, node="na")
+    real = Lifecycle.remove
+
+    def remove(self, reference, *, force=False):
+        # A move that was under way ends in between.
+        home.engine.balancing._moves.move("web", "nb")
+        return real(self, reference, force=force)
+
+    monkeypatch.setattr(Lifecycle, "remove", remove)
+    home.engine.nodes.remove("na", force=True)
+    assert [record.name for record in home.store.containers.all()] == ["web"]
+    assert home.record("web").node == "nb"
