@@ -10,9 +10,12 @@ from qrealm.simulate.sparse_density import SparseDensity
 ERROR_MAX = 1e-6
 """To which entries are exact."""
 
-STATES_WHOLE = 64
+STATES_WHOLE = 16
 """Up to so many basis states with a probability the whole matrix is known to be positive, from its
 eigenvalues; of larger ones every two states are."""
+
+TABLE_PER_ENTRY = 4
+"""Up to so many basis states for each entry a table of all of them is quicker than a search."""
 
 
 def density_fault(density: SparseDensity) -> str:
@@ -30,7 +33,7 @@ def density_fault(density: SparseDensity) -> str:
     size = len(states)
     # States without a probability come last, as one.
     amplitude = np.append(np.sqrt(np.clip(odds.real, 0.0, None)), 0.0)
-    row, col = _places(rows, states), _places(cols, states)
+    row, col = (_places(side, states, density.num_qubits) for side in (rows, cols))
     largest = amplitude[row] * amplitude[col] + ERROR_MAX
     if (values.real**2 + values.imag**2 > largest**2).any():
         return "an entry beside its diagonal is larger than the probabilities of its states allow"
@@ -47,8 +50,12 @@ def density_fault(density: SparseDensity) -> str:
     return ""
 
 
-def _places(states: NDArray[np.uint32], known: NDArray[np.uint32]) -> NDArray[np.int32]:
+def _places(states: NDArray[np.uint32], known: NDArray[np.uint32], num_qubits: int) -> NDArray[np.int32]:
     """Where some states are among those that are known, which are in order; their number for the others."""
+    if (size := 1 << num_qubits) <= TABLE_PER_ENTRY * len(states):
+        table = np.full(size, len(known), dtype=np.int32)
+        table[known] = np.arange(len(known), dtype=np.int32)
+        return table[states]
     found = np.searchsorted(known, states).astype(np.int32)
     inside = np.minimum(found, len(known) - 1)
     found[known[inside] != states] = len(known)
