@@ -381,7 +381,7 @@ def _short_reason(error: str, url: str) -> str:
 
 
 def _seen(at: float, now: float | None, *, exact: bool) -> str:
-    if at <= 0:
+    if float(at) <= 0:
         return "never"
     return iso(at) if exact else ago(at, now)
 
@@ -389,7 +389,7 @@ def _seen(at: float, now: float | None, *, exact: bool) -> str:
 def _node_status(record: View, now: float) -> str:
     """How long ago a lost node answered last belongs to it; the reason has a column of its own."""
     text = str(record["state"]).capitalize()
-    if record["state"] == "lost" and record["seen_at"] > 0:
+    if record["state"] == "lost" and float(record["seen_at"]) > 0:
         text += f" {ago(record['seen_at'], now)}"
     return text + (" (simulated)" if record["simulated"] else "")
 

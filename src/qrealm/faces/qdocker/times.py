@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from datetime import datetime, timedelta
@@ -17,6 +18,9 @@ _STEPS = (
     (2 * 365 * 86400.0, 30 * 86400.0, "month"),
     (float("inf"), 365 * 86400.0, "year"),
 )
+UNKNOWN = "?"
+"""What stands for a time that is none."""
+
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
@@ -24,6 +28,8 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
 def spoken(seconds: float) -> str:
     """A duration in words: ``"3 minutes"``."""
+    if not math.isfinite(seconds):
+        return UNKNOWN
     if seconds < 1:
         return "Less than a second"
     for below, size, name in _STEPS:
@@ -35,17 +41,28 @@ def spoken(seconds: float) -> str:
 
 def ago(at: float, now: float | None = None) -> str:
     """How long ago a time in seconds since 1970 UTC was: ``"3 minutes ago"``."""
-    return f"{spoken(max(0.0, (time.time() if now is None else now) - at))} ago"
+    passed = (time.time() if now is None else float(now)) - float(at)
+    return f"{spoken(max(0.0, passed))} ago" if math.isfinite(passed) else UNKNOWN
 
 
 def stamp(at: float) -> str:
     """A time as Docker prints it in ``CreatedAt``: ``"2026-03-01 12:00:00 +0100 CET"``."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z %Z")
+    moment = _moment(at)
+    return UNKNOWN if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S %z %Z")
 
 
 def iso(at: float) -> str:
     """A local time with its offset, to the microsecond (RFC 3339)."""
-    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="microseconds")
+    moment = _moment(at)
+    return UNKNOWN if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def _moment(at: float) -> datetime | None:
+    """A local time; None for a number that is none, which JSON has as a word."""
+    try:
+        return datetime.fromtimestamp(float(at)).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def read_duration(text: str, option: str) -> float:
