@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio import current_time
 from fastapi import HTTPException, Query, Request, Response
 from fastapi.routing import APIRoute
 
@@ -24,6 +25,9 @@ _TOO_LARGE = 413
 _TOO_SLOW = 408
 PAUSE_S = 60.0
 """How long a caller may send nothing of a body that it has announced."""
+WHOLE_S = 120.0
+BYTES_PER_S = 256 << 10
+"""How long a body may take: so many seconds, and one more for each `BYTES_PER_S` that have come."""
 _IN_THREAD_FROM_BYTES = 1 << 20
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -91,14 +95,17 @@ class _Incoming(Request):
             told = self.headers.get("content-length", "")
             if told.isdigit() and (len(told) > 18 or int(told) > self._bytes_max):
                 raise self._too_large(f"{told:.30} bytes")
-            pieces, size = [], 0
+            pieces, size, began = [], 0, current_time()
             stream = self.stream()
             while True:
+                left_s = WHOLE_S + size / BYTES_PER_S - (current_time() - began)
+                if left_s <= 0.0:
+                    raise self._too_slow(size, current_time() - began, trickled=True)
                 try:
-                    with anyio.fail_after(PAUSE_S):
+                    with anyio.fail_after(min(PAUSE_S, left_s)):
                         piece = await anext(stream, None)
                 except TimeoutError:
-                    raise self._too_slow(size) from None
+                    raise self._too_slow(size, current_time() - began, left_s < PAUSE_S) from None
                 if piece is None:
                     break
                 size += len(piece)
@@ -119,13 +126,15 @@ class _Incoming(Request):
                 RequestError(f"{self.method} {self.url.path}: the body {problem}", hint="send JSON, in UTF-8")
             ) from problem
 
-    def _too_slow(self, size: int) -> RefusedBodyError:
-        return RefusedBodyError(
-            RequestError(
-                f"{self.method} {self.url.path}: after {size} bytes nothing more came for {PAUSE_S:g} s"
-            ),
-            _TOO_SLOW,
-        )
+    def _too_slow(self, size: int, took_s: float, trickled: bool) -> RefusedBodyError:
+        if trickled:
+            what = (
+                f"{size} bytes came in {took_s:.3g} s, and that is not all; the rule is {WHOLE_S:g} s, and a "
+                f"second more for each {BYTES_PER_S} bytes"
+            )
+        else:
+            what = f"after {size} bytes nothing more came for {PAUSE_S:g} s"
+        return RefusedBodyError(RequestError(f"{self.method} {self.url.path}: {what}"), _TOO_SLOW)
 
     def _too_large(self, size: str) -> RefusedBodyError:
         return RefusedBodyError(

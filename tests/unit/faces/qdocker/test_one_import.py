@@ -70,3 +70,58 @@ def test_a_body_that_stalls_is_given_up_and_the_next_is_taken(tmp_path, monkeypa
     with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
         engine.snapshots.import_ = lambda data, *, take_over: {"nodes": 0}
         asyncio.run(story(engine))
+
+
+def test_a_body_that_trickles_is_given_up_and_the_next_is_taken(tmp_path, monkeypatch):
+    """Each piece comes soon enough after the one before; all of them together take too long."""
+    monkeypatch.setattr(incoming, "WHOLE_S", 1.0)
+    words = b'{"data": {}' + b" " * 48 + b"}"
+
+    async def trickling():
+        for byte in words:
+            yield bytes([byte])
+            await asyncio.sleep(0.05)
+
+    async def story(engine):
+        transport = httpx.ASGITransport(container_app(engine, Leaving()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://qdocker", timeout=90.0) as client:
+            form = {"Content-Type": "application/json"}
+            slow = await client.post("/v1/state", content=trickling(), headers=form)
+            assert slow.status_code == 408
+            assert " bytes came in " in slow.json()["message"]
+            assert (await client.post("/v1/state", json={"data": {}})).json() == {"nodes": 0}
+
+    with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
+        engine.snapshots.import_ = lambda data, *, take_over: {"nodes": 0}
+        asyncio.run(story(engine))
+
+
+def test_a_body_that_comes_steadily_may_take_longer_than_a_pause(tmp_path, monkeypatch):
+    """Bytes that have come give it time: a second for each `BYTES_PER_S`."""
+    monkeypatch.setattr(incoming, "WHOLE_S", 15.0)
+    monkeypatch.setattr(incoming, "BYTES_PER_S", 1)
+    now = [0.0]
+    monkeypatch.setattr(incoming, "current_time", lambda: now[0])
+
+    async def steady():
+        yield b'{"data": {}'
+        for _ in range(20):
+            now[0] += 10.0
+            yield b" " * 10
+        yield b"}"
+
+    async def story(engine):
+        transport = httpx.ASGITransport(container_app(engine, Leaving()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://qdocker", timeout=90.0) as client:
+            form = {"Content-Type": "application/json"}
+            taken = await client.post("/v1/state", content=steady(), headers=form)
+            assert taken.json() == {"nodes": 0}
+            monkeypatch.setattr(incoming, "BYTES_PER_S", 100)
+            refused = await client.post("/v1/state", content=steady(), headers=form)
+            assert refused.status_code == 408
+            assert "31 bytes came in 20 s" in refused.json()["message"]
+            assert "the rule is 15 s, and a second more for each 100 bytes" in refused.json()["message"]
+
+    with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
+        engine.snapshots.import_ = lambda data, *, take_over: {"nodes": 0}
+        asyncio.run(story(engine))
