@@ -153,7 +153,7 @@ class Moves:
                 now = ctx.record(record.id)
                 meant = now is not None and (now.phase, now.node) == (record.phase, record.node)
                 if meant:
-                    restarts = record.restarts + 1
+                    restarts = record.restarts + (record.wanted is Wanted.RUNNING)
                     ctx.change(
                         record.id, engine_id=engine_id, phase=Phase.READY, restarts=restarts, begun=None
                     )

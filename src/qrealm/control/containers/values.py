@@ -92,7 +92,7 @@ class ContainerRecord:
         engine_id: the engine's id of it; None while the engine has none.
         cluster: name of the cluster file that it came from; None for one made alone.
         scheduler: name of the scheduler that placed it.
-        restarts: how often `maintenance` or the loss of a node had it started again.
+        restarts: how often `maintenance`, the loss of a node or an import had it started again.
         created_at: seconds since 1970 UTC.
         begun: what its engine is being told to bring it to; None once the engine has answered.
         data_node: where its volumes and folders are while it waits, and where a volume of its image is at any
