@@ -1,4 +1,4 @@
-"""Restarts count how often something had a container started again: one that does not run is only made again."""
+"""Restarts count how often a container was started again: one that does not run is only made again."""
 
 from __future__ import annotations
 
