@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from qrealm.base.errors import RegisterError, RequestError
 from qrealm.control.containers.reports import CreateRequest
@@ -49,9 +50,11 @@ def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
             "each of letters, digits, '_', '.' and '-'"
         )
     if not 0.0 <= quantum.probability <= 1.0:
-        raise RegisterError(f"create got quantum_probability={quantum.probability}; it must be from 0 to 1")
-    if not 0.0 <= quantum.weight < float("inf"):
-        raise RegisterError(f"create got quantum_weight={quantum.weight}; it must be 0 or more, and finite")
+        told = rules.shown(quantum.probability)
+        raise RegisterError(f"create got quantum_probability={told}; it must be from 0 to 1")
+    if not 0.0 <= quantum.weight <= sys.float_info.max:
+        told = rules.shown(quantum.weight)
+        raise RegisterError(f"create got quantum_weight={told}; it must be 0 or more, and finite")
     needed = (len(states) - 1).bit_length()
     if needed > num_qubits:
         raise RegisterError(

@@ -18,7 +18,6 @@ from qrealm.control.containers.state_document import UNCHANGED, ExportedState, i
 from qrealm.control.containers.values import ContainerRecord, MessageRecord, Phase
 from qrealm.control.security import public_of
 from qrealm.fleet.containers.docker_form import container_body
-from qrealm.fleet.containers.host_ports import own_clash, published, twice
 
 _CONTAINER_ID = re.compile("[0-9a-f]{64}")
 _MESSAGE_ID = re.compile("[0-9a-f]{32}")
@@ -100,8 +99,6 @@ def _specification_fault(record: ContainerRecord, num_qubits: int) -> str:
         return problem.message.removeprefix("create got ")
     if record.spec.name != record.name:
         return f"its spec has another name, {record.spec.name!r}"
-    if (both := own_clash(published(record.spec))) is not None:
-        return f"its ports {twice(both)}"
     try:
         container_body(record.spec)
     except (ValueError, OverflowError) as problem:

@@ -34,8 +34,7 @@ _WRITTEN_MAX = 10**18
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9-]+)*")
-_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-_IN_NETWORKS = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
+_OF_ENGINES = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 _OF_OTHERS = ("service:", "container:")
 _NETWORKS_OF_ENGINES = ("bridge", "default", "host", "none")
 _CAPABILITIES = frozenset(
@@ -77,7 +76,7 @@ def check_contents(spec: ContainerSpec) -> None:
 def port_number(value: int) -> int:
     """A port that can be used."""
     if not 1 <= value <= PORT_MAX:
-        raise ValueError(f"the port {_shown(value).replace(',', '')} is not between 1 and {PORT_MAX}")
+        raise ValueError(f"the port {shown(value).replace(',', '')} is not between 1 and {PORT_MAX}")
     return value
 
 
@@ -94,7 +93,7 @@ def host_address(text: str) -> str:
 
 def mount_source(text: str) -> str:
     """A host folder as an absolute path, or the name of a volume."""
-    if not text.startswith("/") and not _VOLUME.fullmatch(text):
+    if not text.startswith("/") and not _OF_ENGINES.fullmatch(text):
         raise ValueError(
             f"{text!r:.80} is neither a folder, which begins with / or ./, nor a name of a volume, which has "
             "letters, digits, '_', '.' and '-'"
@@ -127,7 +126,7 @@ def memory_folder(folder: Tmpfs) -> Tmpfs:
     mount_target(folder.target)
     if folder.size_bytes is not None and not 1 <= folder.size_bytes <= MEMORY_MAX:
         raise ValueError(
-            f"{folder.target!r:.80} has a size of {_shown(folder.size_bytes)} bytes; the least is 1"
+            f"{folder.target!r:.80} has a size of {shown(folder.size_bytes)} bytes; the least is 1"
         )
     if folder.mode is not None and not 0 <= folder.mode <= MODE_MAX:
         raise ValueError(
@@ -150,7 +149,7 @@ def network(text: str) -> str:
     """A network of its engine."""
     if text.startswith(_OF_OTHERS):
         raise ValueError(f"{text!r:.80}: sharing the network of another container is not supported")
-    if not _IN_NETWORKS.fullmatch(text):
+    if not _OF_ENGINES.fullmatch(text):
         raise ValueError(
             f"{text!r:.80} must be letters, digits, '_', '.' and '-', and begin with a letter or digit"
         )
@@ -210,14 +209,14 @@ def restart(policy: Restart) -> Restart:
     if policy.retries_max and policy.name != "on-failure":
         raise ValueError("only on-failure takes a number of retries, as on-failure:3")
     if not 0 <= policy.retries_max <= COUNT_MAX:
-        raise ValueError(f"{_shown(policy.retries_max)} retries; there may be from 0 to {COUNT_MAX:,}")
+        raise ValueError(f"{shown(policy.retries_max)} retries; there may be from 0 to {COUNT_MAX:,}")
     return policy
 
 
 def check_s(value: float) -> float:
     """Seconds from one check of health to the next, or that one may last."""
     if not CHECK_S_MIN <= value <= CHECK_S_MAX:
-        raise ValueError(f"must be from 1 ms to {CHECK_S_MAX:,} s; it is {_shown(value)} s")
+        raise ValueError(f"must be from 1 ms to {CHECK_S_MAX:,} s; it is {shown(value)} s")
     return value
 
 
@@ -229,18 +228,19 @@ def start_period_s(value: float) -> float:
 def retries(value: int) -> int:
     """Failures in a row that make it unhealthy."""
     if not 1 <= value <= COUNT_MAX:
-        raise ValueError(f"must be from 1 to {COUNT_MAX:,}; it is {_shown(value)}")
+        raise ValueError(f"must be from 1 to {COUNT_MAX:,}; it is {shown(value)}")
     return value
 
 
 def grace_s(value: float) -> float:
     """Seconds from SIGTERM to SIGKILL."""
     if not 0 <= value <= GRACE_S_MAX:
-        raise ValueError(f"a grace of {_shown(value)} s; it must be from 0 to {GRACE_S_MAX:,}")
+        raise ValueError(f"a grace of {shown(value)} s; it must be from 0 to {GRACE_S_MAX:,}")
     return value
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
+    """A number in a message."""
     if isinstance(value, float):
         return f"{value:g}"
     # Python has whole numbers that it does not write.
@@ -251,19 +251,19 @@ def _limits(spec: ContainerSpec) -> None:
     limits = spec.limits
     if not CPUS_MIN <= limits.cpus <= CPUS_MAX:
         raise ValueError(
-            f"cpu={_shown(limits.cpus)}; it must be at least {CPUS_MIN}, and at most {CPUS_MAX:,}"
+            f"cpu={shown(limits.cpus)}; it must be at least {CPUS_MIN}, and at most {CPUS_MAX:,}"
         )
     if limits.memory_bytes < MEMORY_MIN:
         raise ValueError(
-            f"a memory limit of {_shown(limits.memory_bytes)} bytes; engines need at least "
+            f"a memory limit of {shown(limits.memory_bytes)} bytes; engines need at least "
             f"{MEMORY_MIN >> 20} MiB"
         )
     if limits.memory_bytes > MEMORY_MAX:
-        raise ValueError(f"a memory limit of {_shown(limits.memory_bytes)} bytes; the most is {MEMORY_MAX:,}")
+        raise ValueError(f"a memory limit of {shown(limits.memory_bytes)} bytes; the most is {MEMORY_MAX:,}")
     if limits.pids < 1:
-        raise ValueError(f"a limit of {_shown(limits.pids)} processes; it must be at least 1")
+        raise ValueError(f"a limit of {shown(limits.pids)} processes; it must be at least 1")
     if limits.pids > PIDS_MAX:
-        raise ValueError(f"a limit of {_shown(limits.pids)} processes; the most is {PIDS_MAX:,}")
+        raise ValueError(f"a limit of {shown(limits.pids)} processes; the most is {PIDS_MAX:,}")
 
 
 def _ports(spec: ContainerSpec) -> None:

@@ -38,13 +38,12 @@ from qrealm.fleet.containers.protocol import (
     Output,
     PullProgress,
 )
+from qrealm.fleet.containers.rules import CPUS_MIN, MEMORY_MIN
 
 NOTICE = b"simulated container: nothing runs here, so it writes nothing\n"
 EXIT_ON_SIGTERM = 143
 _HINT = "for real containers add a node with an engine: Docker, Podman or Swarm"
 _VERSION = 1
-_MEMORY_BYTES_MIN = 6 << 20  # these two are Docker's own
-_CPUS_MIN = 0.01
 _PORT_FIRST = 32768  # where Docker begins, too, when it chooses a host port
 _PORT_LAST = 60999
 _LOCK_POLL_S = 0.01
@@ -188,10 +187,10 @@ class SimulatedDriver:
         limits = spec.limits
         if not _NAME.fullmatch(spec.name):
             fault = f"a name has two or more letters, digits, '_', '.' and '-'; {spec.name!r} is none"
-        elif not _CPUS_MIN <= limits.cpus <= self._cpus:
-            fault = f"cpus must lie between {_CPUS_MIN} and the host's {self._cpus:g}; got {limits.cpus:g}"
-        elif limits.memory_bytes < _MEMORY_BYTES_MIN:
-            fault = f"memory must be at least {_MEMORY_BYTES_MIN >> 20} MiB; got {limits.memory_bytes} bytes"
+        elif not CPUS_MIN <= limits.cpus <= self._cpus:
+            fault = f"cpus must lie between {CPUS_MIN} and the host's {self._cpus:g}; got {limits.cpus:g}"
+        elif limits.memory_bytes < MEMORY_MIN:
+            fault = f"memory must be at least {MEMORY_MIN >> 20} MiB; got {limits.memory_bytes} bytes"
         else:
             return
         raise EngineRefusalError(self._told(doing, fault))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.unit.control.containers.homes import request
 
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import RegisterError, RequestError
 from qrealm.control.containers.values import QuantumSpec
 from qrealm.fleet.containers.protocol import HealthCheck, Mount, Port, Restart
 
@@ -38,6 +38,16 @@ def test_a_container_that_cannot_be(home, fields, told):
 def test_a_cluster_that_cannot_be(home, cluster):
     with pytest.raises(RequestError, match="create got the cluster"):
         home.create("web", cluster=cluster)
+    assert home.store.containers.all() == ()
+
+
+@pytest.mark.parametrize(
+    "value", [10**5000, -1, float("nan"), float("inf")], ids=("large", "below", "nan", "infinite")
+)
+@pytest.mark.parametrize("name", ["probability", "weight"])
+def test_a_register_that_cannot_be(home, name, value):
+    with pytest.raises(RegisterError, match=f"create got quantum_{name}="):
+        home.create("web", **{name: value})
     assert home.store.containers.all() == ()
 
 
