@@ -10,8 +10,9 @@ from contextlib import suppress
 from qrealm.base.errors import NoSuchContainerError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import runs
+from qrealm.control.containers.lifecycle import removed_key
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, Phase, Wanted
-from qrealm.fleet.containers.protocol import LABEL_ENGINE, ContainerFacts, ContainerState
+from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, ContainerFacts, ContainerState
 
 _ENDED = frozenset({ContainerState.EXITED, ContainerState.DEAD})
 
@@ -24,6 +25,7 @@ class Noticing:
         self._lock = threading.Lock()
         self._seen: dict[str, dict[str, ContainerFacts]] = {}
         self._ended: dict[tuple[str, str], float] = {}
+        self._left: dict[str, frozenset[str]] = {}
 
     def notice(self, node: NodeRecord, limit_s: float) -> None:
         """Look at a node's list once; tell what has changed since the last time."""
@@ -48,11 +50,18 @@ class Noticing:
                 ctx.tell("container", "die", facts.name, told)
         self._note_data(node, seen)
         self._note_ends(node, seen)
+        self._note_left(node, seen)
+
+    def left_behind(self, node: str) -> frozenset[str]:
+        """Ids of containers that had been removed when a node was looked at last, and were there."""
+        with self._lock:
+            return self._left.get(node, frozenset())
 
     def forget(self, node: str) -> None:
         """A node is lost: what its containers did last says nothing of them any more."""
         with self._lock:
             self._seen.pop(node, None)
+            self._left.pop(node, None)
             for key in [key for key in self._ended if key[0] == node]:
                 del self._ended[key]
 
@@ -83,6 +92,16 @@ class Noticing:
                 since = self._ended.setdefault(key, now)
             if now - since >= self._ctx.config.node_lost_after_s:
                 self._note_end(record, node)
+
+    def _note_left(self, node: NodeRecord, seen: Mapping[str, ContainerFacts]) -> None:
+        """Take note of what was removed and is there: an engine may make a container when nobody waits for
+        it any more, and has forgotten it."""
+        ctx = self._ctx
+        there = {facts.labels[LABEL_CONTAINER] for facts in seen.values() if LABEL_CONTAINER in facts.labels}
+        unknown = there - {record.id for record in ctx.store.containers.all()} if there else there
+        left = {each for each in unknown if ctx.store.settings.get(removed_key(each)) is not None}
+        with self._lock:
+            self._left[node.name] = frozenset(left)
 
     def _note_end(self, seen: ContainerRecord, node: NodeRecord) -> None:
         ctx = self._ctx

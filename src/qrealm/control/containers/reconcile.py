@@ -129,6 +129,13 @@ class Reconcile:
             self._one(node, self._ctx.drivers.of(node), record.id, record, found)
         return found
 
+    def left_behind(self, node: NodeRecord, container_id: str) -> Found:
+        """What a node has of a container that was removed."""
+        found = Found()
+        with _told(f"{container_id[:12]} on {node.name}", found):
+            self._one(node, self._ctx.drivers.of(node), container_id, None, found)
+        return found
+
     def node(self, node: NodeRecord) -> Found:
         """One node. What cannot be mended is told in `problems` and tried again the next time; a node that
         nobody can speak to, for whatever reason, is unreachable."""

@@ -312,6 +312,9 @@ class Watch:
         if any(r.phase is Phase.WAITING or (r.node in lost and r.phase in placeless) for r in records):
             self._place_waiting()
         self._go_on(set(nodes), lost)
+        for name in nodes.keys() - lost:
+            for left in self._noticing.left_behind(name):
+                self._mending.submit(name, ("left", left), partial(self._take_away, nodes[name], left))
         there = [r for r in records if r.node in nodes and r.node not in lost]
         now = self._ctx.clock.monotonic()
         for gone in self._tries.keys() - {record.id for record in records}:
@@ -333,6 +336,12 @@ class Watch:
             self._mending.submit(name, "remove", partial(self._removing.go_on, name))
         for name in nodes & set(self._draining.begun()) - removed - lost - self._uncompared:
             self._mending.submit(name, "drain", partial(self._draining.go_on, name))
+
+    def _take_away(self, node: NodeRecord, container_id: str) -> None:
+        found = self._reconcile.left_behind(node, container_id)
+        for name in found.removed:
+            log.warning("%s had been removed, and was there on node %s again: it is removed", name, node.name)
+        self._told(container_id, "; ".join(found.problems))
 
     def _finish(self, node: NodeRecord, record: ContainerRecord) -> None:
         """Finish what was cut off, unless a command is at it."""
