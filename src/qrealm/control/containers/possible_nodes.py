@@ -12,6 +12,7 @@ from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.possible_times import is_time
 from qrealm.control.containers.values import UNSEEN, ContainerRecord, NodeRecord
 from qrealm.fleet.containers import DRIVERS
+from qrealm.fleet.containers.endpoints import endpoint_faults
 from qrealm.fleet.containers.protocol import Endpoint
 
 
@@ -51,17 +52,9 @@ def opening_fault(node: NodeRecord, drivers: DriverPool, limit_s: float) -> tupl
 
 
 def _endpoint_faults(endpoint: Endpoint) -> Iterator[str]:
-    if endpoint.driver not in DRIVERS:
-        yield f"there is no driver {endpoint.driver!r:.40}"
-    if endpoint.driver == "swarm" and not endpoint.member:
-        yield "a node of the driver swarm is one member of the swarm, and none is named"
-    if endpoint.driver != "swarm" and endpoint.member is not None:
-        yield f"only a node of the driver swarm has a member; the driver is {endpoint.driver!r}"
-    files = (endpoint.tls_ca, endpoint.tls_cert, endpoint.tls_key)
-    if any(files) and not endpoint.url.startswith(("tcp://", "https://")):
-        yield f"only a tcp:// url can have tls; the url is {endpoint.url!r:.80}"
-    if bool(endpoint.tls_cert) is not bool(endpoint.tls_key):
-        yield "of tls_cert and tls_key it has one alone"
+    for part, fault in endpoint_faults(endpoint).items():
+        if part != "url":  # whoever opens connections knows best which it takes
+            yield f"endpoint.{part}: {fault}"
 
 
 def _record_faults(node: NodeRecord) -> Iterator[str]:

@@ -91,14 +91,14 @@ NODE = {
     "added_at": ({"added_at": -1}, "nodes[0] (na): added_at -1 is no time"),
 }
 ENDPOINT = {
-    "driver": ({"driver": "zonk"}, "nodes[0] (na): there is no driver 'zonk'"),
+    "driver": ({"driver": "zonk"}, "nodes[0] (na): endpoint.driver: there is no driver 'zonk'"),
     "simulated": ({"url": "simulated://na?cpu=4"}, "nodes[0] (na): 'simulated://na?cpu=4' is no url"),
-    "swarm": ({"driver": "swarm"}, "nodes[0] (na): a node of the driver swarm is one member"),
-    "member": ({"member": "x"}, "nodes[0] (na): only a node of the driver swarm has a member"),
-    "tls": ({"tls_ca": "/ca.pem"}, "nodes[0] (na): only a tcp:// url can have tls"),
+    "swarm": ({"driver": "swarm"}, "nodes[0] (na): endpoint.member: a node of the driver swarm is"),
+    "member": ({"member": "x"}, "nodes[0] (na): endpoint.member: only a node of the driver swarm has it"),
+    "tls": ({"tls_ca": "/ca.pem"}, "nodes[0] (na): endpoint.tls: only a tcp:// url can have it"),
     "key": (
         {"url": "tcp://h:1", "tls_key": "/key.pem"},
-        "nodes[0] (na): of tls_cert and tls_key it has one alone",
+        "nodes[0] (na): endpoint.tls: a cert needs a key, and a key a cert",
     ),
 }
 
