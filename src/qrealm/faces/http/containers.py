@@ -21,6 +21,7 @@ from qrealm.faces.http.cluster_routes import daemon_routes, placement_routes, qu
 from qrealm.faces.http.container_routes import container_routes
 from qrealm.faces.http.error_json import error_to_json, status_of
 from qrealm.faces.http.incoming import RefusedBodyError
+from qrealm.faces.http.misshapen import fault_of
 from qrealm.faces.http.streams import NDJSON, Leaving, unexpected
 
 PREFIX = "/v1"
@@ -62,9 +63,8 @@ def _tell_errors(app: FastAPI) -> None:
 
     async def misshapen(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, RequestValidationError)
-        first = problem.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return told(RequestError(f"{request.method} {request.url.path}: {place}: {first['msg']}"), 422)
+        fault = fault_of(problem.errors()[0])
+        return told(RequestError(f"{request.method} {request.url.path}: {fault}"), 422)
 
     async def refused(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, HTTPException)
