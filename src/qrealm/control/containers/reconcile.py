@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
@@ -33,13 +33,14 @@ REMOVED_KEPT_S = 30 * 86_400.0
 
 @dataclass
 class Found:
-    """What was found and mended, by name or engine id."""
+    """What was found and mended, by name or engine id; `later` has ids of those that were not looked at."""
 
     made_again: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     unreachable: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
 
     def add(self, other: Found) -> None:
         """Take over what was found elsewhere."""
@@ -136,9 +137,14 @@ class Reconcile:
             self._one(node, self._ctx.drivers.of(node), container_id, None, found)
         return found
 
-    def node(self, node: NodeRecord) -> Found:
+    def node(self, node: NodeRecord, *, patient: bool = True) -> Found:
         """One node. What cannot be mended is told in `problems` and tried again the next time; a node that
-        nobody can speak to, for whatever reason, is unreachable."""
+        nobody can speak to, for whatever reason, is unreachable.
+
+        Args:
+            patient: wait for commands about the containers. Else those of other nodes that somebody is at,
+                which may be as long as an image is fetched there, are left for `later`.
+        """
         found = Found()
         there: Sequence[ContainerFacts] | None = None
         with _told(f"node {node.name}", found):
@@ -157,9 +163,14 @@ class Reconcile:
         known = {record.id: record for record in self._ctx.store.containers.all()}
         here = [record for record in known.values() if record.node == node.name]
         for container_id in [*copies, *(record.id for record in here if record.id not in copies)]:
-            name = known[container_id].name if container_id in known else container_id[:12]
-            with _told(f"{name} on {node.name}", found):
-                self._one(node, driver, container_id, known.get(container_id), found)
+            record = known.get(container_id)
+            elsewhere = record is not None and record.node not in (None, node.name)
+            name = container_id[:12] if record is None else record.name
+            with _told(f"{name} on {node.name}", found), ExitStack() as turn:
+                if elsewhere and not patient and not turn.enter_context(self._ctx.names.try_hold(name)):
+                    found.later.append(container_id)
+                    continue
+                self._one(node, driver, container_id, record, found)
         with _told(f"node {node.name}", found):
             driver.tidy(self._ctx.store.engine_id)
         return found

@@ -69,6 +69,7 @@ class Watch:
         self._why_silent: dict[str, str] = {}
         self._returning: set[str] = set()
         self._uncompared: set[str] = set()
+        self._later: dict[str, frozenset[str]] = {}
         self._refused: dict[str, str] = {}
         self._admit: Callable[[NodeRecord], NodeRecord] = lambda node: node
         self._draining: Draining | None = None
@@ -249,7 +250,9 @@ class Watch:
 
     def _compared(self, node: NodeRecord) -> bool:
         """Bring records and a node together; whether it answered. Else it is tried again."""
-        found = self._reconcile.node(node)
+        found = self._reconcile.node(node, patient=False)
+        with self._lock:
+            self._later[node.name] = frozenset(found.later)
         for line in found.problems:
             log.warning("node %s answers again: %s", node.name, line)
         answered = node.name not in found.unreachable
@@ -302,6 +305,8 @@ class Watch:
         for known in (self._answered, self._failures, self._why_silent):
             known.pop(node, None)
         self._uncompared.discard(node)
+        with self._lock:
+            self._later.pop(node, None)
 
     def _retry(self) -> None:
         records = self._ctx.store.containers.all()
@@ -315,6 +320,8 @@ class Watch:
         for name in nodes.keys() - lost:
             for left in self._noticing.left_behind(name):
                 self._mending.submit(name, ("left", left), partial(self._take_away, nodes[name], left))
+            for later in self._later.get(name, ()):
+                self._mending.submit(name, ("later", later), partial(self._look_later, nodes[name], later))
         there = [r for r in records if r.node in nodes and r.node not in lost]
         now = self._ctx.clock.monotonic()
         for gone in self._tries.keys() - {record.id for record in records}:
@@ -342,6 +349,19 @@ class Watch:
         for name in found.removed:
             log.warning("%s had been removed, and was there on node %s again: it is removed", name, node.name)
         self._told(container_id, "; ".join(found.problems))
+
+    def _look_later(self, node: NodeRecord, container_id: str) -> None:
+        """Look at a container that somebody was at when its node was compared with the records."""
+        record = self._ctx.record(container_id)
+        with self._ctx.names.try_hold(container_id if record is None else record.name) as held:
+            if not held:
+                return
+            look = self._reconcile
+            found = look.left_behind(node, container_id) if record is None else look.one(node, record)
+        self._told(container_id if record is None else record.name, "; ".join(found.problems))
+        if not found.problems:
+            with self._lock:
+                self._later[node.name] = self._later.get(node.name, frozenset()) - {container_id}
 
     def _finish(self, node: NodeRecord, record: ContainerRecord) -> None:
         """Finish what was cut off, unless a command is at it."""
