@@ -21,6 +21,11 @@ TRIES_MAX = 5
 _PREFIX = "draining:"
 
 
+def turn(node: str) -> str:
+    """Name of the lock of whoever empties a node; no container can have it."""
+    return f"drain:{node}"
+
+
 class _Tries(NamedTuple):
     """How often a drain has been gone on with, and when it is tried again by the clock."""
 
@@ -44,7 +49,7 @@ class Draining:
 
     def turn(self, node: str) -> str:
         """Name of the lock of whoever empties a node; no container can have it."""
-        return f"drain:{node}"
+        return turn(node)
 
     def begin(self, node: str) -> None:
         """Write down that a node is about to be emptied; inside a transaction."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from qrealm.base.errors import NoSuchContainerError, QrealmError
+from qrealm.base.errors import NoSuchContainerError, QrealmError, UserError
 from qrealm.base.version import installed_version
+from qrealm.control.containers import draining, half_made
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import AtWork, Context
 from qrealm.control.containers.labels import runs
@@ -96,9 +97,35 @@ class Views:
                 events.wait(after_id, EVENT_WAIT_S)
                 yield None
 
-    def at_work(self) -> tuple[AtWork, ...]:
-        """What is being done to which container, as others wait for it: a pull may take minutes."""
-        return self._ctx.names.at_work()
+    def at_work(
+        self,
+        containers: Collection[str] = (),
+        *,
+        of_clusters: Collection[str] = (),
+        on_nodes: Collection[str] = (),
+        clusters: Collection[str] = (),
+        drains: Collection[str] = (),
+    ) -> tuple[AtWork, ...]:
+        """What is being done to which container, cluster or node, as others wait for it: a pull may take
+        minutes. The longest first.
+
+        Args:
+            containers: by name, or by id.
+            of_clusters, on_nodes: all containers of these clusters, and those on these nodes.
+            clusters: the making of these.
+            drains: the emptying of these nodes.
+        """
+        awaited = {*map(half_made.turn, clusters), *map(draining.turn, drains)}
+        for record in self._ctx.store.containers.all() if of_clusters or on_nodes else ():
+            if record.cluster in of_clusters or record.node in on_nodes:
+                awaited.add(record.name)
+        for reference in containers:
+            try:
+                awaited.add(self._ctx.store.containers.find(reference).name)
+            except UserError:  # one that is being made has no record yet
+                awaited.add(reference)
+        found = [work for work in self._ctx.names.at_work() if work.name in awaited]
+        return tuple(sorted(found, key=lambda work: work.since_s))
 
     def status(self) -> dict[str, Any]:
         """What the engine is and what it has, ready for JSON.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -18,6 +19,8 @@ from qrealm.faces.http import bodies
 from qrealm.faces.http.incoming import ID_MAX, BoundedRoute, Moment
 from qrealm.faces.http.streams import Emit, stream
 
+Names = Annotated[Sequence[str], Query()]
+
 
 def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRouter:
     """What the daemon says of itself and of everything."""
@@ -30,15 +33,6 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
     @routes.get("/status")
     def status() -> Any:
         return engine.views.status()
-
-    @routes.get("/at-work")
-    def at_work() -> Any:
-        """For those who wait for their turn."""
-        now = time.monotonic()
-        return [
-            {"name": each.name, "doing": each.doing, "seconds": now - each.since_s}
-            for each in engine.views.at_work()
-        ]
 
     @routes.get("/names")
     def names() -> Any:
@@ -80,7 +74,31 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
     def import_state(body: bodies.State) -> Any:
         return engine.snapshots.import_(body.data, take_over=body.take_over)
 
+    _waiting_routes(routes, engine)
     return routes
+
+
+def _waiting_routes(routes: APIRouter, engine: ContainerEngine) -> None:
+    """What is told those who wait for others."""
+
+    @routes.get("/at-work")
+    def at_work(
+        container: Names = (),
+        of_cluster: Names = (),
+        on_node: Names = (),
+        cluster: Names = (),
+        drain: Names = (),
+    ) -> Any:
+        """For those who wait for their turn."""
+        found = engine.views.at_work(
+            container, of_clusters=of_cluster, on_nodes=on_node, clusters=cluster, drains=drain
+        )
+        now = time.monotonic()
+        # The lock of a cluster or a drain is called after what it is, and a colon.
+        return [
+            {"name": each.name.rpartition(":")[2], "doing": each.doing, "seconds": now - each.since_s}
+            for each in found
+        ]
 
 
 def quantum_routes(engine: ContainerEngine) -> APIRouter:

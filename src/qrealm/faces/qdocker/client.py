@@ -6,18 +6,21 @@ import json
 import math
 import re
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from http.client import HTTPResponse
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from qrealm.base.errors import DaemonError, NoSuchContainerError, QrealmError, RequestError
 from qrealm.control.containers.home_folder import HOME_VARIABLE
 from qrealm.faces.http.error_json import error_from_json
+from qrealm.faces.qdocker import wire
 from qrealm.faces.qdocker.home import Home, debug_wanted, find_home, running_pid
 from qrealm.faces.qdocker.terminal import tell
+from qrealm.faces.qdocker.turns import Turns, turns_of
 from qrealm.faces.qdocker.wire import BrokenOffError, ForeignError, NotThereError, asked, lines_of
 
 _PREFIX = "/v1"
@@ -59,26 +62,39 @@ class Client:
         self, method: Method, path: str, body: Any = None, query: Mapping[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
         """The objects of a streamed answer, as they come. A last line with an error is raised."""
-        with self._answer(method, path, query, body) as answer:
-            for line in lines_of(answer):
-                found = _told_by(answer, line)
-                if "error" in found:
-                    raise error_from_json(found["error"])
-                yield found
+        waiting = self._teller(method, path, body)
+        # The head of a stream comes at once.
+        quiet = threading.Timer(wire.WAITING_S, waiting)
+        quiet.daemon = True
+        quiet.start()
+        try:
+            with self._answer(method, path, query, body, lambda: None) as answer:
+                for line in lines_of(answer):
+                    quiet.cancel()
+                    found = _told_by(answer, line)
+                    if "error" in found:
+                        raise error_from_json(found["error"])
+                    yield found
+        finally:
+            quiet.cancel()
 
     def _ask(
         self, method: Method, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
     ) -> Any:
-        with self._answer(method, path, query, body) as answer:
+        with self._answer(method, path, query, body, self._teller(method, path, body)) as answer:
             return _told_by(answer, answer.read())
 
     @contextmanager
     def _answer(
-        self, method: Method, path: str, query: Mapping[str, Any] | None, body: Any
+        self,
+        method: Method,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: Any,
+        waiting: Callable[[], None],
     ) -> Iterator[HTTPResponse]:
         """An answer that is no error."""
         content, socket_path = _encoded(body), str(self._home.socket)
-        waiting = partial(self._tell_who_is_at, path, time.monotonic())
         with (
             self._told(method, path),
             asked(
@@ -89,23 +105,30 @@ class Client:
                 raise _error_of(answer)
             yield answer
 
-    def _tell_who_is_at(self, path: str, began: float) -> None:
-        """Say what a request about one container waits for, if it waits for another command."""
-        collection, _, rest = path.removeprefix("/").partition("/")
-        if collection != "containers":
-            return
-        # A daemon that ends, or of another version, answers something else: then nothing is said.
-        with (
-            suppress(QrealmError, OSError, LookupError, TypeError, ValueError),
-            asked(str(self._home.socket), "GET", _AT_WORK, {}, None, _AT_WORK_S) as answer,
-        ):
+    def _teller(self, method: Method, path: str, body: Any) -> Callable[[], None]:
+        """Says what a request from now on waits for, if it waits for others."""
+        began = time.monotonic()
+
+        def tell_who_is_at() -> None:
+            # A daemon that ends, or of another version, answers something else: then nothing is said.
+            with suppress(QrealmError, OSError, LookupError, TypeError, ValueError):
+                if turns := turns_of(method, path, body):
+                    self._tell_who_is_at(turns, began)
+
+        return tell_who_is_at
+
+    def _tell_who_is_at(self, turns: Turns, began: float) -> None:
+        path = f"{_AT_WORK}?{urlencode(turns, doseq=True)}"
+        with asked(str(self._home.socket), "GET", path, {}, None, _AT_WORK_S) as answer:
             found = _told_by(answer, answer.read())
-            waited_s = time.monotonic() - began
-            for work in found:
-                name, seconds = work["name"], work["seconds"]
-                # What began after the request is the request itself.
-                if name == rest.partition("/")[0] and seconds > waited_s:
-                    tell(f"{name}: waiting for {work['doing']}, which began {seconds:.0f} s ago")
+        waited_s = time.monotonic() - began
+        told = set()
+        for work in found:
+            name, doing, seconds = work["name"], work["doing"], work["seconds"]
+            # What began after the request is the request itself.
+            if seconds > waited_s and doing not in told:
+                told.add(doing)
+                tell(f"{name}: waiting for {doing}, which began {seconds:.0f} s ago")
 
     @contextmanager
     def _told(self, method: str, path: str) -> Iterator[None]:

@@ -203,14 +203,15 @@ def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
         ('[{"name": "web", "doing": "create with image big:1", "seconds": 61.5}]',
          "web: waiting for create with image big:1, which began 62 s ago\n"),
         ('[{"name": "web", "doing": "rm", "seconds": 0.0}]', ""),
-        ('[{"name": "db", "doing": "run", "seconds": 61.5}]', ""),
+        ('[{"name": "web", "doing": "run", "seconds": 61.5}, {"name": "db", "doing": "run", "seconds": 3.5}]',
+         "web: waiting for run, which began 62 s ago\n"),
         ("[]", ""),
         ("no JSON", ""),
         ('{"code": "QR550", "message": "the daemon ends"}', ""),
         ('[{"name": "web"}]', ""),
         ("7", ""),
     ],
-    ids=["another", "itself", "of another container", "nobody", "strange", "error", "short", "number"],
+    ids=["another", "itself", "one for several", "nobody", "strange", "error", "short", "number"],
 )  # fmt: skip
 def test_who_waits_for_another_command_is_told_which(tmp_path, monkeypatch, capsys, at_work, told):
     monkeypatch.setattr(wire, "WAITING_S", 0.05)
@@ -238,5 +239,5 @@ def test_who_waits_for_another_command_is_told_which(tmp_path, monkeypatch, caps
         assert Client(home_of(tmp_path)).delete("/containers/web") == {}
         thread.join(60)
         assert not thread.is_alive()
-    assert asked_for == ["DELETE /v1/containers/web HTTP/1.1", "GET /v1/at-work HTTP/1.1"]
+    assert asked_for == ["DELETE /v1/containers/web HTTP/1.1", "GET /v1/at-work?container=web HTTP/1.1"]
     assert capsys.readouterr().err == told
