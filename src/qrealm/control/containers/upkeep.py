@@ -3,9 +3,9 @@ together."""
 
 from __future__ import annotations
 
-from qrealm.base.errors import QrealmError
+from qrealm.base.errors import QrealmError, RegisterError
 from qrealm.control.containers.circuits import QuantumCircuitManager
-from qrealm.control.containers.context import Context
+from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.reports import MaintenanceReport
 from qrealm.control.containers.values import ContainerRecord, NodeState, Phase, Wanted
@@ -31,8 +31,9 @@ class Upkeep:
         Args:
             renew: prepare every register again, faded or not, as for the next round of an experiment.
         """
-        prepared = self._circuits.prepare_again(all_of_them=renew)
+        prepared, worn = self._prepared(renew)
         found = self._reconcile.all()
+        found.problems[:0] = worn
         restarted: list[str] = []
         for record in self._ctx.store.containers.all():
             try:
@@ -40,6 +41,9 @@ class Upkeep:
                     restarted.append(record.name)
             except QrealmError as problem:
                 found.problems.append(f"{record.name}: {problem.message}")
+            except Exception as bug:  # noqa: BLE001 - of one container: the others are looked at all the same
+                log.exception("maintenance of %s broke off", record.name)
+                found.problems.append(f"{record.name}: {type(bug).__name__}: {bug}")
         self._watch.place_waiting()
         return MaintenanceReport(
             prepared_again=prepared,
@@ -51,6 +55,14 @@ class Upkeep:
             unreachable=tuple(found.unreachable),
             problems=tuple(found.problems),
         )
+
+    def _prepared(self, renew: bool) -> tuple[tuple[str, ...], list[str]]:
+        """Names of the containers whose registers were prepared again, and why that could not be."""
+        try:
+            return self._circuits.prepare_again(all_of_them=renew), []
+        except RegisterError as problem:
+            log.warning("registers are not prepared again: %s", problem.message)
+            return (), [f"no register was prepared again: {problem.message}"]
 
     def _restart_unhealthy(self, seen: ContainerRecord) -> bool:
         ctx = self._ctx

@@ -135,3 +135,39 @@ def test_a_node_whose_driver_fails_in_a_way_of_its_own_stops_nothing(tmp_path, c
         home.reopen()
         assert home.record("web").phase is Phase.READY
         home.faults.around = around
+
+
+def test_a_register_that_cannot_be_prepared_again_stops_nothing_else(home):
+    web = home.create("web", node="na")
+    home.create("db", node="na", probability=1.0)
+    home.engine.lifecycle.run("db")
+    register = home.store.registers.of(web.id)
+    home.store.registers.save([replace(register, members=(replace(register.members[0], probability=7.0),))])
+    driver = home.engine._ctx.drivers.of(home.store.nodes.get("na"))
+    driver.remove(home.record("db").engine_id, force=True)
+    found = home.engine.upkeep.maintenance(renew=True)
+    assert found.prepared_again == ()
+    assert [line for line in found.problems if line.startswith("no register was prepared again: ")]
+    assert found.made_again == ("db",)
+    home.reopen()
+    assert home.engine.lifecycle.remove("web", force=True) == "web"
+    assert home.engine.upkeep.maintenance(renew=True).prepared_again == ("db",)
+
+
+def test_a_container_that_fails_in_a_way_of_its_own_is_maintained_last(home, caplog):
+    for name in ("web", "db"):
+        home.create(name, node="na", probability=1.0)
+        home.engine.lifecycle.run(name)
+    around, web = home.faults.around, home.record("web").engine_id
+
+    def failing(host, name, call):
+        found = around(host, name, call)
+        if name == "inspect" and found.engine_id == web:
+            raise ZeroDivisionError("of the driver")
+        return found
+
+    home.faults.around = failing
+    found = home.engine.upkeep.maintenance()
+    assert found.problems == ("web: ZeroDivisionError: of the driver",)
+    assert "Traceback" in caplog.text
+    home.faults.around = around
