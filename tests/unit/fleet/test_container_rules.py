@@ -47,7 +47,8 @@ def health(**fields):
         spec(command=("", "a\nb"), entrypoint=()),
         health(interval_s=0.001, timeout_s=86_400, retries=1, start_period_s=0.0),
         health(retries=1_000_000, start_period_s=0.001),
-        spec(restart=Restart("on-failure", 3)),
+        spec(restart=Restart("on-failure", 1_000_000)),
+        spec(tmpfs=(Tmpfs("/c", rules.MEMORY_MAX, 0),)),
         spec(network="shop_default", network_made=True, aliases=("web", "w-1")),
         spec(
             hostname="x" * 63, user="1000:www-data", working_dir="/", cap_add=("ALL", "cap_net_raw", "Kill")
@@ -108,7 +109,8 @@ def test_what_cannot_be(bad, told):
         ("volumes", spec(mounts=(Mount("x", "/a"), Mount("y", "/b/../a/"))), "another volume is at '/a'"),
         ("volumes", spec(mounts=(Mount("x", "/a"),), tmpfs=(Tmpfs("//a"),)), "another volume is at '/a'"),
         ("volumes", spec(tmpfs=(Tmpfs("/a"), Tmpfs("/a"))), "another volume is at '/a' already"),
-        ("folders in memory", spec(tmpfs=(Tmpfs("/a", 0),)), "a size of 0 bytes; the least is 1"),
+        ("folders in memory", spec(tmpfs=(Tmpfs("/a", 0),)), "a size of 0 bytes; it must be from 1"),
+        ("folders in memory", spec(tmpfs=(Tmpfs("/a", rules.MEMORY_MAX + 1),)), "bytes; it must be from 1"),
         ("folders in memory", spec(tmpfs=(Tmpfs("/a", None, -1),)), "the mode -1; it must be from 0 to 7777"),
         ("folders in memory", spec(tmpfs=(Tmpfs("/a", None, 0o10000),)), "the mode 10000"),
         ("environment", spec(environment={"a=b": "secret"}), "'a=b' is no name of a variable"),
@@ -137,6 +139,7 @@ def test_what_cannot_be(bad, told):
         ("health check", health(retries=1_000_001), "its number of retries must be"),
         ("restart policy", spec(restart=Restart("always", 3)), "only on-failure takes a number"),
         ("restart policy", spec(restart=Restart("on-failure", -1)), "-1 retries; there may be from 0"),
+        ("restart policy", spec(restart=Restart("on-failure", 1_000_001)), "1,000,001 retries; there may be"),
         ("network", spec(network=""), "'' must be letters"),
         ("network", spec(network="a b\n"), "must be letters"),
         ("network", spec(network="container:x"), "sharing the network of another container"),

@@ -30,7 +30,7 @@ CHECK_S_MIN, CHECK_S_MAX = 0.001, 86_400
 MODE_MAX = 0o7777
 HOSTNAME_LETTERS_MAX = 63
 LABELS_RESERVED = "io.qrealm."
-_WRITTEN_MAX = 10**18
+_WRITTEN_MAX = 10**30
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9-]+)*")
@@ -125,8 +125,9 @@ def memory_folder(folder: Tmpfs) -> Tmpfs:
     """A folder in memory."""
     mount_target(folder.target)
     if folder.size_bytes is not None and not 1 <= folder.size_bytes <= MEMORY_MAX:
+        size = shown(folder.size_bytes)
         raise ValueError(
-            f"{folder.target!r:.80} has a size of {shown(folder.size_bytes)} bytes; the least is 1"
+            f"{folder.target!r:.80} has a size of {size} bytes; it must be from 1 to {MEMORY_MAX:,}"
         )
     if folder.mode is not None and not 0 <= folder.mode <= MODE_MAX:
         raise ValueError(

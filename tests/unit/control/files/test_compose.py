@@ -295,7 +295,7 @@ def test_this_process_lends_its_environment(monkeypatch):
         ("init: 3", "init", "must be true or false"),
         ("tmpfs: [/run, '/run/']", "tmpfs[1]", "another volume is at '/run' already"),
         ("tmpfs: '/run:size=1k,size=2k'", "tmpfs[0]", "the option 'size' stands twice"),
-        ("tmpfs: '/run:size=0'", "tmpfs[0]", "a size of 0 bytes; the least is 1"),
+        ("tmpfs: '/run:size=0'", "tmpfs[0]", "a size of 0 bytes; it must be from 1"),
         ("cap_add: [NO_SUCH]", "cap_add[0]", "'NO_SUCH' is no capability"),
         ("environment: {'a b': x}", "environment", "'a b' is no name of a variable"),
         ("working_dir: srv", "working_dir", "no absolute path"),

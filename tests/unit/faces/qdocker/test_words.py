@@ -119,7 +119,7 @@ def test_folders_in_memory(word, size, mode):
 def test_folders_in_memory_that_are_none(word):
     with pytest.raises(RequestError, match="--tmpfs got"):
         read_tmpfs(word)
-    with pytest.raises(ValueError, match=r"folder|supported|memory|least|twice"):
+    with pytest.raises(ValueError, match=r"folder|supported|memory|must be from|twice"):
         short_forms.tmpfs(word)
 
 
