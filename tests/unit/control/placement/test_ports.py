@@ -60,6 +60,10 @@ def spec(*ports, network=None):
         (Port(80, 9000, "tcp", "::1"), Port(80, 9000, "tcp", "0:0:0:0:0:0:0:1"), True),
         (Port(80, 9000, "tcp", "::1"), Port(80, 9000, "tcp", "0.0.0.0"), False),
         (Port(80, 9000, "tcp", "::1"), Port(80, 9000), True),
+        (Port(80, 9000, "tcp", "127.0.0.1"), Port(80, 9000, "tcp", "::ffff:127.0.0.1"), False),
+        # Older releases took anything for an address.
+        (Port(80, 9000, "tcp", "gate"), Port(80, 9000, "tcp", "gate"), True),
+        (Port(80, 9000, "tcp", "gate"), Port(80, 9000, "tcp", "127.0.0.1"), False),
         (Port(80), Port(80), False),
         (Port(80, 0), Port(80, 0), False),
     ],
