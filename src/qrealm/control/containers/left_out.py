@@ -7,7 +7,7 @@ import json
 
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.files import NodeEntry
-from qrealm.control.containers.json_codec import to_json
+from qrealm.control.containers.json_codec import from_json, to_json
 
 _KEY = "left-out-node:"
 
@@ -21,6 +21,12 @@ class LeftOut:
     def configured(self, name: str) -> NodeEntry | None:
         """What the configuration says of a node."""
         return next((entry for entry in self._ctx.config.nodes if entry.name == name), None)
+
+    def said(self, name: str) -> NodeEntry | None:
+        """The same; of one that it does not name any more, what it said when the node was removed."""
+        text = self._ctx.store.settings.get(_KEY + name)
+        entry = self.configured(name)
+        return from_json(NodeEntry, json.loads(text)) if entry is None and text is not None else entry
 
     def removed(self, name: str) -> None:
         """A node is removed: the next start does not bring it back."""
@@ -49,11 +55,12 @@ class LeftOut:
         )
 
     def tidy(self) -> None:
-        """Forget what the configuration does not say any more: it holds now."""
+        """Forget removals of which the configuration says something else now: that holds. One that it does
+        not name at all may be named again as before, and stays removed then."""
         settings = self._ctx.store.settings
         for key, text in settings.all(_KEY).items():
             entry = self.configured(key.removeprefix(_KEY))
-            if entry is None or _text(entry) != text:
+            if entry is not None and _text(entry) != text:
                 settings.delete(key)
 
 

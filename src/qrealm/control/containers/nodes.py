@@ -90,7 +90,7 @@ class Nodes:
                         memory_bytes=seen.memory_bytes if memory_bytes is None else memory_bytes,
                     )
             ctx.store.nodes.save(record)
-            entry = self._left_out.configured(name)
+            entry = self._left_out.said(name)
             # By hand it may have become another engine, of which the configuration says nothing.
             if entry is not None and same_engine(
                 self._admitting.whole(name, entry.endpoint), record.endpoint

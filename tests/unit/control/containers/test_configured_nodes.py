@@ -179,14 +179,35 @@ def test_a_removed_node_stays_removed(home):
     assert node(home, "nb").state is NodeState.READY
 
 
-def test_a_removed_node_that_was_taken_out_of_the_configuration_may_come_back(home):
+def test_a_removed_node_stays_removed_also_when_the_configuration_names_it_again(home):
+    """A start with another file forgot the removal, and the old file brought the node back."""
     na, nb = (NodeEntry(name, home.endpoints[name]) for name in ("na", "nb"))
     home.engine.nodes.remove("nb")
     configured(home, na)
     assert home.engine.nodes.left_out() == ()
     assert not home.engine.nodes.is_configured("nb")
     configured(home, na, nb)
+    assert home.engine.nodes.left_out() == ("nb",)
+    assert [each.name for each in home.store.nodes.all()] == ["na"]
+    configured(home, na, replace(nb, cpus=2.0))
+    assert (node(home, "nb").cpus, home.engine.nodes.left_out()) == (2.0, ())
+    configured(home, na, nb)
     assert node(home, "nb").state is NodeState.READY
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_removed_node_that_is_added_while_the_configuration_does_not_name_it(home, same):
+    na, nb = (NodeEntry(name, home.endpoints[name]) for name in ("na", "nb"))
+    home.engine.nodes.remove("nb")
+    configured(home, na)
+    if not same:
+        home.endpoints["nb"] = endpoint(home.path, "other", cpus=8)
+    home.engine.nodes.add("nb", home.endpoints["nb"], cpus=3.0)
+    configured(home, na, nb)
+    assert (node(home, "nb").endpoint, node(home, "nb").cpus) == (home.endpoints["nb"], 3.0)
+    home.engine.nodes.remove("nb")
+    home.reopen()
+    assert home.engine.nodes.left_out() == ("nb",)
 
 
 def test_a_removed_node_comes_back_by_hand(home):
