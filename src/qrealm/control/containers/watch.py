@@ -253,6 +253,9 @@ class Watch:
         found = self._reconcile.node(node, patient=False)
         with self._lock:
             self._later[node.name] = frozenset(found.later)
+        # Whoever was at them may have ended before this was written down.
+        self._look_later(node, found.later, "compared")
+        self._look_at_what_waited(f"compared {node.name}")
         for line in found.problems:
             log.warning("node %s answers again: %s", node.name, line)
         answered = node.name not in found.unreachable
@@ -320,8 +323,7 @@ class Watch:
         for name in nodes.keys() - lost:
             for left in self._noticing.left_behind(name):
                 self._mending.submit(name, ("left", left), partial(self._take_away, nodes[name], left))
-            for later in self._later.get(name, ()):
-                self._mending.submit(name, ("later", later), partial(self._look_later, nodes[name], later))
+            self._look_later(nodes[name], self._later.get(name, frozenset()), "retry")
         there = [r for r in records if r.node in nodes and r.node not in lost]
         now = self._ctx.clock.monotonic()
         for gone in self._tries.keys() - {record.id for record in records}:
@@ -350,8 +352,20 @@ class Watch:
             log.warning("%s had been removed, and was there on node %s again: it is removed", name, node.name)
         self._told(container_id, "; ".join(found.problems))
 
-    def _look_later(self, node: NodeRecord, container_id: str) -> None:
-        """Look at a container that somebody was at when its node was compared with the records."""
+    def _look_later(self, node: NodeRecord, containers: Iterable[str], why: str) -> None:
+        """Look at containers that somebody was at when a node was compared with the records."""
+        for each in containers:
+            self._mending.submit(node.name, ("later", each, why), partial(self._look_again, node, each))
+
+    def _look_at_what_waited(self, why: str) -> None:
+        """Somebody has ended who was at containers: do now what would be done with the next retry."""
+        with self._lock:
+            waiting, returning = dict(self._later), set(self._returning)
+        for node in self._ctx.store.nodes.all() if any(waiting.values()) else ():
+            if node.state is not NodeState.LOST or node.name in returning:
+                self._look_later(node, waiting.get(node.name, ()), why)
+
+    def _look_again(self, node: NodeRecord, container_id: str) -> None:
         record = self._ctx.record(container_id)
         with self._ctx.names.try_hold(container_id if record is None else record.name) as held:
             if not held:
@@ -362,6 +376,7 @@ class Watch:
         if not found.problems:
             with self._lock:
                 self._later[node.name] = self._later.get(node.name, frozenset()) - {container_id}
+            self._look_at_what_waited(f"looked at {container_id} on {node.name}")
 
     def _finish(self, node: NodeRecord, record: ContainerRecord) -> None:
         """Finish what was cut off, unless a command is at it."""
@@ -391,6 +406,7 @@ class Watch:
             wait_s = min(2 * self._tries.get(record.id, _NO_TRY).waited_s, RETRY_S_MAX)
             self._tries[record.id] = _Try(wait_s, self._ctx.clock.monotonic() + wait_s)
         self._told(name, problem)
+        self._look_at_what_waited(f"made on {record.node}")
 
     def _told(self, name: str, problem: str) -> None:
         """Tell a problem, once however often it comes; empty when there is none any more."""
