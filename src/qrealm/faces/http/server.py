@@ -15,7 +15,6 @@ from qrealm.control.containers.engine import ContainerEngine
 from qrealm.faces.http.containers import container_app
 from qrealm.faces.http.streams import STREAM_THREAD, Leaving
 
-_STREAMS_END_S = 5
 THREADS = 200
 """Requests that are worked on at the same time; more wait."""
 _WORKERS = (STREAM_THREAD, "AnyIO worker thread")
@@ -42,7 +41,10 @@ class _Server(uvicorn.Server):
 
 
 def answer_until_signal(
-    engine: ContainerEngine, listener: socket.socket, ready: Callable[[], None] = lambda: None
+    engine: ContainerEngine,
+    listener: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    end_s: int = 5,
 ) -> None:
     """Answer requests until SIGTERM, SIGINT or SIGHUP; they are ignored from then on, so that the caller can
     end in order. Where SIGHUP is ignored already, as under nohup, it stays so.
@@ -51,6 +53,7 @@ def answer_until_signal(
         engine: open.
         listener: a bound socket; closed at the end.
         ready: called once when requests are answered.
+        end_s: how long the end waits for answers; then their callers are told that it ends.
     """
     stopping = Leaving()
     settings = uvicorn.Config(
@@ -58,7 +61,7 @@ def answer_until_signal(
         log_config=None,
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=_STREAMS_END_S,
+        timeout_graceful_shutdown=end_s,
     )
     # uvicorn has its own handlers and afterwards raises the signal again, which must not kill us then.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -29,7 +29,7 @@ from qrealm.control.store.whole_files import write_whole
 from qrealm.faces.http.error_json import error_to_json
 from qrealm.faces.http.server import answer_until_signal, wait_for_work
 from qrealm.faces.qdocker.home import DaemonLock, Home, debug_wanted
-from qrealm.faces.qdocker.launch import WORK_END_S
+from qrealm.faces.qdocker.launch import REQUESTS_END_S, WORK_END_S
 
 _LOG = logging.getLogger("qrealm.qdocker")
 _BACKLOG = 128
@@ -78,7 +78,7 @@ def serve(home: Home, config_path: Path | None, ready: Ready | None = None) -> N
                     if ready is not None:
                         ready(notices)
 
-                answer_until_signal(engine, listener, answers)
+                answer_until_signal(engine, listener, answers, REQUESTS_END_S)
         finally:
             _end(engine, home, lock)
     finally:

@@ -11,7 +11,7 @@ from qrealm.base.errors import QrealmError, RequestError
 from qrealm.base.units import format_bytes
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import debug_wanted, find_home
-from qrealm.faces.qdocker.launch import WORK_END_S, end, launch
+from qrealm.faces.qdocker.launch import REQUESTS_END_S, WORK_END_S, end, launch
 from qrealm.faces.qdocker.options import PlainFormatOption, is_json, write_line
 from qrealm.faces.qdocker.showing import cpus_allowed
 from qrealm.faces.qdocker.tables import write_facts
@@ -97,7 +97,10 @@ def stop(
 
 
 def _waiting_for(pid: int) -> None:
-    tell(f"the daemon, process {pid}, waits for what is under way; after {WORK_END_S:g} s it cuts that off")
+    tell(
+        f"the daemon, process {pid}, waits for what is under way: after {REQUESTS_END_S:g} s it lets whoever "
+        f"asked for it go, and what has not ended within {WORK_END_S:g} s more it cuts off"
+    )
 
 
 def status(output: PlainFormatOption = "table") -> int:

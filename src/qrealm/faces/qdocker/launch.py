@@ -27,8 +27,10 @@ from qrealm.faces.qdocker.home import Home, RunsAlreadyError, running_pid
 from qrealm.faces.qdocker.wire import CONNECT_S
 
 START_TIMEOUT_S = 60.0
+REQUESTS_END_S = 5
+"""How long the daemon's end waits for answers; then it tells whoever asked that it ends."""
 WORK_END_S = 15.0
-"""How long the daemon's end waits for what is under way before it is cut off."""
+"""How long it waits from then on for what is still under way, before that is cut off."""
 _QUIET_S = 2.0
 """How long a start or an end may take before it is told what it waits for."""
 _LOG_BYTES_MAX = 10 << 20

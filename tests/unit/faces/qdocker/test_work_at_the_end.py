@@ -14,8 +14,9 @@ from qrealm.control.containers.engine import DATABASE
 from qrealm.control.store.containers import ContainerStore
 from qrealm.faces.qdocker import launch as launching
 from qrealm.faces.qdocker.client import Client
+from qrealm.faces.qdocker.daemon_commands import _STOP_S, _waiting_for
 from qrealm.faces.qdocker.home import Home, running_pid
-from qrealm.faces.qdocker.launch import end, launch
+from qrealm.faces.qdocker.launch import REQUESTS_END_S, WORK_END_S, end, launch
 
 DAEMON = r"""
 import os, sys, time
@@ -23,6 +24,7 @@ from pathlib import Path
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.faces.http import server
 from qrealm.faces.qdocker import daemon
+from qrealm.faces.qdocker.daemon_commands import _STOP_S, _waiting_for
 from qrealm.faces.qdocker.home import Home
 
 folder, limit_s = Path(sys.argv[1]), float(sys.argv[2])
@@ -45,8 +47,8 @@ def wait_for_work():
     (folder / "waits").touch()
     server.wait_for_work()
 
-server._STREAMS_END_S = 1
 daemon.ContainerEngine = Engine
+daemon.REQUESTS_END_S = 1
 daemon.WORK_END_S = limit_s
 daemon.wait_for_work = wait_for_work
 daemon.start_logging(False)
@@ -120,6 +122,14 @@ def test_the_end_waits_for_work_and_gives_nothing_up_before(daemon, tmp_path):
     places = [log.index(step) for step in steps]
     assert places == sorted(places)
     assert worked(home) == ["one", "two"]
+
+
+def test_the_command_tells_for_how_long_it_waits_for_both(capsys):
+    _waiting_for(4711)
+    told = capsys.readouterr().err
+    assert f"after {REQUESTS_END_S} s it lets whoever asked for it go" in told
+    assert f"what has not ended within {WORK_END_S:g} s more" in told
+    assert REQUESTS_END_S + WORK_END_S < _STOP_S, "then stop would give up before"
 
 
 def test_work_that_does_not_end_is_cut_off_and_undone(daemon, tmp_path):
