@@ -208,7 +208,10 @@ def _read_float(data: Any) -> float:
         return NOT_FINITE[data]
     if isinstance(data, bool) or not isinstance(data, int | float):
         raise _FaultError(f"must be a number; it is {_found(data)}")
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise _FaultError("must be a number that a computer can hold; it has more than 308 digits") from None
 
 
 def _read_str(data: Any) -> str:

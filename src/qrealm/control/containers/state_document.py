@@ -120,9 +120,8 @@ def _one(kind: type[T], data: Any, place: str) -> T:
     except SchemaError as problem:
         told = problem.message.removeprefix(problem.rule or "the value").strip()
         raise _unreadable(_joined(place, problem.rule), told) from problem
-    except (RequestError, OverflowError) as problem:
-        # What a record's type says no to; or a number that no computer has.
-        raise _unreadable(f"{place}:", getattr(problem, "message", str(problem))) from problem
+    except RequestError as problem:  # what a record's type says no to
+        raise _unreadable(f"{place}:", problem.message) from problem
 
 
 def _joined(place: str, rule: str) -> str:

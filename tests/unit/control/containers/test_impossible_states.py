@@ -236,7 +236,7 @@ READING = {
     ),
     "a number without end": (
         lambda d: d["containers"][1].update(created_at=10**400),
-        "cannot be read: containers[1]",
+        "cannot be read: containers[1].created_at must be a number that a computer can hold; it has more",
     ),
     "identities": (lambda d: d.update(identities=[]), "cannot be read: identities must be an object"),
     "a register as a number": (

@@ -86,6 +86,7 @@ def test_fields_with_a_default_may_be_missing():
         (lambda d: d.update(restarts=1.0), "restarts", "must be a whole number; it is 1.0"),
         (lambda d: d.update(restarts=True), "restarts", "must be a whole number; it is True"),
         (lambda d: d.update(created_at="1"), "created_at", "must be a number; it is '1'"),
+        (lambda d: d.update(created_at=10**400), "created_at", "must be a number that a computer can hold"),
         (lambda d: d.update(phase="old"), "phase", "must be one of 'creating', 'ready'"),
         (lambda d: d["spec"].update(command="ls"), "spec.command", "must be a list; it is 'ls'"),
         (lambda d: d["spec"].update(command=["ls", 1]), "spec.command[1]", "must be text; it is 1"),
