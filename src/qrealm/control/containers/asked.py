@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 
 from qrealm.base.errors import RegisterError, RequestError
 from qrealm.control.containers.reports import CreateRequest
@@ -12,6 +11,7 @@ from qrealm.fleet.containers import rules
 
 WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 """Of nodes, states and clusters, which no engine is told."""
+WEIGHT_MIN, WEIGHT_MAX = 1e-9, 1e9
 _PULLS = ("missing", "always", "never")
 
 
@@ -41,6 +41,13 @@ def check_grace(called: str, grace_s: float) -> None:
         raise RequestError(f"{called} got {problem}") from None
 
 
+def weight(value: float) -> float:
+    """How much a container counts. Raises ValueError for what cannot be weighed exactly against others."""
+    if value != 0 and not WEIGHT_MIN <= value <= WEIGHT_MAX:
+        raise ValueError(f"must be 0, or from {WEIGHT_MIN:g} to {WEIGHT_MAX:g}")
+    return value
+
+
 def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
     """Raises RegisterError for states, a probability or a weight that make no register."""
     states = quantum.states
@@ -52,9 +59,12 @@ def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
     if not 0.0 <= quantum.probability <= 1.0:
         told = rules.shown(quantum.probability)
         raise RegisterError(f"create got quantum_probability={told}; it must be from 0 to 1")
-    if not 0.0 <= quantum.weight <= sys.float_info.max:
-        told = rules.shown(quantum.weight)
-        raise RegisterError(f"create got quantum_weight={told}; it must be 0 or more, and finite")
+    try:
+        weight(quantum.weight)
+    except ValueError as problem:
+        raise RegisterError(
+            f"create got quantum_weight={rules.shown(quantum.weight)}; it {problem}"
+        ) from None
     needed = (len(states) - 1).bit_length()
     if needed > num_qubits:
         raise RegisterError(

@@ -51,6 +51,21 @@ def test_a_register_that_cannot_be(home, name, value):
     assert home.store.containers.all() == ()
 
 
+@pytest.mark.parametrize("value", [0, 1e-9, 1e9])
+def test_weights_at_their_bounds(home, value):
+    """Each beside one of 1: both can still be weighed."""
+    home.create("web", weight=value)
+    home.create("other")
+    home.engine.balancing.rebalance()
+    assert home.record("web").quantum.weight == value
+
+
+@pytest.mark.parametrize("value", [1e-10, 1.1e9, 1e100, 1e-200])
+def test_weights_that_cannot_be_weighed(home, value):
+    with pytest.raises(RegisterError, match=r"quantum_weight=.*; it must be 0, or from 1e-09 to 1e\+09"):
+        home.create("web", weight=value)
+
+
 @pytest.mark.parametrize("value", [np.float32(0.5), np.int64(1), Fraction(1, 2), True, "0.5", None])
 @pytest.mark.parametrize("name", ["probability", "weight"])
 def test_a_register_is_made_of_pythons_own_numbers(name, value):

@@ -140,7 +140,7 @@ def container_with(line):
     [
         ("imag: x", "imag", "unknown key; did you mean 'image'?"),
         ("memory: 64", "memory", "unknown key"),
-        ("quantum_weight: -1", "quantum_weight", "must be 0 or more; it is -1"),
+        ("quantum_weight: -1", "quantum_weight", "must be 0, or from 1e-09 to 1e+09"),
         ("quantum_weight: .inf", "quantum_weight", "must be a finite number"),
         ("quantum_probability: 1.01", "quantum_probability", "must be 1 or less; it is 1.01"),
         ("quantum_probability: '0.5'", "quantum_probability", "must be a number; it is the text '0.5'"),

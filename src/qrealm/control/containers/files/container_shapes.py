@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from qrealm.base.errors import RequestError
-from qrealm.control.containers import short_forms
+from qrealm.control.containers import asked, short_forms
 from qrealm.control.containers.files.fields import (
     LONG,
     SHORT,
@@ -101,7 +101,7 @@ States = Annotated[list[Name], Field(min_length=2), AfterValidator(_states)]
 Labels = Annotated[Pairs, AfterValidator(_own_labels)]
 Seconds = Annotated[Duration, AfterValidator(rules.check_s)]
 Probability = Annotated[Number, Field(ge=0, le=1)]
-Weight = Annotated[Number, Field(ge=0)]
+Weight = Annotated[Number, AfterValidator(asked.weight)]
 
 
 class PortShape(Shape):
