@@ -18,6 +18,11 @@ from qrealm.control.containers.values import NodeRecord, NodeState
 _PREFIX = "removing-node:"
 
 
+def turn(node: str) -> str:
+    """Name of the lock of whoever removes a node; no container can have it."""
+    return f"rm:{node}"
+
+
 class Removing:
     """Forgets nodes.
 
@@ -43,11 +48,11 @@ class Removing:
 
     def turn(self, node: str) -> str:
         """Name of the lock of whoever removes a node; no container can have it."""
-        return f"rm:{node}"
+        return turn(node)
 
     def remove(self, name: str, *, force: bool) -> str:
         """See `Nodes.remove`."""
-        with self._ctx.names.hold(self.turn(name), "nodes rm"):
+        with self._ctx.names.hold(self.turn(name), "nodes rm", begins=True):
             return self._remove(name, force)
 
     def begun(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from qrealm.base.errors import NoSuchContainerError, QrealmError, UserError
 from qrealm.base.version import installed_version
-from qrealm.control.containers import draining, half_made
+from qrealm.control.containers import draining, half_made, removing
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import AtWork, Context
 from qrealm.control.containers.labels import runs
@@ -105,6 +105,7 @@ class Views:
         on_nodes: Collection[str] = (),
         clusters: Collection[str] = (),
         drains: Collection[str] = (),
+        removals: Collection[str] = (),
     ) -> tuple[AtWork, ...]:
         """What is being done to which container, cluster or node, as others wait for it: a pull may take
         minutes. The longest first.
@@ -113,9 +114,9 @@ class Views:
             containers: by name, or by id.
             of_clusters, on_nodes: all containers of these clusters, and those on these nodes.
             clusters: the making of these.
-            drains: the emptying of these nodes.
+            drains, removals: the emptying, and the removal, of these nodes.
         """
-        awaited = {*map(half_made.turn, clusters), *map(draining.turn, drains)}
+        awaited = {*map(half_made.turn, clusters), *map(draining.turn, drains), *map(removing.turn, removals)}
         for record in self._ctx.store.containers.all() if of_clusters or on_nodes else ():
             if record.cluster in of_clusters or record.node in on_nodes:
                 awaited.add(record.name)

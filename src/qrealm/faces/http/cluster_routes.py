@@ -88,13 +88,19 @@ def _waiting_routes(routes: APIRouter, engine: ContainerEngine) -> None:
         on_node: Names = (),
         cluster: Names = (),
         drain: Names = (),
+        removal: Names = (),
     ) -> Any:
         """For those who wait for their turn."""
         found = engine.views.at_work(
-            container, of_clusters=of_cluster, on_nodes=on_node, clusters=cluster, drains=drain
+            container,
+            of_clusters=of_cluster,
+            on_nodes=on_node,
+            clusters=cluster,
+            drains=drain,
+            removals=removal,
         )
         now = time.monotonic()
-        # The lock of a cluster or a drain is called after what it is, and a colon.
+        # The lock of a cluster or a node is called after what it is, and a colon.
         return [
             {"name": each.name.rpartition(":")[2], "doing": each.doing, "seconds": now - each.since_s}
             for each in found

@@ -22,7 +22,7 @@ def turns_of(method: str, path: str, body: Any) -> Turns:
             case ("POST", ["nodes"]):
                 return {"on_node": [body["name"]]}
             case ("DELETE", ["nodes", name]):
-                return {"on_node": [name]}
+                return {"removal": [name], "on_node": [name]}
             case ("POST", ["nodes", name, "drain"]):
                 return {"drain": [name], "on_node": [name]}
             case ("DELETE", ["clusters", name]):

@@ -16,6 +16,7 @@ from qrealm.control.containers.draining import turn as drain
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config, NodeEntry
 from qrealm.control.containers.half_made import turn as making
+from qrealm.control.containers.removing import turn as removal
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.faces.http.containers import container_app
 from qrealm.faces.http.streams import Leaving
@@ -43,7 +44,7 @@ CLUSTER = {
         ("POST", "/containers", {"spec": {"name": "web"}}, {"container": ["web"]}),
         ("POST", "/load-balance", {"names": ["web", "db"]}, {"container": ["web", "db"]}),
         ("POST", "/nodes", {"name": "na"}, {"on_node": ["na"]}),
-        ("DELETE", "/nodes/na", None, {"on_node": ["na"]}),
+        ("DELETE", "/nodes/na", None, {"removal": ["na"], "on_node": ["na"]}),
         ("POST", "/nodes/na/drain", None, {"drain": ["na"], "on_node": ["na"]}),
         ("DELETE", "/clusters/chaos", None, {"of_cluster": ["chaos"]}),
         ("POST", "/clusters", CLUSTER, {"cluster": ["chaos"], "container": ["a1", "a2"]}),
@@ -92,6 +93,7 @@ def test_the_daemon_tells_who_is_at_what_is_waited_for(engine):
             ("web", "rm"),
             ("coming", "create with image i:1"),
             (drain("na"), "a drain"),
+            (removal("na"), "nodes rm"),
         ):
             held.enter_context(names.hold(name, doing))
         web = engine.views.inspect("web").record.id
@@ -102,6 +104,7 @@ def test_the_daemon_tells_who_is_at_what_is_waited_for(engine):
         assert at_work(engine, cluster="chaos") == [("chaos", "create-cluster")]
         assert at_work(engine, on_node="na") == [("a1", "run"), ("web", "rm")]
         assert at_work(engine, drain="na") == [("na", "a drain")]
+        assert at_work(engine, removal="na") == [("na", "nodes rm")]
         assert at_work(engine, container="other") == at_work(engine, drain="nb") == at_work(engine) == []
 
 
