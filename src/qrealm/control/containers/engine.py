@@ -22,7 +22,7 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.files import Config
-from qrealm.control.containers.files.config import check_scheduler
+from qrealm.control.containers.files.config import check_there
 from qrealm.control.containers.home_folder import home_folder, make_home
 from qrealm.control.containers.labels import Seals
 from qrealm.control.containers.lifecycle import Lifecycle
@@ -303,7 +303,7 @@ class QuantumDockerEngine:
     def _begin(self) -> ContainerEngine:
         if self._parts is not None:
             raise StoreError("QuantumDockerEngine.open: it is open already", hint="close() it before")
-        check_scheduler(self._config)
+        check_there(self._config)
         self._parts = ContainerEngine(self._config, self._home, self._clock).open()
         return self._parts
 

@@ -117,6 +117,16 @@ def endpoint(path, name, cpus=4, memory_mib=MEMORY_MIB):
     return Endpoint("docker", url, folder=str(path / "nodes"))
 
 
+class Settings(Config):
+    """A configuration with nodes that no other could have: see `Node`."""
+
+    def __post_init__(self):
+        nodes = self.nodes
+        object.__setattr__(self, "nodes", ())
+        super().__post_init__()
+        object.__setattr__(self, "nodes", nodes)
+
+
 class Home:
     """A home folder with nodes, and the engine on it while it is open.
 
@@ -131,7 +141,7 @@ class Home:
         self.endpoints = {name: endpoint(path, name, cpus, memory_mib) for name in nodes}
         settings = {"seed": 7, "decoherence_time_ms": 3.6e9, "node_lost_after_s": 3.0} | settings
         entries = tuple(NodeEntry(name, where) for name, where in self.endpoints.items())
-        self.config = Config(nodes=entries, **settings)
+        self.config = Settings(nodes=entries, **settings)
         self.clock = ManualClock()
         self.faults = Faults()
         self.engine = None

@@ -251,6 +251,7 @@ def test_times_without_end_are_refused_in_words(tmp_path, key):
         ({"enable_quantum_networking": 1}, "enable_quantum_networking: must be true or false; it is 1"),
         ({"simulation_backend": "Cirq"}, "simulation_backend: must be 'qrealm', 'cirq' or 'qiskit'"),
         ({"relaxation_time_ms": 10.0}, "relaxation_time_ms: must be decoherence_time_ms (1000) or more"),
+        ({"relaxation_time_ms": False}, "relaxation_time_ms: must be a number; it is false"),
         ({"nodes": 3}, "nodes: must be a tuple of NodeEntry; it is 3"),
         ({"nodes": "east"}, "nodes: must be a tuple of NodeEntry; it is 'east'"),
         ({"nodes": ("east",)}, "nodes[0]: must be a NodeEntry; it is 'east'"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from qrealm.base.errors import ConfigError, RequestError
+from qrealm.base.errors import ConfigError
 from qrealm.control.containers.files.fields import (
     EMPTY_LIST,
     EMPTY_MAPPING,
@@ -26,15 +26,16 @@ from qrealm.control.containers.files.problems import Problem, raise_problems, su
 from qrealm.control.containers.files.values import Config, NodeEntry
 from qrealm.control.containers.files.yaml_lines import Document, read_yaml
 from qrealm.fleet.containers import DRIVERS
-from qrealm.fleet.containers.addresses import URLS, url_fault
 from qrealm.fleet.containers.certificates import tls_faults
+from qrealm.fleet.containers.endpoints import endpoint_faults
 from qrealm.fleet.containers.protocol import Endpoint
-from qrealm.fleet.containers.simulated import capacity_of
 from qrealm.fleet.containers.typed import check
 
 MIB = 1 << 20
 MEMBER_HINT = "for each member that is meant write a node, with its host name as member: `docker node ls`"
 DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Config)}
+PATHS = ("folder", "tls_ca", "tls_cert", "tls_key")
+"""Of an endpoint."""
 TIME_MS_MAX = 1e15
 """Longest decoherence or relaxation time: ten times as much is finite, and nothing is lost in a lifetime."""
 
@@ -167,33 +168,15 @@ def _disagreements(shape: ConfigFileShape, document: Document) -> list[Problem]:
                 document.problem(("nodes", index, "name"), f"another node is called {node.name!r}")
             )
         names.add(node.name)
-        if fault := _url_fault(node):
-            problems.append(document.problem(("nodes", index, "url"), fault))
-        if fault := _member_fault(node):
-            problems.append(document.problem(("nodes", index, "member"), fault, MEMBER_HINT))
-        if node.tls is not None and not node.url.startswith(("tcp://", "https://")):
-            what = f"only a tcp:// url can have it; the url is {node.url!r}"
-            problems.append(document.problem(("nodes", index, "tls"), what))
+        problems += _endpoint_problems(_node(node).endpoint, document, ("nodes", index))
     return problems
 
 
-def _url_fault(node: NodeShape) -> str:
-    if not DRIVERS[node.driver].simulated:
-        return f"{fault}; write {URLS}" if (fault := url_fault(node.url)) else ""
-    try:
-        if node.url:
-            capacity_of(node.url)
-    except RequestError as problem:
-        return f"{problem.message}; {problem.hint}"
-    return ""
-
-
-def _member_fault(node: NodeShape) -> str:
-    if node.driver == "swarm" and node.member is None:
-        return "a node of the driver swarm is one member of the swarm, and none is named"
-    if node.driver != "swarm" and node.member is not None:
-        return f"only a node of the driver swarm has it; the driver is {node.driver!r}"
-    return ""
+def _endpoint_problems(endpoint: Endpoint, document: Document, place: tuple[str | int, ...]) -> list[Problem]:
+    return [
+        document.problem((*place, part), fault, MEMBER_HINT if part == "member" else "")
+        for part, fault in endpoint_faults(endpoint).items()
+    ]
 
 
 def _relaxation_fault(config: ConfigShape) -> str:
@@ -206,35 +189,69 @@ def _relaxation_fault(config: ConfigShape) -> str:
     )
 
 
+class EntryShape(Shape):
+    """What of a `NodeEntry` is no part of its endpoint."""
+
+    name: Name
+    labels: dict[Text, str]
+    cpus: Annotated[Number, Field(gt=0)] | None
+    memory_bytes: Annotated[Whole, Field(ge=1)] | None
+
+
+class ProgramShape(ConfigShape):
+    """A `Config` as a program makes it."""
+
+    nodes: list[EntryShape]
+
+
 def check_config(config: Config) -> None:
-    """What a program chose, by the rules of the file.
+    """What a program chose, by the rules of the file. Whether schedulers and certificates are there is not
+    looked at, see `check_there`.
 
     Raises:
         ConfigError: it breaks rules: all of them are told.
     """
     given = {name: getattr(config, name) for name in ConfigShape.model_fields}
-    if given["relaxation_time_ms"] == 0.0:
+    relaxation = given["relaxation_time_ms"]
+    if relaxation == 0.0 and not isinstance(relaxation, bool):
         del given["relaxation_time_ms"]
     document = Document("", given, {})
-    shape = validated(ConfigShape, document)
+    _check_entries(config.nodes, document)
+    given["nodes"] = [_entry(node) for node in config.nodes]
+    shape = validated(ProgramShape, document)
     problems = []
     if fault := _relaxation_fault(shape):
         problems.append(document.problem(("relaxation_time_ms",), fault))
     names: set[str] = set()
-    listed = isinstance(config.nodes, list | tuple)
-    if not listed:
-        what = f"must be a tuple of NodeEntry; it is {config.nodes!r:.60}"
-        problems.append(document.problem(("nodes",), what))
-    for index, node in enumerate(config.nodes if listed else ()):
-        if not isinstance(node, NodeEntry):
-            problems.append(document.problem(("nodes", index), f"must be a NodeEntry; it is {node!r:.60}"))
-            continue
+    for index, node in enumerate(config.nodes):
         if node.name in names:
             problems.append(
                 document.problem(("nodes", index, "name"), f"another node is called {node.name!r}")
             )
         names.add(node.name)
+        place = ("nodes", index, "endpoint")
+        problems += _endpoint_problems(node.endpoint, document, place)
+        for part in PATHS:
+            path = getattr(node.endpoint, part)
+            if path is not None and not Path(path).is_absolute():
+                what = f"{path!r} must be a whole path, one that begins with /"
+                problems.append(document.problem((*place, part), what))
     raise_problems("", problems)
+
+
+def _check_entries(nodes: object, document: Document) -> None:
+    if not isinstance(nodes, list | tuple):
+        what = f"must be a tuple of NodeEntry; it is {nodes!r:.60}"
+        raise_problems("", [document.problem(("nodes",), what)])
+        return
+    wrong = [(index, node) for index, node in enumerate(nodes) if not isinstance(node, NodeEntry)]
+    what = "must be a NodeEntry; it is "
+    raise_problems("", [document.problem(("nodes", at), f"{what}{node!r:.60}") for at, node in wrong])
+
+
+def _entry(node: NodeEntry) -> dict[str, Any]:
+    found = {name: getattr(node, name) for name in EntryShape.model_fields}
+    return {**found, "labels": dict(node.labels)}
 
 
 def _node(shape: NodeShape) -> NodeEntry:
@@ -256,13 +273,19 @@ def _node(shape: NodeShape) -> NodeEntry:
     )
 
 
-def check_scheduler(config: Config) -> None:
-    """Whether the scheduler that a program chose is there now, and can balance where it shall.
+def check_there(config: Config) -> None:
+    """Whether what a program's configuration names is there now: the scheduler, which must be able to balance
+    where it shall, and files of certificates.
 
     Raises:
         ConfigError: it is not, or cannot.
     """
-    raise_problems("", _scheduler_amiss(config, Document("", {}, {}), ()))
+    document = Document("", {}, {})
+    problems = _scheduler_amiss(config, document, ())
+    for index, node in enumerate(config.nodes):
+        for kind, fault in tls_faults(node.endpoint).items():
+            problems.append(document.problem(("nodes", index, "endpoint", f"tls_{kind}"), fault))
+    raise_problems("", problems)
 
 
 def _scheduler_amiss(
