@@ -201,6 +201,8 @@ def test_what_an_engine_writes_down_itself_is_taken(document, other):
     container(document, "four").update(
         measured={"state": "undeclared:3", "at": 0.0}, data_node="nb", scheduler="mine", restarts=2
     )
+    container(document, "four")["created_at"] = 253402300799
+    container(document, "two")["created_at"] = 0
     container(document, "three").update(phase="waiting", node=None, engine_id=None, data_node="gone")
     assert other.engine.snapshots.import_(document)["problems"] == []
 
@@ -434,6 +436,13 @@ REGISTER = {
 def test_times_of_a_register(document, other, change, told):
     number = changed(document, 3, **change)
     assert f"that cannot be: registers[{number}]{told}" in refusal(other, document)
+
+
+def test_a_clock_that_is_less_than_a_day_ahead(document, other):
+    ahead = other.clock.now() + 86_000.0
+    changed(document, 3, time=ahead, prepared_at=ahead)
+    assert other.engine.snapshots.import_(document)["problems"] == []
+    assert other.engine.lifecycle.run("one").name == "one"
 
 
 @pytest.mark.parametrize(
