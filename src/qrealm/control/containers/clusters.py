@@ -17,6 +17,7 @@ from qrealm.base.errors import (
     RequestError,
 )
 from qrealm.control.containers import half_made
+from qrealm.control.containers.asker import check_wanted
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.declaring import Tie
@@ -70,7 +71,7 @@ class Clusters:
         """
         file = load_cluster(text, filename, environ, None if folder is None else Path(folder))
         wanted = [self._request(file, index, scheduler) for index in range(len(file.containers))]
-        with self._ctx.names.hold(half_made.turn(file.name), "create-cluster"):
+        with self._ctx.names.hold(half_made.turn(file.name), "create-cluster", begins=True):
             half_made.take_back(self._ctx, self._lifecycle, file.name)
             self._ctx.making.add(file.name)
             try:
@@ -95,6 +96,7 @@ class Clusters:
             # In one order for all, so that two who make clusters cannot wait for each other.
             for name in sorted(names):
                 held.enter_context(self._ctx.names.hold(name, f"create-cluster {file.name}"))
+            check_wanted()
             half_made.begin(self._ctx, file.name)
             try:
                 reserved = self._lifecycle.reserve(fresh, ties, Action.CREATE_CLUSTER)

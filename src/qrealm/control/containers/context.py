@@ -15,6 +15,7 @@ import numpy as np
 
 from qrealm.base.clock import Clock
 from qrealm.base.errors import NoSuchContainerError
+from qrealm.control.containers.asker import asker, check_wanted
 from qrealm.control.containers.driver_pool import DriverPool
 from qrealm.control.containers.files import Config
 from qrealm.control.containers.labels import Seals
@@ -24,6 +25,8 @@ from qrealm.control.store.containers import ContainerStore
 
 log = logging.getLogger("qrealm.containers")
 
+LOOK_S = 0.25
+"""How often who waits for a turn looks whether anybody still waits for them."""
 _MEASUREMENTS = "measurements"
 
 
@@ -45,13 +48,17 @@ class NameLocks:
     _at_work: dict[str, AtWork] = field(default_factory=dict)
 
     @contextmanager
-    def hold(self, name: str, doing: str) -> Iterator[None]:
+    def hold(self, name: str, doing: str, *, begins: bool = False) -> Iterator[None]:
         """Hold the lock of a name. It is forgotten when nobody holds it or waits for it.
 
         Args:
             doing: what those are told who have to wait, as in "create".
+            begins: what somebody asked for begins with this. When they are gone by then, it does not.
+
+        Raises:
+            CancelledRunError: it `begins`, and whoever asked for it is gone.
         """
-        with self._counted(name) as lock, lock:
+        with self._counted(name) as lock, _taken(lock, begins):
             before = self._now_doing(name, AtWork(name, doing, time.monotonic()))
             try:
                 yield
@@ -99,6 +106,25 @@ class NameLocks:
                     del self._locks[name]
                 else:
                     self._locks[name] = (lock, users - 1)
+
+
+@contextmanager
+def _taken(lock: threading.RLock, begins: bool) -> Iterator[None]:
+    """Hold a lock; while waiting for it look whether anybody still wants what it is for."""
+    who = asker()
+    looks = begins and who is not None and not who.begun
+    if looks:
+        check_wanted()
+    while not lock.acquire(timeout=LOOK_S if looks else -1):
+        check_wanted()
+    try:
+        if looks:
+            check_wanted()
+        if who is not None:
+            who.begun = True
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)

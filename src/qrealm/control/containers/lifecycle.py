@@ -77,7 +77,7 @@ class Lifecycle:
             NameTakenError, NoRoomError, ImageError, EngineUnavailableError, EngineRefusalError,
             RegisterError, RequestError: nothing is left behind.
         """
-        with self._ctx.names.hold(request.spec.name, f"create with image {request.spec.image}"):
+        with self._ctx.names.hold(request.spec.name, f"create with image {request.spec.image}", begins=True):
             ((record, decision),) = self.reserve([request])
             return self.make(record, decision, request.pull, progress)
 
@@ -120,7 +120,7 @@ class Lifecycle:
                 be run. The outcome stands; the message tells it.
         """
         name = self._ctx.store.containers.find(reference).name
-        with self._ctx.names.hold(name, "run"):
+        with self._ctx.names.hold(name, "run", begins=True):
             record = self._ready(name)
             driver, engine_id = self._engine_of(record)
             found = self._facts(driver, engine_id)
@@ -160,7 +160,7 @@ class Lifecycle:
         if grace_s is not None:
             check_grace("stop-container", grace_s)
         name = self._ctx.store.containers.find(reference).name
-        with self._ctx.names.hold(name, "stop-container"):
+        with self._ctx.names.hold(name, "stop-container", begins=True):
             record = self._ctx.store.containers.get(name)
             if record.phase is Phase.WAITING:
                 return self._ctx.change_if_same(record, wanted=Wanted.STOPPED)
@@ -182,7 +182,7 @@ class Lifecycle:
             Its name.
         """
         name = self._ctx.store.containers.find(reference).name
-        with self._ctx.names.hold(name, "rm"):
+        with self._ctx.names.hold(name, "rm", begins=True):
             record = self._ctx.store.containers.get(name)
             try:
                 self._remove_there(record, force)

@@ -162,7 +162,7 @@ class Nodes:
     def drain(self, name: str) -> BalanceReport:
         """Close a node and move its containers to others, as far as these take them."""
         ctx = self._ctx
-        with ctx.names.hold(self._draining.turn(name), "a drain"):
+        with ctx.names.hold(self._draining.turn(name), "a drain", begins=True):
             with ctx.planning, ctx.store.transaction():
                 node = ctx.store.nodes.get(name)
                 self._removing.check_none(name)

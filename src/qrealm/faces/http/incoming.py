@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction
 from typing import Annotated, Any, TypeVar
 
 import anyio
@@ -12,6 +16,7 @@ from fastapi import HTTPException, Query, Request, Response
 from fastapi.routing import APIRoute
 
 from qrealm.base.errors import DaemonError, RequestError
+from qrealm.control.containers.asker import asked_by
 from qrealm.faces.http.strict_json import read_json, read_large_json
 
 BODY_BYTES_MAX = 64 << 20
@@ -29,6 +34,8 @@ WHOLE_S = 120.0
 BYTES_PER_S = 256 << 10
 """How long a body may take: so many seconds, and one more for each `BYTES_PER_S` that have come."""
 _IN_THREAD_FROM_BYTES = 1 << 20
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 
@@ -55,13 +62,19 @@ class BoundedRoute(APIRoute):
 
         imports = takes_state and "POST" in (self.methods or ())
         under_way = False
+        # What streams looks by itself whether somebody listens.
+        streams, has_body = iscoroutinefunction(self.endpoint), self.body_field is not None
 
         async def bounded(request: Request) -> Response:
             nonlocal under_way
-            incoming = _Incoming(request.scope, request.receive)
+            caller = _Caller(request.receive)
+            incoming = _Incoming(request.scope, caller.receive)
             incoming.takes_state = takes_state
             if not imports:
-                return await answer(incoming)
+                if streams:
+                    return await answer(incoming)
+                async with caller.watched(has_body):
+                    return await answer(incoming)
             if under_way:  # each may take as much memory as it has bytes, a few times
                 raise DaemonError(
                     "import-state: another one is under way, and the rule is one at a time",
@@ -74,6 +87,41 @@ class BoundedRoute(APIRoute):
                 under_way = False
 
         return bounded
+
+
+class _Caller:
+    """Whoever sent a request, and may go before it is answered."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = threading.Event()
+        self._all_came = asyncio.Event()
+
+    async def receive(self) -> Message:
+        """The next piece of the request; that its caller is gone, after the last."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._gone.set()
+        if not message.get("more_body", False):
+            self._all_came.set()
+        return message
+
+    @asynccontextmanager
+    async def watched(self, has_body: bool) -> AsyncIterator[None]:
+        """In the body work is for this caller: what waits for its turn when they go is not begun."""
+        watching = asyncio.create_task(self._watch(has_body))
+        try:
+            with asked_by(self._gone.is_set):
+                yield
+        finally:
+            self._gone.set()  # of an answer that is given up: the daemon ends
+            watching.cancel()
+
+    async def _watch(self, has_body: bool) -> None:
+        if has_body:  # whoever reads it must get all of it
+            await self._all_came.wait()
+        while not self._gone.is_set():
+            await self.receive()
 
 
 class _Incoming(Request):

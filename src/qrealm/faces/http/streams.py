@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from fastapi.responses import StreamingResponse
 
 from qrealm.base.errors import CancelledRunError, InternalError, QrealmError
+from qrealm.control.containers.asker import asked_by
 from qrealm.faces.http.error_json import error_to_json
 
 NDJSON = "application/x-ndjson"
@@ -96,7 +97,7 @@ def stream(work: Callable[[Emit, Leaving], None]) -> StreamingResponse:
         caller = _Caller()
 
         def run() -> None:
-            with suppress(CancelledRunError):
+            with suppress(CancelledRunError), asked_by(caller.gone.is_set):
                 try:
                     work(caller.put, caller.gone)
                 except CancelledRunError:

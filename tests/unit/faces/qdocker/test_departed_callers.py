@@ -1,0 +1,164 @@
+"""A command that waits for its turn is not begun when its caller has gone; one that has begun is done."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from contextlib import ExitStack
+
+import pytest
+import uvicorn
+
+from engines.nodes import WAIT_S, wait_until
+from qrealm.base.errors import CancelledRunError
+from qrealm.control.containers.asker import asked_by
+from qrealm.control.containers.context import NameLocks
+from qrealm.control.containers.draining import turn as drain
+from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.files import Config, NodeEntry
+from qrealm.control.containers.half_made import turn as making
+from qrealm.control.containers.json_codec import to_json
+from qrealm.control.containers.reports import CreateRequest
+from qrealm.control.containers.values import NodeState
+from qrealm.faces.http.containers import container_app
+from qrealm.faces.http.streams import Leaving
+from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint
+
+CLUSTER = {
+    "text": "name: chaos\ncontainers: [{name: a1, image: 'i:1'}, {name: a2, image: 'i:1'}]\n",
+    "filename": "c.yaml",
+    "environ": {},
+    "folder": "/",
+    "scheduler": "portfolio",
+}
+NEW = to_json(CreateRequest(ContainerSpec("new", "i:1")))
+COMMANDS = [
+    ("DELETE", "/v1/containers/web?force=true", None, "web"),
+    ("POST", "/v1/containers/web/run", {"force": True}, "web"),
+    ("POST", "/v1/containers/web/stop", {}, "web"),
+    ("POST", "/v1/containers", NEW, "new"),
+    ("POST", "/v1/clusters", CLUSTER, making("chaos")),
+    ("POST", "/v1/clusters", CLUSTER, "a2"),
+    ("POST", "/v1/nodes/na/drain", {}, drain("na")),
+    ("DELETE", "/v1/nodes/na?force=true", None, "rm:na"),
+]
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """Has web, which runs, on na; answers on the socket `s`."""
+    node = NodeEntry("na", Endpoint("simulated", "simulated://na?cpus=4&memory_mib=4096"))
+    with ContainerEngine(Config(nodes=(node,)), tmp_path / "home") as engine:
+        engine.lifecycle.create(CreateRequest(ContainerSpec("web", "i:1")))
+        engine.lifecycle.run("web", force=True)
+        settings = uvicorn.Config(
+            container_app(engine, Leaving()), uds=str(tmp_path / "s"), log_config=None, lifespan="off"
+        )
+        server = uvicorn.Server(settings)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        wait_until(lambda: server.started)
+        yield engine
+        server.should_exit = True
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+
+
+def sent(path, method, where, body):
+    """A connection on which a request has been sent."""
+    connection = http.client.HTTPConnection("qdocker")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(path))
+    text = None if body is None else json.dumps(body)
+    connection.request(method, where, text, {"Content-Type": "application/json"})
+    return connection
+
+
+def picture(engine):
+    """What commands change."""
+    store = engine.lifecycle._ctx.store
+    events = [(event.action, event.name) for event in engine.views.events()]
+    return store.containers.all(), store.nodes.all(), store.settings.all("making:"), events
+
+
+def waiting(engine, name):
+    """How many wait for a name or have it."""
+    return engine.lifecycle._ctx.names._locks.get(name, (None, 0))[1]
+
+
+@pytest.mark.parametrize(("method", "where", "body", "name"), COMMANDS)
+def test_what_waits_for_its_turn_is_not_begun_when_its_caller_has_gone(
+    engine, tmp_path, method, where, body, name
+):
+    names = engine.lifecycle._ctx.names
+    with names.hold(name, "something else"):
+        before = picture(engine)
+        connection = sent(tmp_path / "s", method, where, body)
+        wait_until(lambda: waiting(engine, name) == 2)
+        connection.close()
+        if name != "a2":  # of a cluster whose own turn it is all names are taken before any is looked at
+            wait_until(lambda: waiting(engine, name) == 1)
+    wait_until(lambda: names._locks == {})
+    assert picture(engine) == before
+
+
+@pytest.mark.parametrize(("method", "where", "body", "name"), COMMANDS)
+def test_whoever_stays_gets_their_turn(engine, tmp_path, method, where, body, name):
+    with ExitStack() as held:
+        held.enter_context(engine.lifecycle._ctx.names.hold(name, "something else"))
+        before = picture(engine)
+        connection = sent(tmp_path / "s", method, where, body)
+        wait_until(lambda: waiting(engine, name) == 2)
+        held.close()
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    assert answer.status == 200
+    assert '{"error": {' not in text
+    assert picture(engine) != before
+    connection.close()
+
+
+def test_what_has_begun_is_done_though_its_caller_goes(engine, tmp_path, monkeypatch):
+    began, go_on = threading.Event(), threading.Event()
+    circuits = engine.lifecycle._circuits
+    drop = circuits.drop
+
+    def slow(container_id):
+        began.set()
+        assert go_on.wait(WAIT_S)
+        drop(container_id)
+
+    monkeypatch.setattr(circuits, "drop", slow)
+    connection = sent(tmp_path / "s", "DELETE", "/v1/nodes/na?force=true", None)
+    assert began.wait(WAIT_S)
+    connection.close()
+    go_on.set()
+    wait_until(lambda: engine.lifecycle._ctx.names._locks == {})
+    assert engine.lifecycle._ctx.store.nodes.all() == ()
+
+
+def test_work_within_work_that_has_begun_does_not_end_for_a_caller_who_goes():
+    locks, gone = NameLocks(), threading.Event()
+    with asked_by(gone.is_set), locks.hold("cluster:one", "create-cluster", begins=True):
+        gone.set()
+        with locks.hold("web", "rm", begins=True):
+            assert [work.name for work in locks.at_work()] == ["cluster:one", "web"]
+    with ExitStack() as held:
+        held.enter_context(asked_by(gone.is_set))
+        with pytest.raises(CancelledRunError, match="not begun"):
+            held.enter_context(locks.hold("web", "rm", begins=True))
+    assert locks._locks == {}
+    # Of a comparison, or a move, nobody is the caller.
+    with asked_by(gone.is_set), locks.hold("web", "a look at its node"):
+        assert len(locks.at_work()) == 1
+
+
+def test_nodes_are_open_after_a_removal_that_was_not_begun(engine, tmp_path):
+    with engine.lifecycle._ctx.names.hold("rm:na", "nodes rm"):
+        connection = sent(tmp_path / "s", "DELETE", "/v1/nodes/na?force=true", None)
+        wait_until(lambda: waiting(engine, "rm:na") == 2)
+        connection.close()
+        wait_until(lambda: waiting(engine, "rm:na") == 1)
+    assert engine.lifecycle._ctx.store.nodes.get("na").state is NodeState.READY
