@@ -2,7 +2,8 @@
 
 In the order in which a request meets them:
 
-* `engine` puts the parts together; `context` is what they share, `values` and `reports` what they pass on.
+* `engine` puts the parts together; `context` is what they share, `values` and `reports` what they pass on,
+  `asker` is who may go before they have begun.
 * `files/` reads configurations and clusters, `short_forms` what Docker's users write short; `asked` has the
   rules for what may be wished, with those of the drivers for specifications; `clusters`, `declaring`,
   `reserving` and `deciding` turn a wish into a place that is written down; `placement/` decides, as pure
