@@ -259,6 +259,18 @@ READING = {
     "version 2": (lambda d: d.update(version=2), "got version 2 of an exported state"),
     "decision": (lambda d: d["decisions"][0].update(at="inf"), "decisions[0].at: inf is no time"),
     "seconds": (lambda d: d["decisions"][0].update(seconds=-1), "decisions[0]: its seconds are -1"),
+    "no name": (
+        lambda d: d["decisions"][0].update(container="\x1b[31m"),
+        "decisions[0]: '\\x1b[31m' is no name of a container",
+    ),
+    "sender": (
+        lambda d: d["messages"][0].update(sender="\x1b[31m"),
+        "messages[0]: its sender '\\x1b[31m' is no name of a container",
+    ),
+    "key_bits": (
+        lambda d: d["messages"][0].update(key_bits=-1),
+        "its key_bits are -1",
+    ),
     "sent_at": (lambda d: d["messages"][0].update(sent_at="nan"), "messages[0]: sent_at nan is no time"),
     "read_at": (lambda d: d["messages"][0].update(read_at=1e300), "messages[0]: read_at 1e+300 is no time"),
     "type": (lambda d: d["messages"][0].update(type="\x1b"), "messages[0]: a message of type '\\x1b'"),
