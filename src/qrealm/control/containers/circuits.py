@@ -40,7 +40,7 @@ from qrealm.control.containers.reports import (
     MeasureReport,
     OverriddenOdds,
 )
-from qrealm.control.containers.ties import by_name, disentangle, how_related, overridden
+from qrealm.control.containers.ties import by_name, disentangle, how_related, overridden, with_replaced
 from qrealm.control.containers.values import (
     MODES,
     ContainerRecord,
@@ -206,11 +206,10 @@ class QuantumCircuitManager:
             registers = self._registers_of([one.id, two.id])
             return _Seen((one, two), registers, self._relations_of(registers))
 
-        return self._settled(
-            look,
-            lambda seen: self._entangled(seen, checked),
-            lambda seen, joined: self._related(seen, checked, joined),
-        )
+        def write(seen: _Seen, joined: Entangled) -> EntangleReport:
+            return self._related(seen, checked, joined)
+
+        return self._settled(look, lambda seen: self._entangled(seen, checked), write)
 
     def _entangled(self, seen: _Seen, mode: Mode) -> Entangled:
         ctx = self._ctx
@@ -218,9 +217,10 @@ class QuantumCircuitManager:
         one, two = (record.id for record in seen.records)
         limit, simulator = ctx.config.num_qubits, ctx.simulator
         relations, current = seen.relations or (), lambda each: self._at(each, now)
+        spent = [relation for relation in ctx.store.relations.all() if relation.spent]
         try:
             return entangle(
-                seen.registers, relations, one, two, mode, now, limit, simulator, current
+                seen.registers, relations, one, two, mode, now, limit, simulator, current, spent
             )
         except RegisterError as problem:
             raise by_name(problem, self._names().values()) from problem
@@ -231,10 +231,13 @@ class QuantumCircuitManager:
         names = self._names()
         one, two = (names[record.id] for record in seen.records)
         related = how_related(joined.relations_new or seen.relations or (), one, two, mode, names)
+        note = related.note
         if not joined.already:
+            before = ctx.store.relations.all()
             ctx.store.relations.delete(joined.relations_dropped)
             ctx.store.relations.save(joined.relations_new)
             ctx.store.relations.delete(contradicted(ctx.store.relations.all()))
+            note = with_replaced(note, before, ctx.store.relations.all(), names)
             ctx.store.registers.save([joined.register, *joined.others])
             told = {"with": two.name, "mode": mode}
             if related.through:
@@ -253,7 +256,7 @@ class QuantumCircuitManager:
                 for (i, j), share in sorted(shares.items())
                 if share > PROBABILITY_SHOWN
             },
-            related.note,
+            note,
             self._overridden(seen, joined, names),
             related.declared,
             related.through,

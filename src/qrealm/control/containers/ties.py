@@ -134,6 +134,16 @@ def how_related(
     return Related(False, (), note)
 
 
+def with_replaced(
+    note: str, before: Sequence[Relation], after: Sequence[Relation], names: Mapping[str, ContainerRecord]
+) -> str:
+    """A note, and which spent relations are there no more because of what was declared."""
+    left = {(each.first, each.second, each.mode) for each in after}
+    gone = [each for each in before if each.spent and (each.first, each.second, each.mode) not in left]
+    told = ", ".join(f"{names[r.second].name} followed {names[r.first].name}: {r.mode}" for r in gone)
+    return "; ".join(filter(None, (f"this takes the place of what was spent: {told}" if told else "", note)))
+
+
 def where_they_are(one: ContainerRecord, two: ContainerRecord, mode: Mode) -> str:
     """What is to be said of the nodes of two containers that were entangled; may be empty."""
     if one.node is None or two.node is None:

@@ -244,3 +244,40 @@ def test_lines_that_contradict_each_other_are_told_with_the_second(home):
     with pytest.raises(RegisterError, match=r"many.yaml:8: entangle\[1\].between: c01 and c02: ") as told:
         home.engine.clusters.create(text, "many.yaml")
     assert "another line" in told.value.hint
+
+
+STATES = ("x", "y", "z")
+
+
+@pytest.mark.parametrize(
+    "declared", [[("aa", "bb"), ("aa", "cc")], [("aa", "bb"), ("bb", "cc")], [("bb", "cc"), ("aa", "bb")]]
+)
+@pytest.mark.parametrize("again", [0, 1])
+def test_what_is_spread_stays_dealt_evenly_when_part_of_it_is_spent(home, declared, again):
+    """A relation was dealt anew as if those that are spent were none: a state came twice at renewal."""
+    circuits = make(home, "aa", "bb", "cc", states=STATES)
+    for pair in declared:
+        circuits.entangle(*pair, "spread")
+    before = home.store.relations.all()
+    circuits.measure("aa")
+    circuits.entangle(*declared[again], "spread")
+    assert {(r.first, r.second, r.shift) for r in home.store.relations.all()} == {
+        (r.first, r.second, r.shift) for r in before
+    }
+    home.engine.upkeep.maintenance(renew=True)
+    outcomes = circuits.measure("bb").outcomes
+    assert sorted(outcomes.values()) == list(STATES)
+
+
+def test_what_a_new_relation_takes_the_place_of_is_told(home):
+    circuits = make(home, "one", "two", node="na")
+    circuits.entangle("one", "two")
+    circuits.measure("one")
+    assert circuits.entangle("one", "two").note == ""
+    circuits.measure("one")
+    report = circuits.entangle("two", "one", "opposite")
+    assert report.note.startswith("this takes the place of what was spent: two followed one: same")
+    assert [(each.mode, each.spent) for each in home.store.relations.all()] == [("opposite", False)]
+    circuits.measure("one")
+    report = circuits.entangle("two", "one")
+    assert report.note.startswith("this takes the place of what was spent: one followed two: opposite")

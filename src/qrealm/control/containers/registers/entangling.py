@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qrealm.base.errors import RegisterError
+from qrealm.control.containers.grouping import contradicted
 from qrealm.control.containers.registers.decaying import check_lasting
 from qrealm.control.containers.registers.limits import refuse_entries
 from qrealm.control.containers.registers.measuring import part_of
@@ -76,6 +77,7 @@ def entangle(
     limit_qubits: int,
     simulator: DensitySimulator,
     current: Callable[[Register], Register] | None = None,
+    spent: Sequence[Relation] = (),
 ) -> Entangled:
     """Has a container follow another, in every outcome and coherently.
 
@@ -99,6 +101,7 @@ def entangle(
         limit_qubits: most qubits of a group.
         current: brings a register up to `now`, once the rest is known to be possible; None where the
             registers are decayed up to then.
+        spent: relations that may be in force again; whom they spread has its state dealt already.
 
     Raises:
         RegisterError: the same container twice, different numbers of states, a relation that contradicts
@@ -119,7 +122,7 @@ def entangle(
     around_first = register_of(registers, first_id)
     around_second = register_of(registers, second_id)
     side = rooted(second_id, relations, k)
-    new, link = _dealt(first_id, second_id, mode, tree, side, k, now)
+    new, link = _declared(first_id, second_id, mode, relations, spent, side, k, now)
     names = [second_id, *(away.second for away in new)]
     parts = [around_first]
     if around_first is not around_second:
@@ -230,6 +233,25 @@ def _following(
     return steps
 
 
+def _declared(
+    first_id: str,
+    second_id: str,
+    mode: Mode,
+    relations: Sequence[Relation],
+    spent: Sequence[Relation],
+    side: Tree,
+    num_states: int,
+    now: float,
+) -> tuple[list[Relation], Relation]:
+    """The relations of the second's side, pointing away from it, and the one between: as it was, where it is
+    one of the spent ones, else dealt."""
+    for old in spent:
+        if (old.first, old.second, old.mode) == (first_id, second_id, mode):
+            return [away for _, away in side], replace(old, declared_at=now, spent=False)
+    known = rooted(first_id, _with_spent(first_id, second_id, relations, spent), num_states)
+    return _dealt(first_id, second_id, mode, known, side, num_states, now)
+
+
 def _dealt(
     first_id: str, second_id: str, mode: Mode, tree: Tree, side: Tree, num_states: int, now: float
 ) -> tuple[list[Relation], Relation]:
@@ -247,6 +269,15 @@ def _dealt(
             shift = (offsets[away.second] - offsets[away.first]) % num_states
             new[place] = replace(away, shift=shift)
     return new, Relation(first_id, second_id, mode, offsets[second_id], now)
+
+
+def _with_spent(
+    first_id: str, second_id: str, relations: Sequence[Relation], spent: Sequence[Relation]
+) -> list[Relation]:
+    """Relations, and those spent ones that stay once the second follows the first."""
+    link = Relation(first_id, second_id, "same", 0)
+    dropped = contradicted([link, *relations, *spent])
+    return [*relations, *(each for each in spent if each not in dropped)]
 
 
 def _spread_offsets(root: str, tree: Tree, num_states: int) -> dict[str, int]:
