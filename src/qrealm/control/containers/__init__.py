@@ -18,5 +18,6 @@ In the order in which a request meets them:
 * `watch` notices what is lost and what comes back, `settling` who has had no time yet to come back,
   `noticing` what ends by itself; `mending`, `reconcile`, `half_made` and `upkeep` put right what was cut off.
 * `snapshots` and `taking_over` carry a state elsewhere; `state_document` reads it, `possible` and its parts
-  `possible_nodes`, `possible_registers` and `possible_times` say whether it could be; `views` shows all of it.
+  `possible_nodes`, `possible_registers` and `possible_times` say whether it could be.
+* `views` shows all of it.
 """
