@@ -19,6 +19,8 @@ from qrealm.fleet.containers import detect
 LOCAL = "local"
 LOOK_S = 5.0
 """How long an engine may take, when all is opened, to say what it is; the watch asks again."""
+LOCAL_S = 20.0
+"""The same for the engine of this machine, without which there is no node."""
 LOOKS_AT_ONCE = 16
 
 Keep = Callable[[], AbstractContextManager[None]]
@@ -41,7 +43,7 @@ class Configuring:
         # Whoever is cut off from here on has written down what there is to do.
         told += self._taken_in(new)
         if not known and not self._ctx.config.nodes:
-            self._save_new(self._admitting.look(LOCAL, detect(), {}, None, None))
+            self._save_new(self._admitting.look(LOCAL, detect(), {}, None, None, LOCAL_S))
         return tuple(told)
 
     def admitted(self, node: NodeRecord) -> NodeRecord:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.control.containers.homes import Home, configured, endpoint, looked_at, stuck, views
 
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import EngineUnavailableError, RequestError
 from qrealm.control.containers import configuring
 from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.values import NodeState, Phase
@@ -45,6 +45,23 @@ def test_a_start_does_not_wait_for_a_new_node_that_does_not_say_what_it_is(tmp_p
             assert "no answer within 0.1 s" in found.error
         looked_at(home)
         assert (views(home)["nc"].record.state, views(home)["nc"].error) == (NodeState.READY, "")
+
+
+def test_a_start_does_not_wait_for_ever_for_the_engine_of_this_machine(tmp_path, monkeypatch):
+    home = Home(tmp_path, ())
+    home.endpoints["local"] = endpoint(home.path, "here")
+    monkeypatch.setattr(configuring, "detect", lambda: home.endpoints["local"])
+    monkeypatch.setattr(configuring, "LOCAL_S", 0.1)
+    with (
+        stuck(home, ("here", "facts")),
+        pytest.raises(EngineUnavailableError, match=r"no answer within 0.1 s"),
+    ):
+        home.open()
+    monkeypatch.undo()
+    monkeypatch.setattr(configuring, "detect", lambda: home.endpoints["local"])
+    with home:
+        assert views(home)["local"].record.state is NodeState.READY
+        assert home.events("node") == [("add", "local")]
 
 
 def test_what_is_known_of_an_engine_goes_with_it_to_another_name(home):
