@@ -19,14 +19,15 @@ from qrealm.simulate.sparse_density import SparseDensity
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """A document with two nodes, five containers, two relations, a message and decisions."""
+    """A document with two nodes, six containers, two relations, a message and decisions."""
     with Home(tmp_path_factory.mktemp("exporter")) as home:
         for name in ("one", "two", "three"):
             home.create(name, node="na", probability=0.3)
             home.clock.advance(1.0)
         home.create("four", node="nb", states=("a", "b", "c"))
         home.clock.advance(1.0)
-        home.create("five", node="nb")
+        home.create("five", node="nb", probability=0.0)
+        home.create("six", node="nb", probability=1.0)
         home.engine.circuits.entangle("one", "two", "same")
         home.clock.advance(1.0)
         home.engine.circuits.entangle("one", "three", "opposite")
@@ -70,7 +71,7 @@ def refusal(home, document):
 
 def test_what_is_whole_is_taken(document, other):
     found = other.engine.snapshots.import_(document)
-    assert (found["containers"], found["problems"]) == (5, [])
+    assert (found["containers"], found["problems"]) == (6, [])
     assert other.store.check() == ()
     again = json.loads(json.dumps(other.engine.snapshots.export()))
     for part in ("relations", "registers", "identities", "messages"):
@@ -215,9 +216,9 @@ def test_a_specification_that_no_engine_can_be_told(document, other, name, value
 
 def test_two_containers_of_one_name_or_id(document, other):
     document["containers"].append(copy.deepcopy(document["containers"][0]))
-    assert "containers[5] (one): containers[0] has the same id" in refusal(other, document)
-    document["containers"][5]["id"] = "ab" * 32
-    assert "containers[5] (one): containers[0] has the same name" in refusal(other, document)
+    assert "containers[6] (one): containers[0] has the same id" in refusal(other, document)
+    document["containers"][6]["id"] = "ab" * 32
+    assert "containers[6] (one): containers[0] has the same name" in refusal(other, document)
 
 
 READING = {
@@ -259,7 +260,7 @@ READING = {
     "version 2": (lambda d: d.update(version=2), "got version 2 of an exported state"),
     "decision": (lambda d: d["decisions"][0].update(at="inf"), "decisions[0].at: inf is no time"),
     "seconds": (lambda d: d["decisions"][0].update(seconds=-1), "decisions[0]: its seconds are -1"),
-    "no name": (
+    "a decision about no name": (
         lambda d: d["decisions"][0].update(container="\x1b[31m"),
         "decisions[0]: '\\x1b[31m' is no name of a container",
     ),
@@ -308,7 +309,7 @@ def test_a_document(document, other, change, told):
 def test_a_message_that_is_here_already(document, other):
     other.engine.snapshots.import_(document)
     held = other.store.messages.all()
-    for name in ("one", "two", "three", "four", "five"):
+    for name in ("one", "two", "three", "four", "five", "six"):
         other.engine.lifecycle.remove(name, force=True)
     for message in held:
         other.store.messages.save(message)
@@ -470,6 +471,12 @@ def test_a_member_that_its_container_does_not_declare(document, other, probabili
     assert f"registers[{number}]: {told}" in refusal(other, document)
 
 
+def test_a_member_twice(document, other):
+    members = next(r.members for r in map(decoded, document["registers"]) if len(r.members) == 3)
+    number = changed(document, 3, members=(members[0], members[0], members[2]))
+    assert f"registers[{number}]: a container is a member of it twice" in refusal(other, document)
+
+
 def test_members_that_do_not_fit(document, other):
     whole = copy.deepcopy(document)
     document["containers"].pop()
@@ -477,5 +484,5 @@ def test_members_that_do_not_fit(document, other):
     gone = whole["registers"].pop(0)
     assert "is a member of no register" in refusal(other, whole)
     whole["registers"] += [gone, gone]
-    assert "registers[3]: container " in (message := refusal(other, whole))
-    assert "is a member of registers[2], too" in message
+    assert "registers[4]: container " in (message := refusal(other, whole))
+    assert "is a member of registers[3], too" in message
