@@ -133,6 +133,7 @@ def test_another_node_of_its_name_is_left_alone(home, monkeypatch):
 def test_a_container_that_has_moved_away_meanwhile_stays(home, monkeypatch):
     for name in ("goes", "web"):
         home.create(name, node="na")
+        home.clock.advance(1.0)  # else their order is that of their ids
     real = Lifecycle.remove
 
     def remove(self, reference, *, force=False):
