@@ -110,6 +110,11 @@ class DriverPool:
                 driver = self._drivers[key] = GuardedDriver(made, name, None if use == "work" else timeout_s)
         return driver
 
+    @property
+    def closed(self) -> bool:
+        """Whether all is closed: that a call breaks off says nothing of its node then."""
+        return self._closed
+
     def forget(self, endpoint: Endpoint, use: Use | None = None) -> None:
         """Close the connections to an endpoint, or those of one use; calls under way break off. The next use
         makes new ones."""

@@ -188,7 +188,7 @@ class Lifecycle:
                 self._remove_there(record, force)
             except (EngineUnavailableError, NoSuchContainerError, RequestError) as problem:
                 # The record of its node is gone; or its node has an address that is none.
-                if not force:
+                if not force or self._ctx.drivers.closed:
                     raise
                 log.warning("what is left of %s goes when its node is seen again: %s", name, problem)
             self.forget(record)

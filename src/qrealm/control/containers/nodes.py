@@ -44,7 +44,9 @@ class Nodes:
         self._admitting = Admitting(context)
         self._configuring = Configuring(context, self._admitting, self._left_out, watch)
         watch.admit_by(self._configuring.admitted)
-        self._removing = Removing(context, lifecycle, reconcile, self._draining, self._left_out, watch.forget)
+        self._removing = Removing(
+            context, lifecycle, reconcile, self._draining, self._left_out, watch.forget, watch.is_ending
+        )
         watch.go_on_by(self._draining, self._removing)
 
     def add(

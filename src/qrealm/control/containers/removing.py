@@ -7,7 +7,13 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError, StoreError
+from qrealm.base.errors import (
+    EngineRefusalError,
+    EngineUnavailableError,
+    QrealmError,
+    RequestError,
+    StoreError,
+)
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.left_out import LeftOut
@@ -28,6 +34,7 @@ class Removing:
 
     Args:
         forget: told the name of each node that is no more.
+        ending: whether the engine is being closed: then no node answers, and nothing is given up for that.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class Removing:
         draining: Draining,
         left_out: LeftOut,
         forget: Callable[[str], None],
+        ending: Callable[[], bool],
     ) -> None:
         self._ctx = context
         self._lifecycle = lifecycle
@@ -45,6 +53,7 @@ class Removing:
         self._draining = draining
         self._left_out = left_out
         self._forget = forget
+        self._ending = ending
 
     def turn(self, node: str) -> str:
         """Name of the lock of whoever removes a node; no container can have it."""
@@ -78,6 +87,8 @@ class Removing:
             try:
                 self._remove(node, True)
             except QrealmError as problem:
+                if self._ending():
+                    return
                 told = f"its removal was cut off, and cannot be finished: {problem.message}"
                 ctx.tell("engine", "problem", node, {"problem": told})
 
@@ -102,16 +113,26 @@ class Removing:
             # Copies that a move could not remove must not stay behind.
             self._reconcile.node(node)
         if not force:
-            return self._dropped(name)
+            return self._dropped(name, force)
         with ctx.planning, ctx.store.transaction():
             self._close(ctx.store.nodes.get(name))
         try:
             for container in self._on(name):
+                self._check_open(name)
                 self._remove_from(name, container)
-            return self._dropped(name)
+            return self._dropped(name, force)
         except BaseException:
+            # What closing breaks off is finished after the next start.
+            self._check_open(name)
             self._open_again(name)
             raise
+
+    def _check_open(self, node: str) -> None:
+        """Raises EngineUnavailableError when the engine is being closed."""
+        if self._ending():
+            raise EngineUnavailableError(
+                f"node {node!r}: the engine is being closed", hint="the next start finishes its removal"
+            )
 
     def _close(self, node: NodeRecord) -> None:
         """Let a node take nothing new, and write down why, and what it was before; inside a transaction."""
@@ -148,9 +169,11 @@ class Removing:
             if container in self._on(node):
                 self._lifecycle.remove(container, force=True)
 
-    def _dropped(self, name: str) -> str:
+    def _dropped(self, name: str, force: bool) -> str:
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
+            if force:
+                self._check_open(name)
             node = ctx.store.nodes.get(name)
             if left := self._on(name):
                 raise EngineRefusalError(
