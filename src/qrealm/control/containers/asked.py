@@ -33,6 +33,11 @@ def check_cluster(name: str | None) -> None:
         )
 
 
+def own_network(cluster: str) -> str:
+    """The network that is made for a cluster, called as Compose calls it."""
+    return f"{cluster}_default"
+
+
 def check_grace(called: str, grace_s: float) -> None:
     """Raises RequestError for seconds from SIGTERM to SIGKILL that no engine takes."""
     try:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from qrealm.base.errors import (
@@ -17,6 +18,7 @@ from qrealm.base.errors import (
     RequestError,
 )
 from qrealm.control.containers import half_made
+from qrealm.control.containers.asked import own_network
 from qrealm.control.containers.asker import check_wanted
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
@@ -28,7 +30,7 @@ from qrealm.control.containers.reports import ClusterReport, CreateReport, Creat
 from qrealm.control.containers.reserving import Reserved
 from qrealm.control.containers.ties import overridden
 from qrealm.control.containers.values import ContainerRecord
-from qrealm.fleet.containers.protocol import PullProgress
+from qrealm.fleet.containers.protocol import ContainerSpec, PullProgress
 
 Progress = Callable[[str, PullProgress], None]
 AT_ONCE = 4
@@ -97,6 +99,7 @@ class Clusters:
             for name in sorted(names):
                 held.enter_context(self._ctx.names.hold(name, f"create-cluster {file.name}"))
             check_wanted()
+            self._call_by(file.name, existing)
             half_made.begin(self._ctx, file.name)
             try:
                 reserved = self._lifecycle.reserve(fresh, ties, Action.CREATE_CLUSTER)
@@ -195,14 +198,14 @@ class Clusters:
             record = known.get(request.spec.name)
             if record is None:
                 continue
-            if record.cluster != file.name:
+            if record.cluster is None or record.cluster not in {file.name, file.called_before}:
                 raise RequestError(
                     f"cluster {file.name!r} was not made: container {record.name!r} is there already and is "
                     "not of this cluster",
                     hint=f"give it another name, in a Compose file with container_name: "
                     f"{file.name}-{record.name}; or remove the other one: qdocker rm {record.name}",
                 )
-            if (record.spec, record.quantum) != (request.spec, request.quantum):
+            if (_spec_now(record, file), record.quantum) != (request.spec, request.quantum):
                 raise EngineRefusalError(
                     f"cluster {file.name!r} was not made: container {record.name!r} is there, and the "
                     "file now says something else of it",
@@ -210,6 +213,12 @@ class Clusters:
                 )
             existing.add(record.name)
         return existing
+
+    def _call_by(self, cluster: str, names: Collection[str]) -> None:
+        """Write down what the cluster of some containers is called now."""
+        for record in self._ctx.store.containers.all():
+            if record.name in names and record.cluster != cluster:
+                self._ctx.change(record.id, cluster=cluster)
 
     def _overridden(self, names: Collection[str]) -> dict[str, OverriddenOdds]:
         """Which of some containers have other odds than they were declared with; inside a transaction."""
@@ -245,6 +254,14 @@ class Clusters:
         except QrealmError as problem:
             # It stays written down: maintenance, or the next start, tries again.
             log.error("cannot take back cluster %s yet: %s", cluster, problem)
+
+
+def _spec_now(record: ContainerRecord, file: ClusterFile) -> ContainerSpec:
+    """A specification with its cluster's network as that is called now. The container stays in its own."""
+    before = file.called_before
+    if before is not None and record.spec.network_made and record.spec.network == own_network(before):
+        return replace(record.spec, network=own_network(file.name))
+    return record.spec
 
 
 class _GivenUpError(CancelledRunError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from qrealm.base.errors import MessageRefusalError, NoRoomError, RequestError, UserError
-from qrealm.control.containers.asked import WORD, check_request
+from qrealm.control.containers.asked import WORD, check_request, own_network
 from qrealm.control.containers.messages.payload import checked_type
 from qrealm.control.containers.placement.ports import TakenPorts
 from qrealm.control.containers.possible_nodes import node_faults, nodes_that_are_one
@@ -93,8 +94,15 @@ def _of_containers(state: ExportedState, num_qubits: int) -> Faults:
 
 
 def _specification_fault(record: ContainerRecord, num_qubits: int) -> str:
+    spec = record.spec
+    if record.cluster is not None:
+        # Clusters could once have the name of any folder, and their networks with them.
+        if not record.cluster or not record.cluster.isprintable():
+            return f"the cluster {record.cluster!r:.80} cannot be printed"
+        if spec.network_made and spec.network == own_network(record.cluster):
+            spec = replace(spec, network=None, network_made=False)
     try:
-        check_request(CreateRequest(record.spec, record.quantum, cluster=record.cluster), num_qubits)
+        check_request(CreateRequest(spec, record.quantum), num_qubits)
     except UserError as problem:
         return problem.message.removeprefix("create got ")
     if record.spec.name != record.name:

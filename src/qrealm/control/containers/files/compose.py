@@ -208,7 +208,8 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
     alone = {container: (container,) for container in taken if container not in members}
     entangled = reader.entangled(shape.quantum.entangle, place, {**members, **alone}, containers)
     raise_problems(document.filename, reader.problems)
-    return ClusterFile(name, tuple(containers), entangled)
+    before = shape.name or folder.name or name
+    return ClusterFile(name, tuple(containers), entangled, None if before == name else before)
 
 
 def _names(service: str, item: ServiceShape, reader: Reader) -> tuple[str, ...]:

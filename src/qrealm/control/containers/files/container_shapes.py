@@ -373,7 +373,7 @@ def in_network(cluster: str, chosen: str | None, alias: str | None = None) -> di
     if chosen is not None:
         return {"network": chosen}
     aliases = () if alias is None else (alias,)
-    return {"network": f"{cluster}_default", "network_made": True, "aliases": aliases}
+    return {"network": asked.own_network(cluster), "network_made": True, "aliases": aliases}
 
 
 def _mode(text: str) -> Mode:

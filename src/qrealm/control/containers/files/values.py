@@ -111,8 +111,14 @@ class Entanglement:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFile:
-    """A cluster: its containers in the order of the file, and how they are entangled."""
+    """A cluster: its containers in the order of the file, and how they are entangled.
+
+    Attributes:
+        called_before: what a cluster of this file was called when a cluster could have any folder's name;
+            None where it is the same.
+    """
 
     name: str
     containers: tuple[ClusterContainer, ...]
     entangled: tuple[Entanglement, ...] = ()
+    called_before: str | None = None
