@@ -19,6 +19,7 @@ from qrealm.control.containers.registers import (
     apply_gate,
     coherence_bits,
     coherence_share,
+    dealt_evenly,
     decayed,
     entangle,
     entries_to_come,
@@ -217,11 +218,8 @@ class QuantumCircuitManager:
         one, two = (record.id for record in seen.records)
         limit, simulator = ctx.config.num_qubits, ctx.simulator
         relations, current = seen.relations or (), lambda each: self._at(each, now)
-        spent = [relation for relation in ctx.store.relations.all() if relation.spent]
         try:
-            return entangle(
-                seen.registers, relations, one, two, mode, now, limit, simulator, current, spent
-            )
+            return entangle(seen.registers, relations, one, two, mode, now, limit, simulator, current)
         except RegisterError as problem:
             raise by_name(problem, self._names().values()) from problem
 
@@ -412,7 +410,8 @@ class QuantumCircuitManager:
             # Together only over relations that are spent: as one group they would be too many.
             ctx.store.relations.delete(relation for relation in mine if relation.spent)
             mine = [relation for relation in mine if not relation.spent]
-        declared = [replace(relation, spent=False) for relation in mine]
+        states = {member.container: member.num_states for member in tied}
+        declared = dealt_evenly([replace(relation, spent=False) for relation in mine], states)
         fresh = [
             prepare_group(members, declared, ctx.clock.now())
             for members in tied_together(tied, declared, ())

@@ -76,7 +76,6 @@ def expected(
                 now,
                 context.config.num_qubits,
                 context.simulator,
-                spent=[r for r in relations if r.spent],
             )
         except (RegisterError, TooLargeError) as problem:
             _place(problem, tie)

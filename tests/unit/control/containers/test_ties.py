@@ -254,19 +254,24 @@ STATES = ("x", "y", "z")
 )
 @pytest.mark.parametrize("again", [0, 1])
 def test_what_is_spread_stays_dealt_evenly_when_part_of_it_is_spent(home, declared, again):
-    """A relation was dealt anew as if those that are spent were none: a state came twice at renewal."""
+    """What is declared in parts is dealt anew when all of it comes into force again."""
     circuits = make(home, "aa", "bb", "cc", states=STATES)
     for pair in declared:
         circuits.entangle(*pair, "spread")
-    before = home.store.relations.all()
     circuits.measure("aa")
     circuits.entangle(*declared[again], "spread")
-    assert {(r.first, r.second, r.shift) for r in home.store.relations.all()} == {
-        (r.first, r.second, r.shift) for r in before
-    }
     home.engine.upkeep.maintenance(renew=True)
     outcomes = circuits.measure("bb").outcomes
     assert sorted(outcomes.values()) == list(STATES)
+
+
+def test_what_is_spent_has_no_say_in_what_is_spread_now(home):
+    circuits = make(home, "aa", "bb", "cc")
+    circuits.entangle("aa", "bb", "spread")
+    circuits.measure("aa")
+    circuits.apply_gate("H", ["aa"])
+    shares = circuits.entangle("aa", "cc", "spread").probabilities
+    assert set(shares) == {"running,stopped", "stopped,running"}
 
 
 def test_what_a_new_relation_takes_the_place_of_is_told(home):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from qrealm.base.errors import RegisterError, TooLargeError
 from qrealm.control.containers import registers as rg
+from qrealm.control.containers.grouping import contradicted, tied_together
 from qrealm.control.containers.values import Member, Register, Relation
 from qrealm.simulate.sparse_density import to_dense
 
@@ -25,7 +29,6 @@ class World:
         self.k = num_states
         self.registers: list[Register] = []
         self.relations: list[Relation] = []
-        self.spent: list[Relation] = []
         self.now = 0.0
         for i in range(num_containers):
             member = Member("abcdefgh"[i], num_states, probabilities[i % len(probabilities)])
@@ -36,20 +39,19 @@ class World:
 
     def entangle(self, first: str, second: str, mode: str, limit: int = 16) -> rg.Entangled:
         held = list({id(r): r for r in (self.register(first), self.register(second))}.values())
-        ends = (first, second, mode)
-        found = rg.entangle(held, self.relations, *ends, self.now, limit, OURS, spent=self.spent)
+        found = rg.entangle(held, self.relations, first, second, mode, self.now, limit, OURS)  # type: ignore[arg-type]
         self.registers = [r for r in self.registers if r not in held]
         self.registers += [found.register, *found.others]
         self.relations = [r for r in self.relations if r not in found.relations_dropped]
         self.relations += found.relations_new
         return found
 
-    def spend(self) -> None:
-        """As after a measurement: every container alone, and all relations spent."""
-        self.spent = list(self.relations)
-        self.relations = []
-        members = sorted((m for r in self.registers for m in r.members), key=lambda each: each.container)
-        self.registers = [rg.prepare(member, self.now, OURS) for member in members]
+    def spend(self, names: Sequence[str]) -> None:
+        """As after a measurement: these are alone again, and nothing ties them."""
+        self.relations = [each for each in self.relations if each.first not in names]
+        for register in [r for r in self.registers if any(m.container in names for m in r.members)]:
+            self.registers.remove(register)
+            self.registers += [rg.prepare(member, self.now, OURS) for member in register.members]
 
     def decay(self, seconds: float) -> None:
         self.now += seconds
@@ -169,28 +171,73 @@ def test_spread_is_even_in_every_outcome(k, choices):
                 assert max(counts) - min(counts) <= 1
 
 
-@settings(max_examples=40)
+def is_even(registers, relations, k):
+    """Whether, in every outcome, each state is had as often as can be by those who are spread together."""
+    for names in components(each for each in relations if each.mode == "spread"):
+        (register,) = (r for r in registers if names[0] in [m.container for m in r.members])
+        for outcome in rg.joint_probabilities(register, names):
+            counts = [outcome.count(state) for state in range(k)]
+            if max(counts) - min(counts) > 1:
+                return False
+    return True
+
+
+def components(relations):
+    found: list[set[str]] = []
+    for each in relations:
+        met = [names for names in found if each.first in names or each.second in names]
+        found = [names for names in found if names not in met] + [{each.first, each.second}.union(*met)]
+    return [sorted(names) for names in found]
+
+
+@settings(max_examples=200)
 @given(st.integers(2, 4), st.data())
-def test_what_is_spread_stays_so_when_spent_relations_are_said_again(k, data):
-    """In whatever order, and whoever comes before: at renewal each state is had as evenly as can be."""
-    world = World(5, k)
-    for number, second in enumerate("bcd", 1):
-        world.entangle(data.draw(st.sampled_from("abcd"[:number])), second, "spread")
-    declared = {(each.first, each.second): each.shift for each in world.relations}
-    world.spend()
-    if data.draw(st.booleans()):
-        world.entangle("a", "e", "spread")
-    order = data.draw(st.permutations(list(declared)))
-    said = order[: data.draw(st.integers(0, 3))]
-    for first, second in said:
-        world.entangle(first, second, "spread")
-    relations = [*world.relations, *(r for r in world.spent if (r.first, r.second) not in said)]
-    assert all(declared.get((r.first, r.second), r.shift) == r.shift for r in relations)
-    ends = {end for relation in relations for end in (relation.first, relation.second)}
-    fresh = rg.prepare_group([Member(name, k, 0.3) for name in sorted(ends)], relations, 0.0)
-    for outcome in rg.joint_probabilities(fresh, sorted(ends)):
-        counts = [outcome.count(state) for state in range(k)]
-        assert max(counts) - min(counts) <= 1
+def test_what_is_spread_is_even_now_and_when_all_is_in_force_again(k, data):
+    """Whatever was measured in between: what is spent ties nothing now, and counts again at renewal."""
+    world = World(6, k)
+    spent: list[Relation] = []
+    for _ in range(data.draw(st.integers(2, 9))):
+        if data.draw(st.integers(0, 3)) == 0:
+            group = data.draw(st.sampled_from([None, *components(world.relations)]))
+            spent += [each for each in world.relations if group is not None and each.first in group]
+            world.spend(group or [])
+            continue
+        first, second = data.draw(st.permutations("abcdef"))[:2]
+        mode = data.draw(st.sampled_from(["spread", "spread", "same"]))
+        with suppress(rg.ContradictionError):
+            world.entangle(first, second, mode)
+        assert is_even(world.registers, world.relations, k)
+        replaced = contradicted([*world.relations, *(replace(each, spent=True) for each in spent)])
+        gone = {(each.first, each.second) for each in replaced}
+        spent = [each for each in spent if (each.first, each.second) not in gone]
+    now = {(each.first, each.second): each for each in [*spent, *world.relations]}
+    members = [Member(name, k, 0.3) for name in "abcdef"]
+    again = rg.dealt_evenly(list(now.values()), dict.fromkeys("abcdef", k))
+    assert {(r.first, r.second, r.mode) for r in again} == {(r.first, r.second, r.mode) for r in now.values()}
+    assert rg.dealt_evenly(again, dict.fromkeys("abcdef", k)) == again
+    fresh = [rg.prepare_group(group, again, 0.0) for group in tied_together(members, again, ())]
+    assert is_even(fresh, again, k)
+
+
+def test_what_is_dealt_evenly_already_is_left():
+    dealt = [Relation("a", "b", "spread", 2), Relation("b", "c", "opposite"), Relation("c", "d", "spread", 1)]
+    assert rg.dealt_evenly(dealt, dict.fromkeys("abcd", 3)) == dealt
+
+
+def test_circles_and_second_leaders_of_older_versions_are_left():
+    circle = [Relation("a", "b", "same"), Relation("b", "a", "same")]
+    assert rg.dealt_evenly(circle, dict.fromkeys("ab", 2)) == circle
+    both = [Relation("a", "c", "same"), Relation("b", "c", "spread", 1)]
+    assert rg.dealt_evenly(both, dict.fromkeys("abc", 2)) == both
+
+
+def test_a_circle_of_older_versions_is_mended_from_the_first():
+    world = World(2, 2)
+    world.entangle("a", "b", "same")
+    world.relations.append(Relation("b", "a", "same"))
+    world.gate("X", "b")
+    assert not world.entangle("a", "b", "same").already
+    assert world.holds(world.relations[0])
 
 
 @settings(max_examples=40)

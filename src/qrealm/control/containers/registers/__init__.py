@@ -9,6 +9,7 @@ from qrealm.control.containers.registers.decaying import decayed, entries_to_com
 from qrealm.control.containers.registers.entangling import (
     ContradictionError,
     Entangled,
+    dealt_evenly,
     entangle,
     relations_without,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "apply_gate",
     "coherence_bits",
     "coherence_share",
+    "dealt_evenly",
     "decayed",
     "distribution",
     "entangle",

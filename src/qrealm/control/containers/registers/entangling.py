@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qrealm.base.errors import RegisterError
-from qrealm.control.containers.grouping import contradicted
 from qrealm.control.containers.registers.decaying import check_lasting
 from qrealm.control.containers.registers.limits import refuse_entries
 from qrealm.control.containers.registers.measuring import part_of
@@ -26,6 +25,7 @@ from qrealm.control.containers.registers.relating import (
     maps_from,
     neighbours_of,
     rooted,
+    roots_of,
     way_between,
 )
 from qrealm.control.containers.values import MODES, Member, Mode, Register, Relation
@@ -77,7 +77,6 @@ def entangle(
     limit_qubits: int,
     simulator: DensitySimulator,
     current: Callable[[Register], Register] | None = None,
-    spent: Sequence[Relation] = (),
 ) -> Entangled:
     """Has a container follow another, in every outcome and coherently.
 
@@ -101,7 +100,6 @@ def entangle(
         limit_qubits: most qubits of a group.
         current: brings a register up to `now`, once the rest is known to be possible; None where the
             registers are decayed up to then.
-        spent: relations that may be in force again; whom they spread has its state dealt already.
 
     Raises:
         RegisterError: the same container twice, different numbers of states, a relation that contradicts
@@ -122,7 +120,7 @@ def entangle(
     around_first = register_of(registers, first_id)
     around_second = register_of(registers, second_id)
     side = rooted(second_id, relations, k)
-    new, link = _declared(first_id, second_id, mode, relations, spent, side, k, now)
+    new, link = _dealt(first_id, second_id, mode, tree, side, k, now)
     names = [second_id, *(away.second for away in new)]
     parts = [around_first]
     if around_first is not around_second:
@@ -204,7 +202,8 @@ def _repeated(
         return Entangled(register, (), (), (), already=True)
     way = way_between(relations, ends)
     followers = {each.second for each in relations if each.first in way and each.second in way}
-    leader = next(name for name in way if name not in followers)
+    # Nobody leads a circle, which commands make no more, but older versions imported.
+    leader = next((name for name in way if name not in followers), ends[0])
     again: list[Relation] = []
     names: set[str] = set()
     for _, away in rooted(leader, relations, follow.num_states):
@@ -233,25 +232,6 @@ def _following(
     return steps
 
 
-def _declared(
-    first_id: str,
-    second_id: str,
-    mode: Mode,
-    relations: Sequence[Relation],
-    spent: Sequence[Relation],
-    side: Tree,
-    num_states: int,
-    now: float,
-) -> tuple[list[Relation], Relation]:
-    """The relations of the second's side, pointing away from it, and the one between: as it was, where it is
-    one of the spent ones, else dealt."""
-    for old in spent:
-        if (old.first, old.second, old.mode) == (first_id, second_id, mode):
-            return [away for _, away in side], replace(old, declared_at=now, spent=False)
-    known = rooted(first_id, _with_spent(first_id, second_id, relations, spent), num_states)
-    return _dealt(first_id, second_id, mode, known, side, num_states, now)
-
-
 def _dealt(
     first_id: str, second_id: str, mode: Mode, tree: Tree, side: Tree, num_states: int, now: float
 ) -> tuple[list[Relation], Relation]:
@@ -271,13 +251,26 @@ def _dealt(
     return new, Relation(first_id, second_id, mode, offsets[second_id], now)
 
 
-def _with_spent(
-    first_id: str, second_id: str, relations: Sequence[Relation], spent: Sequence[Relation]
-) -> list[Relation]:
-    """Relations, and those spent ones that stay once the second follows the first."""
-    link = Relation(first_id, second_id, "same", 0)
-    dropped = contradicted([link, *relations, *spent])
-    return [*relations, *(each for each in spent if each not in dropped)]
+def dealt_evenly(relations: Sequence[Relation], num_states_of: Mapping[str, int]) -> list[Relation]:
+    """Relations that come into force together. Spread ones that were declared in parts, by which one state
+    would be had twice more than another, are dealt anew, each to the least used."""
+    found = {(each.first, each.second): each for each in relations}
+    for root in roots_of(num_states_of, relations):
+        k = num_states_of[root]
+        tree = rooted(root, relations, k)
+        tops = [root, *(away.second for _, away in tree if away.mode != "spread")]
+        shifts: dict[str, int] = {}
+        for top in tops:
+            offsets = _spread_offsets(top, tree, k)
+            used = np.bincount(list(offsets.values()), minlength=k)
+            if used.max() - used.min() > 1:
+                offsets = {name: place % k for place, name in enumerate(offsets)}
+            shifts |= offsets
+        for each, _ in tree:
+            if each.mode == "spread":
+                shift = (shifts[each.second] - shifts[each.first]) % k
+                found[each.first, each.second] = replace(each, shift=shift)
+    return list(found.values())
 
 
 def _spread_offsets(root: str, tree: Tree, num_states: int) -> dict[str, int]:
