@@ -18,7 +18,8 @@ from qrealm.fleet.containers import detect
 
 LOCAL = "local"
 LOOK_S = 5.0
-"""How long an engine may take, when all is opened, to say what it is; the watch asks again."""
+"""How long an engine may take, when all is opened, to say that it is there, and what it is; the watch asks
+again."""
 LOCAL_S = 20.0
 """The same for the engine of this machine, without which there is no node."""
 LOOKS_AT_ONCE = 16
@@ -187,7 +188,7 @@ class Configuring:
             A line for each that is none, as its engine is another one's.
         """
         ctx = self._ctx
-        problems = self._watch.ask(new)
+        problems = self._watch.ask(new, LOOK_S)
 
         def look(node: NodeRecord) -> NodeRecord | QrealmError:
             try:

@@ -17,7 +17,7 @@ from qrealm.base.errors import StoreError
 from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.clusters import Clusters
-from qrealm.control.containers.configuring import Keep
+from qrealm.control.containers.configuring import LOOK_S, Keep
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.driver_pool import DriverPool
@@ -140,7 +140,7 @@ class ContainerEngine:
         try:
             self.notices = self.nodes.add_configured(self._keep)
             there = [n for n in self._ctx.store.nodes.all() if n.state is not NodeState.LOST]
-            problems = self.watch.ask([node for node in there if not node.simulated])
+            problems = self.watch.ask([node for node in there if not node.simulated], LOOK_S)
             for node in there:
                 if problems.get(node.name) is not None:
                     self.watch.silent_at_start(node)
@@ -165,7 +165,7 @@ class ContainerEngine:
                 way on nodes has been broken off, and before the database is given up.
         """
         self.watch.stop()
-        # What is stuck on a node breaks off.
+        # What is stuck on a node breaks off, a round of the watch too.
         self._ctx.drivers.close()
         self.watch.close()
         self._reconcile.close()

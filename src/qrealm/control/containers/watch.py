@@ -92,19 +92,20 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Make no more rounds, and begin no mending; waits for the round that is being made."""
+        """Make no more rounds, and begin no mending; what is under way goes on."""
         self._ended.set()
         self._mending.stop()
-        if self._thread is not None:
-            self._thread.join()
 
     def is_ending(self) -> bool:
         """Whether no more rounds are made."""
         return self._ended.is_set()
 
     def close(self) -> None:
-        """Wait for what is being mended; whoever calls has closed the connections."""
+        """Wait for the round that is being made and for what is being mended; whoever calls has closed the
+        connections: else a node that does not answer may take half the time after which it is lost."""
         self.stop()
+        if self._thread is not None:
+            self._thread.join()
         self._mending.close()
 
     def _rounds(self) -> None:
@@ -125,6 +126,8 @@ class Watch:
     def _round(self) -> None:
         nodes = [node for node in self._ctx.store.nodes.all() if not node.simulated]
         problems = self.ask(nodes)
+        if self.is_ending():
+            return  # nodes that were broken off by that are not silent
         now = self._ctx.clock.monotonic()
         self._settling.heard(nodes, problems, now)
         silent: dict[str, str] = {}
@@ -177,15 +180,22 @@ class Watch:
             log.warning("node %s is not taken in: %s", name, reason)
         self._refused[name] = reason
 
-    def ask(self, nodes: Iterable[NodeRecord]) -> dict[str, QrealmError | None]:
-        """Ask nodes whether they are there, all at once: by name None for each that is, else its problem."""
-        asked = list(nodes)
-        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
-            return dict(zip((node.name for node in asked), pool.map(self._ping, asked), strict=True))
+    def ask(
+        self, nodes: Iterable[NodeRecord], limit_s: float = float("inf")
+    ) -> dict[str, QrealmError | None]:
+        """Ask nodes whether they are there, all at once: by name None for each that is, else its problem.
 
-    def _ping(self, node: NodeRecord) -> QrealmError | None:
+        Args:
+            limit_s: the most that an answer may take, where `probe_s` is longer.
+        """
+        asked, limit_s = list(nodes), min(limit_s, self.probe_s)
+        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
+            found = pool.map(lambda node: self._ping(node, limit_s), asked)
+            return dict(zip((node.name for node in asked), found, strict=True))
+
+    def _ping(self, node: NodeRecord, limit_s: float) -> QrealmError | None:
         try:
-            self._ctx.drivers.of(node, self.probe_s, "ping").ping()
+            self._ctx.drivers.of(node, limit_s, "ping").ping()
         except EngineRefusalError:
             return None  # whoever says no is there
         except QrealmError as problem:

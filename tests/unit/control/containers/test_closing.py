@@ -6,12 +6,13 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from tests.unit.control.containers.homes import Home, Node, stuck
+from tests.unit.control.containers.homes import Home, Node, Rounds, stuck
 
 from engines.nodes import WAIT_S, wait_until
 from qrealm.base.errors import EngineUnavailableError
+from qrealm.control.containers import engine as engines
 from qrealm.control.containers.driver_pool import DriverPool
-from qrealm.control.containers.values import Phase
+from qrealm.control.containers.values import NodeState, Phase
 from qrealm.control.store.containers import ContainerStore
 from qrealm.fleet.containers.simulated import SimulatedDriver
 
@@ -109,3 +110,40 @@ def test_connections_that_are_closed_are_not_made_again(tmp_path):
     for use in ("work", "look", "ping"):
         with pytest.raises(EngineUnavailableError, match="the connections are closed"):
             pool.of(where, 1.0, use)
+
+
+LONG_S = 1000.0
+"""After which a node is lost; it may take half of that to say that it is there."""
+
+
+def test_closing_does_not_wait_for_a_node_that_does_not_answer_and_does_not_lose_it(tmp_path):
+    home = Home(tmp_path, node_lost_after_s=LONG_S)
+    home.open()
+    home.create("web", node="na")
+    engine, found = home.engine, []
+    home.faults.away.add("na")
+    engine.watch.look()
+    home.clock.advance(LONG_S)
+    home.faults.away.clear()
+    engine.watch._ended = Rounds(home.clock)
+    with stuck(home, ("na", "ping")) as waits:
+        engine.watch.start()
+        assert waits.entered.wait(WAIT_S)
+        with meanwhile(lambda: engine.close(lambda: found.extend(home.store.nodes.all()))):
+            pass
+    assert {node.name: node.state for node in found} == dict.fromkeys(("na", "nb"), NodeState.READY)
+    home.close()
+
+
+def test_a_start_does_not_wait_long_for_a_node_that_does_not_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "LOOK_S", 0.1)
+    home = Home(tmp_path, node_lost_after_s=LONG_S)
+    home.open()
+    home.create("web", node="na")
+    home.close()
+    with stuck(home, ("na", "ping")), meanwhile(home.open):
+        pass
+    assert home.store.nodes.get("na").state is NodeState.READY
+    home.engine.watch.look()
+    home.check()
+    home.close()

@@ -34,11 +34,12 @@ def test_a_start_does_not_wait_for_what_is_made_on_a_new_node(tmp_path):
         home.check()
 
 
-def test_a_start_does_not_wait_for_a_new_node_that_does_not_say_what_it_is(tmp_path, monkeypatch):
+@pytest.mark.parametrize("call", ["ping", "facts"])
+def test_a_start_does_not_wait_for_a_new_node_that_does_not_say_what_it_is(tmp_path, monkeypatch, call):
     monkeypatch.setattr(configuring, "LOOK_S", 0.1)
-    with Home(tmp_path, ("na",)) as home:
+    with Home(tmp_path, ("na",), node_lost_after_s=1000.0) as home:
         home.endpoints["nc"] = endpoint(home.path, "nc")
-        with stuck(home, ("nc", "facts")):
+        with stuck(home, ("nc", call)):
             configured(home, *entries_of(home))
             found = views(home)["nc"]
             assert found.record.state is NodeState.LOST
