@@ -33,8 +33,29 @@ def asker() -> Asker | None:
 
 def check_wanted() -> None:
     """Raises CancelledRunError when nobody waits any more for what is about to begin."""
-    if (who := asker()) is not None and who.is_gone():
+    if (who := asker()) is not None and not who.begun and who.is_gone():
         raise CancelledRunError("whoever asked is gone, and it was not begun")
+
+
+def begin() -> None:
+    """What somebody asked for begins now. Raises CancelledRunError when nobody waits for it any more."""
+    check_wanted()
+    if (who := asker()) is not None:
+        who.begun = True
+
+
+@contextmanager
+def carried_out() -> Iterator[None]:
+    """In the body work is done to its end whoever goes; what they asked for has not begun with it."""
+    who = asker()
+    if who is None or who.begun:
+        yield
+        return
+    who.begun = True
+    try:
+        yield
+    finally:
+        who.begun = False
 
 
 @contextmanager

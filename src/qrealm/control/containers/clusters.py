@@ -19,7 +19,7 @@ from qrealm.base.errors import (
 )
 from qrealm.control.containers import half_made
 from qrealm.control.containers.asked import own_network
-from qrealm.control.containers.asker import check_wanted
+from qrealm.control.containers.asker import begin, carried_out
 from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.declaring import Tie
@@ -73,8 +73,9 @@ class Clusters:
         """
         file = load_cluster(text, filename, environ, None if folder is None else Path(folder))
         wanted = [self._request(file, index, scheduler) for index in range(len(file.containers))]
-        with self._ctx.names.hold(half_made.turn(file.name), "create-cluster", begins=True):
-            half_made.take_back(self._ctx, self._lifecycle, file.name)
+        with self._ctx.names.hold(half_made.turn(file.name), "create-cluster", one_of_several=True):
+            with carried_out():
+                half_made.take_back(self._ctx, self._lifecycle, file.name)
             self._ctx.making.add(file.name)
             try:
                 return self._made(file, wanted, progress)
@@ -97,8 +98,9 @@ class Clusters:
         with ExitStack() as held:
             # In one order for all, so that two who make clusters cannot wait for each other.
             for name in sorted(names):
-                held.enter_context(self._ctx.names.hold(name, f"create-cluster {file.name}"))
-            check_wanted()
+                turn = self._ctx.names.hold(name, f"create-cluster {file.name}", one_of_several=True)
+                held.enter_context(turn)
+            begin()
             self._call_by(file.name, existing)
             half_made.begin(self._ctx, file.name)
             try:

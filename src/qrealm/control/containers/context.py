@@ -48,17 +48,21 @@ class NameLocks:
     _at_work: dict[str, AtWork] = field(default_factory=dict)
 
     @contextmanager
-    def hold(self, name: str, doing: str, *, begins: bool = False) -> Iterator[None]:
+    def hold(
+        self, name: str, doing: str, *, begins: bool = False, one_of_several: bool = False
+    ) -> Iterator[None]:
         """Hold the lock of a name. It is forgotten when nobody holds it or waits for it.
 
         Args:
             doing: what those are told who have to wait, as in "create".
             begins: what somebody asked for begins with this. When they are gone by then, it does not.
+            one_of_several: as `begins`, and it has not begun with this: whoever holds all that it needs tells
+                by `asker.begin`.
 
         Raises:
-            CancelledRunError: it `begins`, and whoever asked for it is gone.
+            CancelledRunError: it would begin, and whoever asked for it is gone.
         """
-        with self._counted(name) as lock, _taken(lock, begins):
+        with self._counted(name) as lock, _taken(lock, begins or one_of_several, not one_of_several):
             before = self._now_doing(name, AtWork(name, doing, time.monotonic()))
             try:
                 yield
@@ -109,10 +113,11 @@ class NameLocks:
 
 
 @contextmanager
-def _taken(lock: threading.RLock, begins: bool) -> Iterator[None]:
-    """Hold a lock; while waiting for it look whether anybody still wants what it is for."""
+def _taken(lock: threading.RLock, looks: bool, begun: bool) -> Iterator[None]:
+    """Hold a lock; while waiting for it look whether anybody still wants what it is for. What they asked for
+    has `begun` when it is held."""
     who = asker()
-    looks = begins and who is not None and not who.begun
+    looks = looks and who is not None and not who.begun
     if looks:
         check_wanted()
     while not lock.acquire(timeout=LOOK_S if looks else -1):
@@ -120,7 +125,7 @@ def _taken(lock: threading.RLock, begins: bool) -> Iterator[None]:
     try:
         if looks:
             check_wanted()
-        if who is not None:
+        if who is not None and begun:
             who.begun = True
         yield
     finally:

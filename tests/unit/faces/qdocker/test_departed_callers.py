@@ -13,12 +13,12 @@ import uvicorn
 
 from engines.nodes import WAIT_S, wait_until
 from qrealm.base.errors import CancelledRunError
+from qrealm.control.containers import half_made
 from qrealm.control.containers.asker import asked_by
 from qrealm.control.containers.context import NameLocks
 from qrealm.control.containers.draining import turn as drain
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config, NodeEntry
-from qrealm.control.containers.half_made import turn as making
 from qrealm.control.containers.json_codec import to_json
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import NodeState
@@ -39,7 +39,7 @@ COMMANDS = [
     ("POST", "/v1/containers/web/run", {"force": True}, "web"),
     ("POST", "/v1/containers/web/stop", {}, "web"),
     ("POST", "/v1/containers", NEW, "new"),
-    ("POST", "/v1/clusters", CLUSTER, making("chaos")),
+    ("POST", "/v1/clusters", CLUSTER, half_made.turn("chaos")),
     ("POST", "/v1/clusters", CLUSTER, "a2"),
     ("POST", "/v1/nodes/na/drain", {}, drain("na")),
     ("DELETE", "/v1/nodes/na?force=true", None, "rm:na"),
@@ -98,8 +98,9 @@ def test_what_waits_for_its_turn_is_not_begun_when_its_caller_has_gone(
         connection = sent(tmp_path / "s", method, where, body)
         wait_until(lambda: waiting(engine, name) == 2)
         connection.close()
-        if name != "a2":  # of a cluster whose own turn it is all names are taken before any is looked at
-            wait_until(lambda: waiting(engine, name) == 1)
+        wait_until(lambda: waiting(engine, name) == 1)
+        # Nobody has to wait for what was taken before it.
+        wait_until(lambda: set(names._locks) == {name})
     wait_until(lambda: names._locks == {})
     assert picture(engine) == before
 
@@ -162,3 +163,35 @@ def test_nodes_are_open_after_a_removal_that_was_not_begun(engine, tmp_path):
         connection.close()
         wait_until(lambda: waiting(engine, "rm:na") == 1)
     assert engine.lifecycle._ctx.store.nodes.get("na").state is NodeState.READY
+
+
+def test_what_was_half_made_is_taken_back_whoever_goes(engine, tmp_path):
+    context = engine.lifecycle._ctx
+    half_made.begin(context, "chaos")
+    engine.lifecycle.create(CreateRequest(ContainerSpec("a1", "i:1"), cluster="chaos"))
+    with context.names.hold("a2", "something else"):
+        connection = sent(tmp_path / "s", "POST", "/v1/clusters", CLUSTER)
+        wait_until(lambda: waiting(engine, "a2") == 2)
+        connection.close()
+        wait_until(lambda: set(context.names._locks) == {"a2"})
+    assert "chaos" not in engine.clusters.names()
+    assert context.store.settings.all("making:") == {}
+
+
+def test_the_taking_back_is_not_given_up(engine, monkeypatch):
+    context = engine.lifecycle._ctx
+    half_made.begin(context, "chaos")
+    for name in ("a1", "a2"):
+        engine.lifecycle.create(CreateRequest(ContainerSpec(name, "i:1"), cluster="chaos"))
+    gone, remove = threading.Event(), engine.lifecycle.remove
+
+    def removed(name, *, force):
+        gone.set()
+        return remove(name, force=force)
+
+    monkeypatch.setattr(engine.lifecycle, "remove", removed)
+    with asked_by(gone.is_set), pytest.raises(CancelledRunError, match="not begun"):
+        engine.clusters.create(CLUSTER["text"], CLUSTER["filename"])
+    assert gone.is_set()
+    assert "chaos" not in engine.clusters.names()
+    assert context.store.settings.all("making:") == {}
