@@ -12,6 +12,8 @@ from qrealm.fleet.containers import rules
 WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 """Of nodes, states and clusters, which no engine is told."""
 WEIGHT_MIN, WEIGHT_MAX = 1e-9, 1e9
+WEIGHT_HELD_MIN, WEIGHT_HELD_MAX = 1e-100, 1e12
+"""Of a record: schedulers can place it, if not weigh it exactly against others."""
 _PULLS = ("missing", "always", "never")
 
 
@@ -54,7 +56,18 @@ def weight(value: float) -> float:
 
 
 def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
-    """Raises RegisterError for states, a probability or a weight that make no register."""
+    """Raises RegisterError for states, a probability or a weight that `create` does not take."""
+    try:
+        weight(quantum.weight)
+    except ValueError as problem:
+        raise RegisterError(
+            f"create got quantum_weight={rules.shown(quantum.weight)}; it {problem}"
+        ) from None
+    check_register(quantum, num_qubits)
+
+
+def check_register(quantum: QuantumSpec, num_qubits: int) -> None:
+    """Raises RegisterError for what makes no register, or has a weight that no scheduler takes."""
     states = quantum.states
     if len(states) < 2 or len(set(states)) != len(states) or not all(WORD.fullmatch(s) for s in states):
         raise RegisterError(
@@ -64,12 +77,11 @@ def check_quantum(quantum: QuantumSpec, num_qubits: int) -> None:
     if not 0.0 <= quantum.probability <= 1.0:
         told = rules.shown(quantum.probability)
         raise RegisterError(f"create got quantum_probability={told}; it must be from 0 to 1")
-    try:
-        weight(quantum.weight)
-    except ValueError as problem:
+    if quantum.weight != 0 and not WEIGHT_HELD_MIN <= quantum.weight <= WEIGHT_HELD_MAX:
         raise RegisterError(
-            f"create got quantum_weight={rules.shown(quantum.weight)}; it {problem}"
-        ) from None
+            f"create got quantum_weight={rules.shown(quantum.weight)}; it must be 0, or from "
+            f"{WEIGHT_HELD_MIN:g} to {WEIGHT_HELD_MAX:g}"
+        )
     needed = (len(states) - 1).bit_length()
     if needed > num_qubits:
         raise RegisterError(

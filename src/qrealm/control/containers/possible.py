@@ -8,19 +8,20 @@ from dataclasses import replace
 from itertools import chain
 
 from qrealm.base.errors import MessageRefusalError, NoRoomError, RequestError, UserError
-from qrealm.control.containers.asked import WORD, check_request, own_network
+from qrealm.control.containers.asked import WORD, check_register, own_network
 from qrealm.control.containers.messages.payload import checked_type
 from qrealm.control.containers.placement.ports import TakenPorts
 from qrealm.control.containers.possible_nodes import node_faults, nodes_that_are_one
 from qrealm.control.containers.possible_registers import register_faults, relation_faults
 from qrealm.control.containers.possible_times import is_time, time_fault
-from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.state_document import UNCHANGED, ExportedState, is_engine_id
 from qrealm.control.containers.values import ContainerRecord, MessageRecord, Phase
 from qrealm.control.security import public_of
 from qrealm.fleet.containers.docker_form import container_body
+from qrealm.fleet.containers.rules import check_held
 
 _CONTAINER_ID = re.compile("[0-9a-f]{64}")
+ANEW = "create that container anew where it comes from, within the rules, and export again"
 _MESSAGE_ID = re.compile("[0-9a-f]{32}")
 _ID_ON_ENGINE = re.compile("[0-9A-Za-z]{1,64}")
 _UNDECLARED = re.compile(r"undeclared:(\d{1,10})")
@@ -86,9 +87,8 @@ def _of_containers(state: ExportedState, num_qubits: int) -> Faults:
         for what, value, known in (("id", record.id, ids), ("name", record.name, names)):
             if (other := known.setdefault(value, number)) != number:
                 yield place, f"containers[{other}] has the same {what}"
-        fault = _specification_fault(record, num_qubits)
-        if fault:
-            yield place, fault
+        if fault := _specification_fault(record, num_qubits):
+            raise impossible(place, fault, ANEW)
         for told in _record_faults(record, nodes):
             yield place, told
 
@@ -102,7 +102,8 @@ def _specification_fault(record: ContainerRecord, num_qubits: int) -> str:
         if spec.network_made and spec.network == own_network(record.cluster):
             spec = replace(spec, network=None, network_made=False)
     try:
-        check_request(CreateRequest(spec, record.quantum), num_qubits)
+        check_held(spec)
+        check_register(record.quantum, num_qubits)
     except UserError as problem:
         return problem.message.removeprefix("create got ")
     if record.spec.name != record.name:

@@ -13,7 +13,7 @@ from functools import partial
 
 from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError, StoreError
 from qrealm.control.containers import half_made
-from qrealm.control.containers.asked import check_quantum
+from qrealm.control.containers.asked import check_register
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.declaring import member_of
 from qrealm.control.containers.labels import runs
@@ -372,7 +372,7 @@ class Reconcile:
         for facts in copies:
             try:
                 record = self._ctx.seals.record_from(facts, node.name)
-                check_quantum(record.quantum, self._ctx.config.num_qubits)
+                check_register(record.quantum, self._ctx.config.num_qubits)
             except (KeyError, TypeError, ValueError) as problem:
                 log.warning("container %s has our seal and cannot be read: %s", facts.name, problem)
                 found.problems.append(f"{facts.name} on {node.name}: its labels cannot be read")

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from qrealm.base.errors import RequestError, SchemaError, StoreError
@@ -20,6 +20,7 @@ from qrealm.control.containers.values import (
     Relation,
 )
 from qrealm.control.store.register_codec import from_bytes
+from qrealm.fleet.containers.protocol import CHECK_S
 
 T = TypeVar("T")
 FORMAT = "qdocker state"
@@ -38,6 +39,7 @@ _KEYS = (
     "messages",
     "identities",
 )
+_WORDS = ("user", "working_dir", "network", "hostname")
 _ENGINE_ID = re.compile("[0-9a-f]{16}")
 
 
@@ -84,13 +86,26 @@ def read_state(document: object) -> ExportedState:
         engine_id=_one(str, document["engine_id"], "engine_id"),
         exported_at=_one(float, document["exported_at"], "exported_at"),
         nodes=_all(NodeRecord, document, "nodes"),
-        containers=_all(ContainerRecord, document, "containers"),
+        containers=tuple(map(_of_today, _all(ContainerRecord, document, "containers"))),
         registers=tuple(_register(text, f"registers[{n}]") for n, text in _list(document, "registers")),
         relations=_all(Relation, document, "relations"),
         decisions=_all(DecisionRecord, document, "decisions"),
         messages=_all(MessageRecord, document, "messages"),
         identities=_identities(document["identities"]),
     )
+
+
+def _of_today(record: ContainerRecord) -> ContainerRecord:
+    """A record with what stood for nothing in it written as it is today. Versions before kept what an engine
+    takes for its own choice: a word that is empty, a time and a port that are 0."""
+    spec = record.spec
+    words: dict[str, Any] = {name: getattr(spec, name) or None for name in _WORDS}
+    ports = tuple(replace(port, host_port=port.host_port or None) for port in spec.ports)
+    health = spec.health
+    if health is not None:
+        interval_s, timeout_s = health.interval_s or CHECK_S, health.timeout_s or CHECK_S
+        health = replace(health, interval_s=interval_s, timeout_s=timeout_s)
+    return replace(record, spec=replace(spec, **words, ports=ports, health=health))
 
 
 def is_engine_id(text: str) -> bool:

@@ -20,6 +20,10 @@ PIDS_DEFAULT = 256
 GRACE_S = 10.0
 """From SIGTERM to SIGKILL where nothing else is said, as Docker has it."""
 
+CHECK_S = 30.0
+"""From one check of health to the next, and how long one may last, where nothing else is said, as Docker has
+it."""
+
 LABEL_ENGINE = "io.qrealm.engine"
 """Label of every container that qrealm made: the id of the engine that owns it."""
 
@@ -115,8 +119,8 @@ class HealthCheck:
     """A command that tells whether the container is well: exit code 0 means healthy."""
 
     command: tuple[str, ...]
-    interval_s: float = 30.0
-    timeout_s: float = 30.0
+    interval_s: float = CHECK_S
+    timeout_s: float = CHECK_S
     retries: int = 3
     start_period_s: float = 0.0
 

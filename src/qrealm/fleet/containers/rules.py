@@ -1,6 +1,8 @@
 """What a container may be: each rule stands here once, for files, commands, programs and imported states.
 
 The functions of single values give the value back, and raise ValueError, in words, for what it cannot be.
+`check_spec` is for containers that are asked for; `check_held` asks less: a record has what `create` took
+when it was made.
 """
 
 from __future__ import annotations
@@ -8,12 +10,12 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 
 from qrealm.base.errors import RequestError
 from qrealm.fleet.containers.addresses import check_reference
 from qrealm.fleet.containers.host_ports import own_clash, published, twice
-from qrealm.fleet.containers.protocol import ContainerSpec, HealthCheck, Port, Restart, Tmpfs
+from qrealm.fleet.containers.protocol import ContainerSpec, HealthCheck, Restart, Tmpfs
 
 CPUS_MIN = 0.01
 CPUS_MAX = 1_000_000
@@ -22,6 +24,8 @@ MEMORY_MIN = 6 << 20
 MEMORY_MAX = 1 << 60
 PIDS_MAX = 4_194_304
 """As many processes as Linux has numbers for."""
+PIDS_HELD_MAX = (1 << 63) - 1
+"""More than this cannot be told to an engine."""
 COUNT_MAX = 1_000_000
 """Of failures and new starts that are counted."""
 PORT_MAX = 65_535
@@ -48,28 +52,42 @@ _CAPABILITIES = frozenset(
 
 def check_spec(spec: ContainerSpec) -> None:
     """Raises RequestError for a container that no engine can make, or that would not be what it says."""
-    if not _NAME.fullmatch(spec.name):
-        raise RequestError(
-            f"create got the name {spec.name!r:.80}; a name has two or more letters, digits, '_', "
-            "'.' and '-', and begins with a letter or digit"
-        )
+    _check_name(spec)
     check_contents(spec)
 
 
 def check_contents(spec: ContainerSpec) -> None:
     """The same without its name, which those who make several from one description give later."""
+    _check(spec, PIDS_MAX, (*_ASKED, *_HELD))
+
+
+def check_held(spec: ContainerSpec) -> None:
+    """Raises RequestError for a container that cannot have been made, or that no engine can be told of."""
+    _check_name(spec)
+    _check(spec, PIDS_HELD_MAX, _HELD)
+
+
+def _check_name(spec: ContainerSpec) -> None:
+    if not _NAME.fullmatch(spec.name):
+        raise RequestError(
+            f"create got the name {spec.name!r:.80}; a name has two or more letters, digits, '_', "
+            "'.' and '-', and begins with a letter or digit"
+        )
+
+
+def _check(spec: ContainerSpec, pids_max: int, parts: Parts) -> None:
     check_reference(spec.image)
     try:
-        _limits(spec)
+        _limits(spec, pids_max)
         grace_s(spec.stop_grace_s)
     except ValueError as problem:
         raise RequestError(f"create got {problem}") from None
-    for part, (check, hint) in _PARTS.items():
+    for part, check in parts:
         try:
             check(spec)
         except ValueError as problem:
             raise RequestError(
-                f"create got the {part} of {spec.name!r} wrong: {problem}", hint=hint
+                f"create got the {part} of {spec.name!r} wrong: {problem}", hint=_HINTS.get(part, "")
             ) from None
 
 
@@ -205,6 +223,13 @@ def plain_text(text: str, told: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    """The least that is asked of what has a form of its own."""
+    if not text or not text.isprintable():
+        raise ValueError(f"{text!r:.80} must be text in one line")
+    return text
+
+
 def restart(policy: Restart) -> Restart:
     """When its engine starts it again."""
     if policy.retries_max and policy.name != "on-failure":
@@ -248,7 +273,7 @@ def shown(value: float) -> str:
     return f"{value:,}" if abs(value) < _WRITTEN_MAX else "more than can be written"
 
 
-def _limits(spec: ContainerSpec) -> None:
+def _limits(spec: ContainerSpec, pids_max: int) -> None:
     limits = spec.limits
     if not CPUS_MIN <= limits.cpus <= CPUS_MAX:
         raise ValueError(
@@ -263,30 +288,40 @@ def _limits(spec: ContainerSpec) -> None:
         raise ValueError(f"a memory limit of {shown(limits.memory_bytes)} bytes; the most is {MEMORY_MAX:,}")
     if limits.pids < 1:
         raise ValueError(f"a limit of {shown(limits.pids)} processes; it must be at least 1")
-    if limits.pids > PIDS_MAX:
-        raise ValueError(f"a limit of {shown(limits.pids)} processes; the most is {PIDS_MAX:,}")
+    if limits.pids > pids_max:
+        raise ValueError(f"a limit of {shown(limits.pids)} processes; the most is {pids_max:,}")
 
 
 def _ports(spec: ContainerSpec) -> None:
     for port in spec.ports:
-        _port(port)
+        port_number(port.container_port)
+        if port.host_port is not None:  # else the engine chooses one
+            port_number(port.host_port)
+        if port.host_ip:
+            _one_line(port.host_ip)
     if (both := own_clash(published(spec))) is not None:
         raise ValueError(twice(both))
 
 
-def _port(port: Port) -> None:
-    port_number(port.container_port)
-    if port.host_port is not None:  # else the engine chooses one
-        port_number(port.host_port)
-    host_address(port.host_ip)
+def _addresses(spec: ContainerSpec) -> None:
+    for port in spec.ports:
+        host_address(port.host_ip)
 
 
 def _mounts(spec: ContainerSpec) -> None:
+    for mount in spec.mounts:
+        if mount.source.startswith("/"):
+            plain_text(mount.source, f"the source {mount.source!r:.80}")
+        else:
+            _one_line(mount.source)
+        mount_target(mount.target)
+
+
+def _places(spec: ContainerSpec) -> None:
     taken: list[str] = []
     for mount in spec.mounts:
         mount_source(mount.source)
-    targets = [each.target for each in spec.mounts] + [each.target for each in spec.tmpfs]
-    for target in map(mount_target, targets):
+    for target in [each.target for each in spec.mounts] + [each.target for each in spec.tmpfs]:
         if fault := another_at(target, taken):
             raise ValueError(fault)
         taken.append(target)
@@ -299,12 +334,24 @@ def _memory_folders(spec: ContainerSpec) -> None:
 
 def _environment(spec: ContainerSpec) -> None:
     for name, value in spec.environment.items():
-        plain_text(value, f"the value of {variable_name(name)!r:.60}")
+        plain_text(value, f"the value of {_one_line(name)!r:.60}")
+
+
+def _variable_names(spec: ContainerSpec) -> None:
+    for name in spec.environment:
+        variable_name(name)
 
 
 def _labels(spec: ContainerSpec) -> None:
     for name, value in spec.labels.items():
-        plain_text(value, f"the value of {label_name(name)!r:.60}")
+        if name.startswith(LABELS_RESERVED):
+            label_name(name)
+        plain_text(value, f"the value of {_one_line(name)!r:.60}")
+
+
+def _label_names(spec: ContainerSpec) -> None:
+    for name in spec.labels:
+        label_name(name)
 
 
 def _command(spec: ContainerSpec) -> None:
@@ -316,7 +363,7 @@ def _health(spec: ContainerSpec) -> None:
     check = spec.health
     if check is None:
         return
-    if not check.command or not check.command[0]:
+    if not check.command:
         raise ValueError("it has no command")
     for word in check.command:
         plain_text(word, f"the word {word!r:.60}")
@@ -325,6 +372,11 @@ def _health(spec: ContainerSpec) -> None:
             rule(value)
         except ValueError as problem:
             raise ValueError(f"its {told} {problem}") from None
+
+
+def _health_command(spec: ContainerSpec) -> None:
+    if spec.health is not None and spec.health.command[:1] == ("",):
+        raise ValueError("it has no command")
 
 
 def _numbers_of(check: HealthCheck) -> Iterable[tuple[str, Callable[..., float], float]]:
@@ -338,19 +390,13 @@ def _numbers_of(check: HealthCheck) -> Iterable[tuple[str, Callable[..., float],
 
 def _network(spec: ContainerSpec) -> None:
     if spec.network is not None:
+        _one_line(spec.network)
+    if spec.network_made:
+        if spec.network is None or spec.network in _NETWORKS_OF_ENGINES:
+            raise ValueError(f"{spec.network!r} cannot be made: a network that is made has a name of its own")
         network(spec.network)
-    if spec.network_made and spec.network in (None, *_NETWORKS_OF_ENGINES):
-        raise ValueError(f"{spec.network!r} cannot be made: a network that is made has a name of its own")
     for alias in spec.aliases:
         network(alias)
-
-
-def _optional(rule: Callable[[str], str], name: str) -> Callable[[ContainerSpec], None]:
-    def check(spec: ContainerSpec) -> None:
-        if (value := getattr(spec, name)) is not None:
-            rule(value)
-
-    return check
 
 
 def _restart(spec: ContainerSpec) -> None:
@@ -362,19 +408,53 @@ def _capabilities(spec: ContainerSpec) -> None:
         capability(each)
 
 
-_PARTS: Mapping[str, tuple[Callable[[ContainerSpec], None], str]] = {
-    "ports": (_ports, "publish another port, or let the engine choose one"),
-    "volumes": (_mounts, ""),
-    "folders in memory": (_memory_folders, ""),
-    "environment": (_environment, ""),
-    "labels": (_labels, ""),
-    "command": (_command, ""),
-    "health check": (_health, ""),
-    "restart policy": (_restart, ""),
-    "network": (_network, ""),
-    "hostname": (_optional(hostname, "hostname"), ""),
-    "user": (_optional(user, "user"), ""),
-    "working folder": (_optional(working_dir, "working_dir"), ""),
-    "capabilities": (_capabilities, ""),
-}
-"""By what a message calls it: the rule, and a hint."""
+def _capability_lines(spec: ContainerSpec) -> None:
+    for each in spec.cap_add:
+        _one_line(each)
+
+
+Rule = Callable[[str], str]
+Parts = Sequence[tuple[str, Callable[[ContainerSpec], None]]]
+"""What a message calls a part, and the rule for it."""
+
+
+def _optional(name: str, rule: Rule) -> Callable[[ContainerSpec], None]:
+    def check(spec: ContainerSpec) -> None:
+        if (value := getattr(spec, name)) is not None:
+            rule(value)
+
+    return check
+
+
+def _folder(text: str) -> str:
+    return plain_text(text, f"the folder {text!r:.80}")
+
+
+_HINTS = {"ports": "publish another port, or let the engine choose one"}
+_HELD: Parts = (
+    ("ports", _ports),
+    ("volumes", _mounts),
+    ("folders in memory", _memory_folders),
+    ("environment", _environment),
+    ("labels", _labels),
+    ("command", _command),
+    ("health check", _health),
+    ("restart policy", _restart),
+    ("network", _network),
+    ("hostname", _optional("hostname", _one_line)),
+    ("user", _optional("user", _one_line)),
+    ("working folder", _optional("working_dir", _folder)),
+    ("capabilities", _capability_lines),
+)
+_ASKED: Parts = (
+    ("ports", _addresses),
+    ("volumes", _places),
+    ("environment", _variable_names),
+    ("labels", _label_names),
+    ("health check", _health_command),
+    ("network", _optional("network", network)),
+    ("hostname", _optional("hostname", hostname)),
+    ("user", _optional("user", user)),
+    ("working folder", _optional("working_dir", working_dir)),
+    ("capabilities", _capabilities),
+)
