@@ -143,6 +143,8 @@ class Removing:
             store.settings.set(_PREFIX + node.name, json.dumps(told))
         if node.state is NodeState.READY:
             store.nodes.save(replace(node, state=NodeState.DRAINING))
+        elif node.state is NodeState.LOST:
+            store.nodes.save(replace(node, returns_as=NodeState.DRAINING))
 
     def _open_again(self, name: str) -> None:
         """A removal has failed: the node takes containers if it did before."""

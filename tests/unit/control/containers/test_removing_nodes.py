@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.control.containers.homes import Home
 
@@ -145,3 +147,41 @@ def test_a_container_that_has_moved_away_meanwhile_stays(home, monkeypatch):
     home.engine.nodes.remove("na", force=True)
     assert [record.name for record in home.store.containers.all()] == ["web"]
     assert home.record("web").node == "nb"
+
+
+def lost_with_containers(home, name):
+    """As in the moment in which a node is lost."""
+    home.faults.away.add(name)
+    node = home.store.nodes.get(name)
+    home.store.nodes.save(replace(node, state=NodeState.LOST, returns_as=node.state))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_lost_node_that_is_being_removed_returns_closed(home, monkeypatch, fails):
+    """It took containers, which went with it."""
+    for name in ("one", "two"):
+        home.create(name, node="na")
+    lost_with_containers(home, "na")
+    real, seen = Lifecycle.remove, []
+
+    def remove(self, reference, *, force=False):
+        found = real(self, reference, force=force)
+        if not seen:
+            home.faults.away.clear()
+            home.engine.watch._round()
+            home.engine.watch._mending.wait(WAIT_S)
+            seen.append(state(home, "na"))
+            if fails:
+                home.faults.arm(1, "refused before", ("remove",))
+        return found
+
+    monkeypatch.setattr(Lifecycle, "remove", remove)
+    if fails:
+        with pytest.raises(EngineRefusalError, match="na refuses remove"):
+            home.engine.nodes.remove("na", force=True)
+        home.faults.disarm()
+        assert state(home, "na") is NodeState.READY
+    else:
+        home.engine.nodes.remove("na", force=True)
+        assert (nodes(home), home.there("na")) == (["nb"], [])
+    assert seen == [NodeState.DRAINING]
