@@ -33,7 +33,9 @@ def test_a_container_that_cannot_be_is_refused_in_words(qdocker):
 
 
 def test_empty_words_are_none_as_in_docker(qdocker):
-    assert qdocker("create", "--user", "", "--workdir", "", "busybox", "web").returncode == 0
+    empty = ("--user", "", "--workdir", "", "--network", "")
+    usual = ("--health-cmd", "true", "--health-interval", "0s")
+    assert qdocker("create", *empty, *usual, "busybox", "web").returncode == 0
 
 
 def test_ports_that_are_not_published_are_told(qdocker, tmp_path):

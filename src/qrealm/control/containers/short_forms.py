@@ -14,7 +14,7 @@ from qrealm.fleet.containers import rules
 from qrealm.fleet.containers.protocol import Mount, Port, Restart, RestartName, Tmpfs
 
 MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)i?b?", re.IGNORECASE)
-MEMORY_POWERS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+MEMORY_POWERS = {"b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|µs|ms|s|m|h)")
 DURATION_S = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 PORT = re.compile(
@@ -27,12 +27,13 @@ PLAIN_VALUE = re.compile(r"""'[^']*'|"[^"\\$`]*"|(?![\'"#])(?:[^$"'\s]|[ \t](?!#
 RESTARTS: tuple[RestartName, ...] = ("no", "always", "unless-stopped", "on-failure")
 
 
-def memory_bytes(text: str) -> int:
-    """``"512m"``, ``"1.5g"``, ``"1073741824"`` (bytes), ``"64kb"``: units of 1024, as Docker counts."""
+def memory_bytes(text: str, unit: str = "b") -> int:
+    """``"512m"``, ``"1.5g"``, ``"1073741824"``, ``"64kb"``: units of 1024, as in Docker; `unit` is that of
+    a number alone."""
     found = MEMORY.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is no amount of memory; write it as 512m or 1g")
-    amount = float(found[1]) * (1 << MEMORY_POWERS[found[2].lower()])
+    amount = float(found[1]) * (1 << MEMORY_POWERS[found[2].lower() or unit])
     if amount > rules.MEMORY_MAX:
         raise ValueError(f"{text!r:.60} is more memory than there can be")
     return round(amount)
@@ -118,6 +119,8 @@ def mount_source(text: str, folder: Path) -> str:
             else:
                 parts.append(part)
         return "/" + "/".join(parts)
+    if text.startswith("."):
+        raise ValueError(f"{text!r:.80} is no name of a volume; a folder is written {'./' + text!r:.80}")
     return rules.mount_source(text)
 
 

@@ -139,10 +139,10 @@ def create(
         "health": health,
         "mounts": [read_mount(word) for word in volume or ()],
         "ports": [port for word in publish or () for port in read_ports(word)],
-        "network": network,
+        "network": network or None,  # as Docker: an empty one is none
         "hostname": hostname,
         "tmpfs": [read_tmpfs(word) for word in tmpfs or ()],
-        "user": user or None,  # as Docker: an empty one is none
+        "user": user or None,
         "working_dir": workdir or None,
         "read_only": read_only,
         "init": init,

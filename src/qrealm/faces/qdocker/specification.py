@@ -37,11 +37,8 @@ def read_memory(text: str, option: str = "--memory") -> int:
     """Bytes of ``"512"`` (MiB), ``"512m"``, ``"1g"``. Raises RequestError."""
     from qrealm.control.containers import short_forms
 
-    told = text.strip()
     hint = "a number is of MiB, or has b, k, m, g or t: 512, 512m, 1g"
-    return _read(
-        option, text, lambda _: short_forms.memory_bytes(f"{told}m" if told[-1:].isdigit() else told), hint
-    )
+    return _read(option, text, lambda word: short_forms.memory_bytes(word, "m"), hint)
 
 
 def read_environment(words: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:
@@ -115,7 +112,7 @@ def read_restart(word: str) -> dict[str, Any]:
     """A restart policy. Raises RequestError."""
     from qrealm.control.containers import short_forms
 
-    hint = "there are no, always, unless-stopped, on-failure and on-failure:COUNT"
+    hint = "for example --restart unless-stopped, --restart on-failure:3"
     return asdict(_read("--restart", word, short_forms.restart, hint))
 
 
@@ -127,7 +124,7 @@ def read_health(
     start_period: str | None,
 ) -> dict[str, Any] | None:
     """A health check, run by the container's shell. Raises RequestError, also for the other options without
-    a command: the image's own check cannot be changed."""
+    a command: the image's own check cannot be changed. As in Docker, a duration of 0 is the usual one."""
     found: dict[str, Any] = {}
     durations = (("interval", interval), ("timeout", timeout), ("start-period", start_period))
     for name, text in durations:
@@ -143,4 +140,5 @@ def read_health(
                 hint="name the check with --health-cmd; without it the image's own runs as it was built",
             )
         return None
-    return {"command": ["/bin/sh", "-c", command], **found}
+    given = {name: value for name, value in found.items() if value != 0 or name == "retries"}
+    return {"command": ["/bin/sh", "-c", command], **given}

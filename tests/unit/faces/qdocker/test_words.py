@@ -44,6 +44,18 @@ def test_memory_that_is_none(text):
         read_memory(text)
 
 
+@pytest.mark.parametrize("text", ["1e3", "9" * 40, "12 34"])
+def test_an_amount_of_memory_is_told_as_it_was_given(text):
+    with pytest.raises(RequestError, match=rf"^QR\d+: --memory got '{text}', which is "):
+        read_memory(text)
+
+
+def test_a_folder_whose_name_begins_with_a_dot():
+    with pytest.raises(RequestError, match=r"'\.cache' is no name of a volume; .* written '\./\.cache'"):
+        read_mount(".cache:/x")
+    assert read_mount("./.cache:/x")["source"].endswith("/.cache")
+
+
 def port(inner, outer=None, protocol="tcp", ip=""):
     return {"container_port": inner, "host_port": outer, "protocol": protocol, "host_ip": ip}
 
@@ -162,9 +174,14 @@ def test_restart_labels_health():
     for word in ("maybe", "always:3", "on-failure:x"):
         with pytest.raises(RequestError, match="--restart got"):
             read_restart(word)
+    with pytest.raises(RequestError, match="must be one of no, always") as caught:
+        read_restart("maybe")
+    assert "always" not in caught.value.hint
     assert read_labels(["a=b=c", "d"]) == {"a": "b=c", "d": ""}
     assert read_health(None, None, None, None, None) is None
     assert read_health("true", None, None, None, None) == {"command": ["/bin/sh", "-c", "true"]}
+    usual = read_health("true", "0s", "0", None, "0s")
+    assert usual == {"command": ["/bin/sh", "-c", "true"]}
     health = read_health("true || false", "1m30s", "500ms", 5, "2")
     assert health == {
         "command": ["/bin/sh", "-c", "true || false"],
