@@ -47,10 +47,6 @@ class Draining:
         self._tries: dict[str, _Tries] = {}
         self._told: dict[str, dict[str, str]] = {}
 
-    def turn(self, node: str) -> str:
-        """Name of the lock of whoever empties a node; no container can have it."""
-        return turn(node)
-
     def begin(self, node: str) -> None:
         """Write down that a node is about to be emptied; inside a transaction."""
         self._ctx.store.settings.set(_PREFIX + node, "begun")
@@ -97,7 +93,7 @@ class Draining:
         """Go on with a drain that was cut off, unless somebody is at it. What cannot be moved now is tried a
         few times more, and each reason is told once."""
         ctx = self._ctx
-        with ctx.names.try_hold(self.turn(node)) as held:
+        with ctx.names.try_hold(turn(node)) as held:
             if not held or node not in self.begun():
                 return
             number, again_at = self._tries.get(node, _Tries(0, 0.0))

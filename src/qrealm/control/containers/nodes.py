@@ -13,6 +13,7 @@ from qrealm.control.containers.circuits import QuantumCircuitManager
 from qrealm.control.containers.configuring import Configuring, Keep
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.draining import Draining
+from qrealm.control.containers.draining import turn as draining_turn
 from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.reconcile import Reconcile
@@ -66,7 +67,7 @@ class Nodes:
         Raises:
             NameTakenError: a node of this name speaks to another engine. The same node twice is no error.
             EngineUnavailableError: the engine does not answer.
-            RequestError: a bad name or limit; a swarm of which no member is named.
+            RequestError: a bad name or limit; a swarm of which no member is named; it is being removed.
         """
         ctx = self._ctx
         record = self._admitting.look(name, endpoint, labels or {}, cpus, memory_bytes)
@@ -80,6 +81,7 @@ class Nodes:
                         hint=f"choose another name, or: qdocker nodes rm {name}",
                     )
                 if other.name == name:
+                    self._removing.check_none(name)
                     before = other.endpoint
                     seen = other if other.engine != UNSEEN else record
                     record = replace(
@@ -164,7 +166,7 @@ class Nodes:
     def drain(self, name: str) -> BalanceReport:
         """Close a node and move its containers to others, as far as these take them."""
         ctx = self._ctx
-        with ctx.names.hold(self._draining.turn(name), "a drain", begins=True):
+        with ctx.names.hold(draining_turn(name), "a drain", begins=True):
             with ctx.planning, ctx.store.transaction():
                 node = ctx.store.nodes.get(name)
                 self._removing.check_none(name)
@@ -200,5 +202,10 @@ class Nodes:
 
         A forced one that is cut off is finished after the next start; one that fails leaves the node
         as it was.
+
+        Raises:
+            EngineRefusalError: without `force`, it has containers, or copies that cannot be removed.
+            EngineUnavailableError: without `force`, it does not answer, and is not lost: what moves have left
+                there would stay.
         """
         return self._removing.remove(name, force=force)

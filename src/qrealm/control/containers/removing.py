@@ -18,7 +18,7 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import Lifecycle
-from qrealm.control.containers.reconcile import Reconcile
+from qrealm.control.containers.reconcile import Found, Reconcile
 from qrealm.control.containers.values import NodeRecord, NodeState
 
 _PREFIX = "removing-node:"
@@ -54,14 +54,11 @@ class Removing:
         self._left_out = left_out
         self._forget = forget
         self._ending = ending
-
-    def turn(self, node: str) -> str:
-        """Name of the lock of whoever removes a node; no container can have it."""
-        return turn(node)
+        self._told: dict[str, str] = {}
 
     def remove(self, name: str, *, force: bool) -> str:
         """See `Nodes.remove`."""
-        with self._ctx.names.hold(self.turn(name), "nodes rm", begins=True):
+        with self._ctx.names.hold(turn(name), "nodes rm", begins=True):
             return self._remove(name, force)
 
     def begun(self) -> list[str]:
@@ -80,17 +77,25 @@ class Removing:
         """Finish a removal that was cut off, unless somebody is at it. One that cannot be finished is told,
         and the node is as it was before."""
         ctx = self._ctx
-        with ctx.names.try_hold(self.turn(node)) as held:
+        with ctx.names.try_hold(turn(node)) as held:
             if not held or not self._is_meant(node):
                 return
-            log.warning("node %s: its removal was cut off, and is finished", node)
+            if node not in self._told:
+                log.warning("node %s: its removal was cut off, and is finished", node)
             try:
                 self._remove(node, True)
             except QrealmError as problem:
                 if self._ending():
                     return
-                told = f"its removal was cut off, and cannot be finished: {problem.message}"
-                ctx.tell("engine", "problem", node, {"problem": told})
+                self._tell(node, f"its removal was cut off, and cannot be finished: {problem.message}")
+            if node not in self.begun():
+                self._told.pop(node, None)
+
+    def _tell(self, node: str, problem: str) -> None:
+        """Tell a problem, once however often it comes as long as it is tried again."""
+        if self._told.get(node) != problem:
+            self._told[node] = problem
+            self._ctx.tell("engine", "problem", node, {"problem": problem})
 
     def _is_meant(self, node: str) -> bool:
         """Whether a node is the one whose removal was begun, and no other that has got its name."""
@@ -109,10 +114,10 @@ class Removing:
         """The lock of its removal held."""
         ctx = self._ctx
         node = ctx.store.nodes.get(name)
-        if node.state is not NodeState.LOST:
-            # Copies that a move could not remove must not stay behind.
-            self._reconcile.node(node)
+        # Copies that a move could not remove must not stay behind.
+        found = Found() if node.state is NodeState.LOST else self._reconcile.node(node)
         if not force:
+            self._check_nothing_left(name, found)
             return self._dropped(name, force)
         with ctx.planning, ctx.store.transaction():
             self._close(ctx.store.nodes.get(name))
@@ -120,12 +125,30 @@ class Removing:
             for container in self._on(name):
                 self._check_open(name)
                 self._remove_from(name, container)
-            return self._dropped(name, force)
+            self._dropped(name, force)
         except BaseException:
             # What closing breaks off is finished after the next start.
             self._check_open(name)
             self._open_again(name)
             raise
+        if name in found.unreachable:
+            told = "it did not answer when it was removed: what containers have left there stays"
+            ctx.tell("engine", "problem", name, {"problem": told})
+        for problem in found.problems:
+            log.warning("node %s was removed: %s", name, problem)
+        return name
+
+    def _check_nothing_left(self, node: str, found: Found) -> None:
+        """Raises where it is not known that a node without containers has no copies of others either."""
+        if self._on(node):
+            return  # that is told
+        hint = f"to remove it all the same: qdocker nodes rm --force {node}"
+        if node in found.unreachable:
+            raise EngineUnavailableError(
+                f"node {node!r} does not answer: what moves have left there cannot be removed", hint=hint
+            )
+        if found.problems:
+            raise EngineRefusalError(f"node {node!r} is not removed: {'; '.join(found.problems)}", hint=hint)
 
     def _check_open(self, node: str) -> None:
         """Raises EngineUnavailableError when the engine is being closed."""

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.control.containers.homes import Home
 
 from engines.nodes import WAIT_S
-from qrealm.base.errors import EngineRefusalError, RequestError
+from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, RequestError, StoreError
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.removing import Removing
 from qrealm.control.containers.values import NodeState
@@ -185,3 +185,81 @@ def test_a_lost_node_that_is_being_removed_returns_closed(home, monkeypatch, fai
         home.engine.nodes.remove("na", force=True)
         assert (nodes(home), home.there("na")) == (["nb"], [])
     assert seen == [NodeState.DRAINING]
+
+
+def with_a_copy(home):
+    """A move could not remove the copy on node na, which runs."""
+    home.create("web", node="na")
+    home.engine.lifecycle.run("web", force=True)
+    home.faults.arm(1, "unavailable before", ("stop",))
+    home.engine.balancing._moves.move("web", "nb")
+    home.faults.disarm()
+    assert len(home.there("na")) == 1
+
+
+def test_a_node_that_cannot_be_looked_at_is_not_removed(home):
+    """A copy stayed there for ever."""
+    with_a_copy(home)
+    home.faults.away.add("na")
+    with pytest.raises(EngineUnavailableError, match="'na' does not answer") as caught:
+        home.engine.nodes.remove("na")
+    assert caught.value.hint.endswith("qdocker nodes rm --force na")
+    assert nodes(home) == ["na", "nb"]
+    home.faults.away.clear()
+    assert home.engine.nodes.remove("na") == "na"
+    assert home.there("na") == []
+
+
+def test_a_copy_that_cannot_be_removed_keeps_its_node(home):
+    with_a_copy(home)
+    home.faults.arm(1, "refused before", ("remove",))
+    with pytest.raises(EngineRefusalError, match="na refuses remove"):
+        home.engine.nodes.remove("na")
+    home.faults.disarm()
+    assert nodes(home) == ["na", "nb"]
+    home.engine.nodes.remove("na")
+
+
+def test_what_stays_on_a_node_that_is_removed_by_force_is_told(home):
+    with_a_copy(home)
+    home.faults.away.add("na")
+    home.engine.nodes.remove("na", force=True)
+    (told,) = [each.attributes["problem"] for each in home.engine.views.events() if each.action == "problem"]
+    assert told == "it did not answer when it was removed: what containers have left there stays"
+    home.faults.away.clear()
+
+
+def test_a_node_that_is_being_removed_is_not_added(home, monkeypatch):
+    home.create("web", node="na")
+    real, refused = Lifecycle.remove, []
+
+    def remove(self, reference, *, force=False):
+        with pytest.raises(RequestError, match="'na' is being removed with its containers") as caught:
+            home.engine.nodes.add("na", home.endpoints["na"], {"zone": "west"})
+        refused.append(caught.value)
+        return real(self, reference, force=force)
+
+    monkeypatch.setattr(Lifecycle, "remove", remove)
+    home.engine.nodes.remove("na", force=True)
+    assert (len(refused), nodes(home)) == (1, ["nb"])
+    home.engine.nodes.add("na", home.endpoints["na"])
+
+
+def test_a_removal_that_cannot_be_undone_either_is_told_once(home, monkeypatch):
+    for name in ("one", "two"):
+        home.create(name, node="na")
+    cut_off(home, monkeypatch)
+    real = home.store.settings.delete
+
+    def full(name):
+        if name.startswith("removing-node:"):
+            raise StoreError("no space left")
+        real(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(home.store.settings, "delete", full)
+        rounds(home, 4)
+    told = [each.attributes["problem"] for each in home.engine.views.events() if each.action == "problem"]
+    assert told == ["its removal was cut off, and cannot be finished: no space left"]
+    rounds(home)
+    assert nodes(home) == ["nb"]
