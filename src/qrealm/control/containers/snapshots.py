@@ -79,6 +79,13 @@ class Snapshots:
                 another engine has some of the containers, and `take_over` does not hold.
         """
         state = read_state(document)
+        try:
+            return self._taken(state, take_over)
+        except BaseException:
+            self._forget_strangers(state)
+            raise
+
+    def _taken(self, state: ExportedState, take_over: bool) -> dict[str, Any]:
         ctx, store = self._ctx, self._ctx.store
         check_possible(state, ctx.config.num_qubits, ctx.clock.now())
         self._check_nodes(state)
@@ -131,6 +138,12 @@ class Snapshots:
             fault, hint = opening_fault(node, self._ctx.drivers, LOOK_S)
             if fault:
                 raise impossible(f"nodes[{number}] ({node.name})", fault, hint or UNCHANGED)
+
+    def _forget_strangers(self, state: ExportedState) -> None:
+        """Keep no connections to nodes that were not taken in."""
+        here = {node.endpoint for node in self._ctx.store.nodes.all()}
+        for endpoint in {node.endpoint for node in state.nodes} - here:
+            self._ctx.drivers.forget(endpoint)
 
     def _check_free(self, state: ExportedState) -> None:
         store = self._ctx.store

@@ -117,6 +117,13 @@ def test_an_endpoint(document, other, change, told):
     assert told in refusal(other, document)
 
 
+def test_no_connection_is_kept_to_nodes_that_were_not_taken_in(document, other):
+    document["nodes"][1]["endpoint"]["url"] = "simulated://nb?cpu=4"
+    assert "nodes[1] (nb): 'simulated://nb?cpu=4' is no url" in refusal(other, document)
+    kept = {endpoint for endpoint, *_ in other.engine._ctx.drivers._drivers}
+    assert kept <= {other.endpoints["zz"]}
+
+
 @pytest.mark.parametrize("url", ["foo://bar", "tcp://127.0.0.1:99999", "ssh://-oX@h", "unix://"])
 def test_an_engine_that_nobody_can_speak_to(document, tmp_path, url):
     from qrealm.control.containers.driver_pool import DriverPool
