@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.unit.control.containers.homes import Home, configured, endpoint, looked_at, stuck, views
+from tests.unit.control.containers.homes import Home, Node, configured, endpoint, looked_at, stuck, views
 
 from qrealm.base.errors import EngineUnavailableError, RequestError
 from qrealm.control.containers import configuring
@@ -182,3 +182,24 @@ def test_whoever_is_cut_off_after_it_was_kept_goes_on_with_it(home, monkeypatch)
     assert found["na"].labels == {"zone": "west"}
     assert {record.state for record in found.values()} == {NodeState.READY}
     assert ("add", "nc") in home.events("node")
+
+
+def test_a_start_goes_on_when_a_node_answers_what_nobody_understands(tmp_path, monkeypatch, caplog):
+    """Every start broke off."""
+    with Home(tmp_path, ("na",)) as home:
+        home.endpoints["nc"] = endpoint(home.path, "nc")
+        real = Node.facts
+
+        def facts(node):
+            return {}["NCPU"] if node._host == "nc" else real(node)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Node, "facts", facts)
+            for start in (lambda: configured(home, *entries_of(home)), home.reopen, lambda: looked_at(home)):
+                start()
+                found = views(home)["nc"]
+                assert (found.record.state, found.error) == (NodeState.LOST, "nc: KeyError: 'NCPU'")
+        traces = [each for each in caplog.records if each.exc_info and "nc cannot be asked what" in each.getMessage()]
+        assert len(traces) == 2, "one for each start"
+        looked_at(home)
+        assert (views(home)["nc"].record.state, views(home)["nc"].error) == (NodeState.READY, "")
