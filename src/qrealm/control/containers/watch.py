@@ -292,7 +292,8 @@ class Watch:
         finally:
             with self._lock:
                 self._returning.discard(node.name)
-        self._place_waiting()
+        if not self.is_ending():  # else it may not have returned, and what is its own still waits for it
+            self._place_waiting()
 
     def place_waiting(self) -> None:
         """Try again to place what waits for a node, and wait until it has been made there."""
@@ -315,7 +316,8 @@ class Watch:
     def forget(self, node: str) -> None:
         """A node is no more; another may get its name."""
         self._settling.forget(node)
-        for known in (self._answered, self._failures, self._why_silent):
+        self._noticing.forget(node)
+        for known in (self._answered, self._failures, self._why_silent, self._refused):
             known.pop(node, None)
         self._uncompared.discard(node)
         with self._lock:

@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from tests.unit.control.containers.homes import Home, Node, Rounds, stuck
+from tests.unit.control.containers.homes import Home, Node, Rounds, endpoint, stuck
 
 from engines.nodes import WAIT_S, wait_until
 from qrealm.base.errors import EngineUnavailableError
@@ -146,4 +146,23 @@ def test_a_start_does_not_wait_long_for_a_node_that_does_not_answer(tmp_path, mo
     assert home.store.nodes.get("na").state is NodeState.READY
     home.engine.watch.look()
     home.check()
+    home.close()
+
+
+def test_what_waits_for_a_node_still_waits_when_closing_breaks_off_its_return(tmp_path):
+    home = Home(tmp_path, ("na",))
+    home.open()
+    home.create("web", node="na")
+    home.lose("na")
+    assert home.record("web").phase is Phase.WAITING
+    engine, found = home.engine, []
+    with stuck(home, ("na", "find")) as waits:
+        home.faults.away.clear()
+        engine.watch._round()
+        assert waits.entered.wait(WAIT_S)
+        home.endpoints["nb"] = endpoint(tmp_path, "nb")
+        engine.nodes.add("nb", home.endpoints["nb"])
+        assert home.record("web").phase is Phase.WAITING
+        engine.close(lambda: found.append(home.record("web").phase))
+    assert found == [Phase.WAITING]
     home.close()

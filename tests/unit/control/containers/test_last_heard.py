@@ -73,3 +73,20 @@ def test_a_node_that_gets_the_name_of_one_that_was_silent_is_not_called_so(home)
     home.engine.nodes.remove("nb")
     home.endpoints["nb"] = endpoint(home.path, "other")
     assert home.engine.nodes.add("nb", home.endpoints["nb"]).error == ""
+
+
+def test_of_a_node_that_is_removed_nothing_is_known_any_more(home, monkeypatch):
+    na, nb = home.endpoints["na"], home.endpoints["nb"]
+    home.engine.nodes.remove("nb")
+    configured(home, NodeEntry("na", na))
+    home.faults.away.add("nb")
+    configured(home, NodeEntry("na", na), NodeEntry("nb", nb, {"zone": "west"}))
+    watch, node = home.engine.watch, home.store.nodes.get("nb")
+    watch.refuse("nb", "it is another one")
+    home.create("web", node="na")
+    looked_at(home)
+    home.engine.lifecycle.remove("web")
+    for name in ("na", "nb"):
+        home.engine.nodes.remove(name)
+    assert watch.last_heard(node)[1] == ""
+    assert watch._noticing._seen == {}
