@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from qrealm.base.errors import QrealmError, RequestError
+from qrealm.base.errors import CancelledRunError, QrealmError, RequestError
+from qrealm.control.containers.asker import check_wanted
 from qrealm.control.containers.asking import check_names
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.deciding import Deciding
@@ -86,6 +87,7 @@ class Balancing:
         with ctx.scheduling:
             plan = self._deciding.balance(moving, scheduler, action)
             if not dry_run:
+                check_wanted()
                 with ctx.store.transaction():
                     for decision in plan.decisions:
                         ctx.store.decisions.append(decision)
@@ -108,6 +110,8 @@ class Balancing:
         if not error and not dry_run:
             try:
                 self._moves.move(move.container, move.target)
+            except CancelledRunError:
+                raise  # nobody waits for the report
             except QrealmError as problem:
                 error = problem.message
         done = not dry_run and not error

@@ -26,12 +26,13 @@ class Moves:
         might then stand in each other's way, and the old one is stopped first.
 
         Raises:
+            CancelledRunError: whoever asked for it is gone, and nothing of what they asked for has begun.
             QrealmError: it could not be made there, or has data that would stay behind. The old one is as it
                 was.
         """
         ctx = self._ctx
         name = ctx.store.containers.find(reference).name
-        with ctx.names.hold(name, "a move"):
+        with ctx.names.hold(name, "a move", begins=True):
             record = ctx.store.containers.get(name)
             if record.phase is not Phase.READY or record.node is None or record.engine_id is None:
                 raise RequestError(f"container {name!r} cannot move: phase {record.phase.value}")

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 import uvicorn
@@ -21,7 +22,7 @@ from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config, NodeEntry
 from qrealm.control.containers.json_codec import to_json
 from qrealm.control.containers.reports import CreateRequest
-from qrealm.control.containers.values import NodeState
+from qrealm.control.containers.values import NodeState, QuantumSpec
 from qrealm.faces.http.containers import container_app
 from qrealm.faces.http.streams import Leaving
 from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint
@@ -41,6 +42,7 @@ COMMANDS = [
     ("POST", "/v1/containers", NEW, "new"),
     ("POST", "/v1/clusters", CLUSTER, half_made.turn("chaos")),
     ("POST", "/v1/clusters", CLUSTER, "a2"),
+    ("POST", "/v1/load-balance", {"names": ["web"]}, "web"),
     ("POST", "/v1/nodes/na/drain", {}, drain("na")),
     ("DELETE", "/v1/nodes/na?force=true", None, "rm:na"),
 ]
@@ -48,11 +50,16 @@ COMMANDS = [
 
 @pytest.fixture
 def engine(tmp_path):
-    """Has web, which runs, on na; answers on the socket `s`."""
-    node = NodeEntry("na", Endpoint("simulated", "simulated://na?cpus=4&memory_mib=4096"))
-    with ContainerEngine(Config(nodes=(node,)), tmp_path / "home") as engine:
-        engine.lifecycle.create(CreateRequest(ContainerSpec("web", "i:1")))
-        engine.lifecycle.run("web", force=True)
+    """Has web and db, which run, on na, and nothing on nb; answers on the socket `s`."""
+    nodes = tuple(
+        NodeEntry(name, Endpoint("simulated", f"simulated://{name}?cpus=4&memory_mib=4096"))
+        for name in ("na", "nb")
+    )
+    with ContainerEngine(Config(nodes=nodes), tmp_path / "home") as engine:
+        for name in ("web", "db"):
+            register = QuantumSpec(probability=1.0)
+            engine.lifecycle.create(CreateRequest(ContainerSpec(name, "i:1"), register, node="na"))
+            engine.lifecycle.run(name, force=True)
         settings = uvicorn.Config(
             container_app(engine, Leaving()), uds=str(tmp_path / "s"), log_config=None, lifespan="off"
         )
@@ -137,7 +144,7 @@ def test_what_has_begun_is_done_though_its_caller_goes(engine, tmp_path, monkeyp
     connection.close()
     go_on.set()
     wait_until(lambda: engine.lifecycle._ctx.names._locks == {})
-    assert engine.lifecycle._ctx.store.nodes.all() == ()
+    assert [node.name for node in engine.lifecycle._ctx.store.nodes.all()] == ["nb"]
 
 
 def test_work_within_work_that_has_begun_does_not_end_for_a_caller_who_goes():
@@ -195,3 +202,27 @@ def test_the_taking_back_is_not_given_up(engine, monkeypatch):
     assert gone.is_set()
     assert "chaos" not in engine.clusters.names()
     assert context.store.settings.all("making:") == {}
+
+
+def test_moves_whose_caller_has_gone_are_not_decided(engine):
+    store = engine.lifecycle._ctx.store
+    before, decided = picture(engine), store.decisions.all("web")
+    with asked_by(lambda: True):
+        for balance in (partial(engine.balancing.load_balance, ["web"]), engine.balancing.rebalance):
+            with pytest.raises(CancelledRunError, match="not begun"):
+                balance()
+    assert (picture(engine), store.decisions.all("web")) == (before, decided)
+
+
+def test_a_drain_that_has_begun_goes_on_though_its_caller_goes(engine, monkeypatch):
+    gone, decide = threading.Event(), engine.balancing._deciding.balance
+
+    def decided(*args):
+        gone.set()
+        return decide(*args)
+
+    monkeypatch.setattr(engine.balancing._deciding, "balance", decided)
+    with asked_by(gone.is_set):
+        engine.nodes.drain("na")
+    assert gone.is_set()
+    assert {record.node for record in engine.lifecycle._ctx.store.containers.all()} == {"nb"}
