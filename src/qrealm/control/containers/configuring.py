@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
-from qrealm.base.errors import NameTakenError, QrealmError, RequestError
+from qrealm.base.errors import InternalError, NameTakenError, QrealmError, RequestError
 from qrealm.control.containers.admitting import Admitting, address_of, same_engine
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.files import NodeEntry
@@ -36,6 +36,7 @@ class Configuring:
         self._admitting = admitting
         self._left_out = left_out
         self._watch = watch
+        self._surprises: dict[str, str] = {}
 
     def take_up(self, keep: Keep) -> tuple[str, ...]:
         """See `Nodes.add_configured`."""
@@ -213,9 +214,18 @@ class Configuring:
         return told
 
     def _looked_at(self, node: NodeRecord, limit_s: float | None = None) -> NodeRecord:
-        """What a configured node is."""
+        """What a configured node is. Raises InternalError besides what `Admitting.look` raises."""
         cpus, memory_bytes = node.cpus or None, node.memory_bytes or None
-        return self._admitting.look(node.name, node.endpoint, node.labels, cpus, memory_bytes, limit_s)
+        try:
+            return self._admitting.look(node.name, node.endpoint, node.labels, cpus, memory_bytes, limit_s)
+        except QrealmError:
+            raise
+        except Exception as bug:
+            surprise = InternalError(f"{node.name}: {type(bug).__name__}: {bug}")
+            if self._surprises.get(node.name) != surprise.message:
+                self._surprises[node.name] = surprise.message
+                log.exception("node %s cannot be asked what it is", node.name)
+            raise surprise from bug
 
     def _save_new(self, node: NodeRecord) -> None:
         with self._ctx.store.transaction():
