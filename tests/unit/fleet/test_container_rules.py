@@ -16,7 +16,7 @@ from qrealm.fleet.containers.protocol import (
     Restart,
     Tmpfs,
 )
-from qrealm.fleet.containers.rules import check_spec
+from qrealm.fleet.containers.rules import check_held, check_spec
 
 NAN, INFINITE = float("nan"), float("inf")
 TOO_LONG = 10**5000
@@ -58,6 +58,64 @@ def health(**fields):
 def test_what_can_be(good):
     check_spec(good)
     container_body(good)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        spec(limits=Limits(pids=rules.PIDS_HELD_MAX)),
+        spec(ports=(Port(80, 81, "udp", "fe80::1%eth0"),)),
+        spec(mounts=(Mount("my cache", "/a"), Mount("v", "/a/")), tmpfs=(Tmpfs("/a"),)),
+        spec(environment={"a b": ""}, labels={"a=b": ""}),
+        spec(network="container:db"),
+        spec(network="pasta:-t,auto"),
+        spec(hostname="my_host"),
+        spec(user="my user", working_dir="srv", cap_add=("MADE_UP",)),
+        spec(health=HealthCheck(("",))),
+    ],
+)
+def test_what_a_record_may_have_and_nobody_is_given_any_more(held):
+    check_held(held)
+    container_body(held)
+    with pytest.raises(RequestError, match="create got"):
+        check_spec(held)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        spec(name="a/b"),
+        spec(image="--bad x"),
+        spec(limits=Limits(pids=rules.PIDS_HELD_MAX + 1)),
+        spec(limits=Limits(cpus=NAN)),
+        spec(ports=(Port(80, 0),)),
+        spec(ports=(Port(80, 1), Port(81, 1))),
+        spec(ports=(Port(80, 1, "tcp", "a\nb"),)),
+        spec(mounts=(Mount("", "/a"),)),
+        spec(mounts=(Mount("a\0", "/a"),)),
+        spec(mounts=(Mount("/a\0", "/a"),)),
+        spec(mounts=(Mount("a", "rel"),)),
+        spec(tmpfs=(Tmpfs("/a", 0),)),
+        spec(environment={"a\n": ""}),
+        spec(environment={"a": "\0"}),
+        spec(labels={"io.qrealm.engine": "x"}),
+        spec(labels={"a": "\ud800"}),
+        spec(command=("\0",)),
+        spec(health=HealthCheck(())),
+        health(interval_s=NAN),
+        spec(restart=Restart("always", 3)),
+        spec(network=""),
+        spec(network="host", network_made=True),
+        spec(network="a b", network_made=True),
+        spec(hostname="a\nb"),
+        spec(user="a\x1b"),
+        spec(working_dir="/\0"),
+        spec(cap_add=("",)),
+    ],
+)
+def test_what_no_record_may_have(bad):
+    with pytest.raises(RequestError, match=r"create got|no name of an image"):
+        check_held(bad)
 
 
 @pytest.mark.parametrize(

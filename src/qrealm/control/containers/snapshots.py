@@ -73,7 +73,7 @@ class Snapshots:
                 run any more: it would make them again, too.
 
         Raises:
-            RequestError: no exported state, or one that `create` and `entangle` would refuse.
+            RequestError: no exported state, or one that cannot be; what older versions made can be.
             NoRoomError: too many containers, or two with one port of their host on one node.
             NameTakenError: a container of this name, or a node of this name with another engine, is here; or
                 another engine has some of the containers, and `take_over` does not hold.

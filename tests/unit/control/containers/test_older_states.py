@@ -66,6 +66,20 @@ def test_what_stood_for_nothing_is_nothing_now(engine, document):
     assert specs["many"].limits.pids == 10_000_000
 
 
+@pytest.mark.parametrize("driver", ["docker", "podman", "swarm"])
+def test_a_node_whose_certificates_are_not_here_is_taken_in_and_told(engine, document, tmp_path, driver):
+    files = {f"tls_{kind}": str(tmp_path / f"{kind}.pem") for kind in ("ca", "cert", "key")}
+    member = "one" if driver == "swarm" else None
+    node = document["nodes"][0] | {"engine": "docker 20.10", "simulated": False}
+    document["nodes"][0] = node
+    node["endpoint"] = {"driver": driver, "url": "tcp://127.0.0.1:1", "member": member, **files}
+    found = engine.snapshots.import_(document)
+    assert found["containers"] == 15
+    (problem,) = found["problems"]
+    assert problem.startswith(f"node {node['name']}: ")
+    assert f"tls ca: there is no file '{files['tls_ca']}'" in problem
+
+
 CHANGES = {
     "a line break": ({"network": "a\nb"}, "the network of 'plain' wrong: 'a\\nb' must be text in one line"),
     "a user": ({"user": "a\x1b[31m"}, "the user of 'plain' wrong: 'a\\x1b[31m' must be text in one line"),
