@@ -10,8 +10,10 @@ from dataclasses import replace
 from qrealm.base.errors import InternalError, NameTakenError, QrealmError, RequestError
 from qrealm.control.containers.admitting import Admitting, address_of, same_engine
 from qrealm.control.containers.context import Context, log
+from qrealm.control.containers.draining import MARK as DRAINING
 from qrealm.control.containers.files import NodeEntry
 from qrealm.control.containers.left_out import LeftOut
+from qrealm.control.containers.removing import MARK as REMOVING
 from qrealm.control.containers.values import UNSEEN, NodeRecord, NodeState
 from qrealm.control.containers.watch import Watch
 from qrealm.fleet.containers import detect
@@ -77,7 +79,7 @@ class Configuring:
         for entry in entries:
             self._check_place(entry, known.get(entry.name))
         new, now, told = self._sorted(entries, known)
-        carried = self._carried(new, known)
+        carried, names = self._carried(new, known)
         asked: list[NodeRecord] = []
         with keep(), ctx.planning, ctx.store.transaction():
             self._left_out.tidy()
@@ -85,6 +87,7 @@ class Configuring:
             for entry in new:
                 if entry.name in known:
                     ctx.store.nodes.delete(entry.name)
+            self._carry_marks([entry.name for entry in new], names)
             for record in [*now, *carried.values()]:
                 ctx.store.nodes.save(record)
                 ctx.tell("node", "configure", record.name)
@@ -124,10 +127,13 @@ class Configuring:
                 now.append(record)
         return new, now, told
 
-    def _carried(self, new: list[NodeEntry], known: Mapping[str, NodeRecord]) -> dict[str, NodeRecord]:
-        """By their new names the nodes whose engines go from one name to another. Whether one is closed, and
-        what was given of it by hand, goes with the engine."""
+    def _carried(
+        self, new: list[NodeEntry], known: Mapping[str, NodeRecord]
+    ) -> tuple[dict[str, NodeRecord], dict[str, str]]:
+        """By their new names the nodes whose engines go from one name to another, and their names before.
+        Whether one is closed, and what was given of it by hand, goes with the engine."""
         found: dict[str, NodeRecord] = {}
+        names: dict[str, str] = {}
         going = [known[entry.name] for entry in new if entry.name in known]
         for entry in new:
             before = next((node for node in going if self._is_same(entry, node)), None)
@@ -135,7 +141,24 @@ class Configuring:
                 going.remove(before)
                 with suppress(QrealmError):  # a url that is none: told when it is asked what it is
                     found[entry.name] = self._as_configured(entry, replace(before, name=entry.name))
-        return found
+                    names[entry.name] = before.name
+        return found, names
+
+    def _carry_marks(self, given: list[str], names: Mapping[str, str]) -> None:
+        """What was begun with whole nodes goes with their engines, too.
+
+        Args:
+            given: names that other engines have now.
+            names: by the names that nodes have now, those that they had.
+        """
+        settings = self._ctx.store.settings
+        for mark in (DRAINING, REMOVING):
+            begun = settings.all(mark)
+            for name in given:
+                settings.delete(mark + name)
+            for name, before in names.items():
+                if (told := begun.get(mark + before)) is not None:
+                    settings.set(mark + name, told)
 
     def _is_same(self, entry: NodeEntry, node: NodeRecord) -> bool:
         """Whether an entry leads to the engine of a node that has answered."""

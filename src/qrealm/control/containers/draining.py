@@ -18,7 +18,8 @@ RETRY_S = 5.0
 TRIES_MAX = 5
 """Then what has not moved stays. A try may stop a container for a moment."""
 
-_PREFIX = "draining:"
+MARK = "draining:"
+"""Beginning of the name of the setting that says that it was begun; the node's name follows."""
 
 
 def turn(node: str) -> str:
@@ -49,11 +50,11 @@ class Draining:
 
     def begin(self, node: str) -> None:
         """Write down that a node is about to be emptied; inside a transaction."""
-        self._ctx.store.settings.set(_PREFIX + node, "begun")
+        self._ctx.store.settings.set(MARK + node, "begun")
 
     def end(self, node: str) -> None:
         """What can be moved has been, or nobody wants it any more."""
-        self._ctx.store.settings.delete(_PREFIX + node)
+        self._ctx.store.settings.delete(MARK + node)
         self._tries.pop(node, None)
         self._told.pop(node, None)
 
@@ -87,7 +88,7 @@ class Draining:
 
     def begun(self) -> list[str]:
         """Nodes that are being emptied, or were when the process ended."""
-        return [name.removeprefix(_PREFIX) for name in self._ctx.store.settings.all(_PREFIX)]
+        return [name.removeprefix(MARK) for name in self._ctx.store.settings.all(MARK)]
 
     def go_on(self, node: str) -> None:
         """Go on with a drain that was cut off, unless somebody is at it. What cannot be moved now is tried a

@@ -21,7 +21,8 @@ from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.reconcile import Found, Reconcile
 from qrealm.control.containers.values import NodeRecord, NodeState
 
-_PREFIX = "removing-node:"
+MARK = "removing-node:"
+"""Beginning of the name of the setting that says that it was begun; the node's name follows."""
 
 
 def turn(node: str) -> str:
@@ -63,11 +64,11 @@ class Removing:
 
     def begun(self) -> list[str]:
         """Nodes that are being removed with their containers, or were when the process ended."""
-        return [name.removeprefix(_PREFIX) for name in self._ctx.store.settings.all(_PREFIX)]
+        return [name.removeprefix(MARK) for name in self._ctx.store.settings.all(MARK)]
 
     def check_none(self, node: str) -> None:
         """Raises RequestError while a node is being removed with its containers; inside a transaction."""
-        if self._ctx.store.settings.get(_PREFIX + node) is not None:
+        if self._ctx.store.settings.get(MARK + node) is not None:
             raise RequestError(
                 f"node {node!r} is being removed with its containers",
                 hint="qdocker nodes ls shows when it is gone",
@@ -101,13 +102,13 @@ class Removing:
         """Whether a node is the one whose removal was begun, and no other that has got its name."""
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
-            told = ctx.store.settings.get(_PREFIX + node)
+            told = ctx.store.settings.get(MARK + node)
             if told is None:
                 return False
             found = self._found(node)
             meant = found is not None and found.added_at == json.loads(told)["added_at"]
             if not meant:
-                ctx.store.settings.delete(_PREFIX + node)
+                ctx.store.settings.delete(MARK + node)
             return meant
 
     def _remove(self, name: str, force: bool) -> str:
@@ -160,10 +161,10 @@ class Removing:
     def _close(self, node: NodeRecord) -> None:
         """Let a node take nothing new, and write down why, and what it was before; inside a transaction."""
         store = self._ctx.store
-        if store.settings.get(_PREFIX + node.name) is None:
+        if store.settings.get(MARK + node.name) is None:
             before = node.returns_as if node.state is NodeState.LOST else node.state
             told = {"before": before.value, "added_at": node.added_at}
-            store.settings.set(_PREFIX + node.name, json.dumps(told))
+            store.settings.set(MARK + node.name, json.dumps(told))
         if node.state is NodeState.READY:
             store.nodes.save(replace(node, state=NodeState.DRAINING))
         elif node.state is NodeState.LOST:
@@ -174,10 +175,10 @@ class Removing:
         ctx = self._ctx
         try:
             with ctx.planning, ctx.store.transaction():
-                told, node = ctx.store.settings.get(_PREFIX + name), self._found(name)
+                told, node = ctx.store.settings.get(MARK + name), self._found(name)
                 if told is None:
                     return
-                ctx.store.settings.delete(_PREFIX + name)
+                ctx.store.settings.delete(MARK + name)
                 before = NodeState(json.loads(told)["before"])
                 if node is not None and node.state is NodeState.LOST:
                     ctx.store.nodes.save(replace(node, returns_as=before))
@@ -208,7 +209,7 @@ class Removing:
                 )
             ctx.store.nodes.delete(name)
             self._draining.end(name)
-            ctx.store.settings.delete(_PREFIX + name)
+            ctx.store.settings.delete(MARK + name)
             self._left_out.removed(name)
             ctx.tell("node", "remove", name)
         self._forget(name)

@@ -10,7 +10,9 @@ from tests.unit.control.containers.homes import Home, Node, configured, endpoint
 
 from qrealm.base.errors import EngineUnavailableError, RequestError
 from qrealm.control.containers import configuring
+from qrealm.control.containers.balancing import Balancing
 from qrealm.control.containers.files import NodeEntry
+from qrealm.control.containers.removing import Removing
 from qrealm.control.containers.values import NodeState, Phase
 from qrealm.control.store.record_tables import Nodes
 
@@ -96,6 +98,44 @@ def test_an_engine_that_goes_to_a_new_name_stays_closed_and_what_is_said_anew_ho
         "nc": NodeState.DRAINING,
     }
     assert (found["nc"].labels, found["nc"].cpus) == ({"zone": "east"}, 1.0)
+
+
+class CutOffError(BaseException):
+    """Ends a command where it stands, as the end of its process does."""
+
+
+def cut_off(*_):
+    raise CutOffError
+
+
+@pytest.mark.parametrize("to", ["nb", "nc"])
+def test_a_removal_that_was_cut_off_goes_with_the_engine_to_another_name(home, monkeypatch, to):
+    """The engine was closed for ever, or the other one was removed."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Removing, "_dropped", cut_off)
+        patch.setattr(Removing, "_open_again", lambda *_: None)
+        with pytest.raises(CutOffError):
+            home.engine.nodes.remove("na", force=True)
+    na = home.endpoints["na"]
+    home.endpoints["na"] = home.endpoints["nb"] if to == "nb" else endpoint(home.path, "other")
+    home.endpoints[to] = na
+    configured(home, *entries_of(home))
+    assert home.engine.nodes._removing.begun() == [to]
+    looked_at(home, 4)
+    assert views(home).keys() == home.endpoints.keys() - {to}
+    assert {view.record.state for view in views(home).values()} == {NodeState.READY}
+    assert home.store.settings.all("removing-node:") == {}
+
+
+def test_a_drain_that_was_cut_off_goes_with_the_engine_to_another_name(home, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Balancing, "empty", cut_off)
+        with pytest.raises(CutOffError):
+            home.engine.nodes.drain("na")
+    na, nb = home.endpoints["na"], home.endpoints["nb"]
+    home.endpoints.update(na=nb, nb=na)
+    configured(home, *entries_of(home))
+    assert home.engine.nodes._draining.begun() == ["nb"]
 
 
 class Kept:
@@ -199,7 +239,11 @@ def test_a_start_goes_on_when_a_node_answers_what_nobody_understands(tmp_path, m
                 start()
                 found = views(home)["nc"]
                 assert (found.record.state, found.error) == (NodeState.LOST, "nc: KeyError: 'NCPU'")
-        traces = [each for each in caplog.records if each.exc_info and "nc cannot be asked what" in each.getMessage()]
+        traces = [
+            each
+            for each in caplog.records
+            if each.exc_info and "nc cannot be asked what" in each.getMessage()
+        ]
         assert len(traces) == 2, "one for each start"
         looked_at(home)
         assert (views(home)["nc"].record.state, views(home)["nc"].error) == (NodeState.READY, "")
