@@ -30,6 +30,9 @@ _READ_S = {"/ping": 10.0, "/status": 60.0}
 half a second for each large register."""
 _AT_WORK = "/v1/at-work"
 _AT_WORK_S = 5.0
+_OF_MANY = ("create-cluster ", "nodes rm ")
+_TURNS_MAX = 200
+"""Names that are asked about at once: an address of the daemon has 64 KiB at most."""
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -118,16 +121,18 @@ class Client:
         return tell_who_is_at
 
     def _tell_who_is_at(self, turns: Turns, began: float) -> None:
-        path = f"{_AT_WORK}?{urlencode(turns, doseq=True)}"
+        path = f"{_AT_WORK}?{urlencode(_bounded(turns), doseq=True)}"
         with asked(str(self._home.socket), "GET", path, {}, None, _AT_WORK_S) as answer:
             found = _told_by(answer, answer.read())
         waited_s = time.monotonic() - began
         told = set()
         for work in found:
             name, doing, seconds = work["name"], work["doing"], work["seconds"]
+            # One who makes a cluster or removes a node may be at many containers.
+            what = (doing if doing.startswith(_OF_MANY) else name, doing)
             # What began after the request is the request itself.
-            if seconds > waited_s and doing not in told:
-                told.add(doing)
+            if seconds > waited_s and what not in told:
+                told.add(what)
                 tell(f"{name}: waiting for {doing}, which began {seconds:.0f} s ago")
 
     @contextmanager
@@ -183,6 +188,15 @@ def _path(collection: str, kind: str, name: str, rest: str) -> str:
     if not _NAME.fullmatch(name):
         raise NoSuchContainerError(f"there is no {kind} {name!r:.80}")
     return f"/{collection}/{name}{rest}"
+
+
+def _bounded(turns: Turns) -> Turns:
+    """The first of them, as many as go into one address."""
+    left, found = _TURNS_MAX, {}
+    for kind, names in turns.items():
+        found[kind] = names[:left]
+        left -= len(found[kind])
+    return found
 
 
 def _encoded(body: Any) -> bytes | None:
