@@ -95,11 +95,13 @@ class Noticing:
 
     def _note_left(self, node: NodeRecord, seen: Mapping[str, ContainerFacts]) -> None:
         """Take note of what was removed and is there: an engine may make a container when nobody waits for
-        it any more, and has forgotten it."""
+        it any more, and has forgotten it. What has no seal of ours is left alone."""
         ctx = self._ctx
         there = {facts.labels[LABEL_CONTAINER] for facts in seen.values() if LABEL_CONTAINER in facts.labels}
         unknown = there - {record.id for record in ctx.store.containers.all()} if there else there
-        left = {each for each in unknown if ctx.store.settings.get(removed_key(each)) is not None}
+        removed = {each for each in unknown if ctx.store.settings.get(removed_key(each)) is not None}
+        candidates = [each for each in seen.values() if each.labels.get(LABEL_CONTAINER) in removed]
+        left = {each.labels[LABEL_CONTAINER] for each in candidates if ctx.seals.ours(each)}
         with self._lock:
             self._left[node.name] = frozenset(left)
 

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.control.containers.homes import Home, Node
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NoSuchContainerError
+from qrealm.control.containers.reconcile import Found, Reconcile
 from qrealm.control.containers.values import Phase
 from qrealm.control.containers.watch import RETRY_S
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE
@@ -87,6 +88,9 @@ def test_what_has_no_seal_of_ours_is_left_alone(tmp_path, monkeypatch):
         labels = {name: spec.labels[name] for name in (LABEL_CONTAINER, LABEL_ENGINE)}
         driver = SimulatedDriver(home.endpoints["na"])
         engine_id = driver.create(replace(spec, labels=labels))
+        looks = []
+        monkeypatch.setattr(Reconcile, "left_behind", lambda *args: looks.append(args) or Found())
         rounds(home)
+        assert looks == [], "it is looked at for 30 days"
         assert [facts.engine_id for facts in home.there("na")] == [engine_id]
         driver.remove(engine_id, force=True)
