@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from qrealm.base.errors import (
@@ -118,7 +119,7 @@ class Removing:
         # Copies that a move could not remove must not stay behind.
         found = Found() if node.state is NodeState.LOST else self._reconcile.node(node)
         if not force:
-            self._check_nothing_left(name, found)
+            self._check_nothing_left(node, found)
             return self._dropped(name, force)
         with ctx.planning, ctx.store.transaction():
             self._close(ctx.store.nodes.get(name))
@@ -139,17 +140,22 @@ class Removing:
             log.warning("node %s was removed: %s", name, problem)
         return name
 
-    def _check_nothing_left(self, node: str, found: Found) -> None:
+    def _check_nothing_left(self, node: NodeRecord, found: Found) -> None:
         """Raises where it is not known that a node without containers has no copies of others either."""
-        if self._on(node):
+        if self._on(node.name):
             return  # that is told
-        hint = f"to remove it all the same: qdocker nodes rm --force {node}"
-        if node in found.unreachable:
-            raise EngineUnavailableError(
-                f"node {node!r} does not answer: what moves have left there cannot be removed", hint=hint
+        hint = f"to remove it all the same: qdocker nodes rm --force {node.name}"
+        if node.name in found.unreachable:
+            with suppress(RequestError):  # an address that is none: nothing can have been left there
+                self._ctx.drivers.of(node)
+                raise EngineUnavailableError(
+                    f"node {node.name!r} does not answer: what moves have left there cannot be removed",
+                    hint=hint,
+                )
+        elif found.problems:
+            raise EngineRefusalError(
+                f"node {node.name!r} is not removed: {'; '.join(found.problems)}", hint=hint
             )
-        if found.problems:
-            raise EngineRefusalError(f"node {node!r} is not removed: {'; '.join(found.problems)}", hint=hint)
 
     def _check_open(self, node: str) -> None:
         """Raises EngineUnavailableError when the engine is being closed."""
