@@ -1,4 +1,4 @@
-"""A state that an older version exported, be912c2, is taken in, also what `create` refuses today."""
+"""A state that an older version exported is taken in, also what `create` refuses today."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qrealm.control.containers.files import Config, NodeEntry
 from qrealm.control.containers.values import Phase
 from qrealm.fleet.containers.protocol import Endpoint, HealthCheck, Port
 
-STATE = Path(__file__).with_name("state_of_be912c2.json")
+STATE = Path(__file__).with_name("older_state.json")
 
 
 @pytest.fixture
