@@ -119,7 +119,7 @@ class Clusters:
         if made:
             self._ctx.tell("cluster", "create", file.name, {"containers": str(len(wanted))})
         kept = tuple(sorted(existing))
-        notes = [self._apart(file.name), *(report.note for report in made)]
+        notes = [self._apart(file.name), self._networks(file.name), *(report.note for report in made)]
         return ClusterReport(file.name, made, kept, entangled, "; ".join(filter(None, notes)), followed)
 
     def _all_made(
@@ -248,6 +248,20 @@ class Clusters:
         return (
             f"the cluster is on {len(engines)} engines, and a container finds only those on its own by name: "
             f"{groups}"
+        )
+
+    def _networks(self, cluster: str) -> str:
+        """What is to be said of a cluster of which a part was made when it had another name; often empty."""
+        networks: dict[str, list[str]] = {}
+        for record in self._ctx.store.containers.all(cluster):
+            if record.spec.network_made:
+                networks.setdefault(str(record.spec.network), []).append(record.name)
+        if len(networks) < 2:
+            return ""
+        groups = "; ".join(f"{', '.join(sorted(on))} in {name!r}" for name, on in sorted(networks.items()))
+        return (
+            f"the cluster has {len(networks)} networks, and a container finds only those in its own by name: "
+            f"{groups}; to have one, remove and create it anew: qdocker rm-cluster {cluster}"
         )
 
     def _undo(self, cluster: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 
 from qrealm.base.errors import MessageRefusalError, NoRoomError, RequestError, UserError
-from qrealm.control.containers.asked import WORD, check_register, own_network
+from qrealm.control.containers.asked import WORD, check_register
 from qrealm.control.containers.messages.payload import checked_type
 from qrealm.control.containers.placement.ports import TakenPorts
 from qrealm.control.containers.possible_nodes import node_faults, nodes_that_are_one
@@ -99,8 +98,6 @@ def _specification_fault(record: ContainerRecord, num_qubits: int) -> str:
         # Clusters could once have the name of any folder, and their networks with them.
         if not record.cluster or not record.cluster.isprintable():
             return f"the cluster {record.cluster!r:.80} cannot be printed"
-        if spec.network_made and spec.network == own_network(record.cluster):
-            spec = replace(spec, network=None, network_made=False)
     try:
         check_held(spec)
         check_register(record.quantum, num_qubits)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
-from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError, StoreError
+from qrealm.base.errors import EngineRefusalError, QrealmError, StoreError
 from qrealm.control.containers import half_made
 from qrealm.control.containers.asked import check_register
 from qrealm.control.containers.context import Context, log
@@ -33,7 +33,8 @@ REMOVED_KEPT_S = 30 * 86_400.0
 
 @dataclass
 class Found:
-    """What was found and mended, by name or engine id; `later` has ids of those that were not looked at."""
+    """What was found and mended, by name or engine id; `later` has ids of those that were not looked at, and
+    `others` those of the problems that are about what is not ours to remove."""
 
     made_again: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
@@ -41,6 +42,12 @@ class Found:
     unreachable: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    def tell_of_other(self, problem: str) -> None:
+        """There is something that is not ours to remove."""
+        self.problems.append(problem)
+        self.others.append(problem)
 
     def add(self, other: Found) -> None:
         """Take over what was found elsewhere."""
@@ -157,7 +164,7 @@ class Reconcile:
         for facts in there:
             container_id = facts.labels.get(LABEL_CONTAINER)
             if container_id is None:
-                found.problems.append(f"{facts.name} on {node.name}: has our label, and none with its id")
+                found.tell_of_other(f"{facts.name} on {node.name}: has our label, and none with its id")
             else:
                 copies[container_id].append(facts)
         known = {record.id: record for record in self._ctx.store.containers.all()}
@@ -195,10 +202,9 @@ class Reconcile:
                 record = self._taken_back(record, node, copies)
             here = record.node == node.name
             if not here and any(facts.engine_id == record.engine_id for facts in copies):
-                raise RequestError(
-                    f"node {node.name!r} is the same engine as {record.node!r}",
-                    hint=f"qdocker nodes rm {node.name}",
-                )
+                same = f"node {node.name!r} is the same engine as {record.node!r}"
+                found.tell_of_other(f"{record.name} on {node.name}: {same}: qdocker nodes rm {node.name}")
+                return
             if here and record.phase is Phase.REMOVING:
                 for facts in copies:
                     driver.remove(facts.engine_id, force=True)
@@ -235,7 +241,7 @@ class Reconcile:
         for facts in copies:
             if facts not in ours:
                 log.warning("container %s on %s has our label, and no seal of ours", facts.name, node.name)
-                found.problems.append(
+                found.tell_of_other(
                     f"{facts.name} on {node.name}: has our label, but its seal does not open with this "
                     "engine's key; it is left alone"
                 )

@@ -152,10 +152,8 @@ class Removing:
                     f"node {node.name!r} does not answer: what moves have left there cannot be removed",
                     hint=hint,
                 )
-        elif found.problems:
-            raise EngineRefusalError(
-                f"node {node.name!r} is not removed: {'; '.join(found.problems)}", hint=hint
-            )
+        elif left := [problem for problem in found.problems if problem not in found.others]:
+            raise EngineRefusalError(f"node {node.name!r} is not removed: {'; '.join(left)}", hint=hint)
 
     def _check_open(self, node: str) -> None:
         """Raises EngineUnavailableError when the engine is being closed."""

@@ -392,9 +392,9 @@ def _network(spec: ContainerSpec) -> None:
     if spec.network is not None:
         _one_line(spec.network)
     if spec.network_made:
-        if spec.network is None or spec.network in _NETWORKS_OF_ENGINES:
+        of_others = spec.network is None or spec.network.startswith(_OF_OTHERS)
+        if of_others or spec.network in _NETWORKS_OF_ENGINES:
             raise ValueError(f"{spec.network!r} cannot be made: a network that is made has a name of its own")
-        network(spec.network)
     for alias in spec.aliases:
         network(alias)
 

@@ -49,8 +49,16 @@ def test_its_file_knows_it(home, folder):
     assert report.existing == ("front",)
     assert [each.container.name for each in report.created] == ["back"]
     assert home.record("front").id == kept
+    assert "front in 'my app_default'; back in 'myapp_default'" in report.note
+    assert report.note.endswith("qdocker rm-cluster myapp")
     assert clusters(home) == {"myapp": {"front", "back"}}
     assert home.engine.clusters.create(APP, "compose.yaml", folder=folder).created == ()
+    # The export of what has the new name and the old network is taken in again.
+    document = json.loads(json.dumps(home.engine.snapshots.export()))
+    home.engine.clusters.remove("myapp", force=True)
+    assert home.engine.snapshots.import_(document)["problems"] == []
+    home.engine.clusters.remove("myapp", force=True)
+    assert "networks" not in home.engine.clusters.create(APP, "compose.yaml", folder=folder).note
 
 
 def test_a_file_that_now_says_something_else_is_told(home, folder):

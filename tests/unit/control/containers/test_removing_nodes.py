@@ -13,6 +13,7 @@ from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.removing import Removing
 from qrealm.control.containers.values import NodeState
 from qrealm.control.containers.watch import RETRY_S
+from qrealm.fleet.containers.simulated import SimulatedDriver
 
 
 class CutOffError(BaseException):
@@ -263,3 +264,17 @@ def test_a_removal_that_cannot_be_undone_either_is_told_once(home, monkeypatch):
     assert told == ["its removal was cut off, and cannot be finished: no space left"]
     rounds(home)
     assert nodes(home) == ["nb"]
+
+
+def test_what_is_not_ours_on_a_node_does_not_keep_it(home):
+    record = home.create("web", node="nb")
+    good = home.engine._ctx.seals.labelled(record)
+    driver = SimulatedDriver(home.endpoints["na"])
+    strange = {**good.labels, "io.qrealm.container": "7" * 64}
+    for name, labels in (("odd", strange), ("nameless", {"io.qrealm.engine": home.store.engine_id})):
+        driver.create(replace(good, name=name, labels=labels))
+    assert len(home.engine.upkeep.maintenance().problems) == 2
+    assert home.engine.nodes.remove("na", force=False) == "na"
+    assert {facts.name for facts in driver.find({})} == {"odd", "nameless"}
+    for facts in driver.find({}):
+        driver.remove(facts.engine_id)
