@@ -204,14 +204,17 @@ def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
          "web: waiting for create with image big:1, which began 62 s ago\n"),
         ('[{"name": "web", "doing": "rm", "seconds": 0.0}]', ""),
         ('[{"name": "web", "doing": "run", "seconds": 61.5}, {"name": "db", "doing": "run", "seconds": 3.5}]',
-         "web: waiting for run, which began 62 s ago\n"),
+         "web: waiting for run, which began 62 s ago\ndb: waiting for run, which began 4 s ago\n"),
+        ('[{"name": "web", "doing": "create-cluster shop", "seconds": 9.5}, '
+         '{"name": "db", "doing": "create-cluster shop", "seconds": 9.5}]',
+         "web: waiting for create-cluster shop, which began 10 s ago\n"),
         ("[]", ""),
         ("no JSON", ""),
         ('{"code": "QR550", "message": "the daemon ends"}', ""),
         ('[{"name": "web"}]', ""),
         ("7", ""),
     ],
-    ids=["another", "itself", "one for several", "nobody", "strange", "error", "short", "number"],
+    ids=["another", "itself", "several", "one for several", "nobody", "strange", "error", "short", "number"],
 )  # fmt: skip
 def test_who_waits_for_another_command_is_told_which(tmp_path, monkeypatch, capsys, at_work, told):
     monkeypatch.setattr(wire, "WAITING_S", 0.05)
