@@ -205,9 +205,8 @@ def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
         ('[{"name": "web", "doing": "rm", "seconds": 0.0}]', ""),
         ('[{"name": "web", "doing": "run", "seconds": 61.5}, {"name": "db", "doing": "run", "seconds": 3.5}]',
          "web: waiting for run, which began 62 s ago\ndb: waiting for run, which began 4 s ago\n"),
-        ('[{"name": "web", "doing": "create-cluster shop", "seconds": 9.5}, '
-         '{"name": "db", "doing": "create-cluster shop", "seconds": 9.5}]',
-         "web: waiting for create-cluster shop, which began 10 s ago\n"),
+        ('[{"name": "a", "doing": "nodes rm n", "seconds": 9}, {"name": "b", "doing": "nodes rm n", "seconds": 9}]',
+         "a: waiting for nodes rm n, which began 9 s ago\n"),
         ("[]", ""),
         ("no JSON", ""),
         ('{"code": "QR550", "message": "the daemon ends"}', ""),
