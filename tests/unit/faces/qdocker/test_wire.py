@@ -205,7 +205,7 @@ def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
         ('[{"name": "web", "doing": "rm", "seconds": 0.0}]', ""),
         ('[{"name": "web", "doing": "run", "seconds": 61.5}, {"name": "db", "doing": "run", "seconds": 3.5}]',
          "web: waiting for run, which began 62 s ago\ndb: waiting for run, which began 4 s ago\n"),
-        ('[{"name": "a", "doing": "nodes rm n", "seconds": 9}, {"name": "b", "doing": "nodes rm n", "seconds": 9}]',
+        (json.dumps([{"name": name, "doing": "nodes rm n", "seconds": 9} for name in "ab"]),
          "a: waiting for nodes rm n, which began 9 s ago\n"),
         ("[]", ""),
         ("no JSON", ""),
