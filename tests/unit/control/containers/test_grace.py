@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.control.containers.homes import Node
 
@@ -64,3 +66,11 @@ def test_a_container_that_would_have_one_of_no_sense(home, grace_s):
     with pytest.raises(RequestError, match=r"create got a grace of .*; it must be from 0 to 86,400"):
         home.create("api", grace_s=grace_s)
     assert home.store.containers.all() == ()
+
+
+def test_one_that_is_unhealthy_is_given_its_own_before_it_starts_again(home, graces, monkeypatch):
+    inspect = Node.inspect
+    monkeypatch.setattr(Node, "inspect", lambda *args: replace(inspect(*args), health="unhealthy"))
+    home.engine.upkeep.maintenance()
+    assert graces == [OWN_S]
+    assert home.runs(NAME)
