@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import socket
 import tempfile
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from qrealm.base.errors import EngineUnavailableError, MissingExtraError, RequestError
 from qrealm.fleet import containers
-from qrealm.fleet.containers import DRIVERS, connect, detect
+from qrealm.fleet.containers import DRIVERS, connect, connection, detect
 from qrealm.fleet.containers.protocol import Endpoint
 from qrealm.fleet.containers.ssh_tunnel import SshTunnel
 
@@ -107,6 +109,30 @@ def test_an_engine_that_hangs(tmp_path):
         assert time.monotonic() - begin < 20.0
         assert "within 0.3 s" in caught.value.hint
         driver.close()
+
+
+def test_an_engine_that_ends_before_it_is_asked(monkeypatch):
+    """It answered the knock and no longer the call; the SDK left its socket open, which is a warning where
+    Python collects it."""
+    pytest.importorskip("docker")
+    real = connection.knock
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(f"{folder}/engine.sock")
+        engine.listen()
+
+        def knocked_and_gone(url, timeout_s):
+            real(url, timeout_s)
+            engine.close()
+
+        monkeypatch.setattr(connection, "knock", knocked_and_gone)
+        driver = connect(Endpoint("docker", f"unix://{folder}/engine.sock"), timeout_s=5.0)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            with pytest.raises(EngineUnavailableError, match="refused"):
+                driver.facts()
+            driver.close()
+            gc.collect()
+        assert [str(one.message) for one in told] == []
 
 
 @pytest.mark.parametrize("url", ["ssh://", "ssh://-oProxyCommand=x", "ssh://-x@host"])

@@ -32,6 +32,7 @@ from qrealm.fleet.containers.ssh_tunnel import SshTunnel
 
 if TYPE_CHECKING:
     from docker import APIClient
+    from docker.tls import TLSConfig
 
 T = TypeVar("T")
 _FRAME_HEADER = struct.Struct(">BxxxL")
@@ -223,7 +224,7 @@ class Connection:
             tunnel = self._tunnel
             url = self._endpoint.url if tunnel is None else tunnel.url
             if url.startswith("unix://"):
-                # The SDK forgets to close a socket that finds nobody; and its words for that are long.
+                # The SDK's words for a socket where nobody answers are long.
                 knock(url, self.timeout_s)
             if self._client is None:
                 self._client = self._connect()
@@ -240,12 +241,12 @@ class Connection:
         return request
 
     def _connect(self) -> APIClient:
-        import docker
         from docker.constants import DEFAULT_DOCKER_API_VERSION
         from docker.tls import TLSConfig
 
         where = self._endpoint
-        url, tls = where.url, False
+        url = where.url
+        tls: TLSConfig | bool = False
         if url.startswith("ssh://"):
             self._tunnel = SshTunnel(url, timeout_s=self.timeout_s)
             url = self._tunnel.url
@@ -254,16 +255,21 @@ class Connection:
             self._check_certificates()
             pair = (where.tls_cert, where.tls_key) if where.tls_cert and where.tls_key else None
             tls = TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
-        options = {"base_url": url, "timeout": self.timeout_s, "tls": tls}
-        if not tls:
-            return docker.APIClient(version="auto", **options)
-        # requests would take REQUESTS_CA_BUNDLE from the environment in place of the endpoint's authority,
-        # also for the question about the version that the SDK asks while it is made.
-        with docker.APIClient(version=DEFAULT_DOCKER_API_VERSION, **options) as asking:
-            asking.trust_env = False
+        # Not the SDK's own question, which it asks while it is made and cannot be told anything yet.
+        with self._client_of(url, tls, DEFAULT_DOCKER_API_VERSION) as asking:
             version = asking.version(api_version=False)["ApiVersion"]
-        client = docker.APIClient(version=version, **options)
-        client.trust_env = False
+        return self._client_of(url, tls, version)
+
+    def _client_of(self, url: str, tls: TLSConfig | bool, version: str) -> APIClient:
+        import docker
+
+        from qrealm.fleet.containers.unix_adapter import UnixAdapter
+
+        client = docker.APIClient(base_url=url, timeout=self.timeout_s, tls=tls, version=version)
+        if url.startswith("unix://"):
+            client.mount("http+docker://", UnixAdapter(f"http+{url}", self.timeout_s))
+        # requests would take REQUESTS_CA_BUNDLE from the environment in place of the endpoint's authority.
+        client.trust_env = not tls
         return client
 
     def _check_certificates(self) -> None:
