@@ -54,6 +54,7 @@ LAZY = frozenset(
 # Modules that are loaded only when their framework is wanted: these may import it at the top.
 LOADED_ON_USE = (
     "faces/providers/*",
+    "fleet/containers/unix_adapter.py",
     "simulate/backends/*/run.py",
     *(f"simulate/backends/gpu/{name}.py" for name in ("arrays", "paulis", "sampling", "state")),
 )
