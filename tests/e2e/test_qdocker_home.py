@@ -38,6 +38,24 @@ def until_gone(pid: int, limit_s: float = 40.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_daemon_of_another_version_is_told_and_can_be_stopped(qdocker, tmp_path):
+    """After an update the old daemon runs on, and a new command's words may mean nothing to it."""
+    later = tmp_path / "later" / "qrealm-9.9.dist-info"
+    later.mkdir(parents=True)
+    (later / "METADATA").write_text("Metadata-Version: 2.1\nName: qrealm\nVersion: 9.9\n")
+    paths = os.pathsep.join(filter(None, [str(later.parent), os.environ.get("PYTHONPATH")]))
+    for words in (["create", "busybox", "web"], ["ps"], ["status"], ["start"], ["start", "--config", "x"]):
+        refused = qdocker(*words, PYTHONPATH=paths)
+        assert refused.returncode == (125 if words[0] == "create" else 1), refused
+        assert re.search(r"this command is of qrealm 9\.9, and the daemon of qrealm \S+;", refused.stderr)
+        assert "hint: qdocker stop, then qdocker start: containers go on" in refused.stderr
+    assert qdocker("ps", "-aq").stdout == "", "nothing was done"
+    assert qdocker("stop", PYTHONPATH=paths).returncode == 0
+    began = qdocker("start", PYTHONPATH=paths)
+    assert began.stdout.startswith("qdocker 9.9 runs as process"), began
+    assert qdocker("create", "busybox", "web", PYTHONPATH=paths).returncode == 0
+
+
 @pytest.mark.parametrize("mode", [0o1777, 0o775])
 def test_a_folder_that_others_may_write_to_is_refused_and_left_as_it_is(bare, home, mode):
     home.mkdir()

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.datastructures import Headers
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -23,6 +24,7 @@ from qrealm.faces.http.error_json import error_to_json, status_of
 from qrealm.faces.http.incoming import RefusedBodyError
 from qrealm.faces.http.misshapen import fault_of
 from qrealm.faces.http.streams import NDJSON, Leaving, unexpected
+from qrealm.faces.http.versions import OtherVersionError, check_caller
 
 PREFIX = "/v1"
 _UNAVAILABLE = 503
@@ -45,6 +47,7 @@ def container_app(engine: ContainerEngine, stopping: Leaving) -> FastAPI:
         app.include_router(routes, prefix=PREFIX)
     _tell_errors(app)
 
+    app.add_middleware(_SameVersion)
     app.add_middleware(_CutOff, stopping=stopping)
     app.add_middleware(_Logged)
     return app
@@ -87,6 +90,22 @@ def _tell_errors(app: FastAPI) -> None:
     app.add_exception_handler(404, unrouted)
     app.add_exception_handler(405, unrouted)
     app.add_exception_handler(Exception, unforeseen)
+
+
+class _SameVersion:
+    """Refuses commands of another version, before their bodies are read."""
+
+    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        answer: Callable[[Message, Receive, Send], Awaitable[None]] = self._app
+        if scope["type"] == "http":
+            try:
+                check_caller(Headers(scope=scope).get("user-agent", ""))
+            except OtherVersionError as problem:
+                answer = JSONResponse(error_to_json(problem), status_of(problem))
+        await answer(scope, receive, send)
 
 
 class _CutOff:

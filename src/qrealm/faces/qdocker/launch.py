@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from qrealm.base.errors import ConfigError, DaemonError
 from qrealm.faces.http.error_json import error_from_json
+from qrealm.faces.http.versions import OtherVersionError
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import Home, RunsAlreadyError, running_pid
 from qrealm.faces.qdocker.wire import CONNECT_S
@@ -186,6 +187,8 @@ def _answers(home: Home, pid: int, config: Path | None, waiting: Waiting) -> boo
         try:
             Client(home).get("/ping")
             break
+        except OtherVersionError:
+            raise  # waiting does not change it
         except DaemonError:
             if running_pid(home) != pid:
                 return False

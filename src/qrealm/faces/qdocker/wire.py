@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
+from qrealm.faces.http.versions import user_agent
+
 CONNECT_S = 5.0
 WAITING_S = 3.0
 _CREDENTIALS = struct.Struct("3i")
@@ -88,7 +90,9 @@ def asked(
     """
     words = {key: _word(value) for key, value in query.items() if value is not None}
     target = f"{path}?{urlencode(words)}" if words else path
-    headers = {"Connection": "close"} | ({} if body is None else {"Content-Type": "application/json"})
+    headers = {"Connection": "close", "User-Agent": user_agent()}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     connection = _Connection(socket_path, read_s)
     try:
         # One that has been told no before it had read all of a large body closes: its answer is there.
