@@ -17,6 +17,7 @@ from qrealm.control.containers.files import Config, NodeEntry
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import NodeState, Phase, QuantumSpec, Wanted
+from qrealm.control.containers.watch import RETRY_S
 from qrealm.fleet.containers.protocol import (
     LABEL_CONTAINER,
     LABEL_ENGINE,
@@ -207,6 +208,12 @@ class Home:
     def come_back(self, *names):
         self.faults.away.difference_update(names)
         self.engine.watch.look()
+
+    def rounds(self, number):
+        """So many rounds of the watch, each after everything that it tries again has become due."""
+        for _ in range(number):
+            self.clock.advance(RETRY_S)
+            self.engine.watch.look()
 
     def events(self, kind=None):
         return [

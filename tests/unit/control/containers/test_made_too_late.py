@@ -10,7 +10,6 @@ from tests.unit.control.containers.homes import Home, Node
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NoSuchContainerError
 from qrealm.control.containers.reconcile import Found, Reconcile
 from qrealm.control.containers.values import Phase
-from qrealm.control.containers.watch import RETRY_S
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE
 from qrealm.fleet.containers.simulated import SimulatedDriver
 
@@ -36,12 +35,6 @@ def begun(home, monkeypatch, error):
     return specs[0]
 
 
-def rounds(home, number=3):
-    for _ in range(number):
-        home.clock.advance(RETRY_S)
-        home.engine.watch.look()
-
-
 @pytest.mark.parametrize("error", [CutOffError(), EngineUnavailableError("no answer within 60 s")])
 def test_what_its_engine_made_after_all_is_removed(tmp_path, monkeypatch, error):
     with Home(tmp_path) as home:
@@ -51,13 +44,13 @@ def test_what_its_engine_made_after_all_is_removed(tmp_path, monkeypatch, error)
             home.reopen()
         with pytest.raises(NoSuchContainerError):
             home.record("ghost")
-        rounds(home)
+        home.rounds(3)
         SimulatedDriver(home.endpoints["na"]).create(spec)
         assert len(home.there("na")) == 1
-        rounds(home)
+        home.rounds(3)
         assert home.there("na") == []
         assert home.create("ghost", node="na").name == "ghost"
-        rounds(home)
+        home.rounds(3)
         home.check()
 
 
@@ -72,10 +65,10 @@ def test_what_cannot_be_removed_is_told_once_and_tried_again(tmp_path, monkeypat
 
         with monkeypatch.context() as patch:
             patch.setattr(Node, "remove", refuse)
-            rounds(home, 5)
+            home.rounds(5)
         assert len(home.there("na")) == 1
         assert len(tried) > 1
-        rounds(home)
+        home.rounds(3)
         assert home.there("na") == []
         told = [each.attributes["problem"] for each in home.engine.views.events() if each.action == "problem"]
         assert len(told) == 1
@@ -90,7 +83,7 @@ def test_what_has_no_seal_of_ours_is_left_alone(tmp_path, monkeypatch):
         engine_id = driver.create(replace(spec, labels=labels))
         looks = []
         monkeypatch.setattr(Reconcile, "left_behind", lambda *args: looks.append(args) or Found())
-        rounds(home)
+        home.rounds(3)
         assert looks == [], "it is looked at for 30 days"
         assert [facts.engine_id for facts in home.there("na")] == [engine_id]
         driver.remove(engine_id, force=True)

@@ -28,12 +28,6 @@ def nodes(home):
     return sorted(node.name for node in home.store.nodes.all())
 
 
-def rounds(home, number=2):
-    for _ in range(number):
-        home.clock.advance(RETRY_S)
-        home.engine.watch.look()
-
-
 def cut_off(home, monkeypatch, node="na", after=1):
     """A removal by force whose process ends when it has removed some containers."""
     real, removed = Lifecycle.remove, []
@@ -61,7 +55,7 @@ def test_a_removal_that_was_cut_off_is_finished_after_the_start(home, monkeypatc
     for command in (home.engine.nodes.activate, home.engine.nodes.drain):
         with pytest.raises(RequestError, match="'na' is being removed with its containers"):
             command("na")
-    rounds(home)
+    home.rounds(2)
     assert nodes(home) == ["nb"]
     assert home.store.containers.all() == ()
     assert home.there("na") == []
@@ -81,7 +75,7 @@ def test_a_removal_that_fails_leaves_the_node_as_it_was(home, before):
         home.engine.nodes.remove("na", force=True)
     home.faults.disarm()
     assert (state(home, "na"), home.store.settings.all("removing-node:")) == (before, {})
-    rounds(home)
+    home.rounds(2)
     assert nodes(home) == ["na", "nb"]
     assert home.record("web").node == "na"
     home.engine.nodes.activate("na")
@@ -93,12 +87,12 @@ def test_a_removal_that_cannot_be_finished_is_told_once_and_undone(home, monkeyp
         home.create(name, node="na")
     cut_off(home, monkeypatch)
     home.faults.arm(1, "refused before", ("remove",))
-    rounds(home)
+    home.rounds(2)
     home.faults.disarm()
     (told,) = [each.attributes["problem"] for each in home.engine.views.events() if each.action == "problem"]
     assert told == "its removal was cut off, and cannot be finished: na refuses remove"
     assert state(home, "na") is NodeState.READY
-    rounds(home)
+    home.rounds(2)
     assert nodes(home) == ["na", "nb"]
 
 
@@ -114,7 +108,7 @@ def test_one_that_is_silent_is_removed_when_it_answers(home, monkeypatch):
     home.engine.watch._mending.wait(WAIT_S)
     assert nodes(home) == ["na", "nb"]
     home.faults.away.clear()
-    rounds(home)
+    home.rounds(2)
     assert (nodes(home), home.there("na")) == (["nb"], [])
 
 
@@ -128,7 +122,7 @@ def test_another_node_of_its_name_is_left_alone(home, monkeypatch):
     home.clock.advance(1.0)
     home.store.nodes.delete("na")
     home.engine.nodes.add("na", home.endpoints["na"])
-    rounds(home)
+    home.rounds(2)
     assert nodes(home) == ["na", "nb"]
     assert home.engine.nodes._removing.begun() == []
 
@@ -259,10 +253,10 @@ def test_a_removal_that_cannot_be_undone_either_is_told_once(home, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(home.store.settings, "delete", full)
-        rounds(home, 4)
+        home.rounds(4)
     told = [each.attributes["problem"] for each in home.engine.views.events() if each.action == "problem"]
     assert told == ["its removal was cut off, and cannot be finished: no space left"]
-    rounds(home)
+    home.rounds(2)
     assert nodes(home) == ["nb"]
 
 

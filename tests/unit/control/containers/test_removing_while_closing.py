@@ -12,7 +12,6 @@ from tests.unit.control.containers.homes import Home, stuck
 from engines.nodes import WAIT_S
 from qrealm.base.errors import EngineUnavailableError, QrealmError
 from qrealm.control.containers.values import NodeState
-from qrealm.control.containers.watch import RETRY_S
 
 NAMES = ["one", "three", "two"]
 
@@ -28,12 +27,6 @@ def filled(path):
 
 def names(home):
     return sorted(record.name for record in home.store.containers.all())
-
-
-def rounds(home, number=2):
-    for _ in range(number):
-        home.clock.advance(RETRY_S)
-        home.engine.watch.look()
 
 
 @contextmanager
@@ -70,7 +63,7 @@ def test_a_removal_of_a_node_that_closing_breaks_off_is_finished_after_the_start
         assert home.engine.nodes._removing.begun() == ["na"]
         # The one that was being removed is gone with the start, which finishes it.
         assert len(names(home)) == len(home.there("na")) == 2
-        rounds(home)
+        home.rounds(2)
         assert (names(home), home.there("na")) == ([], [])
         assert [node.name for node in home.store.nodes.all()] == ["nb"]
         home.check()
@@ -87,7 +80,7 @@ def test_a_finishing_that_closing_breaks_off_is_begun_again_and_is_no_problem(tm
         assert home.engine.nodes._removing.begun() == ["na"]
         assert ("problem", "na") not in home.events("engine")
         assert len(names(home)) == len(home.there("na")) == 1
-        rounds(home)
+        home.rounds(2)
         assert (names(home), home.there("na")) == ([], [])
         home.check()
     home.close()
@@ -104,7 +97,7 @@ def test_nothing_is_forgotten_once_the_connections_are_closed(tmp_path, by):
         command(what, force=True)
     assert names(home) == NAMES
     home.reopen()
-    rounds(home)
+    home.rounds(2)
     assert names(home) == (NAMES if by == "name" else [])
     assert sorted(facts.name for facts in home.there("na")) == names(home)
     home.close()

@@ -24,12 +24,6 @@ def lost(home, name):
     assert state(home, name) is NodeState.LOST
 
 
-def rounds(home, number=2):
-    for _ in range(number):
-        home.clock.advance(RETRY_S)
-        home.engine.watch.look()
-
-
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_node_returns_while_another_fetches_the_image_of_what_it_had(tmp_path, fails):
     with Home(tmp_path) as home:
@@ -52,9 +46,9 @@ def test_a_node_returns_while_another_fetches_the_image_of_what_it_had(tmp_path,
             assert len(home.there("na")) == 3
             if fails:
                 home.faults.arm(1, "unavailable before", ("create",))
-        rounds(home, 3)
+        home.rounds(3)
         home.faults.disarm()
-        rounds(home)
+        home.rounds(2)
         home.check()
         assert home.runs("web")
         assert home.engine.watch._later["na"] == frozenset()
@@ -72,5 +66,5 @@ def test_what_waits_for_its_node_is_looked_at_before_the_node_takes_others(tmp_p
             home.engine.watch._round()
             assert not home.engine.watch._mending.wait(0.2)
             assert state(home, "na") is NodeState.LOST
-        rounds(home)
+        home.rounds(2)
         assert (state(home, "na"), home.record("web").engine_id) == (NodeState.READY, engine_id)

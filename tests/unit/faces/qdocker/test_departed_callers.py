@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-import uvicorn
 
 from engines.nodes import WAIT_S, wait_until
+from engines.served import served
 from qrealm.base.errors import CancelledRunError
 from qrealm.control.containers import half_made
 from qrealm.control.containers.asker import asked_by
@@ -23,8 +23,6 @@ from qrealm.control.containers.files import Config, NodeEntry
 from qrealm.control.containers.json_codec import to_json
 from qrealm.control.containers.reports import CreateRequest
 from qrealm.control.containers.values import NodeState, QuantumSpec
-from qrealm.faces.http.containers import container_app
-from qrealm.faces.http.streams import Leaving
 from qrealm.fleet.containers.protocol import ContainerSpec, Endpoint
 
 CLUSTER = {
@@ -60,17 +58,8 @@ def engine(tmp_path):
             register = QuantumSpec(probability=1.0)
             engine.lifecycle.create(CreateRequest(ContainerSpec(name, "i:1"), register, node="na"))
             engine.lifecycle.run(name, force=True)
-        settings = uvicorn.Config(
-            container_app(engine, Leaving()), uds=str(tmp_path / "s"), log_config=None, lifespan="off"
-        )
-        server = uvicorn.Server(settings)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        wait_until(lambda: server.started)
-        yield engine
-        server.should_exit = True
-        thread.join(WAIT_S)
-        assert not thread.is_alive()
+        with served(engine, tmp_path / "s"):
+            yield engine
 
 
 def sent(path, method, where, body):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack
 
 import pytest
-import uvicorn
 
-from engines.nodes import WAIT_S, wait_until
+from engines.nodes import WAIT_S
+from engines.served import served
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config
-from qrealm.faces.http.containers import container_app
-from qrealm.faces.http.streams import Leaving
 from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import Home
 
@@ -22,18 +19,8 @@ from qrealm.faces.qdocker.home import Home
 def engine(tmp_path):
     """Answers where a client of the folder looks for it."""
     home = Home(tmp_path)
-    with ContainerEngine(Config(), tmp_path / "engine") as engine:
-        settings = uvicorn.Config(
-            container_app(engine, Leaving()), uds=str(home.socket), log_config=None, lifespan="off"
-        )
-        server = uvicorn.Server(settings)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        wait_until(lambda: server.started)
+    with ContainerEngine(Config(), tmp_path / "engine") as engine, served(engine, home.socket):
         yield engine
-        server.should_exit = True
-        thread.join(WAIT_S)
-        assert not thread.is_alive()
 
 
 def told(engine, tmp_path, capsys, names, held):

@@ -9,8 +9,8 @@ import threading
 
 import httpx
 import pytest
-from tests.unit.faces.qdocker.test_wire import CHUNKED, chunk, listening
 
+from engines.half_answers import CHUNKED, chunk, heard, listening, whole
 from engines.nodes import wait_until
 from qrealm.control.containers.draining import turn as drain
 from qrealm.control.containers.engine import ContainerEngine
@@ -114,23 +114,16 @@ def test_a_stream_that_is_silent_is_told_what_it_waits_for(tmp_path, monkeypatch
     work = [{"name": "web", "doing": "create with image big:1", "seconds": 61.5}]
     asked_for = []
 
-    def heard(connection):
-        text = b""
-        while b"\r\n\r\n" not in text:
-            text += connection.recv(1 << 16)
-        asked_for.append(text.split(b"\r\n")[0].decode())
-
     def answer(listener):
         slow, _ = listener.accept()
         with slow:
-            heard(slow)
+            asked_for.append(heard(slow))
             slow.sendall(CHUNKED)
             if silent:
                 quick, _ = listener.accept()
                 with quick:
-                    heard(quick)
-                    text = json.dumps(work).encode()
-                    quick.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+                    asked_for.append(heard(quick))
+                    quick.sendall(whole(json.dumps(work).encode()))
                 wait_until(lambda: "waiting" in told(), 60)
             slow.sendall(chunk(b'{"result": 1}\n') + chunk(b'{"result": 2}\n') + b"0\r\n\r\n")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.half_answers import CHUNKED, OK, chunk, heard, listening, whole
 from qrealm.base.errors import DaemonError, NoRoomError
 from qrealm.faces.qdocker import client as speaking
 from qrealm.faces.qdocker import wire
@@ -19,42 +20,27 @@ from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import DaemonLock, Home
 from qrealm.faces.qdocker.wire import BrokenOffError, ForeignError, NotThereError, asked, lines_of
 
-OK = b"HTTP/1.1 200 OK\r\n"
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-
-
-@contextmanager
-def listening(path):
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        yield listener
-
 
 @contextmanager
 def server(folder: Path, *pieces: bytes, reads: bool = True):
     """Answers one request with these pieces and hangs up; yields the socket's path and what was asked."""
     path = folder / "qdocker.sock"
-    heard = bytearray()
+    request = bytearray()
     with listening(path) as listener:
 
         def answer():
             connection, _ = listener.accept()
             with connection:
-                while reads and b"\r\n\r\n" not in heard:
-                    heard.extend(connection.recv(1 << 16))
+                while reads and b"\r\n\r\n" not in request:
+                    request.extend(connection.recv(1 << 16))
                 for piece in pieces:
                     connection.sendall(piece)
 
         thread = threading.Thread(target=answer)
         thread.start()
-        yield str(path), heard
+        yield str(path), request
         thread.join(60)
         assert not thread.is_alive()
-
-
-def chunk(text: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(text), text)
 
 
 def home_of(folder: Path) -> Home:
@@ -66,11 +52,11 @@ def home_of(folder: Path) -> Home:
 def test_lines_come_whole_however_they_were_cut(tmp_path):
     pieces = [CHUNKED, chunk(b'{"a'), chunk(b'": 1}\n{"b": 2}\n{"c"'), chunk(b": 3}"), b"0\r\n\r\n"]
     with (
-        server(tmp_path, *pieces) as (path, heard),
+        server(tmp_path, *pieces) as (path, request),
         asked(path, "GET", "/x", {"all": True, "none": None, "name": "a&b c"}, None) as answer,
     ):
         assert list(lines_of(answer)) == [b'{"a": 1}', b'{"b": 2}', b'{"c": 3}']
-    assert heard.startswith(b"GET /x?all=true&name=a%26b+c HTTP/1.1\r\n")
+    assert request.startswith(b"GET /x?all=true&name=a%26b+c HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(
@@ -108,16 +94,20 @@ def test_the_client_says_that_the_daemon_broke_off(tmp_path, pieces):
 @pytest.mark.parametrize("body", [b"<html>", b'{"detail": "Not Found"}', b"[]"])
 def test_another_programs_answers_are_told_from_ours(tmp_path, body):
     home = home_of(tmp_path)
-    head = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with server(tmp_path, head, body), pytest.raises(DaemonError, match="404 with something"):
+    with (
+        server(tmp_path, whole(body, b"404 Not Found")),
+        pytest.raises(DaemonError, match="404 with something"),
+    ):
         Client(home).get("/ping")
 
 
 def test_a_refusal_before_the_whole_body_was_read_is_heard(tmp_path):
     home = home_of(tmp_path)
     told = json.dumps({"code": "QR504", "message": "too much", "hint": "", "kind": "NoRoomError"}).encode()
-    head = b"HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\n\r\n" % len(told)
-    with server(tmp_path, head, told, reads=False), pytest.raises(NoRoomError, match="too much"):
+    with (
+        server(tmp_path, whole(told, b"413 Too Large"), reads=False),
+        pytest.raises(NoRoomError, match="too much"),
+    ):
         Client(home).post("/containers", {"data": "x" * (1 << 22)})
 
 
@@ -188,7 +178,7 @@ def test_what_an_engine_takes_part_in_has_no_time_limit(tmp_path, monkeypatch):
                 connection.recv(1 << 16)
                 assert reads.wait(60)
                 time.sleep(0.3)
-                connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
+                connection.sendall(whole(b"{}"))
 
         thread = threading.Thread(target=answer)
         thread.start()
@@ -219,21 +209,15 @@ def test_who_waits_for_another_command_is_told_which(tmp_path, monkeypatch, caps
     monkeypatch.setattr(wire, "WAITING_S", 0.05)
     asked_for = []
 
-    def heard(connection):
-        text = b""
-        while b"\r\n\r\n" not in text:
-            text += connection.recv(1 << 16)
-        asked_for.append(text.split(b"\r\n")[0].decode())
-
     def answer(listener):
         slow, _ = listener.accept()
         with slow:
-            heard(slow)
+            asked_for.append(heard(slow))
             quick, _ = listener.accept()
             with quick:
-                heard(quick)
-                quick.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(at_work) + at_work.encode())
-            slow.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
+                asked_for.append(heard(quick))
+                quick.sendall(whole(at_work.encode()))
+            slow.sendall(whole(b"{}"))
 
     with listening(home_of(tmp_path).socket) as listener:
         thread = threading.Thread(target=answer, args=(listener,))
