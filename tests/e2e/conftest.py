@@ -1,4 +1,4 @@
-"""The `qdocker` command with its daemon on simulated nodes."""
+"""The `qdocker` command with its daemon on simulated nodes; a Docker engine, and a container engine on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engines.docker_engine import docker_engine
+from engines.eyes import clean
+from engines.nodes import engine_of
 from engines.qdocker_daemon import QDOCKER, environment_of, own_folder
+from qrealm.control.containers.engine import ContainerEngine
 
 CONFIG = """\
 quantum_docker_config:
@@ -53,3 +57,26 @@ def qdocker(bare: Run, tmp_path: Path) -> Run:
     started = bare("start", "--config", "config.yaml")
     assert started.returncode == 0, started.stderr
     return bare
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Of a Docker engine that the tests of a module share."""
+    with docker_engine() as started:
+        yield started.url
+
+
+@pytest.fixture
+def clean_url(url: str) -> Iterator[str]:
+    """The same, with nothing left on it afterwards."""
+    try:
+        yield url
+    finally:
+        clean([url])
+
+
+@pytest.fixture
+def engine(clean_url: str, tmp_path: Path) -> Iterator[ContainerEngine]:
+    """A container engine whose one node is that Docker engine."""
+    with engine_of({"one": clean_url}, tmp_path / "home") as opened:
+        yield opened

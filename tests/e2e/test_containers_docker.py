@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, inspect, running, states, why_no_eyes
 from engines.image import IMAGE
 from engines.nodes import MIB, WAIT_S, engine_of, request, wait_until
@@ -43,21 +40,6 @@ pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eye
 
 QUICK_HEALTH = HealthCheck(("test", "-f", "/tmp/well"), interval_s=0.2, timeout_s=5.0, retries=2)
 WELL_THEN_WAIT = ("sh", "-c", "touch /tmp/well; trap 'exit 0' TERM; sleep 3600 & wait")
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with docker_engine() as started:
-        yield started.url
-
-
-@pytest.fixture
-def engine(url: str, tmp_path: Path) -> Iterator[ContainerEngine]:
-    try:
-        with engine_of({"one": url}, tmp_path / "home") as opened:
-            yield opened
-    finally:
-        clean([url])
 
 
 def do(engine: ContainerEngine, name: str, *command: str) -> None:

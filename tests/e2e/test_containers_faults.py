@@ -25,20 +25,6 @@ pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eye
 CUT = Path(__file__).parent.parent / "engines" / "cut_off.py"
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with docker_engine() as started:
-        yield started.url
-
-
-@pytest.fixture
-def clean_url(url: str) -> Iterator[str]:
-    try:
-        yield url
-    finally:
-        clean([url])
-
-
 def cut_off(home: Path, urls: dict[str, str], moment: str, call: str, *command: str) -> None:
     """Have a process of its own carry out a command, and end with SIGKILL before or after a driver's call."""
     words = [f"{name}={url}" for name, url in urls.items()]

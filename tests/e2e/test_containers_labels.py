@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from engines.docker_engine import docker_engine
-from engines.eyes import clean, docker, inspect, states, why_no_eyes
+from engines.eyes import docker, inspect, states, why_no_eyes
 from engines.image import IMAGE
-from engines.nodes import engine_of, request
-from qrealm.control.containers.engine import ContainerEngine
+from engines.nodes import request
 from qrealm.control.containers.values import Wanted
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with docker_engine() as started:
-        yield started.url
-
-
-@pytest.fixture
-def engine(url: str, tmp_path: Path) -> Iterator[ContainerEngine]:
-    try:
-        with engine_of({"one": url}, tmp_path / "home") as opened:
-            yield opened
-    finally:
-        clean([url])
 
 
 def with_labels(url: str, name: str, labels: dict[str, str], *options: str) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, inspect, running, seen, states, why_no_eyes
 from engines.image import IMAGE
 from engines.nodes import engine_of, request, wait_until
@@ -16,12 +14,6 @@ from qrealm.base.errors import NameTakenError
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, Mount
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with docker_engine() as started:
-        yield started.url
 
 
 def test_containers_of_another_engine_go_on_until_they_are_taken_over(url: str, tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.docker_engine import docker_engine
-from engines.eyes import clean, states, why_no_eyes
+from engines.eyes import states, why_no_eyes
 from engines.image import IMAGE
 from engines.nodes import engine_of
 
@@ -23,19 +22,10 @@ TURNS = 200
 SIGMAS = 4.0
 
 
-@pytest.fixture(scope="module")
-def url():
-    with docker_engine() as started:
-        yield started.url
-
-
 @pytest.fixture
-def engine(url, tmp_path):
-    try:
-        with engine_of({"one": url}, tmp_path / "home", seed=20) as opened:
-            yield opened
-    finally:
-        clean([url])
+def engine(clean_url, tmp_path):
+    with engine_of({"one": clean_url}, tmp_path / "home", seed=20) as opened:
+        yield opened
 
 
 def example(name):

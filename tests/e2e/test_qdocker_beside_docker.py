@@ -11,7 +11,6 @@ from functools import partial
 import pytest
 
 from engines import qdocker_daemon as daemon
-from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, why_no_eyes
 from engines.image import IMAGE
 from engines.qdocker_daemon import daemon_on
@@ -34,12 +33,6 @@ TEMPLATES = (
     '{{printf "%-10s|%d|%v" .State.Status .HostConfig.Memory .Config.Cmd}} {{slice .Config.Image 0 3}}',
     "{{with .State}}{{.Status}}{{end}} {{- .HostConfig.NetworkMode -}}  {{.HostConfig.CapDrop}}",
 )
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with docker_engine() as started:
-        yield started.url
 
 
 @pytest.fixture

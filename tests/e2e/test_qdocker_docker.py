@@ -12,7 +12,6 @@ from functools import partial
 import pytest
 
 from engines import qdocker_daemon as daemon
-from engines.docker_engine import docker_engine
 from engines.eyes import clean, docker, inspect, running, why_no_eyes
 from engines.image import IMAGE
 from engines.qdocker_daemon import QDOCKER, daemon_on, environment_of, own_folder
@@ -21,12 +20,6 @@ pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eye
 
 Done = subprocess.CompletedProcess[bytes]
 Run = Callable[..., Done]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with docker_engine() as started:
-        yield started.url
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from fcntl import ioctl
 
 import pytest
 
-from engines.docker_engine import docker_engine
 from engines.eyes import clean, why_no_eyes
 from engines.image import IMAGE
 from engines.podman_engine import podman_engine, why_no_podman
@@ -27,12 +26,6 @@ from engines.qdocker_daemon import QDOCKER, daemon_with, qdocker
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
 DEADLINE_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with docker_engine() as started:
-        yield started.url
 
 
 @contextmanager
