@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from engines.image import IMAGE
+from engines.nodes import wait_until
 from engines.qdocker_daemon import daemon_with
 from engines.qdocker_daemon import qdocker as command
 from engines.swarm_nodes import swarm, why_no_swarm
@@ -56,12 +57,16 @@ def test_what_could_not_be_started_is_created_with_its_error(qdocker, node, rest
 
 
 def test_the_exit_code_of_what_was_stopped_is_not_told_as_0(qdocker):
-    """A swarm forgets it."""
+    """A swarm forgets it, now at once and now later."""
     small = ("--cpu", "0.1", "--memory", "32", "--pull", "never")
-    qdocker("create", "--node", "n2", *small, IMAGE, "web")
+    program = ("sh", "-c", "trap 'exit 3' TERM; echo ready; sleep 3600 & wait")
+    qdocker("create", "--node", "n2", *small, IMAGE, "web", *program)
     qdocker("run", "--force", "web")
+    wait_until(lambda: qdocker("logs", "web") == "ready\n")
     qdocker("stop-container", "web")
     state = json.loads(qdocker("inspect", "-f", "{{json .State}}", "web"))
-    assert (state["Status"], state["ExitCode"]) == ("exited", None)
-    assert qdocker("ps", "-a", "--format", "{{.Status}}").startswith("Exited (unknown)")
+    assert state["Status"] == "exited"
+    assert state["ExitCode"] in (3, None)
+    told = qdocker("ps", "-a", "--format", "{{.Status}}")
+    assert told.startswith(("Exited (3)", "Exited (unknown)"))
     assert qdocker("ps", "-aq", "--filter", "exited=0") == ""

@@ -147,7 +147,8 @@ def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
         exit_code = (status.get("ContainerStatus") or {}).get("ExitCode")
     elif name in ENDED or (started and not replicas_of(service)):
         state = ContainerState.EXITED
-        exit_code = (status.get("ContainerStatus") or {}).get("ExitCode")
+        if name in ENDED:  # of a task that ends, or whose member is away, it says 0
+            exit_code = (status.get("ContainerStatus") or {}).get("ExitCode")
         finished_at = seconds_of(status.get("Timestamp"))
     elif len(tasks) > 1:
         state = ContainerState.RESTARTING
