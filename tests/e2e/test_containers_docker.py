@@ -157,8 +157,10 @@ def test_an_outcome_of_stopped_leaves_it_not_started(engine, url):
 
 def test_the_memory_limit_kills(engine, url):
     # 64 MiB in one buffer of dd, which is filled, against a limit of 16 MiB. The shell outlives it: Docker
-    # hears of the kernel's act apart from the container's end, and forgets it when the end comes first.
-    greedy = ("sh", "-c", "dd if=/dev/zero of=/dev/null bs=64M count=1; code=$?; sleep 1; exit $code")
+    # hears of the kernel's act apart from the container's end, and forgets it when the end comes first; what
+    # happens before it listens it misses.
+    fill = "dd if=/dev/zero of=/dev/null bs=64M count=1"
+    greedy = ("sh", "-c", f"sleep 1; {fill}; code=$?; sleep 1; exit $code")
     engine.lifecycle.create(request("greedy", *greedy, memory_mib=16))
     engine.lifecycle.run("greedy")
     wait_until(lambda: states(url)["greedy"] == "exited")

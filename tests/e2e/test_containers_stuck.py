@@ -13,14 +13,12 @@ import pytest
 
 from engines.docker_engine import docker_engine, docker_engines
 from engines.eyes import docker, running, why_no_eyes
-from engines.nodes import WAIT_S, engine_of, request, wait_until
+from engines.nodes import PATIENCE_S, WAIT_S, engine_of, request, wait_until
 from qrealm.base.errors import QrealmError
 from qrealm.control.containers.engine import COMPARE_S
 from qrealm.control.containers.values import NodeState, Phase
 
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
-
-LOST_S = 3.0
 
 SLOW = """#!/bin/sh
 [ -e {flag} ] && case "$*" in *" create "*) sleep {seconds}; touch {slept};; esac
@@ -34,12 +32,12 @@ def state_of(engine, node):
 
 def test_a_container_that_starts_slowly_does_not_lose_its_node(tmp_path: Path) -> None:
     flag, slept, runtime = tmp_path / "slow", tmp_path / "slept", tmp_path / "runtime"
-    runtime.write_text(SLOW.format(flag=flag, slept=slept, seconds=2 * LOST_S + 1))
+    runtime.write_text(SLOW.format(flag=flag, slept=slept, seconds=2 * PATIENCE_S + 1))
     runtime.chmod(0o755)
     options = ("--add-runtime", f"slow={runtime}", "--default-runtime", "slow")
     with (
         docker_engine(options=options) as machine,
-        engine_of({"n1": machine.url}, tmp_path / "home", watch=True, node_lost_after_s=LOST_S) as engine,
+        engine_of({"n1": machine.url}, tmp_path / "home", watch=True) as engine,
     ):
         engine.lifecycle.create(request("quick"))
         engine.lifecycle.run("quick")

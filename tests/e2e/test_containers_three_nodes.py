@@ -3,11 +3,12 @@ drained or is added."""
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
+import statistics
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from engines.image import IMAGE
 from engines.nodes import engine_of, make, request, wait_until, where
 from qrealm.base.errors import EngineUnavailableError, NoRoomError
 from qrealm.control.containers.engine import ContainerEngine
+from qrealm.control.containers.files import Config
 from qrealm.control.containers.values import NodeState, Phase
 from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, Mount, Port
 
@@ -28,10 +30,11 @@ pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eye
 
 PLACED_AGAIN_S = 5.0
 """What a node's loss may take, from its death until the last of its containers runs elsewhere."""
-TRIES_MAX = 3
-"""Losses of which one has to be made up for in that time: a machine that stands still says nothing of us."""
-BUSY_S = 15.0
-"""The same for tests of what is done: far from the 19 s that a swarm takes by itself."""
+LOSSES = 3
+"""Where the first is not made up for in that time, most of so many have to be: a machine that stands still
+for a moment says nothing of us."""
+BUSY_S = 30.0
+"""The same for tests of what is done, with more patience and on a machine that has other work."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,7 @@ def page(port: int) -> bytes:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/passwd", timeout=5) as answer:
             return bytes(answer.read())
-    except (urllib.error.URLError, OSError):
+    except (OSError, http.client.HTTPException):  # it may answer half while it begins
         return b""
 
 
@@ -110,7 +113,8 @@ def test_a_node_that_dies_is_made_up_for_within_five_seconds(
     machines, urls, tmp_path, capsys, record_property
 ):
     names = [f"c{i}" for i in range(9)]
-    with engine_of(urls, tmp_path / "home", watch=True) as engine:
+    usual = Config().node_lost_after_s
+    with engine_of(urls, tmp_path / "home", watch=True, node_lost_after_s=usual) as engine:
         make(engine, [request(name) for name in names])
         before = where(engine)
         assert sorted(list(before.values()).count(node) for node in urls) == [3, 3, 3]
@@ -155,13 +159,13 @@ def test_a_node_that_dies_is_made_up_for_within_five_seconds(
         assert told[1:] == ["lost", "return"]
 
         tries = [took]
-        while min(tries) >= PLACED_AGAIN_S and len(tries) < TRIES_MAX:
+        while took >= PLACED_AGAIN_S and len(tries) < LOSSES:
             engine.balancing.rebalance()
             lost = where(engine)["c0"]
             tries.append(lose(machines, urls, where(engine), lost))
             machines[lost].start()
             wait_until(lambda node=lost: state_of(engine, node) is NodeState.READY)
-        assert min(tries) < PLACED_AGAIN_S, tries
+        assert statistics.median(tries) < PLACED_AGAIN_S, tries
 
 
 def test_a_node_that_hangs_is_lost_too(machines, urls, tmp_path):

@@ -3,8 +3,8 @@ bridge."""
 
 from __future__ import annotations
 
-import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from engines.image import busybox, load_image
@@ -22,7 +22,8 @@ from engines.nodes import wait_until
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
-_SUBNETS = itertools.count(os.getpid() % 200)
+_NUMBERS_MAX = 200
+_GIVEN: set[str] = set()
 
 
 def why_no_docker() -> str | None:
@@ -59,7 +60,7 @@ class DockerEngine:
         # Not pytest's folder: the path of a socket may have no more than 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="qrealm-dockerd-", dir="/tmp"))
         self.url = f"unix://{self.folder}/docker.sock"
-        self._bridge = f"qr{next(_SUBNETS)}" if bridge else None
+        self._bridge = f"qr{free_number('qr{}')}" if bridge else None
         self._options = list(options)
         self._within = list(within)
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,11 +100,21 @@ class DockerEngine:
 
     def close(self) -> None:
         """End it and everything that it began, and remove its folder."""
+        bridges = [] if self._bridge is None else [self._bridge]
         if self._process is not None and self._process.poll() is None:
+            bridges += self._bridges()
             self.kill()
         clear(self.folder)
-        if self._bridge is not None:
-            subprocess.run(["ip", "link", "del", self._bridge], check=False, capture_output=True)
+        for bridge in bridges:
+            subprocess.run(["ip", "link", "del", bridge], check=False, capture_output=True)
+
+    def _bridges(self) -> list[str]:
+        """Of the networks that it still has: a machine has room for few, and they would stay."""
+        words = ["docker", "-H", self.url, "network", "ls", "-q", "-f", "driver=bridge", "-f", "type=custom"]
+        with suppress(subprocess.SubprocessError):
+            told = subprocess.check_output(words, timeout=_STOP_SECONDS, text=True)
+            return [f"br-{name}" for name in told.split()]
+        return []
 
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None
@@ -121,6 +132,17 @@ class DockerEngine:
             ["link", "set", name, "up"],
         ):
             subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+def free_number(name: str) -> int:
+    """One for which this machine has no bridge of that name, such as ``"qr{}"``: a run that was killed leaves
+    its own, and others may run now."""
+    for number in random.SystemRandom().sample(range(_NUMBERS_MAX), _NUMBERS_MAX):
+        bridge = name.format(number)
+        if bridge not in _GIVEN and not Path("/sys/class/net", bridge).exists():
+            _GIVEN.add(bridge)
+            return number
+    raise RuntimeError(f"{_NUMBERS_MAX} bridges {name} are left: ip link del them")
 
 
 def _pings(path: str) -> bool:

@@ -51,7 +51,7 @@ class NetworkPromises:
             assert told == "root:x:0:0::/:/bin/sh\n"
         assert self.run(driver, stranger, *page)[2] != 0
         driver.stop(first, 5.0)
-        assert self.run(driver, asking, *page)[2] == 0
+        wait_for(lambda: self.run(driver, asking, *page)[2] == 0)  # names are told on, no sooner than that
 
     def test_a_network_is_there_as_long_as_a_container_of_it(self, driver, endpoint, make):
         name, theirs = f"{next(NAMES)}_default", f"{next(NAMES)}_default"

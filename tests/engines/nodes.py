@@ -23,14 +23,18 @@ MIB = 1 << 20
 WAIT_S = 60.0
 """For what must come about, however slow the machine is."""
 HOUR_MS = 3.6e6
+PATIENCE_S = 6.0
+"""How long a node of tests may be silent: twice as long as usual, so that an engine that is only busy with
+other tests is not taken for dead."""
 
 
 def config_of(urls: Mapping[str, str], *, node_mib: int | None = None, **more: Any) -> Config:
     """A configuration with one node for each url, each with `node_mib` of memory to give away (None: all that
-    it has), and registers that last."""
+    it has), registers that last, and patience with nodes."""
     share = None if node_mib is None else node_mib * MIB
     nodes = tuple(NodeEntry(name, Endpoint("docker", url), {}, None, share) for name, url in urls.items())
-    return Config(**{"seed": 11, "decoherence_time_ms": HOUR_MS, "nodes": nodes, **more})
+    usual = {"seed": 11, "decoherence_time_ms": HOUR_MS, "node_lost_after_s": PATIENCE_S}
+    return Config(**{**usual, "nodes": nodes, **more})
 
 
 @contextmanager

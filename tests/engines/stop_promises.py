@@ -26,7 +26,7 @@ class StopPromises:
         engine_id = make(("sh", "-c", command), mounts=(Mount(str(tmp_path), "/host"),), stop_grace_s=120.0)
         driver.start(engine_id)
         wait_for((tmp_path / "lives").exists)
-        driver.stop(engine_id, 1.0)
+        driver.stop(engine_id, 4.0)
         grace = (tmp_path / "lives").stat().st_mtime - (tmp_path / "told").stat().st_mtime
         assert 0.3 < grace < 100.0, "what the call says counts, not what it was made with"
         assert driver.inspect(engine_id).state is ContainerState.EXITED

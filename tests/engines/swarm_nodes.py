@@ -3,8 +3,6 @@ own, joined by a bridge. Their sockets lie in the file system, so each is also r
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
 import subprocess
 import time
@@ -12,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
-from engines.docker_engine import DockerEngine
+from engines.docker_engine import DockerEngine, free_number
 from engines.eyes import docker, why_no_eyes
 from engines.image import load_image
 
-_NUMBERS = itertools.count(os.getpid() % 200)
 _JOIN_SECONDS = 60.0
 _TOOLS = ("ip", "nsenter", "unshare", "hostname")
 
@@ -54,6 +51,7 @@ class Member(DockerEngine):
     def plug_in(self) -> None:
         """Make its network."""
         name, wire = self.name, self._wire
+        self._unplug()  # what a run that was killed has left
         _ip("netns", "add", name)
         _ip("link", "add", wire, "type", "veth", "peer", "name", "eth0", "netns", name)
         _ip("link", "set", wire, "master", self._joined, "up")
@@ -71,6 +69,9 @@ class Member(DockerEngine):
 
     def close(self) -> None:
         super().close()
+        self._unplug()
+
+    def _unplug(self) -> None:
         for words in (["link", "del", self._wire], ["netns", "del", self.name]):
             with suppress(subprocess.CalledProcessError):
                 _ip(*words)
@@ -84,11 +85,9 @@ def swarm(count: int, *, heartbeat: str | None = "1s") -> Iterator[list[Member]]
         heartbeat: how often a member tells the manager that it is there; None for Docker's own 5 s. After
             three that are missing it counts as down.
     """
-    number = next(_NUMBERS) % 256
+    number = free_number("qrsw{}")
     bridge, net = f"qrsw{number}", f"10.214.{number}"
     with ExitStack() as held:
-        with suppress(subprocess.CalledProcessError):
-            _ip("link", "del", bridge)  # of a run that was killed
         _ip("link", "add", "name", bridge, "type", "bridge")
         held.callback(_ip, "link", "del", bridge)
         _ip("link", "set", bridge, "up")
@@ -127,10 +126,17 @@ def _join(members: Sequence[Member], heartbeat: str | None) -> None:
 def wait_until_ready(manager: Member, count: int, seconds: float = _JOIN_SECONDS) -> None:
     """Wait until the swarm has so many members that are ready."""
     deadline = time.monotonic() + seconds
-    while docker(manager.url, "node", "ls", "--format", "{{.Status}}").split().count("Ready") < count:
+    while _ready(manager) < count:
         if time.monotonic() > deadline:
             raise RuntimeError(f"not {count} ready members: {docker(manager.url, 'node', 'ls')}")
         time.sleep(0.1)
+
+
+def _ready(manager: Member) -> int:
+    try:
+        return docker(manager.url, "node", "ls", "--format", "{{.Status}}").split().count("Ready")
+    except subprocess.CalledProcessError:
+        return 0  # a manager that has just begun has no leader yet
 
 
 def _ip(*words: str) -> None:

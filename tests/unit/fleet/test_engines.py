@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,13 @@ time.sleep(60)
 """
 
 
+def _program(pid):
+    """What a process is; nothing of one that has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    return b""
+
+
 def _alive(pid):
     """Whether a process runs; one that has ended and that nobody has asked about does not."""
     try:
@@ -256,11 +264,7 @@ def test_an_engine_behind_ssh(monkeypatch):
         sent_away(driver, engine_id)
         assert typed(driver.endpoint, engine_id)
         # A connection that breaks is made anew.
-        tunnels = [
-            pid
-            for pid in processes_of(engine.folder)
-            if b"ssh" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
-        ]
+        tunnels = [pid for pid in processes_of(engine.folder) if b"ssh" in _program(pid)]
         for pid in tunnels:
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: tunnels and not any(map(_alive, tunnels)))

@@ -82,7 +82,12 @@ def daemon(tmp_path):
         thread.start()
         begun.append(thread)
         wait_until(lambda: (tmp_path / "works").exists(), LIMIT_S)
-        return home, process, told
+
+        def answer():
+            thread.join(LIMIT_S)
+            return told[0]
+
+        return home, process, answer
 
     yield begin
     (tmp_path / "go").touch()
@@ -101,7 +106,7 @@ def worked(home):
 
 
 def test_the_end_waits_for_work_and_gives_nothing_up_before(daemon, tmp_path):
-    home, process, told = daemon(LONG_S)
+    home, process, answer = daemon(LONG_S)
     asked = []
 
     def waiting(pid):
@@ -116,7 +121,7 @@ def test_the_end_waits_for_work_and_gives_nothing_up_before(daemon, tmp_path):
     assert end(home, LIMIT_S, waiting) == process.pid
     assert process.wait() == 0
     assert asked == [process.pid]
-    assert "what was under way is broken off" in told[0].message
+    assert "what was under way is broken off" in answer().message
     log = (tmp_path / "log").read_text()
     steps = ("POST /v1/maintenance is given up", "the work is done", ": ended\n")
     places = [log.index(step) for step in steps]
@@ -133,10 +138,10 @@ def test_the_command_tells_for_how_long_it_waits_for_both(capsys):
 
 
 def test_work_that_does_not_end_is_cut_off_and_undone(daemon, tmp_path):
-    home, process, told = daemon(0.5)
+    home, process, answer = daemon(0.5)
     assert end(home, LIMIT_S) == process.pid
     assert process.wait() == 0
-    assert "what was under way is broken off" in told[0].message
+    assert "what was under way is broken off" in answer().message
     log = (tmp_path / "log").read_text()
     assert "what is under way did not end within 0.5 s and is cut off" in log
     assert not home.socket.exists()
