@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from qrealm.base.errors import QrealmError
 
@@ -98,7 +98,13 @@ def give_up_stdout() -> None:
 
 def folded(text: str) -> str:
     """A help text with each paragraph on one line, for the terminal to wrap."""
-    return "\n\n".join(" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))
+    paragraphs = (" ".join(each.split("\n")) for each in inspect.cleandoc(text).split("\n\n"))
+    return "\n\n".join(f"{_KEPT}{each}" if each.startswith(" ") else each for each in paragraphs)
+
+
+_KEPT = "[none]"
+"""Markup that shows nothing: where all paragraphs after the heading begin with blanks, as examples do, typer
+takes these away."""
 
 
 _FAULTS = {
@@ -112,9 +118,47 @@ _FAULTS = {
 """What is said of a value, by the name that pydantic has for what is wrong with it."""
 
 
+_VALUES = {
+    "str": "TEXT",
+    "int": "NUMBER",
+    "float": "NUMBER",
+    "Path": "FILE",
+    "path": "FILE",
+    "file": "FILE",
+    "directory": "FOLDER",
+}
+"""What help calls a value, by the name that typer has for its type."""
+
+
+def _name_value(param: Any, ctx: Any) -> None:
+    """Have help show what a user writes: nothing beside a flag or an argument's name, `TEXT` or `a|b` beside
+    an option. Newer versions of typer show names of Python's types there: ``<bool>``, ``<list[str]>``."""
+    if param.param_type_name == "argument":
+        param.display_type = lambda _: ""
+    elif param.metavar is None and hasattr(param, "display_type"):
+        name = re.sub(r"^<(?:list\[(.*)\]|(.*))>$", r"\1\2", param.display_type(ctx))
+        param.metavar = "" if param.is_flag else _VALUES.get(name, name)
+
+
+class PlainGroup(TyperGroup):
+    """A group of commands whose help names no types of Python."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found = super().get_params(ctx)
+        for each in found:
+            _name_value(each, ctx)
+        return found
+
+
 class PlainCommand(TyperCommand):
     """A command whose usage line is as Docker's, and which tells of wrong values in plain words, whatever the
-    version of typer: newer ones have braces there, and pydantic's words."""
+    version of typer: newer ones have braces there, names of Python's types, and pydantic's words."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found = super().get_params(ctx)
+        for each in found:
+            _name_value(each, ctx)
+        return found
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]

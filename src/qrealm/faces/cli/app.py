@@ -16,7 +16,7 @@ from qrealm.faces.cli.optimize_command import optimize
 from qrealm.faces.cli.run_command import run
 from qrealm.faces.cli.terminal import ending, speak_plainly, write_data
 from qrealm.faces.cli.verify_command import verify
-from qrealm.faces.ending import PlainCommand, folded
+from qrealm.faces.ending import PlainCommand, PlainGroup, folded
 
 _HELP = """
 Run quantum circuits on your own machine.
@@ -26,23 +26,24 @@ Results go to stdout, messages to stderr.
 
 [bold]First steps[/bold]
 
-  qrealm run bell.qasm                    run a circuit, print a table of counts
+  qrealm run bell.qasm               run a circuit, print its counts
 
   qrealm run bell.qasm --seed 7 --plot bell.png
 
-  qrealm estimate large.qasm              memory and time, before anything runs
+  qrealm estimate large.qasm         memory and time, before it runs
 
-  qrealm optimize pods.json               place things, with a proven bound
+  qrealm optimize pods.json          place things, with a proven bound
 
-  qrealm info                             what this machine can do
+  qrealm info                        what this machine can do
 
-  qrealm bench --qubits 5 10 15 20        how fast it is
+  qrealm bench --qubits 5 10 15 20   how fast it is
 
-  qrealm verify                           whether all backends agree with exact answers
+  qrealm verify                      all backends against exact answers
 """
 
 app = typer.Typer(
     name="qrealm",
+    cls=PlainGroup,
     help=folded(_HELP),
     no_args_is_help=True,
     add_completion=False,

@@ -23,7 +23,8 @@ STDIN = "-"
 _NOISE_HINT = "write it with json.dumps(noise_model.to_dict())"
 
 BackendOption = Annotated[
-    str, typer.Option(help="Where to run; `qrealm info` lists them. auto: the fastest that fits.")
+    str,
+    typer.Option(metavar="NAME", help="Where to run; `qrealm info` lists them. auto: the fastest that fits."),
 ]
 NoiseOption = Annotated[
     Path | None, typer.Option(help="Noise model: JSON of NoiseModel.to_dict().", show_default=False)
@@ -47,13 +48,18 @@ ThreadsOption = Annotated[
 ShotsOption = Annotated[int, typer.Option(help="Samples to draw; 0 for none.")]
 ObservableOption = Annotated[
     list[str] | None,
-    typer.Option(help='Pauli sum whose exact value to print, such as "Z0 Z1 + 0.5 X2"; repeatable.'),
+    typer.Option(
+        metavar="PAULIS", help='Pauli sum whose exact value to print, such as "Z0 Z1 + 0.5 X2"; repeatable.'
+    ),
 ]
 SampledOption = Annotated[
     bool, typer.Option("--sampled", help="Estimate the observables from shots, with standard errors.")
 ]
 AccuracyOption = Annotated[
-    float, typer.Option(help="Share of the state that an approximation may lose for auto to choose it.")
+    float,
+    typer.Option(
+        metavar="SHARE", help="Share of the state that an approximation may lose for auto to choose it."
+    ),
 ]
 ParameterOption = Annotated[
     list[str] | None,

@@ -18,6 +18,12 @@ def info(
 ) -> None:
     """Show cores, vector instructions, memory and GPUs, and every backend: the largest circuit it takes, and
     what it lacks.
+
+    [bold]Examples[/bold]
+
+      qrealm info
+
+      qrealm info --format json
     """
     found = local.hardware()
     if output is PlainFormat.JSON:

@@ -26,9 +26,11 @@ def optimize(
         typer.Argument(metavar="FILE", help="A problem: .json, .vbp, a G-set graph or a BQM; also .gz."),
     ] = None,
     solver: Annotated[
-        str, typer.Option(help="auto: several side by side; else one of --list.")
+        str, typer.Option(metavar="NAME", help="auto: several side by side; else one of --list.")
     ] = optimization.AUTO,
-    seconds: Annotated[float, typer.Option(help="Wall-clock limit; Ctrl-C ends it earlier.")] = 5.0,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Wall-clock limit; Ctrl-C ends it earlier.")
+    ] = 5.0,
     seed: Annotated[int | None, typer.Option(help="Repeat a search.", show_default="random")] = None,
     threads: Annotated[int | None, typer.Option(help="Workers.", show_default="all cores")] = None,
     target: Annotated[

@@ -145,7 +145,7 @@ def run(
 
       qrealm run rotation.qasm --parameter theta=0.5
 
-      echo '{"num_qubits": 1, "gates": [{"type": "H", "qubits": [0]}]}' | qrealm run -
+      qrealm run - < bell.qasm
     """
     options = RunOptions(
         shots,

@@ -37,7 +37,8 @@ def verify(
         ),
     ] = None,
     backend: Annotated[
-        list[str] | None, typer.Option(help="A backend to verify; repeatable.", show_default="all")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A backend to verify; repeatable.", show_default="all"),
     ] = None,
     qubits: Annotated[
         int, typer.Option(help="Width of the standard set's wide circuits.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qrealm.faces.ending import EXIT_INTERRUPTED, PlainCommand, folded
+from qrealm.faces.ending import EXIT_INTERRUPTED, PlainCommand, PlainGroup, folded
 from qrealm.faces.qdocker.completion import complete, completion
 from qrealm.faces.qdocker.container_commands import create, rm, run, stop_container
 from qrealm.faces.qdocker.daemon_commands import start, status, stop
@@ -65,6 +65,18 @@ Exit codes: 1 for an error, also of wrong words. create, run and exec have those
 error of qdocker, the engine or wrong words, 126 when a command cannot be run, 127 when it is not found, else
 the command's own. 130 after Ctrl-C, 141 when nobody reads the output any more. """
 
+_NODES_HELP = """
+The engines that containers are placed on.
+
+[bold]Examples[/bold]
+
+  qdocker nodes add east --url ssh://me@east
+
+  qdocker nodes ls
+
+  qdocker nodes drain east           move its containers to others
+"""
+
 _GROUPS = ("nodes",)
 _LATE = {"allow_interspersed_args": False}
 """What stands after a command inside the container is that command's, also where it looks like an option."""
@@ -110,13 +122,14 @@ NODE_COMMANDS: dict[str, Callable[..., int | None]] = {
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="qdocker",
+    cls=PlainGroup,
     help=folded(_HELP),
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings=_SETTINGS,
 )
-_nodes = typer.Typer(help="The engines that containers are placed on.", context_settings=_SETTINGS)
+_nodes = typer.Typer(cls=PlainGroup, help=folded(_NODES_HELP), context_settings=_SETTINGS)
 
 for _name, (_body, _panel) in COMMANDS.items():
     _late = _LATE if _name in ("create", "exec") else {}

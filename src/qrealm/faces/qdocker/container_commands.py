@@ -54,21 +54,30 @@ MemoryOption = Annotated[
 ]
 
 RestartOption = Annotated[
-    str, typer.Option(help="no, always, unless-stopped, on-failure or on-failure:COUNT.")
+    str, typer.Option(metavar="POLICY", help="no, always, unless-stopped, on-failure or on-failure:COUNT.")
+]
+HealthCommandOption = Annotated[
+    str | None, typer.Option(metavar="COMMAND", help="Shell command; 0 means healthy.")
 ]
 HealthIntervalOption = Annotated[
-    str | None, typer.Option(help="Time between checks; with --health-cmd.", show_default="30s")
+    str | None,
+    typer.Option(metavar="TIME", help="Time between checks; with --health-cmd.", show_default="30s"),
 ]
 HealthTimeoutOption = Annotated[
-    str | None, typer.Option(help="Longest time of one check; with --health-cmd.", show_default="30s")
+    str | None,
+    typer.Option(metavar="TIME", help="Longest time of one check; with --health-cmd.", show_default="30s"),
 ]
 HealthRetriesOption = Annotated[
     int | None, typer.Option(help="Failures in a row that make it unhealthy.", show_default="3")
 ]
 HealthStartPeriodOption = Annotated[
-    str | None, typer.Option(help="Time at first in which none counts.", show_default="0s")
+    str | None, typer.Option(metavar="TIME", help="Time at first in which none counts.", show_default="0s")
 ]
-
+EntrypointOption = Annotated[str | None, typer.Option(metavar="COMMAND", help="Instead of the image's own.")]
+CapabilityOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="A capability; all are dropped.")
+]
+NodeOption = Annotated[str | None, typer.Option(metavar="NODE", help="Its node; else the scheduler decides.")]
 StopTimeoutOption = Annotated[
     float, typer.Option(metavar="SECONDS", help="From SIGTERM to SIGKILL whenever it is stopped or moved.")
 ]
@@ -92,22 +101,22 @@ def create(
     tmpfs: TmpfsOption = None,
     hostname: HostnameOption = None,
     restart: RestartOption = "no",
-    health_cmd: Annotated[str | None, typer.Option(help="Shell command; 0 means healthy.")] = None,
+    health_cmd: HealthCommandOption = None,
     health_interval: HealthIntervalOption = None,
     health_timeout: HealthTimeoutOption = None,
     health_retries: HealthRetriesOption = None,
     health_start_period: HealthStartPeriodOption = None,
     label: options.LabelOption = None,
-    network: Annotated[str | None, typer.Option(help="A network of its engine.")] = None,
+    network: Annotated[str | None, typer.Option(metavar="NAME", help="A network of its engine.")] = None,
     user: options.UserOption = None,
     workdir: options.WorkdirOption = None,
-    entrypoint: Annotated[str | None, typer.Option(help="Instead of the image's own.")] = None,
+    entrypoint: EntrypointOption = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Root file system read only.")] = False,
-    cap_add: Annotated[list[str] | None, typer.Option(help="A capability; all are dropped.")] = None,
+    cap_add: CapabilityOption = None,
     init: Annotated[bool, typer.Option("--init", help="The engine's init runs first in it.")] = False,
     stop_timeout: StopTimeoutOption = 10.0,
     pids_limit: Annotated[int, typer.Option(help="Most processes and threads.")] = 256,
-    node: Annotated[str | None, typer.Option(help="Its node; else the scheduler decides.")] = None,
+    node: NodeOption = None,
     scheduler: options.SchedulerOption = None,
     pull: PullOption = "missing",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,

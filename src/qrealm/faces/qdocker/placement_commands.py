@@ -214,9 +214,11 @@ def nodes_add(
     driver: Annotated[
         str, typer.Option(metavar="NAME", help="docker, podman, swarm or simulated.")
     ] = "docker",
-    url: Annotated[str, typer.Option(help="unix://, tcp:// or ssh://; else the driver's own default.")] = "",
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="unix://, tcp:// or ssh://; else the driver's own default.")
+    ] = "",
     member: Annotated[
-        str | None, typer.Option(help="The host meant, of a swarm.", show_default=False)
+        str | None, typer.Option(metavar="HOST", help="The host meant, of a swarm.", show_default=False)
     ] = None,
     tls_ca: PathOption = None,
     tls_cert: PathOption = None,
@@ -231,9 +233,9 @@ def nodes_add(
 
     [bold]Examples[/bold]
 
-      qdocker nodes add east --url tcp://10.0.0.5:2376 --tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem
-
       qdocker nodes add west --url ssh://me@west --label zone=west
+
+      qdocker nodes add n1 --driver swarm --url tcp://10.0.0.9:2375 --member n1
 
       qdocker nodes add trial --driver simulated --cpu 8 --memory 16g
     """

@@ -103,7 +103,7 @@ def maintenance(
 
     Registers are prepared as declared, with the relations that measurements have spent.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       qdocker maintenance
 

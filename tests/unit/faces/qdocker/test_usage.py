@@ -7,7 +7,12 @@ import shlex
 
 import pytest
 
+from qrealm.faces.cli import app as cli
 from qrealm.faces.qdocker.app import COMMANDS, NODE_COMMANDS, main
+
+QDOCKER = [*COMMANDS, "nodes", *(f"nodes {name}" for name in NODE_COMMANDS)]
+QREALM = ["run", "estimate", "draw", "optimize", "info", "bench", "verify"]
+PAGES = [("qdocker", name) for name in ("", *QDOCKER)] + [("qrealm", name) for name in ("", *QREALM)]
 
 
 @pytest.fixture
@@ -17,9 +22,9 @@ def said(capsys, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERMINAL_WIDTH", "80")
 
-    def run(line):
+    def run(line, program=main):
         with pytest.raises(SystemExit) as ended:
-            main(shlex.split(line))
+            program(shlex.split(line))
         told = capsys.readouterr()
         return ended.value.code, re.sub(r"\x1b\[[0-9;]*m", "", told.out), told.err
 
@@ -32,11 +37,37 @@ def test_each_of_the_first_steps_is_one_line(said):
     assert [line.split()[0] for line in steps if line.strip()] == ["qdocker"] * 5
 
 
-@pytest.mark.parametrize("command", ["create", "inspect"])
-def test_each_example_is_one_line(said, command):
-    _, out, _ = said(f"{command} --help")
-    examples = out.partition("Examples")[2].partition("╭")[0].splitlines()
-    assert {line.split()[0] for line in examples if line.strip()} == {"qdocker"}
+@pytest.mark.parametrize(("program", "command"), PAGES)
+def test_each_example_is_one_line_and_indented(said, program, command):
+    """One line also on 80 columns; and two of them are not an Example."""
+    code, out, _ = said(f"{command} --help", {"qdocker": main, "qrealm": cli.main}[program])
+    assert code == 0
+    heading, shown = re.search(
+        r"^ (Examples?|First steps) *\n(.*?)^╭", out, re.MULTILINE | re.DOTALL
+    ).groups()
+    examples = [line for line in shown.partition("Exit codes")[0].splitlines() if line.strip()]
+    called = f"{program} {command}".strip()
+    for line in examples:
+        assert re.match(r"   \S", line), line
+        assert called in line or heading == "First steps", line
+    assert heading == "First steps" or (len(examples) == 1) == (heading == "Example")
+    assert examples
+
+
+@pytest.mark.parametrize(("program", "command"), PAGES)
+def test_help_names_no_types_of_python_and_cuts_nothing(said, program, command):
+    _, out, _ = said(f"{command} --help", {"qdocker": main, "qrealm": cli.main}[program])
+    framed = out[out.index("╭") :]
+    columns = [line.removeprefix("│").removesuffix("│") for line in framed.splitlines()]
+    assert not [line for line in columns if "<" in line or re.search(r"\b(?:bool|list\[)", line)]
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_pages_of_help_are_all(said):
+    _, out, _ = said("--help", cli.main)
+    listed = out.partition("Commands")[2]
+    assert re.findall(r"^│ ([a-z]+) ", listed, re.MULTILINE) == QREALM
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *(f"nodes {name}" for name in NODE_COMMANDS)])
