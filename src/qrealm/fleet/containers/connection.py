@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import http.client
 import re
-import select
 import socket
-import ssl
-import struct
 import threading
 import weakref
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,18 +26,23 @@ from qrealm.base.errors import (
 from qrealm.fleet.containers.certificates import tls_faults
 from qrealm.fleet.containers.protocol import Endpoint, Output
 from qrealm.fleet.containers.ssh_tunnel import SshTunnel
+from qrealm.fleet.containers.streams import (
+    FRAME_HEADER,
+    READ_BYTES_MAX,
+    STDERR,
+    OutputStream,
+    buffered,
+    move,
+    send_end,
+    socket_of,
+    whole_frames,
+)
 
 if TYPE_CHECKING:
     from docker import APIClient
     from docker.tls import TLSConfig
 
 T = TypeVar("T")
-_FRAME_HEADER = struct.Struct(">BxxxL")
-_STDERR = 2
-_READ_BYTES_MAX = 1 << 16
-_SEND_BYTES_MAX = 1 << 14
-_WORDS_BYTES_MAX = 1000
-NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # What engines say, in the order in which it is looked for: Docker 20 to 29 and Podman 4 and 5.
 _NO_SPACE = ("no space left on device", "disk quota exceeded")
@@ -169,11 +171,11 @@ class Connection:
 
     def _frames(self, response: Any, doing: str) -> Generator[Output]:
         try:
-            while len(header := response.raw.read(_FRAME_HEADER.size)) == _FRAME_HEADER.size:
-                kind, left = _FRAME_HEADER.unpack(header)
-                while left and (data := response.raw.read(min(left, _READ_BYTES_MAX))):
+            while len(header := response.raw.read(FRAME_HEADER.size)) == FRAME_HEADER.size:
+                kind, left = FRAME_HEADER.unpack(header)
+                while left and (data := response.raw.read(min(left, READ_BYTES_MAX))):
                     left -= len(data)
-                    yield Output("stderr" if kind == _STDERR else "stdout", data)
+                    yield Output("stderr" if kind == STDERR else "stdout", data)
         except self._broken as error:
             raise self._unavailable(doing, error) from error
         finally:
@@ -186,7 +188,7 @@ class Connection:
             send_end(sock, left)
             while True:
                 yield from whole_frames(arrived)
-                got, left = _move(sock, left)
+                got, left = move(sock, left)
                 if got == b"":
                     return
                 if got is not None:
@@ -305,146 +307,8 @@ class Connection:
         return EngineUnavailableError(f"{self.name}: {doing}: the engine does not answer: {told}", hint=hint)
 
 
-class OutputStream:
-    """What a container or a command writes, as it comes.
-
-    One thread reads. Any thread may call `close`, also a signal's handler, and also while the reader waits
-    for the next piece; the reader then sees the end. Who leaves early must close, or drop, the stream.
-
-    Attributes:
-        first: the beginning of the first piece, 1000 bytes at most.
-        noise: see `without_noise`.
-    """
-
-    def __init__(self, response: Any, sock: Any, pieces: Generator[Output], doing: str) -> None:
-        self._response = response
-        self._sock = sock
-        self._pieces = pieces
-        self._doing = doing
-        self.first = b""
-        self.noise: re.Pattern[bytes] | None = None
-        self._reading = threading.Lock()
-        self._closed = False
-        self._broken_off = False
-
-    def __iter__(self) -> OutputStream:
-        return self
-
-    def __next__(self) -> Output:
-        with self._reading:
-            try:
-                piece = self._next_piece()
-            except StopIteration:
-                if self._broken_off and not self._closed:
-                    raise EngineUnavailableError(f"{self._doing}: the connection was given up") from None
-                raise
-            except EngineUnavailableError:
-                if self._closed:
-                    raise StopIteration from None
-                raise
-            return piece
-
-    def _next_piece(self) -> Output:
-        while True:
-            piece = next(self._pieces)
-            self.first = self.first or piece.data[:_WORDS_BYTES_MAX]
-            if data := without_noise(self.noise, self.first, piece.data):
-                return Output(piece.stream, data)
-
-    def close(self) -> None:
-        """End it."""
-        self._closed = True
-        self._shut_down()
-        # A reader that waits wakes up by the end of its connection, and closes the answer itself.
-        if self._reading.acquire(blocking=False):
-            try:
-                self._pieces.close()
-                self._response.close()
-            finally:
-                self._reading.release()
-
-    def break_off(self) -> None:
-        """End it for its reader with EngineUnavailableError."""
-        self._broken_off = True
-        self._shut_down()
-
-    def _shut_down(self) -> None:
-        with suppress(OSError):  # it has ended already
-            # Not SSLSocket's own, which takes the encryption away from under a reader.
-            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-
-
-def socket_of(response: Any) -> Any:
-    """The socket below an answer that is still being read.
-
-    Neither requests nor the SDK hand it out without losing what is buffered above it; reading goes on
-    through `response.raw`.
-    """
-    return response.raw._fp.fp.raw._sock
-
-
 def knock(url: str, timeout_s: float) -> None:
     """Connect to a ``unix://`` url and hang up; OSError when nobody answers."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout_s)
         sock.connect(urlsplit(url).path)
-
-
-def buffered(response: Any) -> bytes:
-    """What was read together with the answer's head."""
-    with suppress(*NOT_NOW):
-        return bytes(response.raw._fp.fp.peek())
-    return b""
-
-
-def _move(sock: Any, left: memoryview) -> tuple[bytes | None, memoryview]:
-    """Wait until the connection takes or gives something, and let it: what came (nothing at its end, None for
-    none yet), and what is left to send."""
-    # A TLS connection may hold bytes that no select can see: so it is read before it is waited for.
-    try:
-        return sock.recv(_READ_BYTES_MAX), left
-    except NOT_NOW:
-        pass
-    except ConnectionError:
-        return b"", left  # ended without having read all: the exit code says what became of it
-    if left:
-        try:
-            sent = sock.send(left[:_SEND_BYTES_MAX])
-        except NOT_NOW:
-            pass
-        except ConnectionError:
-            return None, left[len(left) :]
-        else:
-            send_end(sock, left[sent:])
-            return None, left[sent:]
-    waiting = select.poll()  # unlike select, for any number of open files
-    waiting.register(sock, select.POLLIN | (select.POLLOUT if left else 0))
-    waiting.poll()
-    return None, left
-
-
-def send_end(sock: Any, left: memoryview) -> None:
-    """Tell the other side that nothing more comes, once nothing is left to send."""
-    if not left:
-        with suppress(OSError):
-            # Not SSLSocket's own: after that it would take what still comes for plain text.
-            socket.socket.shutdown(sock, socket.SHUT_WR)
-
-
-def without_noise(noise: re.Pattern[bytes] | None, first: bytes, data: bytes) -> bytes:
-    """A piece of a command's output; where its beginning, `first`, says why the command could not begin,
-    without what the engine adds to that of its own."""
-    return data if noise is None or b"OCI " not in first else noise.sub(b"", data)
-
-
-def whole_frames(arrived: bytearray) -> Iterator[Output]:
-    """Take every complete frame off the front."""
-    size = _FRAME_HEADER.size
-    while len(arrived) >= size:
-        kind, length = _FRAME_HEADER.unpack_from(arrived)
-        if len(arrived) < size + length:
-            return
-        data = bytes(arrived[size : size + length])
-        del arrived[: size + length]
-        if data:
-            yield Output("stderr" if kind == _STDERR else "stdout", data)

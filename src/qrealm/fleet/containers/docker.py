@@ -18,7 +18,7 @@ from qrealm.base.errors import (
     NoSuchContainerError,
 )
 from qrealm.fleet.containers.addresses import check_reference
-from qrealm.fleet.containers.connection import Connection, OutputStream, refusal
+from qrealm.fleet.containers.connection import Connection, refusal
 from qrealm.fleet.containers.docker_form import container_body, facts_of, facts_of_row
 from qrealm.fleet.containers.networks import MadeNetworks
 from qrealm.fleet.containers.protocol import (
@@ -35,6 +35,7 @@ from qrealm.fleet.containers.protocol import (
     PullProgress,
 )
 from qrealm.fleet.containers.pulling import Pull
+from qrealm.fleet.containers.streams import OutputStream
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -11,8 +11,9 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from qrealm.base.errors import EngineRefusalError, ImageError, QrealmError
-from qrealm.fleet.containers.connection import IMAGE_HINT, Connection, refusal, socket_of
+from qrealm.fleet.containers.connection import IMAGE_HINT, Connection, refusal
 from qrealm.fleet.containers.protocol import PullProgress
+from qrealm.fleet.containers.streams import socket_of
 
 if TYPE_CHECKING:
     from docker import APIClient

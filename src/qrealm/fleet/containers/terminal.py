@@ -10,7 +10,9 @@ from typing import Any
 
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, NoSuchContainerError
 from qrealm.fleet.containers import connect
-from qrealm.fleet.containers.connection import (
+from qrealm.fleet.containers.docker import BegunExec, DockerDriver, code_of_exec
+from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, Output
+from qrealm.fleet.containers.streams import (
     NOT_NOW,
     buffered,
     send_end,
@@ -18,8 +20,6 @@ from qrealm.fleet.containers.connection import (
     whole_frames,
     without_noise,
 )
-from qrealm.fleet.containers.docker import BegunExec, DockerDriver, code_of_exec
-from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, Output
 
 _READ_BYTES_MAX = 1 << 16
 _SEND_BYTES_MAX = 1 << 14
