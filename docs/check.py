@@ -5,6 +5,9 @@ allowed at the top. Lines of ```console blocks that start with "$ qrealm" or "$ 
 must succeed. All of it happens in a temporary folder in which `examples` and `tests` are the project's, and
 which is the home of the page's own qdocker daemon.
 
+```yaml blocks are files of qdocker, and so are those in examples/qdocker: a configuration, a cluster or Compose
+file. Each is read as the command reads it, so that a key which is not there is a fault.
+
 The Python of a page that imports an optional package which is not installed is skipped, and that is told.
 Where QREALM_REQUIRE names the package, it is a fault.
 """
@@ -22,6 +25,9 @@ import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from qrealm.base.errors import ConfigError
+from qrealm.control.containers.files import load_cluster, load_config
 
 ROOT = Path(__file__).parents[1]
 SECONDS_MAX = 300
@@ -82,6 +88,34 @@ def commands_of(page: str) -> list[str]:
     return [line[2:] for text in texts for line in text.splitlines() if line.startswith(OURS)]
 
 
+def yaml_faults(path: Path) -> list[str]:
+    """What is wrong in the YAML of a page, or of a file that is nothing else."""
+    if path.suffix == ".yaml":
+        return _faults_of_file(path.read_text(), path)
+    # Empty lines before it, so that an error names the line that it has on the page.
+    blocks = [block for block in blocks_of(path.read_text()) if block.language == "yaml"]
+    return [
+        fault for block in blocks for fault in _faults_of_file("\n" * (block.line - 1) + block.text, path)
+    ]
+
+
+def _faults_of_file(text: str, path: Path) -> list[str]:
+    """Certificates that it names are not looked for: they are on the reader's machine."""
+    name = str(path.relative_to(ROOT))
+    keys = re.findall(r"^(\w+):", text, re.MULTILINE)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, path.name)
+        file.write_text(text)
+        try:
+            if "quantum_docker_config" in keys or "nodes" in keys:
+                load_config(file, certificates=False)
+            else:
+                load_cluster(text, str(file), {}, ROOT)
+        except ConfigError as problem:
+            return [str(problem).replace(str(file), name)]
+    return []
+
+
 def broken_links(path: Path) -> list[str]:
     """Relative links and images of a page that lead nowhere."""
     prose = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
@@ -131,6 +165,8 @@ def main() -> int:
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     linked = [*pages, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
     faults = [fault for page in linked for fault in broken_links(page)]
+    examples = sorted((ROOT / "examples" / "qdocker").glob("*.yaml"))
+    faults += [fault for file in [*linked, *examples] for fault in yaml_faults(file)]
     for page in pages:
         missing = missing_of(python_of(page.read_text()))
         found = run_page(page, missing)

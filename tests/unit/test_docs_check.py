@@ -51,6 +51,55 @@ def test_pages_run(check, tmp_path, code, fault):
     assert (faults == []) if fault is None else (fault in faults[0])
 
 
+CONFIGURATION = "quantum_docker_config:\n  num_qubits: {value}\nnodes: [{{name: one, driver: simulated}}]"
+CLUSTER = "name: shop\ncontainers:\n  - {{name: web, image: nginx, {key}: 0.2}}"
+COMPOSE = "name: shop\nservices:\n  web:\n    image: nginx\n    {key}: 0.5"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        (CONFIGURATION.format(value=16), None, ""),
+        (CONFIGURATION.format(value="many"), 5, "num_qubits"),
+        (CLUSTER.format(key="quantum_probability"), None, ""),
+        (CLUSTER.format(key="quantum_luck"), 6, "quantum_luck"),
+        (COMPOSE.format(key="cpus"), None, ""),
+        (COMPOSE.format(key="gpus"), 8, "gpus"),
+        ("name: neither", 4, "containers"),
+        ("name: [never", 5, ""),
+        (CONFIGURATION.format(value="16\n  scheduler: nobodys"), 6, "scheduler"),
+        (
+            "nodes:\n  - {name: a, url: 'tcp://a:2376', tls: {ca: ~/ca.pem, cert: ~/c.pem, key: ~/k.pem}}",
+            None,
+            "",
+        ),
+    ],
+)
+def test_yaml_of_a_page_is_read_as_the_command_reads_it(check, tmp_path, text, line, key):
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs" / "page.md"
+    page.write_text(f"# Title\n\n```yaml\n{text}\n```\n")
+    faults = check.yaml_faults(page)
+    assert len(faults) == (line is not None)
+    for fault in faults:
+        assert f"docs/page.md:{line}: " in fault
+        assert key in fault
+
+
+def test_one_wrong_key_in_a_page_or_an_example_is_a_failure(check, tmp_path, capsys):
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        (tmp_path / name).write_text("# Page\n")
+    page, example = tmp_path / "docs" / "page.md", tmp_path / "examples" / "qdocker" / "shop.yaml"
+    example.parent.mkdir()
+    for broken in (None, page, example):
+        page.write_text(f"```yaml\n{COMPOSE.format(key='gpus' if broken is page else 'cpus')}\n```\n")
+        example.write_text(CLUSTER.format(key="quantum_luck" if broken is example else "quantum_weight"))
+        assert check.main() == (broken is not None)
+        told = capsys.readouterr().err
+        assert (told == "") if broken is None else f"{broken.relative_to(tmp_path)}:" in told
+
+
 def test_dead_links(check, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
