@@ -60,6 +60,7 @@ _IMAGE = (
     "short-name resolution",
 )
 _NAME = re.compile(r"name .*(already in use|conflicts with an existing object)", re.DOTALL)
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 _NO_CONTAINER = ("no such container", "no container with name or id", "no such service", "such exec instance")
 _NO_SERVICE = re.compile(r"\bservice \S+ not found")
 _STARTING = ("oci runtime", "starting container", "start container process", "exec:", "exec format error")
@@ -243,23 +244,39 @@ class Connection:
         return request
 
     def _connect(self) -> APIClient:
-        from docker.constants import DEFAULT_DOCKER_API_VERSION
         from docker.tls import TLSConfig
 
         where = self._endpoint
-        url = where.url
         tls: TLSConfig | bool = False
-        if url.startswith("ssh://"):
-            self._tunnel = SshTunnel(url, timeout_s=self.timeout_s)
-            url = self._tunnel.url
-            knock(url, self.timeout_s)
-        elif where.tls_ca or where.tls_cert or where.tls_key:
+        if where.url.startswith("ssh://"):
+            tunnel = SshTunnel(where.url, timeout_s=self.timeout_s)
+            try:
+                knock(tunnel.url, self.timeout_s)
+                client = self._told_version(tunnel.url, tls)
+            except BaseException:
+                tunnel.close()
+                raise
+            self._tunnel = tunnel
+            return client
+        if where.tls_ca or where.tls_cert or where.tls_key:
             self._check_certificates()
             pair = (where.tls_cert, where.tls_key) if where.tls_cert and where.tls_key else None
             tls = TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
+        return self._told_version(where.url, tls)
+
+    def _told_version(self, url: str, tls: TLSConfig | bool) -> APIClient:
+        """A client that speaks the version that the engine tells."""
+        from docker.constants import DEFAULT_DOCKER_API_VERSION
+
         # Not the SDK's own question, which it asks while it is made and cannot be told anything yet.
         with self._client_of(url, tls, DEFAULT_DOCKER_API_VERSION) as asking:
-            version = asking.version(api_version=False)["ApiVersion"]
+            told = asking.version(api_version=False)
+        version = told.get("ApiVersion") if isinstance(told, dict) else None
+        if not isinstance(version, str) or not _VERSION.fullmatch(version):
+            raise EngineUnavailableError(
+                f"{self.name}: ask for its version: what answers tells no version of Docker's interface",
+                hint="check that an engine listens there, and not another program",
+            )
         return self._client_of(url, tls, version)
 
     def _client_of(self, url: str, tls: TLSConfig | bool, version: str) -> APIClient:

@@ -46,24 +46,39 @@ class SshTunnel:
         local = Path(self._folder) / "engine.sock"
         self.url = f"unix://{local}"
         remote = urlsplit(url).path or _REMOTE_SOCKET
-        self._process = subprocess.Popen(
-            ["sh", "-c", _WITH_US, self._folder, command[0], "-L", f"{local}:{remote}", *command[1:]],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _WITH_US, self._folder, command[0], "-L", f"{local}:{remote}", *command[1:]],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        try:
+            within = self._why_none(local, timeout_s)
+        except BaseException:
+            self._end()
+            raise
+        if within is not None:
+            told = self._end()
+            raise EngineUnavailableError(
+                f"ssh to {url} made no connection{within}: {told or 'no answer'}",
+                hint="check that `ssh` reaches the host without a password",
+            )
+
+    def _why_none(self, local: Path, timeout_s: float) -> str | None:
+        """Wait until the local end stands: None; else words for how long it did not."""
         deadline = time.monotonic() + timeout_s
         while not local.exists():
-            ended = self._process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                within = "" if ended else f" within {timeout_s:g} s"
-                told = self._end()
-                raise EngineUnavailableError(
-                    f"ssh to {url} made no connection{within}: {told or 'no answer'}",
-                    hint="check that `ssh` reaches the host without a password",
-                )
+            if self._process.poll() is not None:
+                return ""
+            if time.monotonic() > deadline:
+                return f" within {timeout_s:g} s"
             time.sleep(_POLL_S)
+        return None
 
     def close(self) -> None:
         """End the connection."""
