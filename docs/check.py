@@ -5,7 +5,7 @@ allowed at the top. Lines of ```console blocks that start with "$ qrealm" or "$ 
 must succeed. All of it happens in a temporary folder in which `examples` and `tests` are the project's, and
 which is the home of the page's own qdocker daemon.
 
-```yaml blocks are files of qdocker, and so are those in examples/qdocker: a configuration, a cluster or Compose
+```yaml blocks are files of qdocker, as are those in examples/qdocker: a configuration, a cluster or a Compose
 file. Each is read as the command reads it, so that a key which is not there is a fault.
 
 The Python of a page that imports an optional package which is not installed is skipped, and that is told.
