@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
 T = TypeVar("T")
+_FROM_OPENSSL = re.compile(r"^\[[A-Z0-9_]+: [A-Z0-9_]+\] | \(_ssl\.c:\d+\)$")
 
 # What engines say, in the order in which it is looked for: Docker 20 to 29 and Podman 4 and 5.
 _NO_SPACE = ("no space left on device", "disk quota exceeded")
@@ -313,6 +314,7 @@ class Connection:
     def _unavailable(self, doing: str, error: BaseException) -> EngineUnavailableError:
         told = str(error)
         hint = self._hint
+        where = urlsplit(self._endpoint.url)
         if "Permission denied" in told:
             hint = "run as a user who may use the engine's socket: root, or a member of the group `docker`"
         elif self._endpoint.url.startswith("ssh://"):
@@ -321,7 +323,29 @@ class Connection:
             hint = "check the certificates: tls ca, cert and key of the node"
         elif "timed out" in told.lower():
             hint = f"it did not answer within {self.timeout_s:g} s; is its host busy or out of reach?"
-        return EngineUnavailableError(f"{self.name}: {doing}: the engine does not answer: {told}", hint=hint)
+        elif where.scheme == "tcp":
+            hint = (
+                f"check on {where.hostname} that the engine runs and listens at {where.netloc}, and that "
+                "nothing between keeps it from here"
+            )
+        return EngineUnavailableError(
+            f"{self.name}: {doing}: the engine does not answer: {cause_of(error)}", hint=hint
+        )
+
+
+def cause_of(error: BaseException) -> str:
+    """What is at the bottom of an error, in its own words: libraries tell it in what they write around it."""
+    # Not by __context__, which may be an error that was being dealt with when the call was made.
+    while inner := error.__cause__ or _wrapped(error):
+        error = inner
+    words = str(getattr(error, "verify_message", "") or getattr(error, "strerror", None) or error)
+    return _FROM_OPENSSL.sub("", words) or type(error).__name__
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    """The error that another was made of, by which libraries hand it on."""
+    told = (getattr(error, "reason", None), *error.args)
+    return next((each for each in told if isinstance(each, BaseException)), None)
 
 
 def knock(url: str, timeout_s: float) -> None:
