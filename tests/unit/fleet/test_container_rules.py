@@ -121,7 +121,7 @@ def test_what_no_record_may_have(bad):
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
-        (spec(name="x"), "the name 'x'; a name has two or more"),
+        (spec(name="x"), "the name 'x': a name has two or more"),
         (spec(name="web\n"), "the name"),
         (spec(name="a" * 129), "the name"),
         (spec(image=""), "'' is no name of an image"),
@@ -132,10 +132,10 @@ def test_what_no_record_may_have(bad):
         (spec(limits=Limits(cpus=TOO_LONG)), "cpu=more than can be written"),
         (spec(limits=Limits(memory_bytes=(6 << 20) - 1)), "of 6,291,455 bytes; engines need at least 6 MiB"),
         (spec(limits=Limits(memory_bytes=rules.MEMORY_MAX + 1)), "a memory limit of .*; the most is"),
-        (spec(limits=Limits(pids=0)), "a limit of 0 processes; it must be at least 1"),
+        (spec(limits=Limits(pids=0)), "a limit of 0 processes; it must be from 1 to 4,194,304"),
         (
             spec(limits=Limits(pids=rules.PIDS_MAX + 1)),
-            "a limit of 4,194,305 processes; the most is 4,194,304",
+            "a limit of 4,194,305 processes; it must be from 1",
         ),
         (spec(stop_grace_s=NAN), "a grace of nan s; it must be from 0 to 86,400"),
     ],

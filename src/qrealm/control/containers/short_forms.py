@@ -39,6 +39,16 @@ def memory_bytes(text: str, unit: str = "b") -> int:
     return round(amount)
 
 
+def container_memory(text: str, unit: str = "b") -> int:
+    """The same for what a container may use."""
+    size = memory_bytes(text, unit)
+    if size < rules.MEMORY_MIN:
+        alone = text.strip()[-1:].isdigit()
+        told = f"{text} {'MiB' if unit == 'm' else 'bytes'}" if alone else text
+        raise ValueError(f"must be {rules.MEMORY_MIN >> 20}m or more; it is {told:.60}")
+    return size
+
+
 def duration_s(text: str) -> float:
     """``"1m30s"``, ``"500ms"``, ``"1.5h"``: seconds."""
     parts = DURATION.findall(text)

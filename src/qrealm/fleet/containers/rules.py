@@ -10,16 +10,18 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from qrealm.base.errors import RequestError
-from qrealm.fleet.containers.addresses import check_reference
+from qrealm.base.units import MIB
+from qrealm.fleet.containers.addresses import check_reference, reference_fault
 from qrealm.fleet.containers.host_ports import own_clash, published, twice
 from qrealm.fleet.containers.protocol import ContainerSpec, HealthCheck, Restart, Tmpfs
 
 CPUS_MIN = 0.01
 CPUS_MAX = 1_000_000
-MEMORY_MIN = 6 << 20
+MEMORY_MIN = 6 * MIB
 """Less than this no engine takes."""
 MEMORY_MAX = 1 << 60
 PIDS_MAX = 4_194_304
@@ -52,43 +54,61 @@ _CAPABILITIES = frozenset(
 
 def check_spec(spec: ContainerSpec) -> None:
     """Raises RequestError for a container that no engine can make, or that would not be what it says."""
-    _check_name(spec)
-    check_contents(spec)
-
-
-def check_contents(spec: ContainerSpec) -> None:
-    """The same without its name, which those who make several from one description give later."""
     _check(spec, PIDS_MAX, (*_ASKED, *_HELD))
+
+
+class Fault(NamedTuple):
+    """What of a container breaks a rule: the field of its specification (of its limits with a dot, as
+    ``limits.cpus``), what people call that, and what is wrong."""
+
+    field: str
+    part: str
+    what: str
+
+
+def spec_faults(spec: ContainerSpec) -> Iterator[Fault]:
+    """Everything that `check_spec` would refuse."""
+    try:
+        container_name(spec.name)
+    except ValueError as problem:
+        yield Fault("name", "name", str(problem))
+    if fault := reference_fault(spec.image):
+        yield Fault("image", "image", fault)
+    yield from _faults(spec, PIDS_MAX, (*_ASKED, *_HELD))
 
 
 def check_held(spec: ContainerSpec) -> None:
     """Raises RequestError for a container that cannot have been made, or that no engine can be told of."""
-    _check_name(spec)
     _check(spec, PIDS_HELD_MAX, _HELD)
 
 
-def _check_name(spec: ContainerSpec) -> None:
-    if not _NAME.fullmatch(spec.name):
-        raise RequestError(
-            f"create got the name {spec.name!r:.80}; a name has two or more letters, digits, '_', "
-            "'.' and '-', and begins with a letter or digit"
-        )
-
-
 def _check(spec: ContainerSpec, pids_max: int, parts: Parts) -> None:
-    check_reference(spec.image)
     try:
-        _limits(spec, pids_max)
-        grace_s(spec.stop_grace_s)
+        container_name(spec.name)
     except ValueError as problem:
-        raise RequestError(f"create got {problem}") from None
-    for part, check in parts:
+        raise RequestError(f"create got the name {problem}") from None
+    check_reference(spec.image)
+    for fault in _faults(spec, pids_max, parts):
+        told = f"the {fault.part} of {spec.name!r} wrong: {fault.what}" if fault.part else fault.what
+        raise RequestError(f"create got {told}", hint=_HINTS.get(fault.field, ""))
+
+
+def _faults(spec: ContainerSpec, pids_max: int, parts: Parts) -> Iterator[Fault]:
+    for field, part, check in (*_numbers_asked(pids_max), *parts):
         try:
             check(spec)
         except ValueError as problem:
-            raise RequestError(
-                f"create got the {part} of {spec.name!r} wrong: {problem}", hint=_HINTS.get(part, "")
-            ) from None
+            yield Fault(field, part, str(problem))
+
+
+def container_name(text: str) -> str:
+    """Of a container."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            f"{text!r:.80}: a name has two or more letters, digits, '_', '.' and '-', and begins with a "
+            "letter or digit"
+        )
+    return text
 
 
 def port_number(value: int) -> int:
@@ -273,23 +293,42 @@ def shown(value: float) -> str:
     return f"{value:,}" if abs(value) < _WRITTEN_MAX else "more than can be written"
 
 
-def _limits(spec: ContainerSpec, pids_max: int) -> None:
-    limits = spec.limits
-    if not CPUS_MIN <= limits.cpus <= CPUS_MAX:
-        raise ValueError(
-            f"cpu={shown(limits.cpus)}; it must be at least {CPUS_MIN}, and at most {CPUS_MAX:,}"
-        )
-    if limits.memory_bytes < MEMORY_MIN:
-        raise ValueError(
-            f"a memory limit of {shown(limits.memory_bytes)} bytes; engines need at least "
-            f"{MEMORY_MIN >> 20} MiB"
-        )
-    if limits.memory_bytes > MEMORY_MAX:
-        raise ValueError(f"a memory limit of {shown(limits.memory_bytes)} bytes; the most is {MEMORY_MAX:,}")
-    if limits.pids < 1:
-        raise ValueError(f"a limit of {shown(limits.pids)} processes; it must be at least 1")
-    if limits.pids > pids_max:
-        raise ValueError(f"a limit of {shown(limits.pids)} processes; the most is {pids_max:,}")
+def memory(size_bytes: int) -> int:
+    """How much a container may use."""
+    if size_bytes < MEMORY_MIN:
+        raise ValueError(f"{_bytes_shown(size_bytes)}; engines need at least {_bytes_shown(MEMORY_MIN)}")
+    if size_bytes > MEMORY_MAX:
+        raise ValueError(f"{_bytes_shown(size_bytes)}; the most is {_bytes_shown(MEMORY_MAX)}")
+    return size_bytes
+
+
+def _bytes_shown(size_bytes: int) -> str:
+    return f"{shown(size_bytes)} bytes" if size_bytes % MIB else f"{shown(size_bytes // MIB)} MiB"
+
+
+def _numbers_asked(pids_max: int) -> Parts:
+    def cpus(spec: ContainerSpec) -> None:
+        if not CPUS_MIN <= spec.limits.cpus <= CPUS_MAX:
+            told = shown(spec.limits.cpus)
+            raise ValueError(f"cpu={told}; it must be at least {CPUS_MIN}, and at most {CPUS_MAX:,}")
+
+    def memory_limit(spec: ContainerSpec) -> None:
+        try:
+            memory(spec.limits.memory_bytes)
+        except ValueError as problem:
+            raise ValueError(f"a memory limit of {problem}") from None
+
+    def pids(spec: ContainerSpec) -> None:
+        count = spec.limits.pids
+        if not 1 <= count <= pids_max:
+            raise ValueError(f"a limit of {shown(count)} processes; it must be from 1 to {pids_max:,}")
+
+    return (
+        ("limits.cpus", "", cpus),
+        ("limits.memory_bytes", "", memory_limit),
+        ("limits.pids", "", pids),
+        ("stop_grace_s", "", lambda spec: grace_s(spec.stop_grace_s)),
+    )
 
 
 def _ports(spec: ContainerSpec) -> None:
@@ -354,8 +393,8 @@ def _label_names(spec: ContainerSpec) -> None:
         label_name(name)
 
 
-def _command(spec: ContainerSpec) -> None:
-    for word in (*(spec.entrypoint or ()), *(spec.command or ())):
+def _words(words: Iterable[str] | None) -> None:
+    for word in words or ():
         plain_text(word, f"the word {word!r:.60}")
 
 
@@ -399,10 +438,6 @@ def _network(spec: ContainerSpec) -> None:
         network(alias)
 
 
-def _restart(spec: ContainerSpec) -> None:
-    restart(spec.restart)
-
-
 def _capabilities(spec: ContainerSpec) -> None:
     for each in spec.cap_add:
         capability(each)
@@ -414,8 +449,8 @@ def _capability_lines(spec: ContainerSpec) -> None:
 
 
 Rule = Callable[[str], str]
-Parts = Sequence[tuple[str, Callable[[ContainerSpec], None]]]
-"""What a message calls a part, and the rule for it."""
+Parts = Sequence[tuple[str, str, Callable[[ContainerSpec], object]]]
+"""A field, what a message calls it (nothing where the rule says it), and the rule for it."""
 
 
 def _optional(name: str, rule: Rule) -> Callable[[ContainerSpec], None]:
@@ -430,31 +465,36 @@ def _folder(text: str) -> str:
     return plain_text(text, f"the folder {text!r:.80}")
 
 
-_HINTS = {"ports": "publish another port, or let the engine choose one"}
+_HINTS = {
+    "ports": "publish another port, or let the engine choose one",
+    "cap_add": "name it as Linux does, for example NET_ADMIN or SYS_TIME",
+    "limits.memory_bytes": "give it at least 6 MiB: 6 or 6m",
+}
 _HELD: Parts = (
-    ("ports", _ports),
-    ("volumes", _mounts),
-    ("folders in memory", _memory_folders),
-    ("environment", _environment),
-    ("labels", _labels),
-    ("command", _command),
-    ("health check", _health),
-    ("restart policy", _restart),
-    ("network", _network),
-    ("hostname", _optional("hostname", _one_line)),
-    ("user", _optional("user", _one_line)),
-    ("working folder", _optional("working_dir", _folder)),
-    ("capabilities", _capability_lines),
+    ("ports", "ports", _ports),
+    ("mounts", "volumes", _mounts),
+    ("tmpfs", "folders in memory", _memory_folders),
+    ("environment", "environment", _environment),
+    ("labels", "labels", _labels),
+    ("entrypoint", "command", lambda spec: _words(spec.entrypoint)),
+    ("command", "command", lambda spec: _words(spec.command)),
+    ("health", "health check", _health),
+    ("restart", "restart policy", lambda spec: restart(spec.restart)),
+    ("network", "network", _network),
+    ("hostname", "hostname", _optional("hostname", _one_line)),
+    ("user", "user", _optional("user", _one_line)),
+    ("working_dir", "working folder", _optional("working_dir", _folder)),
+    ("cap_add", "capabilities", _capability_lines),
 )
 _ASKED: Parts = (
-    ("ports", _addresses),
-    ("volumes", _places),
-    ("environment", _variable_names),
-    ("labels", _label_names),
-    ("health check", _health_command),
-    ("network", _optional("network", network)),
-    ("hostname", _optional("hostname", hostname)),
-    ("user", _optional("user", user)),
-    ("working folder", _optional("working_dir", working_dir)),
-    ("capabilities", _capabilities),
+    ("ports", "ports", _addresses),
+    ("mounts", "volumes", _places),
+    ("environment", "environment", _variable_names),
+    ("labels", "labels", _label_names),
+    ("health", "health check", _health_command),
+    ("network", "network", _optional("network", network)),
+    ("hostname", "hostname", _optional("hostname", hostname)),
+    ("user", "user", _optional("user", user)),
+    ("working_dir", "working folder", _optional("working_dir", working_dir)),
+    ("cap_add", "capabilities", _capabilities),
 )

@@ -117,7 +117,7 @@ def test_every_key():
 
 
 def test_dollar_signs_mean_nothing_here():
-    file = loaded("{name: a, containers: [{name: b, image: c, command: ['echo $HOME ${X']}]}")
+    file = loaded("{name: a, containers: [{name: web, image: c, command: ['echo $HOME ${X']}]}")
     assert file.containers[0].spec.command == ("echo $HOME ${X",)
 
 
@@ -126,7 +126,7 @@ def test_dollar_signs_mean_nothing_here():
 )
 def test_memory_is_in_mebibytes(memory, amount):
     file = loaded(
-        f"{{name: a, containers: [{{name: b, image: c, resource_requirements: {{memory: {memory}}}}}]}}"
+        f"{{name: a, containers: [{{name: web, image: c, resource_requirements: {{memory: {memory}}}}}]}}"
     )
     assert file.containers[0].spec.limits.memory_bytes == amount
 
@@ -194,21 +194,21 @@ def test_wrong_keys_are_named_with_line(line, key, words):
 
 def two(entangle):
     return (
-        "name: shop\ncontainers:\n  - {name: a, image: x}\n  - {name: b, image: x}\n"
-        f"  - {{name: c, image: x, superposition_states: [x, y, z]}}\nentangle:\n  - {entangle}\n"
+        "name: shop\ncontainers:\n  - {name: aa, image: x}\n  - {name: bb, image: x}\n"
+        f"  - {{name: cc, image: x, superposition_states: [x, y, z]}}\nentangle:\n  - {entangle}\n"
     )
 
 
 @pytest.mark.parametrize(
     "entangle, key, words",
     [
-        ("{between: [a, d]}", "between[1]", "there is no container 'd' in this file; there are a, b, c"),
-        ("{between: [a]}", "between", "at least two containers"),
-        ("{between: [a, b, a]}", "between", "the container 'a' stands twice"),
-        ("{between: [a, c]}", "between", "equally many states: a has 2, c has 3"),
-        ("{between: [a, b], mode: sam}", "mode", "'opposite' or 'spread'; it is 'sam'; did you mean 'same'"),
+        ("{between: [aa, d]}", "between[1]", "there is no container 'd' in this file; there are aa, bb, cc"),
+        ("{between: [aa]}", "between", "at least two containers"),
+        ("{between: [aa, bb, aa]}", "between", "the container 'aa' stands twice"),
+        ("{between: [aa, cc]}", "between", "equally many states: aa has 2, cc has 3"),
+        ("{between: [aa, bb], mode: sam}", "mode", "or 'spread'; it is 'sam'; did you mean 'same'"),
         ("{mode: same}", "between", "is missing"),
-        ("[a, b]", "", "must be a mapping"),
+        ("[aa, bb]", "", "must be a mapping"),
     ],
 )  # fmt: skip
 def test_wrong_entanglement(entangle, key, words):
@@ -254,7 +254,7 @@ def test_all_problems_are_told_sorted_by_line():
 
 
 def test_without_a_filename():
-    file = load_cluster("{name: a, containers: [{name: b, image: c, volumes: ['./x:/y']}]}")
+    file = load_cluster("{name: a, containers: [{name: web, image: c, volumes: ['./x:/y']}]}")
     assert file.containers[0].spec.mounts[0].source == f"{Path.cwd()}/x"
     with pytest.raises(ConfigError) as told:
         load_cluster("a: 1")
@@ -262,7 +262,7 @@ def test_without_a_filename():
 
 
 def test_a_folder_of_its_own():
-    file = load_cluster("services: {a: {image: c, volumes: ['./x:/y']}}", "f.yaml", folder="/srv/other")
+    file = load_cluster("services: {web: {image: c, volumes: ['./x:/y']}}", "f.yaml", folder="/srv/other")
     assert file.name == "other"
     assert file.containers[0].spec.mounts[0].source == "/srv/other/x"
 

@@ -271,7 +271,7 @@ def test_this_process_lends_its_environment(monkeypatch):
         ("enviroment: {}", "enviroment", "did you mean 'environment'?"),
         ("privileged: true", "privileged", "not supported; every container has no new privileges"),
         ("mem_limit: 1x", "mem_limit", "'1x' is no amount of memory"),
-        ("mem_limit: 4m", "mem_limit", "must be 6291456 or more"),
+        ("mem_limit: 4m", "mem_limit", "must be 6m or more; it is 4m"),
         ("cpus: many", "cpus", "must be a number of processors; it is 'many'"),
         ("cpus: 'nan'", "cpus", "must be a finite number"),
         ("network_mode: service:x", "network_mode", "of another container is not supported"),
@@ -291,7 +291,7 @@ def test_this_process_lends_its_environment(monkeypatch):
         ("depends_on: [db]", "depends_on", "not supported; nothing is started with the file"),
         ("networks: [back]", "networks", "not supported; the services of a file share one network"),
         ("hostname: a_b", "hostname", "must be letters"),
-        ("stop_grace_period: 90000s", "stop_grace_period", "must be 86400 or less"),
+        ("stop_grace_period: 90000s", "stop_grace_period", "must be 24h or less"),
         ("init: 3", "init", "must be true or false"),
         ("tmpfs: [/run, '/run/']", "tmpfs[1]", "another volume is at '/run' already"),
         ("tmpfs: '/run:size=1k,size=2k'", "tmpfs[0]", "the option 'size' stands twice"),
@@ -341,7 +341,7 @@ def test_a_folder_in_memory_is_not_where_a_volume_is():
 
 def test_rules_of_a_container_as_a_whole():
     error = refusal(one('environment: ["A=a\\0"]\n    scale: 2'))
-    assert (error.line, error.key) == (3, "services.web")
+    assert (error.line, error.key) == (5, "services.web.environment")
     assert error.message.count("the value of 'A' has a NUL character") == 1
 
 
@@ -367,12 +367,12 @@ def test_ports_can_be_copied_each_host_has_its_own():
         ("services: {web: {image: x}}\nnetworks: {a: }", "networks", "not supported"),
         ("services: {web: {image: x}}\nvolumes: {a: {driver: nfs}}", "volumes.a.driver", "not supported"),
         ("services: {web: {image: x}}\nx-quantum: {mode: same}", "x-quantum.mode", "unknown key"),
-        ("services: {a: {image: x, x-quantum: {links: b}}}", "services.a.x-quantum.links", "unknown key"),
-        ("services: {a: {image: x, container_name: b}, b: {image: x}}", "services.b", "is called 'b' too"),
+        ("services: {aa: {image: x, x-quantum: {links: b}}}", "services.aa.x-quantum.links", "unknown key"),
+        ("services: {aa: {image: x, container_name: bb}, bb: {image: x}}", "services.bb", "called 'bb' too"),
         (
-            "services: {a: {image: x}}\nx-quantum: {entangle: [{between: [a, b]}]}",
+            "services: {aa: {image: x}}\nx-quantum: {entangle: [{between: [aa, b]}]}",
             "x-quantum.entangle[0].between[1]",
-            "no container 'b' in this file; there are a",
+            "no container 'b' in this file; there are aa",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrealm.base.errors import ConfigError
+from qrealm.control.containers.files.problems import raise_problems
 from qrealm.control.containers.files.variables import substituted
 from qrealm.control.containers.files.yaml_lines import CoreLoader, read_yaml
 
@@ -136,7 +137,7 @@ def test_anchors_and_merge_keys():
 )
 def test_broken_files_tell_the_line(text, line, words):
     with pytest.raises(ConfigError) as told:
-        read_yaml(text, "f.yaml")
+        raise_problems("f.yaml", read_yaml(text, "f.yaml").problems)
     assert told.value.line == line
     assert words in told.value.message
     assert told.value.message.startswith("f.yaml")
@@ -215,7 +216,8 @@ def test_text_without_a_dollar_sign_stays(text):
 
 
 def test_variables_in_a_file_tell_the_line():
+    found = read_yaml("a: 1\nb: [x, $NONE]\nc: ${\n", "f.yaml", lambda text: substituted(text, {}))
     with pytest.raises(ConfigError) as told:
-        read_yaml("a: 1\nb: [x, $NONE]\nc: ${\n", "f.yaml", lambda text: substituted(text, {}))
+        raise_problems("f.yaml", found.problems)
     assert (told.value.line, told.value.key) == (2, "b[1]")
     assert "f.yaml:3: c: ${ must be followed by a name" in told.value.message

@@ -21,7 +21,8 @@ from qrealm.control.containers.files.container_shapes import (
     in_network,
     quantum,
 )
-from qrealm.control.containers.files.fields import Name, Number, Shape, Text, Whole, validated
+from qrealm.control.containers.files.fields import Name, Number, Shape, Text, Whole, as_far_as_it_goes
+from qrealm.control.containers.files.problems import Path as KeyPath
 from qrealm.control.containers.files.problems import Problem, raise_problems
 from qrealm.control.containers.files.values import ClusterContainer, ClusterFile
 from qrealm.control.containers.files.variables import substituted
@@ -31,6 +32,11 @@ from qrealm.fleet.containers import rules
 from qrealm.fleet.containers.protocol import PIDS_DEFAULT, ContainerSpec, Limits
 
 MIB = 1 << 20
+_KEYS: dict[str, KeyPath] = {
+    "limits.cpus": ("resource_requirements", "cpu"),
+    "limits.memory_bytes": ("resource_requirements", "memory"),
+    "limits.pids": ("resource_requirements", "pids"),
+}
 
 
 def _mebibytes(value: object) -> object:
@@ -39,7 +45,7 @@ def _mebibytes(value: object) -> object:
         return value
     if value.strip()[-1:].isdigit():
         raise ValueError(f"{value!r} has no unit; write {value} without quotes for MiB, or {value}m")
-    return short_forms.memory_bytes(value) / MIB
+    return short_forms.container_memory(value) / MIB
 
 
 class ResourcesShape(Shape):
@@ -108,8 +114,8 @@ def load_cluster(
 
 
 def _read_cluster(document: Document, folder: Path, environ: Mapping[str, str]) -> ClusterFile:
-    shape = validated(ClusterShape, document)
-    reader = Reader(document, folder, environ)
+    shape, problems = as_far_as_it_goes(ClusterShape, document)
+    reader = Reader(document, folder, environ, problems=problems)
     containers: list[ClusterContainer] = []
     names: set[str] = set()
     for index, item in enumerate(shape.containers):
@@ -121,7 +127,7 @@ def _read_cluster(document: Document, folder: Path, environ: Mapping[str, str]) 
         limits = Limits(resources.cpu, round(resources.memory * MIB), resources.pids)
         network = in_network(shape.name, item.network)
         spec = ContainerSpec(name=item.name, limits=limits, **network, **reader.keys(item, path))
-        reader.check(spec, path)
+        reader.check(spec, path, _KEYS)
         register = quantum(item.superposition_states, item.quantum_probability, item.quantum_weight)
         containers.append(ClusterContainer(spec, register, item.node))
     members = {name: (name,) for name in (container.spec.name for container in containers)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,8 +30,9 @@ from qrealm.control.containers.files.fields import (
     Shape,
     Text,
     Whole,
-    validated,
+    as_far_as_it_goes,
 )
+from qrealm.control.containers.files.problems import Path as KeyPath
 from qrealm.control.containers.files.problems import raise_problems
 from qrealm.control.containers.files.values import ClusterContainer, ClusterFile
 from qrealm.control.containers.files.yaml_lines import Document
@@ -76,7 +78,9 @@ def _processors(value: object) -> object:
 
 def _bytes(value: object) -> object:
     """Compose writes memory as a number of bytes, or as text with a unit."""
-    return short_forms.memory_bytes(value) if isinstance(value, str) else value
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    return short_forms.container_memory(str(value))
 
 
 def _exposed(value: str) -> str:
@@ -86,7 +90,7 @@ def _exposed(value: str) -> str:
 
 
 Processors = Annotated[float, BeforeValidator(_processors), Field(ge=rules.CPUS_MIN, le=rules.CPUS_MAX)]
-Memory = Annotated[int, BeforeValidator(_bytes), Field(ge=rules.MEMORY_MIN, le=rules.MEMORY_MAX)]
+Memory = Annotated[int, BeforeValidator(_bytes)]
 Copies = Annotated[Whole, Field(ge=1)]
 Processes = Annotated[Whole, Field(ge=1, le=rules.PIDS_MAX)]
 
@@ -173,8 +177,8 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
     Raises:
         ConfigError: it breaks rules, or asks for what is not supported.
     """
-    without = Document(document.filename, _without_extensions(document.data), document.lines)
-    shape = validated(ComposeShape, without, "not supported", INSTEAD)
+    without = replace(document, data=_without_extensions(document.data))
+    shape, problems = as_far_as_it_goes(ComposeShape, without, "not supported", INSTEAD)
     # Of a folder's name what a cluster can be called by, as Compose takes it.
     name = shape.name or _NO_NAME.sub("", folder.name).lstrip("_.-")[:_NAME_LETTERS] or "compose"
 
@@ -184,7 +188,7 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
         declared = shape.volumes[wanted]
         return declared.name or (wanted if declared.external else f"{name}_{wanted}")
 
-    reader = Reader(document, folder, environ, volume)
+    reader = Reader(document, folder, environ, volume, problems)
     containers: list[ClusterContainer] = []
     members: dict[str, tuple[str, ...]] = {}
     taken: dict[str, str] = {}
@@ -201,8 +205,10 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
             taken[container] = service
             network = in_network(name, item.network_mode, service)
             spec = ContainerSpec(name=container, limits=limits, **network, **keys)
-            reader.check(spec, path)
             containers.append(ClusterContainer(spec, register, item.quantum.node))
+        # They differ in their names, of which the last is the longest.
+        last = containers[-1].spec
+        reader.check(last, path, _keys(item, last.name), f"container_name: {name}-{last.name}")
     place = (QUANTUM, "entangle")
     # A container of several can be named alone, too.
     alone = {container: (container,) for container in taken if container not in members}
@@ -210,6 +216,18 @@ def read_compose(document: Document, folder: Path, environ: Mapping[str, str]) -
     raise_problems(document.filename, reader.problems)
     before = shape.name or folder.name or name
     return ClusterFile(name, tuple(containers), entangled, None if before == name else before)
+
+
+def _keys(item: ServiceShape, container: str) -> dict[str, KeyPath]:
+    """Where what of a service's container stands."""
+    limits: KeyPath = ("deploy", "resources", "limits")
+    return {
+        "name": ("container_name",) if item.container_name == container else (),
+        "network": ("network_mode",),
+        "limits.cpus": ("cpus",) if item.cpus else (*limits, "cpus"),
+        "limits.memory_bytes": ("mem_limit",) if item.mem_limit else (*limits, "memory"),
+        "limits.pids": ("pids_limit",) if item.pids_limit else (*limits, "pids"),
+    }
 
 
 def _names(service: str, item: ServiceShape, reader: Reader) -> tuple[str, ...]:

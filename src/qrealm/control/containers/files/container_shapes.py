@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as FolderPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from qrealm.base.errors import RequestError
 from qrealm.control.containers import asked, short_forms
 from qrealm.control.containers.files.fields import (
     LONG,
@@ -36,6 +35,12 @@ from qrealm.fleet.containers.host_ports import once, own_clash, twice
 from qrealm.fleet.containers.protocol import GRACE_S, ContainerSpec, HealthCheck, Mount, Port, Restart, Tmpfs
 
 ENV_FILE_BYTES_MAX = 1 << 20
+_KEYS: dict[str, Path] = {
+    "mounts": ("volumes",),
+    "health": ("healthcheck",),
+    "stop_grace_s": ("stop_grace_period",),
+}
+"""Of fields of ContainerSpec that both kinds of file call by another name."""
 
 
 def _own_labels(labels: dict[str, str | None]) -> dict[str, str | None]:
@@ -90,6 +95,12 @@ def _volume_text(value: str) -> str:
 
 def _tmpfs_text(value: str) -> str:
     short_forms.tmpfs(value)
+    return value
+
+
+def _grace(value: object) -> object:
+    if isinstance(value, str) and short_forms.duration_s(value) > rules.GRACE_S_MAX:
+        raise ValueError(f"must be {rules.GRACE_S_MAX // 3600}h or less; it is {value!r:.60}")
     return value
 
 
@@ -177,7 +188,7 @@ class ContainerShape(Shape):
     hostname: Annotated[str, AfterValidator(rules.hostname)] | None = None
     tmpfs: Annotated[list[TmpfsItem], BeforeValidator(_one_or_more)] = Field(default_factory=list)
     read_only: Flag = False
-    stop_grace_period: Annotated[Duration, Field(le=rules.GRACE_S_MAX)] = GRACE_S
+    stop_grace_period: Annotated[Duration, BeforeValidator(_grace)] = GRACE_S
     init: Flag = False
     cap_add: list[Annotated[str, AfterValidator(rules.capability)]] = Field(default_factory=list)
 
@@ -197,6 +208,7 @@ class Reader:
         folder: where relative paths begin.
         environ: what environment variables without a value take theirs from.
         volume: the engine's name of a volume, from its name in the file; raises ValueError.
+        problems: what is known to be wrong before.
     """
 
     def __init__(
@@ -205,16 +217,17 @@ class Reader:
         folder: FolderPath,
         environ: Mapping[str, str],
         volume: Callable[[str], str] = lambda name: name,
+        problems: Iterable[Problem] = (),
     ) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = list(problems)
         self._document = document
         self._folder = folder
         self._environ = environ
         self._volume = volume
 
-    def note(self, path: Path, what: str) -> None:
+    def note(self, path: Path, what: str, hint: str = "") -> None:
         """Something wrong with what stands at `path`."""
-        self.problems.append(self._document.problem(path, what))
+        self.problems.append(self._document.problem(path, what, hint))
 
     def keys(self, shape: ContainerShape, path: Path) -> dict[str, Any]:
         """The fields of ContainerSpec that the shared keys say, all but name, limits and network."""
@@ -238,16 +251,23 @@ class Reader:
             "cap_add": tuple(shape.cap_add),
         }
 
-    def check(self, spec: ContainerSpec, path: Path) -> None:
-        """What is wrong with a container as a whole, where nothing of it was told yet."""
+    def check(self, spec: ContainerSpec, path: Path, keys: Mapping[str, Path], hint: str = "") -> None:
+        """Tell what is wrong with a container as a whole, but for the keys of which something was told.
+
+        Args:
+            keys: under which keys a kind of file says what of a container, where these are not called as the
+                fields of ContainerSpec.
+            hint: for a name that cannot be.
+        """
         place = key_text(path)
-        told = (problem.key for problem in self.problems)
-        if any(key == place or key.startswith((f"{place}.", f"{place}[")) for key in told):
-            return
-        try:
-            rules.check_contents(spec)
-        except RequestError as problem:
-            self.note(path, problem.message.removeprefix("create got "))
+        told = [p for p in self.problems if p.key.startswith((f"{place}.", f"{place}["))]
+        for fault in rules.spec_faults(spec):
+            at = (*path, *{**_KEYS, **keys}.get(fault.field, (fault.field,)))
+            if fault.field == "name":
+                self.note(at, fault.what, hint)
+            # A place that two keys want is told at one of them.
+            elif not any(p.key.startswith(key_text(at)) or p.message.endswith(fault.what) for p in told):
+                self.note(at, fault.what)
 
     def _memory_folders(self, items: Sequence[str], mounts: Sequence[Mount], path: Path) -> tuple[Tmpfs, ...]:
         taken = [mount.target for mount in mounts]

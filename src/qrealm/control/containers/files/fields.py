@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
 from qrealm.control.containers import short_forms
-from qrealm.control.containers.files.problems import Problem, raise_problems, suggestion
+from qrealm.control.containers.files.problems import Path, Problem, raise_problems, suggestion
 from qrealm.control.containers.files.yaml_lines import Document, Substituted
 
 if TYPE_CHECKING:
@@ -114,15 +116,74 @@ def validated(
     key, what is there in their place.
 
     Raises:
-        ConfigError: for everything that is wrong with it.
+        ConfigError: for everything that is wrong with it, what was found when it was read included.
     """
+    shape, problems = as_far_as_it_goes(kind, document, unknown, instead)
+    raise_problems(document.filename, problems)
+    return shape
+
+
+def as_far_as_it_goes(
+    kind: type[M], document: Document, unknown: str = "unknown key", instead: Mapping[str, str] | None = None
+) -> tuple[M, tuple[Problem, ...]]:
+    """The document as a `kind` without the keys that are wrong, and what is wrong, for those who look at the
+    other keys and tell all at once.
+
+    Raises:
+        ConfigError: as `validated`, where a key is wrong that decides what is right elsewhere.
+    """
+    data: Any = {} if document.data is None else document.data
     try:
-        return kind.model_validate({} if document.data is None else document.data)
+        return kind.model_validate(data), document.problems
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems = [_problem(kind, document, unknown, instead or {}, detail) for detail in details]
-        raise_problems(document.filename, problems)
-        raise
+    found = [_problem(kind, document, unknown, instead or {}, detail) for detail in details]
+    told = {problem.key for problem in document.problems}
+    problems = (*document.problems, *(problem for problem in found if problem.key not in told))
+    if not any(map(_decides, details)):
+        with suppress(ValidationError):
+            return kind.model_validate(_without(data, map(_place, details))), problems
+    raise_problems(document.filename, problems)
+    raise AssertionError("unreachable")
+
+
+_DECIDING = (
+    *("name", "container_name", "services", "containers", "scale", "deploy", "replicas", "volumes"),
+    *("entangle", "between", "states", "superposition_states", QUANTUM),
+)
+"""Keys without which the rest of a file means something else."""
+
+
+def _decides(detail: ErrorDetails) -> bool:
+    # An unknown key may be one of these with a letter wrong.
+    keys = [part for part in _place(detail) if isinstance(part, str)]
+    last = keys[-1] if keys else ""
+    if detail["type"] == "extra_forbidden":
+        return bool(suggestion(last, _DECIDING))
+    return not keys or last in _DECIDING or detail["type"] == "missing"
+
+
+def _without(data: Any, places: Iterable[Path]) -> Any:
+    """A copy without the keys at these places, or in whose lists they are."""
+    copy = deepcopy(data)
+    for place in places:
+        last = max(index for index, part in enumerate(place) if isinstance(part, str))
+        holder = copy
+        for part in place[:last]:
+            try:
+                holder = holder[part]
+            except (KeyError, IndexError, TypeError):  # it went with another one
+                break
+        else:
+            if isinstance(holder, dict):
+                holder.pop(place[last], None)
+    return copy
+
+
+def _place(detail: ErrorDetails) -> Path:
+    """Where in the file: tags of unions are no keys."""
+    steps = (part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("<")))
+    return tuple(part for part in steps if part != "[key]")
 
 
 def _problem(
@@ -132,9 +193,7 @@ def _problem(
     instead: Mapping[str, str],
     detail: ErrorDetails,
 ) -> Problem:
-    # Tags of unions are no keys of the file.
-    steps = tuple(part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("<")))
-    place = tuple(part for part in steps if part != "[key]")
+    place = _place(detail)
     if detail["type"] == "extra_forbidden":
         if QUANTUM in place[:-1]:
             unknown = "unknown key"  # of ours, inside another's file

@@ -45,8 +45,8 @@ class Config:
         enable_quantum_networking: whether messages are sent.
         enable_quantum_scheduling: whether the portfolio of solvers places containers; else greedy does, where
             no scheduler is named.
-        enable_quantum_load_balancing: whether a placement evens out weight times probability over the nodes;
-            else it fills few nodes.
+        enable_quantum_load_balancing: whether a placement evens out the load over the nodes, the weights of
+            what runs and weight times probability of the rest; else it fills few nodes.
         decoherence_time_ms: T2, after which coherence has fallen to 1/e.
         relaxation_time_ms: T1, after which what sets populations apart from the declared ones has fallen to
             1/e; 0 stands for ten times T2, which is then put here.

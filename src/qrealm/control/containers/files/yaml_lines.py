@@ -61,11 +61,14 @@ class Document:
     Attributes:
         data: dict, list and scalars; None for an empty file.
         lines: line of each key and list entry, from 1.
+        problems: what is wrong already, and to be told with all else that is: a key twice, of which the last
+            holds, or a variable.
     """
 
     filename: str
     data: Any
     lines: dict[Path, int] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
 
     def line(self, path: Path) -> int | None:
         """Where `path` stands, or the nearest thing that it is in."""
@@ -94,7 +97,7 @@ def read_yaml(text: str, filename: str, substitute: Callable[[str], str] | None 
         substitute: applied to every text value; raises ValueError with what is wrong.
 
     Raises:
-        ConfigError: broken YAML, a key twice, several documents, or a variable that is wrong.
+        ConfigError: broken YAML, or several documents.
     """
     try:
         loader = CoreLoader(text)
@@ -117,9 +120,7 @@ def read_yaml(text: str, filename: str, substitute: Callable[[str], str] | None 
     except RecursionError:
         raise_problems(filename, [Problem(None, "", "YAML: it is nested too deep")])
         raise
-    document = Document(filename, data, walk.lines)
-    raise_problems(filename, walk.problems)
-    return document
+    return Document(filename, data, walk.lines, tuple(walk.problems))
 
 
 class _Walk:
