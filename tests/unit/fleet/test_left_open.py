@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import socket
 import tempfile
 import time
 from pathlib import Path
@@ -10,12 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from engines.answering import answering, nothing_left_open
-from engines.half_answers import whole
+from engines.answering import answering, frame, made_known, nothing_left_open
+from engines.half_answers import OK, whole
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError
-from qrealm.fleet.containers import connect, ssh_tunnel
-from qrealm.fleet.containers.protocol import Endpoint
+from qrealm.fleet.containers import connect, connection, ssh_tunnel, terminal
+from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, LogRequest
 from qrealm.fleet.containers.ssh_tunnel import SshTunnel
+from qrealm.fleet.containers.terminal import attach
 
 LINKING_SSH = """#!/bin/sh
 for word; do case "$word" in *engine.sock:*) ln -s "${word#*:}" "${word%%:*}";; esac; done
@@ -96,3 +99,101 @@ def test_a_tunnel_that_cannot_begin_leaves_no_folder(tunnels, monkeypatch):
     with pytest.raises(BlockingIOError):
         SshTunnel("ssh://u@h/x.sock", timeout_s=60.0)
     assert tunnels() == []
+
+
+def gone_after_the_head(connection, line):
+    """An engine that begins its answer and ends, which resets the connection: it has not read all."""
+    if made_known(connection, line):
+        return True
+    if "/start " in line:
+        connection.recv(1, socket.MSG_PEEK)
+        connection.sendall(OK + b"Connection: close\r\n\r\n")
+    return False
+
+
+def told_by(use):
+    """What kind of error is raised. As elsewhere in tests, this frame is in a circle with the error."""
+    with pytest.raises(Exception) as caught:
+        use()
+    return type(caught.value)
+
+
+def whole_run(run):
+    return list(run.output()), run.exit_code()
+
+
+@pytest.mark.parametrize("stdin", [b"hello", None])
+def test_an_engine_that_ends_once_it_has_begun_a_command(stdin):
+    with answering(gone_after_the_head) as path, nothing_left_open():
+        driver = docker_at(path)
+        told = told_by(lambda: whole_run(driver.execute("c", ExecSpec(("cat",), stdin=stdin))))
+        assert told is EngineUnavailableError
+        driver.close()
+
+
+def test_an_engine_that_ends_once_it_has_begun_a_command_of_a_terminal():
+    with answering(gone_after_the_head) as path, nothing_left_open():
+        where, read = Endpoint("docker", f"unix://{path}"), []
+        with attach(where, "c", ExecSpec(("cat",)), stdin=True, terminal=False) as live:
+            live.converse(None, -1, read.append)
+        assert read == []
+
+
+class OutOfSockets(Exception):
+    """Whatever may be raised between an answer's head and its first piece."""
+
+
+@pytest.mark.parametrize("module", [connection, terminal])
+def test_what_cannot_be_read_is_closed(monkeypatch, module):
+    def no_socket(_):
+        raise OutOfSockets
+
+    def answer(connection, line):
+        if not made_known(connection, line):
+            connection.sendall(OK + b"Connection: close\r\n\r\n" + frame(b"hi\n"))
+        return True
+
+    monkeypatch.setattr(module, "socket_of", no_socket)
+    with answering(answer) as path, nothing_left_open():
+        driver = docker_at(path)
+        uses = {
+            connection: [
+                lambda: driver.logs("c", LogRequest(follow=True)),
+                lambda: driver.execute("c", ExecSpec(("cat",))),
+                lambda: driver.execute("c", ExecSpec(("cat",), stdin=b"hello")),
+            ],
+            terminal: [lambda: attach(driver.endpoint, "c", ExecSpec(("cat",)), stdin=True, terminal=False)],
+        }
+        for use in uses[module]:
+            assert told_by(use) is OutOfSockets
+        driver.close()
+
+
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda driver: driver.logs("c", LogRequest(follow=True)),
+        lambda driver: driver.execute("c", ExecSpec(("cat",))).output(),
+        lambda driver: driver.execute("c", ExecSpec(("cat",), stdin=b"hello")).output(),
+    ],
+    ids=["logs", "exec", "exec with input"],
+)
+def test_a_stream_that_is_dropped_in_a_circle_is_closed(use, begun):
+    """As one is in a frame of an error that the frame itself keeps."""
+
+    def answer(connection, line):
+        if not made_known(connection, line):
+            connection.sendall(OK + b"Connection: close\r\n\r\n" + frame(b"hi\n"))
+            connection.recv(1)
+        return True
+
+    with answering(answer) as path, nothing_left_open():
+        driver = docker_at(path)
+        circle = {"stream": use(driver)}
+        circle["itself"] = circle
+        if begun:
+            assert next(circle["stream"]).data == b"hi\n"
+        del circle
+        gc.collect()
+        driver.close()

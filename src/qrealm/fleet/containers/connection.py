@@ -32,6 +32,7 @@ from qrealm.fleet.containers.streams import (
     STDERR,
     OutputStream,
     buffered,
+    closed_on_error,
     move,
     send_end,
     socket_of,
@@ -152,18 +153,20 @@ class Connection:
 
     def frames(self, response: Any, doing: str) -> OutputStream:
         """What a stream of an engine's answer holds, stdout and stderr told apart."""
-        sock = socket_of(response)
-        sock.settimeout(None)  # it may be quiet for days
-        return self._stream(response, sock, self._frames(response, doing), doing)
+        with closed_on_error(response):
+            sock = socket_of(response)
+            sock.settimeout(None)  # it may be quiet for days
+            return self._stream(response, sock, self._frames(response, doing), doing)
 
     def exchange(self, response: Any, data: bytes, doing: str) -> OutputStream:
         """The same of an answer whose body ends with its connection, while `data` is sent there.
 
         One thread reads and writes: two may not share a TLS connection.
         """
-        sock = socket_of(response)
-        sock.setblocking(False)
-        return self._stream(response, sock, self._exchange(response, sock, data, doing), doing)
+        with closed_on_error(response):
+            sock = socket_of(response)
+            sock.setblocking(False)
+            return self._stream(response, sock, self._exchange(response, sock, data, doing), doing)
 
     def _stream(self, response: Any, sock: Any, pieces: Generator[Output], doing: str) -> OutputStream:
         stream = OutputStream(response, sock, pieces, f"{self.name}: {doing}")
@@ -185,8 +188,8 @@ class Connection:
 
     def _exchange(self, response: Any, sock: Any, data: bytes, doing: str) -> Generator[Output]:
         left = memoryview(data)
-        arrived = bytearray(buffered(response))
         try:
+            arrived = bytearray(buffered(response))
             send_end(sock, left)
             while True:
                 yield from whole_frames(arrived)

@@ -8,8 +8,9 @@ import socket
 import ssl
 import struct
 import threading
+import weakref
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from qrealm.base.errors import EngineUnavailableError
@@ -28,6 +29,7 @@ class OutputStream:
 
     One thread reads. Any thread may call `close`, also a signal's handler, and also while the reader waits
     for the next piece; the reader then sees the end. Who leaves early must close, or drop, the stream.
+    One that is dropped closes its connection also where an error's traceback held it.
 
     Attributes:
         first: the beginning of the first piece, 1000 bytes at most.
@@ -44,6 +46,10 @@ class OutputStream:
         self._reading = threading.Lock()
         self._closed = False
         self._broken_off = False
+        # Of what is dropped together Python may close the socket first, with a warning; this keeps the answer
+        # until the stream is gone. Not `response.close`, which hands the connection back to its pool: the
+        # thread in which Python collects may hold the lock of that.
+        weakref.finalize(self, response.raw.close).atexit = False
 
     def __iter__(self) -> OutputStream:
         return self
@@ -101,9 +107,19 @@ def socket_of(response: Any) -> Any:
     return response.raw._fp.fp.raw._sock
 
 
+@contextmanager
+def closed_on_error(response: Any) -> Iterator[None]:
+    """Close an answer when what is made of it in the body is not."""
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise
+
+
 def buffered(response: Any) -> bytes:
     """What was read together with the answer's head."""
-    with suppress(*NOT_NOW):
+    with suppress(OSError):  # nothing more yet; or a connection that broke, which who reads on is told
         return bytes(response.raw._fp.fp.peek())
     return b""
 

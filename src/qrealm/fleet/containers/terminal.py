@@ -15,6 +15,7 @@ from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, Output
 from qrealm.fleet.containers.streams import (
     NOT_NOW,
     buffered,
+    closed_on_error,
     send_end,
     socket_of,
     whole_frames,
@@ -48,9 +49,10 @@ class LiveExec:
         self._begun = begun
         self._terminal = terminal
         self._first = self._last = b""
-        self._socket = socket_of(begun.answer)
-        self._socket.setblocking(False)
-        self._arrived = bytearray(buffered(begun.answer))
+        with closed_on_error(begun.answer):
+            self._socket = socket_of(begun.answer)
+            self._socket.setblocking(False)
+            self._arrived = bytearray(buffered(begun.answer))
 
     def __enter__(self) -> LiveExec:
         return self
