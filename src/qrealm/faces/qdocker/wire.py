@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -100,7 +100,9 @@ def asked(
             connection.request(method, target, body, headers)
         if waiting and not select.select([connection.sock], [], [], WAITING_S)[0]:
             waiting()
-        yield connection.getresponse()
+        # Not closed by `connection.close`, which keeps no answer after which the server closes.
+        with closing(connection.getresponse()) as answer:
+            yield answer
     except (NotThereError, ForeignError):
         raise
     except TimeoutError as problem:
