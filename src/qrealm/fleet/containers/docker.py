@@ -115,7 +115,10 @@ class DockerDriver:
         check_reference(spec.image)
         doing = f"create {spec.name!r}"
         with self._networks.holding(spec, doing), self._wire.calling(doing) as client:
-            return str(client.create_container_from_config(container_body(spec), spec.name)["Id"])
+            return str(client.create_container_from_config(self._body(spec), spec.name)["Id"])
+
+    def _body(self, spec: ContainerSpec) -> dict[str, Any]:
+        return container_body(spec)
 
     def start(self, engine_id: str) -> None:
         with self._wire.calling(f"start {short(engine_id)}") as client:

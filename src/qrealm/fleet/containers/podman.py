@@ -8,6 +8,7 @@ start that failed it keeps neither error nor exit code.
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,11 @@ from typing import Any
 from qrealm.base.errors import EngineRefusalError
 from qrealm.fleet.containers.docker import DockerDriver, short
 from qrealm.fleet.containers.docker_form import NANO, facts_of, seconds_of
-from qrealm.fleet.containers.protocol import ContainerFacts, ContainerState
+from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec, ContainerState
+
+_SHELLS = (("/bin/sh", "-c"), ("sh", "-c"))
+_NOT_KEPT = re.compile(r"\s\s|[^\S ]|^\s|\s$")
+"""White space in a check that Podman would not give back as it was."""
 
 
 class PodmanDriver(DockerDriver):
@@ -29,6 +34,12 @@ class PodmanDriver(DockerDriver):
     url_default = "unix:///run/podman/podman.sock"
     exec_noise = re.compile(rb"^Error: read unixpacket [^\r\n]*: connection reset by peer\r?\n", re.MULTILINE)
     unavailable_hint = "start it (systemctl start podman.socket), or name the engine's own url"
+
+    def _body(self, spec: ContainerSpec) -> dict[str, Any]:
+        body = super()._body(spec)
+        if spec.health is not None:
+            body["Healthcheck"]["Test"] = check_words(spec.health.command)
+        return body
 
     def inspect(self, engine_id: str) -> ContainerFacts:
         doing = f"inspect {short(engine_id)}"
@@ -46,6 +57,25 @@ class PodmanDriver(DockerDriver):
     def glance(self, labels: Mapping[str, str]) -> Sequence[ContainerFacts]:
         # Its list says nothing of health, and looking is what has checks run where there is no systemd.
         return self.find(labels)
+
+
+def check_words(command: Sequence[str]) -> list[str]:
+    """A health check's words for Podman, which until 5.7 joins them with spaces and splits them there again:
+    what needs more than plain words is left to the shell, which gets them joined."""
+    words = tuple(command)
+    if all(word and not re.search(r"\s", word) for word in words):
+        return ["CMD", *words]
+    script = words[2] if len(words) == 3 and words[:2] in _SHELLS else shlex.join(words)
+    if _NOT_KEPT.search(script):
+        script = f"eval \"$(printf %b '{''.join(map(_in_octal, script))}')\""
+    return ["CMD-SHELL", script]
+
+
+def _in_octal(sign: str) -> str:
+    """What `printf %b` prints as this sign, with no white space, quote or backslash of the sign's own."""
+    if not (sign.isspace() or sign in "\\'"):
+        return sign
+    return "".join(f"\\0{byte:03o}" for byte in sign.encode())
 
 
 def check_is_due(told: Mapping[str, Any], now: float) -> bool:
