@@ -9,6 +9,7 @@ import pytest
 from qrealm.base.errors import RequestError
 from qrealm.control.containers.values import Phase
 from qrealm.faces.qdocker.filters import node_filter
+from qrealm.faces.qdocker import showing
 from qrealm.faces.qdocker.showing import (
     inspect_document,
     node_row,
@@ -354,6 +355,18 @@ def test_a_row_of_ps_cuts_ids_and_names_the_others_of_the_group():
     assert row["RunningFor"] == "2 hours ago"
     assert ps_row(make_view(), full=True)["ID"] == "f" * 64
     assert all(isinstance(value, str) for value in row.values())
+
+
+def test_ps_has_dockers_keys_but_for_the_size():
+    """Those of `docker ps --format json`; every one can stand in a template, with a heading."""
+    view = make_view()
+    mounts = [{"source": source, "target": "/x", "read_only": False} for source in ("/srv", "data", "more")]
+    spec = {**view["record"]["spec"], "mounts": mounts}
+    row = ps_row({**view, "record": {**view["record"], "spec": spec}}, full=True)
+    dockers = "Command CreatedAt ID Image Labels LocalVolumes Mounts Names Networks Ports RunningFor State Status"
+    assert set(dockers.split()) <= row.keys()
+    assert row.keys() == {**showing.HEADINGS, **showing.COLUMNS}.keys()
+    assert (row["LocalVolumes"], row["Mounts"]) == ("2", "/srv,data,more")
 
 
 def test_inspect_has_dockers_outline():
