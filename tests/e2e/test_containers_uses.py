@@ -17,7 +17,7 @@ from engines.nodes import engine_of
 pytestmark = pytest.mark.skipif(why_no_eyes() is not None, reason=str(why_no_eyes()))
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "qdocker"
-ROUNDS = 30
+ROUNDS = 120
 TURNS = 200
 SIGMAS = 4.0
 
