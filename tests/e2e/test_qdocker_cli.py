@@ -285,38 +285,6 @@ def test_events_are_followed_until_the_daemon_ends(qdocker, environment, home):
         assert follower.wait(timeout=WAIT_S) == 0
 
 
-def test_completion(qdocker, environment, tmp_path):
-    assert qdocker("create", "busybox", "web").returncode == 0
-    script = qdocker("completion", "bash").stdout
-    (tmp_path / "bin").mkdir()
-    command = tmp_path / "bin" / "qdocker"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m qrealm.faces.qdocker "$@"\n')
-    command.chmod(0o755)
-
-    def complete(*words: str) -> list[str]:
-        asked = " ".join(f"'{word}'" for word in words)
-        program = (
-            f"{script}\nCOMP_WORDS=({asked}); COMP_CWORD={len(words) - 1}; _qdocker\necho ${{COMPREPLY[*]}}"
-        )
-        path = f"{tmp_path / 'bin'}:{environment['PATH']}"
-        done = subprocess.run(
-            ["bash", "-c", program],
-            env={**environment, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.split()
-
-    assert complete("qdocker", "mea") == ["measure"]
-    assert complete("qdocker", "run", "") == ["web"]
-    assert complete("qdocker", "nodes", "drain", "") == ["one", "two"]
-    assert complete("qdocker", "entangle", "web", "web", "--mode", "o") == ["opposite"]
-    assert "--quantum-probability" in complete("qdocker", "create", "--quantum")
-    assert "CX" in complete("qdocker", "apply-gate", "web", "C")
-    assert qdocker("completion", "zsh").stdout.startswith("#compdef qdocker\n")
-
-
 def test_help_teaches_with_examples(bare, environment):
     """Every command's own page has an example of it; asked in one process, as there are many."""
     listing = bare("--help").stdout

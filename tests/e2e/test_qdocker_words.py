@@ -1,5 +1,5 @@
-"""What the `qdocker` command says: refusals, outputs that take nothing, filters and their completion, what is
-missing or stays."""
+"""What the `qdocker` command says: refusals, outputs that take nothing, filters, what is missing or
+stays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import sys
 import pytest
 
 from engines.qdocker_daemon import QDOCKER
-from qrealm.faces.qdocker.filters import STATES
 from qrealm.fleet.containers import connect
 from qrealm.fleet.containers.protocol import Endpoint
 
@@ -151,35 +150,3 @@ def test_times_of_nodes_are_exact_for_programs(qdocker):
     for line in qdocker("nodes", "ls", "--format", "json").stdout.splitlines():
         seen = datetime.datetime.fromisoformat(json.loads(line)["Seen"])
         assert abs((datetime.datetime.now(datetime.UTC) - seen).total_seconds()) < 60
-
-
-def test_completion_of_filters(qdocker, environment, tmp_path):
-    script = tmp_path / "completion.bash"
-    script.write_text(qdocker("completion", "bash").stdout)
-    shim = tmp_path / "bin"
-    shim.mkdir()
-    (shim / "qdocker").write_text(f'#!/bin/sh\nexec {" ".join(QDOCKER)} "$@"\n')
-    (shim / "qdocker").chmod(0o755)
-
-    def complete(*words: str) -> list[str]:
-        line = f"source {script}; COMP_WORDS=({' '.join(map(repr, words))}); COMP_CWORD={len(words) - 1}; "
-        line += "_qdocker; printf '%s\\n' \"${COMPREPLY[@]}\""
-        done = subprocess.run(
-            ["bash", "-c", line],
-            env={**environment, "PATH": f"{shim}:{environment['PATH']}"},
-            text=True, capture_output=True, timeout=60, check=True,
-        )  # fmt: skip
-        return done.stdout.split()
-
-    qdocker("create", "busybox", "web")
-    assert complete("qdocker", "ps", "--filter", "") == [
-        *("id=", "name=", "label=", "status=", "exited=", "node=", "cluster=", "health=")
-    ]
-    assert complete("qdocker", "ps", "-a", "-f", "st") == ["status="]
-    # bash makes three words of KEY=VALUE; right behind the sign, the sign is the word.
-    assert complete("qdocker", "ps", "-f", "status", "=") == list(STATES)
-    assert complete("qdocker", "ps", "-f", "status", "=", "ex") == ["exited"]
-    assert complete("qdocker", "ps", "-f", "node", "=", "") == ["one", "two"]
-    assert complete("qdocker", "ps", "-f", "name", "=", "w") == ["web"]
-    assert complete("qdocker", "events", "--filter", "type", "=", "c") == ["container", "cluster"]
-    assert complete("qdocker", "rm", "-f", "") == ["web"]

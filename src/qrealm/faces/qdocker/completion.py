@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -21,22 +23,32 @@ from qrealm.faces.qdocker.filters import (
 )
 from qrealm.faces.qdocker.terminal import write
 
+_NAMES_S = 5.0
+"""How long each read of the daemon's answer may take: nobody waits longer for a Tab."""
+_ERRORS_FROM = 400
+_FILES = "@files"
 _GATES = """
     ID X Y Z H S SDG T TDG SX SXDG SY SYDG RX RY RZ P SWAP ISWAP ISWAPDG SISWAP SISWAPDG DCX ECR
     RXX RYY RZZ RZX CX CY CZ CH CS CSDG CSX CSXDG CRX CRY CRZ CP GPI GPI2 ZZ
     """.split()
 """All that a register takes; written out, as the table of gates is slow to load."""
-_CONTAINERS = """
-    run stop-container rm inspect logs exec measure entangle disentangle apply-gate send-message messages
-    load-balance why
-    """.split()
 _VALUES = {
-    "--mode": "same opposite spread",
-    "--pull": "missing always never",
+    **dict.fromkeys(("--config", "--env-file", "--filename", "--tls-ca", "--tls-cert", "--tls-key"), _FILES),
     "--restart": "no always unless-stopped on-failure",
     "--driver": "docker podman swarm simulated",
     "--node": "@nodes",
     "--scheduler": "@schedulers",
+}
+"""Of options whose words are not in their own help, as those of same|opposite|spread are."""
+_ARGUMENTS = {
+    **dict.fromkeys(("NAME", "NAME2", "A", "B", "SENDER", "RECEIVER"), "@containers"),
+    "NODE": "@nodes",
+    "GATE": " ".join(_GATES),
+    "SHELL": "bash zsh",
+    "FILE.yaml": _FILES,
+    "rm-cluster NAME": "@clusters",
+    "create NAME": "",
+    "nodes add NODE": "",
 }
 _FILTERS = {
     "ps": {
@@ -53,9 +65,8 @@ _FILTERS = {
         "status": NODE_STATES,
         "driver": tuple(_VALUES["--driver"].split()),
     },
-    "events": {**dict.fromkeys(EVENT_KEYS, ()), "type": EVENT_TYPES},
+    "events": {**dict.fromkeys(EVENT_KEYS, ()), "name": ("@containers",), "type": EVENT_TYPES},
 }
-_FORMATTED = "table json"
 
 
 class Shell(StrEnum):
@@ -70,158 +81,254 @@ def completion(
 ) -> None:
     """Print a script that completes commands, options, and the names of containers, nodes, gates and modes.
 
+    In ~/.zshrc, the folder of the last example stands before compinit: fpath=(~/.zfunc $fpath).
+
     [bold]Examples[/bold]
 
       source <(qdocker completion bash)
 
+      source <(qdocker completion zsh)
+
       qdocker completion zsh > ~/.zfunc/_qdocker
     """
-    from qrealm.faces.qdocker.app import COMMANDS, NODE_COMMANDS, option_names
+    from qrealm.faces.qdocker.app import COMMANDS, NODE_COMMANDS, app
 
-    commands = [*COMMANDS, "nodes"]
-    options = {name: option_names(name) for name in COMMANDS}
-    options |= {f"nodes {name}": option_names(f"nodes {name}") for name in NODE_COMMANDS}
-    write(_script(shell, commands, list(NODE_COMMANDS), options))
+    group: Any = typer.main.get_command(app)
+    rows = [
+        *_choices("", [*COMMANDS, "nodes", "--version", "--help"]),
+        *_choices("nodes", [*NODE_COMMANDS, "--help"]),
+    ]
+    for name in COMMANDS:
+        rows += _of_command(name, group.commands[name])
+    for name in NODE_COMMANDS:
+        rows += _of_command(f"nodes {name}", group.commands["nodes"].commands[name])
+    write(_HEAD[shell] + _ROWS.replace("ROWS", "\n".join(rows)) + _WANTED + _TAIL[shell])
 
 
 def complete(words: list[str]) -> int:
     """Names of a kind, one a line, for the script; nothing where no daemon runs. The exit code is 0 always,
     for what a shell completes must not be disturbed by messages."""
-    from qrealm.faces.qdocker.client import Client
-
-    kind = words[0] if words else ""
-    try:
-        names: Mapping[str, Any] = Client().get("/names")
-    except QrealmError:
-        return 0
-    for name in names.get(kind, ()):
+    for name in _names(words[0] if words else ""):
         write(name)
     return 0
 
 
-def _script(
-    shell: Shell, commands: Iterable[str], node_commands: Iterable[str], options: Mapping[str, Iterable[str]]
-) -> str:
-    cases = [f"    {_pattern(name)}) options={_quoted(each)} ;;" for name, each in options.items()]
-    values = [f"    {name}) wanted={_quoted(text.split())} ;;" for name, text in _VALUES.items()]
-    body = _BODY.format(
-        commands=_quoted([*commands, "--version", "--help"]),
-        node_commands=_quoted(node_commands),
-        options="\n".join(cases),
-        values="\n".join(values),
-        formats=_quoted(_FORMATTED.split()),
-        filter_keys="\n".join(
-            f"      {_pattern(name)}) wanted={_quoted(f'{key}=' for key in keys)} ;;"
-            for name, keys in _FILTERS.items()
-        ),
-        filter_values="\n".join(
-            f"      '{name} {key}') wanted={_quoted(values)} ;;"
-            for name, keys in _FILTERS.items()
-            for key, values in keys.items()
-            if values
-        ),
-        containers="|".join(_CONTAINERS),
-        gates=_quoted(_GATES),
-    )
-    head = "#compdef qdocker\nautoload -U +X bashcompinit && bashcompinit\n" if shell is Shell.ZSH else ""
-    # zsh sources the file when `source <(...)` is used and autoloads it as a function from fpath; both
-    # register.
-    return f"{head}{body}"
+def _names(kind: str) -> list[str]:
+    from qrealm.faces.qdocker.home import find_home
+    from qrealm.faces.qdocker.wire import asked
+
+    try:
+        home = find_home()
+        home.check()
+        with asked(str(home.socket), "GET", "/v1/names", {}, None, _NAMES_S) as answer:
+            found = json.loads(answer.read()) if answer.status < _ERRORS_FROM else {}
+    # A daemon of another version may answer anything.
+    except (QrealmError, OSError, ValueError):
+        return []
+    names = found.get(kind) if isinstance(found, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def _pattern(name: str) -> str:
-    return shlex.quote(name)
+def _choices(place: str, words: Iterable[str]) -> Iterator[str]:
+    """A row of the script: what there is to choose from at a place, unless there is nothing."""
+    text = " ".join(words)
+    if text:
+        yield f"    {shlex.quote(place)}) wanted={shlex.quote(text)} ;;"
 
 
-def _quoted(words: Iterable[str]) -> str:
-    return shlex.quote(" ".join(words))
+def _of_command(name: str, command: Any) -> Iterator[str]:
+    """Rows of the script for the options, values and arguments of a command."""
+    # By attribute, as the class of parameters is not in typer's own names.
+    options = [each for each in command.params if each.param_type_name == "option"]
+    valued = [each for each in options if not each.is_flag]
+    names = [word for each in options for word in (*each.opts, *each.secondary_opts)]
+    yield from _choices(f"{name} options", [*names, "-h", "--help"])
+    yield from _choices(f"{name} valued", [word for each in valued for word in each.opts])
+    if not command.context_settings.get("allow_interspersed_args", True):
+        yield from _choices(f"{name} late", ["yes"])
+    for option in valued:
+        for word in option.opts:
+            if "--filter" in option.opts:
+                yield from _choices(f"{name} {word}", [f"{key}=" for key in _FILTERS[name]])
+                for key, values in _FILTERS[name].items():
+                    yield from _choices(f"{name} {word} {key}=", values)
+            else:
+                yield from _choices(f"{name} {word}", _values_of(option))
+    for position, argument in enumerate(each for each in command.params if each not in options):
+        words = _ARGUMENTS.get(f"{name} {argument.metavar}", _ARGUMENTS.get(argument.metavar, "")).split()
+        for row in _choices(f"{name} {position}", words):
+            yield row if argument.nargs > 0 else row.replace(f"{position}')", "'[0-9]*)", 1)
 
 
-_BODY = """\
-# Completion of qdocker.
-_qdocker_names() {{
-  local word
-  for word in $1; do
-    case $word in
-      @*) qdocker __complete "${{word#@}}" 2>/dev/null ;;
-      *) printf '%s\\n' "$word" ;;
-    esac
-  done
-}}
+def _values_of(option: Any) -> list[str]:
+    for word in option.opts:
+        if word in _VALUES:
+            return _VALUES[word].split()
+    told = option.metavar or ""
+    return [word for word in told.split("|") if word.islower()] if re.fullmatch(r"[\w|]+", told) else []
 
-_qdocker() {{
-  local current previous command options wanted index position word
-  current="${{COMP_WORDS[COMP_CWORD]}}"
-  previous="${{COMP_WORDS[COMP_CWORD-1]}}"
-  command="${{COMP_WORDS[1]}}"
-  index=2
-  options=
+
+_HEAD = {
+    Shell.BASH: "# Completion of qdocker in bash.\n",
+    Shell.ZSH: "#compdef qdocker\n# Completion of qdocker in zsh.\n",
+}
+_ROWS = """
+# What there is to choose from at a place, as `wanted`; @kind is asked of the daemon.
+_qdocker_at() {
   wanted=
-  COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W {commands} -- "$current"))
+  case $1 in
+ROWS
+  esac
+}
+"""
+_WANTED = """
+# What fits at the last of these words, as `wanted`; `prefix` is what of the word stands before it, and `open`
+# is set when more follows it.
+_qdocker_wanted() {
+  [ -z "${ZSH_VERSION:-}" ] || emulate -L sh
+  local IFS=' ' command late valued option='' position=0
+  prefix= open=
+  if [ "$#" -eq 1 ]; then
+    _qdocker_at ''
     return
   fi
+  command=$1
+  shift
   if [ "$command" = nodes ]; then
-    if [ "$COMP_CWORD" -eq 2 ]; then
-      COMPREPLY=($(compgen -W {node_commands} -- "$current"))
+    if [ "$#" -eq 1 ]; then
+      _qdocker_at nodes
       return
     fi
-    command="nodes ${{COMP_WORDS[2]}}"
-    index=3
+    command="nodes $1"
+    shift
   fi
-  case "$command" in
-{options}
-  esac
-  # bash makes three words of KEY=VALUE.
-  word=$COMP_CWORD
-  if [ "$current" = = ]; then
-    current=
-    word=$((word + 1))
-  fi
-  if [ "$word" -gt 3 ] && [ "${{COMP_WORDS[word-1]}}" = = ]; then
-    case "${{COMP_WORDS[word-3]}}" in
-      --filter|-f)
-        case "$command ${{COMP_WORDS[word-2]}}" in
-{filter_values}
-        esac
-        COMPREPLY=($(compgen -W "$(_qdocker_names "$wanted")" -- "$current"))
+  _qdocker_at "$command late"
+  late=$wanted
+  _qdocker_at "$command valued"
+  valued=" $wanted "
+  while [ "$#" -gt 1 ]; do
+    if [ -n "$option" ]; then
+      option=
+    elif [ -n "$late" ] && [ "$position" -gt 0 ]; then
+      position=$((position + 1))
+    else
+      case $1 in
+        -*) case $valued in *" $1 "*) option=$1 ;; esac ;;
+        *) position=$((position + 1)) ;;
+      esac
+    fi
+    shift
+  done
+  if [ -z "$option" ] && { [ -z "$late" ] || [ "$position" -eq 0 ]; }; then
+    case $1 in
+      --*=*)
+        option=${1%%=*}
+        prefix="$option="
+        case $valued in *" $option "*) ;; *) wanted=; return ;; esac ;;
+      -*)
+        _qdocker_at "$command options"
         return ;;
     esac
   fi
-  case "$command $previous" in
-    "ps --filter"|"ps -f"|"events --filter"|"events -f"|"nodes ls --filter"|"nodes ls -f")
-      case "$command" in
-{filter_keys}
-      esac
-      type compopt >/dev/null 2>&1 && compopt -o nospace
-      COMPREPLY=($(compgen -W "$wanted" -- "$current"))
-      return ;;
-  esac
-  case "$previous" in
-{values}
-    --format) wanted={formats} ;;
-    --config|--env-file|--filename|--tls-ca|--tls-cert|--tls-key)
-      COMPREPLY=($(compgen -f -- "$current"))
-      return ;;
-  esac
-  if [ -z "$wanted" ]; then
-    case "$current" in
-      -*) wanted="$options" ;;
-      *)
-        position=$((COMP_CWORD - index))
-        case "$command" in
-          apply-gate) if [ "$position" -eq 1 ]; then wanted={gates}; else wanted=@containers; fi ;;
-          {containers}) wanted=@containers ;;
-          rm-cluster) wanted=@clusters ;;
-          "nodes rm"|"nodes drain"|"nodes activate") wanted=@nodes ;;
-          completion) wanted='bash zsh' ;;
-          create-cluster) COMPREPLY=($(compgen -f -- "$current")); return ;;
-        esac ;;
-    esac
+  if [ -z "$option" ]; then
+    _qdocker_at "$command $position"
+    return
   fi
-  COMPREPLY=($(compgen -W "$(_qdocker_names "$wanted")" -- "$current"))
-}}
+  _qdocker_at "$command $option"
+  case $wanted in
+    *=)
+      set -- "${1#"$prefix"}"
+      case $1 in
+        *=*)
+          _qdocker_at "$command $option ${1%%=*}="
+          prefix="$prefix${1%%=*}=" ;;
+        *) open=yes ;;
+      esac ;;
+  esac
+}
+
+# These words, and the names of the kinds among them; one a line.
+_qdocker_names() {
+  [ -z "${ZSH_VERSION:-}" ] || emulate -L sh
+  local IFS=' ' word
+  for word in $1; do
+    case $word in
+      @*) qdocker __complete "${word#@}" </dev/null 2>/dev/null ;;
+      *) printf '%s\\n' "$word" ;;
+    esac
+  done
+}
+"""
+_TAIL = {
+    Shell.BASH: """
+_qdocker() {
+  local wanted prefix open name whole lead rest trimmed current='' index=0
+  local -a given=()
+  # bash takes KEY=VALUE and what has a colon apart; words belong together where no blank is between them.
+  rest=${COMP_LINE:0:COMP_POINT}
+  while [ "$index" -le "$COMP_CWORD" ]; do
+    trimmed=${rest#"${rest%%[![:space:]]*}"}
+    if [ "$index" -gt 0 ] && [ "$trimmed" != "$rest" ]; then
+      given+=("$current")
+      current=
+    fi
+    if [ "$index" -eq "$COMP_CWORD" ]; then
+      current+=$trimmed
+    else
+      current+=${COMP_WORDS[index]}
+      rest=${trimmed#"${COMP_WORDS[index]}"}
+    fi
+    index=$((index + 1))
+  done
+  current=${current//[\\"\\']/}
+  _qdocker_wanted "${given[@]:1}" "$current"
+  COMPREPLY=()
+  if [ "$wanted" = @files ]; then
+    if type compopt >/dev/null 2>&1; then
+      compopt -o default
+    else
+      while IFS= read -r name; do COMPREPLY+=("$name"); done <<< "$(compgen -f -- "${current#"$prefix"}")"
+    fi
+    return
+  fi
+  if [ -n "$open" ]; then
+    type compopt >/dev/null 2>&1 && compopt -o nospace
+  fi
+  # What bash leaves as it is, in front of what it completes.
+  lead=${current%"${2//[\\"\\']/}"}
+  while IFS= read -r name; do
+    whole=$prefix$name
+    case $whole in
+      "$current"*) [ -z "$name" ] || COMPREPLY+=("${whole#"$lead"}") ;;
+    esac
+  done <<< "$(_qdocker_names "$wanted")"
+}
 
 complete -F _qdocker qdocker
-"""
+""",
+    Shell.ZSH: """
+_qdocker() {
+  local wanted prefix open
+  local -a found ending
+  _qdocker_wanted "${(@Q)words[2,CURRENT-1]}" "$PREFIX"
+  compset -p ${#prefix}
+  if [[ $wanted = @files ]]; then
+    _files
+    return
+  fi
+  found=(${(f)"$(_qdocker_names "$wanted")"})
+  [[ -z $open ]] || ending=(-S '')
+  compadd "${ending[@]}" -a found
+}
+
+# From a folder of fpath this file is what the first Tab calls; sourced, it says whose completion it has.
+if [[ ${funcstack[1]} = _qdocker ]]; then
+  _qdocker "$@"
+else
+  if (( ! $+functions[compdef] )); then
+    autoload -Uz compinit && compinit -i
+  fi
+  compdef _qdocker qdocker
+fi
+""",
+}
