@@ -33,9 +33,12 @@ NODE_COLUMNS = {
 TIE = 1e-11
 """Differences below this are rounding, as where the decision is made."""
 COST = (
-    "COST is what the objective changes by if the container goes there: the less the better, below 0 it "
-    "improves. The objective has no unit; move_cost in the configuration is measured in it."
+    "COST is what the objective changes by if the container goes there, all else as decided: the less the "
+    "better, below 0 it improves. The objective has no unit; move_cost in the configuration is measured in "
+    "it."
 )
+NO_SCHEDULER = "replacement"
+"""What is recorded where none was asked, as by a drain. Nobody has chosen one of that name."""
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name of a node.")]
 NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE", help="Names of nodes.")]
 PathOption = Annotated[Path | None, typer.Option(help="A PEM file.", show_default=False)]
@@ -97,7 +100,10 @@ def show_balance(found: Mapping[str, Any], wants_json: bool, *, all_must_go: boo
         before, after = found["objective_before"], found["objective_after"]
         values = f"objective {_amount(before, 4)} to {_amount(after, 4)}{moves}{bound}; "
     idle = "; nothing was done" if found["dry_run"] else ""
-    tell(f"{found['scheduler']}: {values}{len(found['kept'])} stay; {found['seconds']:.3g} s{idle}")
+    start = f"{found['scheduler']}: {values}"
+    if found["scheduler"] == NO_SCHEDULER:
+        start = f"{sum(move['done'] for move in found['moves'])} moved, "
+    tell(f"{start}{len(found['kept'])} stay; {found['seconds']:.3g} s{idle}")
     for node, shares in found["loads"].items():
         tell(f"  {node}: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
     for move in failed:
@@ -147,15 +153,18 @@ def why(
 def show_decision(decision: Mapping[str, Any]) -> None:
     """Print a `DecisionRecord`: the facts, what each node would cost, who was refused and why."""
     candidates = decision["candidates"]
+    none = decision["scheduler"] == NO_SCHEDULER
+    by = "without a scheduler" if none else f"by {decision['scheduler']}"
     facts = [
         ("container", decision["container"]),
-        ("decided", f"{iso(decision['at'])}, {decision['action']}, by {decision['scheduler']}"),
+        ("decided", f"{iso(decision['at'])}, {decision['action']}, {by}"),
         ("node", f"{decision['chosen'] or 'none'}, before: {decision['before'] or 'none'}"),
         ("reason", decision["reason"]),
     ]
     if len(candidates) > 1:
         more = candidates[1]["change"] - candidates[0]["change"]
-        facts.append(("runner-up", f"{candidates[1]['node']} would have cost {_compared(more)}"))
+        compared = f"{candidates[1]['node']} would have cost {_compared(more)}, all else as decided"
+        facts.append(("runner-up", compared))
     if decision["objective"] is not None:
         bound = "" if decision["bound"] is None else f", proven bound {_amount(decision['bound'])}"
         by = f", found by {decision['solver']}" if decision["solver"] else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from qrealm.control.containers.placement import REPLACEMENT
 from qrealm.faces.qdocker.placement_commands import show_balance, show_decision
 
 
@@ -43,7 +44,7 @@ def test_the_runner_up_is_compared_without_rounding_noise(capsys, changes, told)
     show_decision(decision(*changes))
     lines = capsys.readouterr().out.splitlines()
     (line,) = [each for each in lines if each.startswith("runner-up")]
-    assert line.endswith(told)
+    assert line.endswith(f"{told}, all else as decided")
 
 
 def test_noise_is_no_cost(capsys):
@@ -65,3 +66,19 @@ def test_a_rebalance_shows_no_noise_either(capsys):
     }  # fmt: skip
     assert show_balance(report, wants_json=False) == 0
     assert "portfolio: objective 0 to 0.25, proven bound 0; 1 stay; 0.1 s" in capsys.readouterr().err
+
+
+def test_a_drain_names_no_scheduler_that_nobody_chose(capsys):
+    move = {"name": "web", "source": "n1", "target": "n2", "reason": "node n1 is draining", "error": ""}
+    report = {
+        "moves": [move | {"done": True}], "kept": ["data"], "objective_before": None, "objective_after": None,
+        "bound": None, "scheduler": REPLACEMENT, "seconds": 0.003, "dry_run": False, "loads": {},
+        "move_costs": 0.0, "stays": {"data": "its volume v is on node n1"},
+    }  # fmt: skip
+    assert show_balance(report, wants_json=False, all_must_go=True) == 1
+    told = capsys.readouterr()
+    assert told.err.splitlines()[0] == "1 moved, 1 stay; 0.003 s"
+    show_decision(decision(0.5) | {"scheduler": REPLACEMENT, "action": "drain"})
+    told = capsys.readouterr().out
+    assert ", drain, without a scheduler\n" in told
+    assert REPLACEMENT not in told

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from qrealm.control.containers.placement.decide import (
-    REPLACEMENT,
     SECONDS_DEFAULT,
     Action,
     Plan,
     PlannedMove,
     decide,
 )
-from qrealm.control.containers.placement.reasons import explain
+from qrealm.control.containers.placement.reasons import REPLACEMENT, explain
 from qrealm.control.containers.placement.schedulers import (
     GREEDY,
     PORTFOLIO,

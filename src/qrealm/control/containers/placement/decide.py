@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrealm.base.errors import InfeasibleError, InternalError, NoRoomError
+from qrealm.control.containers.placement.gains import Gain, gains_of
 from qrealm.control.containers.placement.ports import port_rules_elsewhere
 from qrealm.control.containers.placement.pruning import pruned
 from qrealm.control.containers.placement.reasons import (
+    REPLACEMENT,
     kept_reason,
     lack_in_words,
     moved_reason,
@@ -35,9 +37,6 @@ from qrealm.optimize import Assignment, Cluster, Item, Placer, Rule
 from qrealm.optimize.problems.evaluate import Score, evaluate, load_of, violations
 
 IntArray = NDArray[np.int32]
-
-REPLACEMENT = "replacement"
-"""Recorded as the scheduler of what was decided without one."""
 
 SECONDS_DEFAULT = 1.0
 # So many nodes a decision remembers.
@@ -307,7 +306,10 @@ def _plan(outcome: _Outcome) -> Plan:
     before = evaluate(assignment, assignment.arrays.current)
     after = evaluate(assignment, answer)
     value = _without_moves(after) + after.moves
-    decisions = [_decision(outcome, standing, name, value) for name in problem.movable]
+    # Of what was decided without a scheduler no gain is told: it had to go.
+    asked = outcome.action not in WITHOUT_SCHEDULER
+    gains = {name: each for each in gains_of(assignment, answer) for name in each.members} if asked else {}
+    decisions = [_decision(outcome, standing, name, value, gains) for name in problem.movable]
     seconds = perf_counter() - outcome.started
     decisions = [replace(decision, seconds=seconds) for decision in decisions]
     moving = [d for d in decisions if d.chosen is not None and d.chosen != d.before]
@@ -334,7 +336,9 @@ def _without_moves(score: Score) -> float:
     return score.value - score.moves - score.left_out
 
 
-def _decision(outcome: _Outcome, standing: Standing, name: str, value: float) -> DecisionRecord:
+def _decision(
+    outcome: _Outcome, standing: Standing, name: str, value: float, gains: Mapping[str, Gain]
+) -> DecisionRecord:
     problem = outcome.problem
     names = [place.name for place in problem.assignment.bins]
     number = int(outcome.answer[standing.index(name)])
@@ -358,7 +362,7 @@ def _decision(outcome: _Outcome, standing: Standing, name: str, value: float) ->
         bound=outcome.bound,
         solver=outcome.solver,
     )
-    return replace(record, reason=_reason(outcome, record, candidates))
+    return replace(record, reason=_reason(outcome, record, candidates, gains))
 
 
 def _candidates(
@@ -378,23 +382,30 @@ def _candidates(
     )
 
 
-def _reason(outcome: _Outcome, record: DecisionRecord, candidates: tuple[CandidateRecord, ...]) -> str:
+def _reason(
+    outcome: _Outcome,
+    record: DecisionRecord,
+    candidates: tuple[CandidateRecord, ...],
+    gains: Mapping[str, Gain],
+) -> str:
     if record.chosen is None:
         return waiting_reason(record.refused)
+    name = record.container
+    elsewhere = int(np.count_nonzero(outcome.answer != outcome.problem.assignment.arrays.current))
     if record.chosen == record.before:
-        return kept_reason(candidates)
+        return kept_reason(candidates, with_others=elsewhere > 0)
     homes = {item.name: item.current for item in outcome.problem.assignment.items}
-    home = homes[record.container]
-    why_now = ""
+    home = homes[name]
+    why_now = moved = ""
     if home is None or home in outcome.closed:
         why_now = f"node {record.before} is {'lost' if home is None else 'draining'}" if record.before else ""
-    elif home in outcome.problem.refusals[record.container]:
-        why_now = f"it may not stay on {home}: {record.refused[home]}"
     else:
-        current = outcome.problem.assignment.arrays.current
-        moves = int(np.count_nonzero((current >= 0) & (outcome.answer != current)))
-        return moved_reason(candidates, home, with_others=moves > 1)
-    return placed_reason(candidates, outcome.scheduler, why_now)
+        moved = moved_reason(name, home, record.chosen, gains[name])
+        if home not in outcome.problem.refusals[name]:
+            return moved
+        why_now = f"it may not stay on {home}: {record.refused[home]}"
+        moved = f"; {'' if moved.startswith('moving') else 'it '}{moved}"
+    return placed_reason(candidates, outcome.scheduler, why_now, with_others=elsewhere > 1) + moved
 
 
 def _in_order(problem: PlacementProblem, moves: list[PlannedMove]) -> tuple[PlannedMove, ...]:

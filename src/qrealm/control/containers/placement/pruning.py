@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from qrealm.control.containers.placement.gains import groups_of
 from qrealm.optimize import Assignment
 from qrealm.optimize.problems.evaluate import evaluate, violations
 
@@ -20,12 +21,13 @@ PAIRED_MOVES_MAX = 40
 
 
 def pruned(problem: Assignment, answer: IntArray) -> IntArray:
-    """The answer without the moves that the objective is not larger without: all of them, single ones, and
-    two at a time, until each that is left pays for itself."""
+    """The answer without the moves that the objective is not larger without: all of them, single ones, two at
+    a time, and those whose gain is told together, until all that is left pays for itself."""
     current = problem.arrays.current
     best, value = answer.astype(np.int32), evaluate(problem, answer).value
     while len(moved := np.flatnonzero((current >= 0) & (best != current))):
-        for back in _sets(moved.tolist()):
+        groups = [[item for item in group if current[item] >= 0] for group in groups_of(problem, best)]
+        for back in _sets(moved.tolist(), groups):
             trial = best.copy()
             trial[list(back)] = current[list(back)]
             worth = evaluate(problem, trial).value
@@ -37,7 +39,9 @@ def pruned(problem: Assignment, answer: IntArray) -> IntArray:
     return best
 
 
-def _sets(moved: list[int]) -> Iterable[tuple[int, ...]]:
+def _sets(moved: list[int], groups: list[list[int]]) -> Iterable[tuple[int, ...]]:
     """What is taken back at once."""
     pairs = itertools.combinations(moved, 2) if len(moved) <= PAIRED_MOVES_MAX else iter(())
-    return itertools.chain([tuple(moved)], ((item,) for item in moved), pairs)
+    # Single ones and pairs are tried anyway.
+    larger = (tuple(group) for group in groups if 2 < len(group) < len(moved))
+    return itertools.chain([tuple(moved)], ((item,) for item in moved), pairs, larger)

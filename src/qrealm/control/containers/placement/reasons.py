@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from qrealm.base.errors import NoRoomError
 from qrealm.control.containers.placement.admission import processors
+from qrealm.control.containers.placement.gains import Gain
 from qrealm.control.containers.placement.ports import is_taken_reason
 from qrealm.control.containers.values import CandidateRecord, DecisionRecord
 from qrealm.optimize import Item
@@ -13,6 +14,13 @@ from qrealm.optimize import Item
 # Differences below this are rounding: two nodes are equally good.
 TIE = 1e-11
 NODES_TOLD_MAX = 10
+NAMES_TOLD_MAX = 5
+
+REPLACEMENT = "replacement"
+"""Recorded as the scheduler of what was decided without one."""
+
+ALL_ELSE = "all else as decided"
+"""A node is compared with others for one container: the others are where the same decision has them."""
 
 
 def lack_in_words(lacks: Mapping[str, float], cpus_allowed: float) -> str:
@@ -36,66 +44,74 @@ def parts_in_words(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:+.4g}" for name, value in parts.items())
 
 
-def placed_reason(candidates: Sequence[CandidateRecord], scheduler: str, why_now: str = "") -> str:
+def placed_reason(
+    candidates: Sequence[CandidateRecord], scheduler: str, why_now: str = "", *, with_others: bool = False
+) -> str:
     """Why the first of the candidates was taken for a container that had to go somewhere.
 
     Args:
         why_now: what happened before, as ``"node a is lost"``.
+        with_others: whether others go elsewhere by the same decision.
     """
     start = f"{why_now}; " if why_now else ""
+    given = f", {ALL_ELSE}" if with_others else ""
     if len(candidates) == 1:
-        return f"{start}{candidates[0].node} is the only node that takes it"
+        return f"{start}{candidates[0].node} is the only node that takes it{given}"
     chosen, other = candidates[0], candidates[1]
     more = other.change - chosen.change
     if more > TIE:
         parts = parts_in_words(_difference(other.parts, chosen.parts))
         return (
-            f"{start}{chosen.node} is the best of {len(candidates)} nodes; "
+            f"{start}{chosen.node} is the best of {len(candidates)} nodes{given}; "
             f"{other.node} would cost {more:.4g} more ({parts})"
         )
     if more < -TIE:
-        return f"{start}{scheduler} took {chosen.node}, though {other.node} would cost {-more:.4g} less"
-    return f"{start}no node is better than {chosen.node}; {other.node} is as good"
+        cheaper = f"{other.node} would cost {-more:.4g} less{given}"
+        return f"{start}{scheduler} took {chosen.node}, though {cheaper}"
+    return f"{start}no node is better than {chosen.node}{given}; {other.node} is as good"
 
 
-def moved_reason(candidates: Sequence[CandidateRecord], before: str, *, with_others: bool = False) -> str:
-    """Why a container moves from a node that it could have stayed on.
-
-    Args:
-        with_others: whether other containers move too. The gain is that of this move with theirs made, so
-            the gains of several moves need not add up.
-    """
-    chosen = candidates[0]
-    home = next((each for each in candidates if each.node == before), None)
-    cost = chosen.parts.get("moves", 0.0)
-    own = {name: value for name, value in chosen.parts.items() if name != "moves"}
-    if home is not None:
-        change = _difference(own, home.parts)
-        others = ", with the other moves made" if with_others else ""
-        return (
-            f"moving it from {before} to {chosen.node} lowers the objective by {-sum(change.values()):.4g} "
-            f"({parts_in_words(change)}){others}; the move costs {cost:.4g}"
-        )
-    # Its old node has no room for it any more, with the other moves made.
+def moved_reason(container: str, before: str, target: str, gain: Gain) -> str:
+    """Why a container moves, by the gain of its group: what was gained, whatever the order of the moves."""
+    change = gain.change
+    others = [name for name in gain.members if name != container]
+    end = "" if others else "s"
+    parts = parts_in_words(gain.parts)
+    if not gain.parts:
+        effect = f"leave{end} the objective as it is"
+    elif change > 0:
+        effect = f"raise{end} the objective by {change:.4g} ({parts})"
+    else:
+        effect = f"lower{end} the objective by {-change:.4g} ({parts})"
+    if not others:
+        return f"moving it from {before} to {target} {effect}; the move costs {gain.costs:.4g}"
+    left = len(others) - NAMES_TOLD_MAX
+    told = [*others[:NAMES_TOLD_MAX], f"{left} more"] if left > 0 else others
+    names = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
     return (
-        f"moving it from {before} to {chosen.node} pays only together with the other moves; "
-        f"the move costs {cost:.4g}"
+        f"moves from {before} to {target} with {names}: together they {effect}; "
+        f"the moves cost {gain.costs:.4g}"
     )
 
 
-def kept_reason(candidates: Sequence[CandidateRecord]) -> str:
-    """Why a container stays where it is: the first of the candidates."""
+def kept_reason(candidates: Sequence[CandidateRecord], *, with_others: bool = False) -> str:
+    """Why a container stays where it is: the first of the candidates.
+
+    Args:
+        with_others: whether others go elsewhere by the same decision.
+    """
     here = candidates[0]
+    given = f", {ALL_ELSE}" if with_others else ""
     if len(candidates) == 1:
-        return f"stays on {here.node}: no other node takes it"
+        return f"stays on {here.node}: no other node takes it{given}"
     other = candidates[1]
     cost = other.parts.get("moves", 0.0)
     gain = here.change - (other.change - cost)
     if gain <= TIE:
-        return f"stays on {here.node}: no other node is better"
+        return f"stays on {here.node}: no other node is better{given}"
     return (
         f"stays on {here.node}: moving it to {other.node} would lower the objective by {gain:.4g} "
-        f"and cost {cost:.4g}"
+        f"and cost {cost:.4g}{given}"
     )
 
 
@@ -139,7 +155,10 @@ def _instead(reasons: Iterable[str]) -> str:
 def explain(decision: DecisionRecord) -> str:
     """Several lines: what, why, the candidates, who was refused, how good the whole placement is."""
     end = f"on {decision.chosen}" if decision.chosen is not None else "has no node"
-    lines = [f"{decision.container} {end} ({decision.action}, by {decision.scheduler}): {decision.reason}"]
+    # Nobody has chosen a scheduler of that name.
+    none = decision.scheduler == REPLACEMENT
+    by = "without a scheduler" if none else f"by {decision.scheduler}"
+    lines = [f"{decision.container} {end} ({decision.action}, {by}): {decision.reason}"]
     if decision.before is not None and decision.before != decision.chosen:
         lines.append(f"  it was on {decision.before}")
     for rank, candidate in enumerate(decision.candidates, 1):
@@ -149,7 +168,7 @@ def explain(decision: DecisionRecord) -> str:
     if decision.runner_up_cost is not None:
         more = decision.runner_up_cost
         compared = f"{abs(more):.4g} {'more' if more > 0 else 'less'}" if abs(more) > TIE else "the same"
-        lines.append(f"  {decision.candidates[1].node} would have cost {compared}")
+        lines.append(f"  {decision.candidates[1].node} would have cost {compared}, {ALL_ELSE}")
     lines += [f"  not {node}: {why}" for node, why in decision.refused.items()]
     if decision.objective is not None:
         lines.append(f"  {_whole(decision, decision.objective)}")
