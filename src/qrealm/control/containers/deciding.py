@@ -145,7 +145,7 @@ class Deciding:
         )
 
     def _running(self, record: ContainerRecord, registers: Mapping[str, Register]) -> float:
-        """The probability that a container's state is the one in which it runs."""
+        """The probability that a container's next `run` starts it."""
         try:
             return self._circuits.probabilities_in(registers[record.id], record)[record.quantum.states[0]]
         except RegisterError:

@@ -31,7 +31,8 @@ class Expected:
     Attributes:
         registers: of the containers that are to be made, each by itself, in their order.
         relations: all of them, declared ones and those that are there.
-        probabilities: of running, by the ids of all containers that are to be made or entangled.
+        probabilities: that the next `run` starts it, by the ids of all containers that are to be made or
+            entangled.
     """
 
     registers: tuple[Register, ...]
@@ -78,7 +79,7 @@ def expected(
                 context.simulator,
             )
         except (RegisterError, TooLargeError) as problem:
-            _place(problem, tie)
+            _place(problem, tie, by_name)
             raise
         gone = {(r.first, r.second) for r in (*joined.relations_dropped, *joined.relations_new)}
         relations = [r for r in relations if (r.first, r.second) not in gone] + list(joined.relations_new)
@@ -94,9 +95,11 @@ def expected(
     )
 
 
-def _place(problem: QrealmError, tie: Tie) -> None:
-    """Add to an error whose tie it is about, and where that stands."""
+def _place(problem: QrealmError, tie: Tie, records: Mapping[str, ContainerRecord]) -> None:
+    """Add to an error whose tie it is about, and where that stands; and name those that it names by id."""
     said = f"{tie.first} and {tie.second}: {problem.message}"
+    for name, record in records.items():
+        said = said.replace(f"container {record.id[:12]}", f"container {name!r}")
     problem.message = f"{tie.place}: {said}" if tie.place else said
     problem.args = (problem.message, *problem.args[1:])
     if isinstance(problem, ContradictionError):

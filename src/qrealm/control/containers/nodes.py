@@ -16,6 +16,7 @@ from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.draining import turn as draining_turn
 from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import Lifecycle
+from qrealm.control.containers.placement import load_in
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.removing import Removing
 from qrealm.control.containers.reports import BalanceReport, NodeView
@@ -147,8 +148,10 @@ class Nodes:
     ) -> NodeView:
         mine = [record for record in records if record.node == node.name]
         load = sum(
-            record.quantum.weight
-            * self._circuits.probabilities_in(registers[record.id], record)[record.quantum.states[0]]
+            load_in(
+                record,
+                self._circuits.probabilities_in(registers[record.id], record)[record.quantum.states[0]],
+            )
             for record in mine
         )
         # Records of a simulated node always answer.

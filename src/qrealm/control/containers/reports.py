@@ -342,8 +342,9 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node and what of it is taken: shares of cpus and memory, weight times probability, containers;
-    why it did not answer when it was asked last; and what the limits of cpus there may add up to."""
+    """A node and what of it is taken: shares of cpus and memory, containers, and their load as a placement
+    counts it; why it did not answer when it was asked last; and what the limits of cpus there may add up
+    to."""
 
     record: NodeRecord
     containers: int

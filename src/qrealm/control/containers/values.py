@@ -23,8 +23,8 @@ class QuantumSpec:
     Attributes:
         states: names of its states, at least two; the container runs in the first one and in no other.
         probability: of the first state; the others share the rest equally.
-        weight: how much the container counts: a placement balances weight times probability over the nodes,
-            and leaves light containers out first.
+        weight: how much the container counts: a placement balances over the nodes the weights of those that
+            run, and of the others weight times probability; it leaves light containers out first.
 
     Raises:
         RequestError: something of another type.

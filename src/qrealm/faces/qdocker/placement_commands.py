@@ -268,7 +268,9 @@ def nodes_ls(
     output: options.NodesFormatOption = "table",
 ) -> None:
     """List the nodes and what of them is taken; REASON is why one does not answer. CPU is what limits add up
-    to, of what they may: the processors, times cpu_overcommit of the configuration.
+    to, of what they may: the processors, times cpu_overcommit of the configuration. LOAD adds up the weights
+    of the containers that run, and of the others weight times the probability that their next run starts
+    them.
 
     Filters: name (a regular expression), label, status (ready, draining, lost), driver.
 

@@ -23,7 +23,16 @@ def node(name, *, cpus=4.0, memory=8192, state=NodeState.READY, simulated=False)
 
 
 def container(
-    name, where=None, *, cpus=1.0, memory=512, weight=1.0, probability=0.5, volumes=(), waiting=False
+    name,
+    where=None,
+    *,
+    cpus=1.0,
+    memory=512,
+    weight=1.0,
+    probability=0.5,
+    volumes=(),
+    waiting=False,
+    runs=False,
 ):
     """A container whose id is that of its name; memory in MiB."""
     spec = ContainerSpec(
@@ -41,7 +50,7 @@ def container(
         where,
         None,
         phase,
-        Wanted.RUNNING,
+        Wanted.RUNNING if runs else Wanted.STOPPED,
         NOW,
     )
 

@@ -30,6 +30,7 @@ from qrealm.control.containers.placement.snapshot import (
     Policy,
     Snapshot,
     assignment_of,
+    load_in,
     problem_of,
     sharing,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "decide",
     "default_scheduler",
     "explain",
+    "load_in",
     "problem_of",
     "register_scheduler",
     "scheduler_named",

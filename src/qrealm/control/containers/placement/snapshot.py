@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from qrealm.control.containers.placement.admission import MIB, Admission, volumes_of
 from qrealm.control.containers.placement.ports import port_rules, taken_reason
-from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase, Relation
+from qrealm.control.containers.values import (
+    ContainerRecord,
+    NodeRecord,
+    NodeState,
+    Phase,
+    Relation,
+    Wanted,
+)
 from qrealm.fleet.containers.host_ports import clash, published
 from qrealm.fleet.containers.protocol import ContainerSpec
 from qrealm.optimize import Assignment, Bin, Item, Objective, Rule, apart, together
@@ -56,7 +63,7 @@ class Snapshot:
     Attributes:
         nodes, containers: all that there are, and those that are to be made.
         relations: declared correlations, between ids of containers.
-        probabilities: of running, by container id; the declared one where an id is absent.
+        probabilities: by container id, that its next `run` starts it; the declared one where an id is absent.
         moving: ids of containers that may be placed or moved; the others stay.
         pinned: by container id the node that the user asked for.
         policy: see `Policy`.
@@ -81,7 +88,7 @@ class PlacementProblem:
 
     Attributes:
         assignment: items are containers and bins are nodes, both by name. Demands and capacities are
-            ``cpus``, ``memory`` in MiB, and ``load``, which is weight times probability of running.
+            ``cpus``, ``memory`` in MiB, and ``load``: see `load_in`.
         movable: names of the containers that are decided about.
         refusals: for each of those, the nodes that it may not go to, and why.
         before: the node's name that each of those had, which may be lost.
@@ -232,8 +239,18 @@ def _components(relations: Iterable[Relation]) -> list[list[str]]:
     return list({id(group): group for group in group_of.values()}.values())
 
 
+def load_in(record: ContainerRecord, probability: float) -> float:
+    """How much a container counts: its whole weight while it runs or is wanted running, as when it is about
+    to be started again after a loss, whatever its register says; else its weight times a probability.
+
+    Args:
+        probability: that its next `run` starts it.
+    """
+    return record.quantum.weight * (1.0 if record.wanted is Wanted.RUNNING else probability)
+
+
 def _item(c: ContainerRecord, snapshot: Snapshot, home: str | None, allowed: tuple[str, ...] | None) -> Item:
-    load = c.quantum.weight * snapshot.probabilities.get(c.id, c.quantum.probability)
+    load = load_in(c, snapshot.probabilities.get(c.id, c.quantum.probability))
     return Item(
         c.name,
         {
