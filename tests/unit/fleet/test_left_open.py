@@ -6,6 +6,7 @@ import gc
 import os
 import socket
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from engines.answering import answering, frame, made_known, nothing_left_open
-from engines.half_answers import OK, whole
+from engines.half_answers import CHUNKED, OK, whole
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError
 from qrealm.fleet.containers import connect, connection, ssh_tunnel, terminal
 from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, LogRequest
@@ -197,3 +198,32 @@ def test_a_stream_that_is_dropped_in_a_circle_is_closed(use, begun):
         del circle
         gc.collect()
         driver.close()
+
+
+def test_a_stream_that_begins_while_its_connection_is_closed_is_broken_off():
+    """Whoever ends the engine waits for who reads it."""
+    asked, ended, told = threading.Event(), threading.Event(), []
+
+    def answer(connection, line):
+        if not made_known(connection, line):
+            asked.set()
+            assert ended.wait(60.0)
+            connection.sendall(CHUNKED)
+            connection.recv(1)  # quiet, as a container may be for days
+        return True
+
+    def read():
+        try:
+            list(driver.logs("c", LogRequest(follow=True)))
+        except EngineUnavailableError as problem:
+            told.append(problem.message)
+
+    with answering(answer) as path, nothing_left_open():
+        driver = docker_at(path)
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        assert asked.wait(60.0)
+        driver.close()
+        ended.set()
+        reader.join(60.0)
+        assert len(told) == 1

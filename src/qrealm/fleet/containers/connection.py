@@ -172,6 +172,8 @@ class Connection:
         stream = OutputStream(response, sock, pieces, f"{self.name}: {doing}")
         with self._lock:
             self._streams.add(stream)
+        if self._closed:  # while the engine answered: who closed did not know of it
+            stream.break_off()
         return stream
 
     def _frames(self, response: Any, doing: str) -> Generator[Output]:
