@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -164,13 +164,15 @@ class ContainerEngine:
             others: waits for those who still call parts of the engine; it is called once what they have under
                 way on nodes has been broken off, and before the database is given up.
         """
-        self.watch.stop()
-        # What is stuck on a node breaks off, a round of the watch too.
-        self._ctx.drivers.close()
-        self.watch.close()
-        self._reconcile.close()
-        others()
-        self._ctx.store.close()
+        # Whatever fails, the rest is ended all the same: from the last line to the first.
+        with ExitStack() as ending:
+            ending.callback(self._ctx.store.close)
+            ending.callback(others)
+            ending.callback(self._reconcile.close)
+            ending.callback(self.watch.close)
+            # What is stuck on a node breaks off, a round of the watch too.
+            ending.callback(self._ctx.drivers.close)
+            self.watch.stop()
 
     def __enter__(self) -> ContainerEngine:
         return self.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from contextlib import contextmanager
 
@@ -165,4 +166,28 @@ def test_what_waits_for_a_node_still_waits_when_closing_breaks_off_its_return(tm
         assert home.record("web").phase is Phase.WAITING
         engine.close(lambda: found.append(home.record("web").phase))
     assert found == [Phase.WAITING]
+    home.close()
+
+
+@pytest.mark.parametrize(
+    "part", ["watch.stop", "_ctx.drivers.close", "watch.close", "_reconcile.close", "others"]
+)
+def test_whatever_fails_while_closing_the_database_is_given_up(tmp_path, monkeypatch, part):
+    class Fault(Exception):
+        """Whatever a part may raise."""
+
+    def fail():
+        raise Fault
+
+    home = Home(tmp_path)
+    home.open()
+    engine, others = home.engine, fail if part == "others" else lambda: None
+    if part != "others":
+        *parts, name = part.split(".")
+        held = functools.reduce(getattr, parts, engine)
+        monkeypatch.setattr(held, name, fail)
+    with pytest.raises(Fault):
+        engine.close(others)
+    monkeypatch.undo()
+    home.open()
     home.close()
