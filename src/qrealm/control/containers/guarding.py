@@ -89,10 +89,14 @@ class GuardedDriver:
         return self._call("list containers", lambda: self._driver.glance(labels))
 
     def logs(self, engine_id: str, request: LogRequest) -> Iterator[Output]:
-        return self._call(f"logs of {engine_id[:12]}", lambda: self._driver.logs(engine_id, request))
+        return self._call(f"logs of {engine_id[:12]}", lambda: self._driver.logs(engine_id, request), _closed)
 
     def execute(self, engine_id: str, spec: ExecSpec) -> ExecRun:
-        return self._call(f"run in {engine_id[:12]}", lambda: self._driver.execute(engine_id, spec))
+        return self._call(
+            f"run in {engine_id[:12]}",
+            lambda: self._driver.execute(engine_id, spec),
+            lambda run: _closed(run.output()),
+        )
 
     def close(self) -> None:
         self.give_up().join()
@@ -110,7 +114,8 @@ class GuardedDriver:
         thread.start()
         return thread
 
-    def _call(self, doing: str, work: Callable[[], T]) -> T:
+    def _call(self, doing: str, work: Callable[[], T], unwanted: Callable[[T], None] = lambda _: None) -> T:
+        """Do it in a thread; `unwanted` gets an answer that comes after its caller was let go."""
         answer: Future[T] = Future()
         with self._lock:
             if self._closed:
@@ -124,14 +129,16 @@ class GuardedDriver:
                 with suppress(InvalidStateError):
                     answer.set_exception(problem)
             else:
-                with suppress(InvalidStateError):
+                try:
                     answer.set_result(found)
+                except InvalidStateError:
+                    unwanted(found)
 
         threading.Thread(target=carry_out, name=doing, daemon=True).start()
         try:
             return answer.result(self._limit_s)
         except TimeoutError:
-            if answer.done():
+            if not answer.cancel():
                 return answer.result()  # it came in this moment
             raise EngineUnavailableError(
                 f"{self._name}: {doing}: no answer within {self._limit_s:g} s"
@@ -145,3 +152,8 @@ class GuardedDriver:
             f"{self._name}: {doing}: broken off, the node does not answer or is closed",
             hint="qdocker nodes ls shows the nodes",
         )
+
+
+def _closed(stream: Iterator[Output]) -> None:
+    """Close what nobody reads; what has no `close` holds nothing."""
+    getattr(stream, "close", lambda: None)()

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 import pytest
 from tests.unit.control.containers.homes import Home, Node
 
+from engines.nodes import WAIT_S, wait_until
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError
 from qrealm.control.containers import driver_pool, guarding
 from qrealm.control.containers.driver_pool import DriverPool
@@ -89,3 +90,48 @@ def test_the_end_of_all_waits_once_for_all_connections(monkeypatch):
     took_s = time.monotonic() - began
     hangs.set()
     assert 1.0 <= took_s < 30.0, "each for itself: 60 s"
+
+
+class Stream:
+    """Output of a container, and whether somebody has closed it."""
+
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+    def output(self):
+        return self
+
+
+@pytest.mark.parametrize("ask", ["logs", "execute"])
+@pytest.mark.parametrize("limit_s", [0.05, None])
+def test_a_stream_that_comes_too_late_is_closed(ask, limit_s):
+    """Its caller was let go by the limit, or because the node was given up."""
+    stream, asked, go = Stream(), threading.Event(), threading.Event()
+
+    def late(*_):
+        asked.set()
+        assert go.wait(WAIT_S)
+        return stream
+
+    engine = Driver()
+    setattr(engine, ask, late)
+    driver, told = GuardedDriver(engine, "one", limit_s), []
+
+    def call():
+        try:
+            getattr(driver, ask)("c", None)
+        except EngineUnavailableError as problem:
+            told.append(problem)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    assert asked.wait(WAIT_S)
+    if limit_s is None:
+        driver.give_up().join()
+    caller.join(WAIT_S)
+    assert len(told) == 1
+    assert not stream.closed
+    go.set()
+    wait_until(lambda: stream.closed)
