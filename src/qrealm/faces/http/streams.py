@@ -7,7 +7,6 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -60,29 +59,35 @@ class _Caller:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._lines: asyncio.Queue[object] = asyncio.Queue(_LINES_AHEAD)
+        self._lines: asyncio.Queue[object] = asyncio.Queue()
+        self._room = threading.Semaphore(_LINES_AHEAD)
         self.gone = Leaving()
 
     def put(self, line: object) -> None:
         """Wait until there is room, then queue a line. Raises CancelledRunError when the caller has gone."""
+        while not self.gone.is_set() and not self._room.acquire(timeout=_LOOK_S):
+            if self._loop.is_closed():  # which tells nobody
+                self.gone.set()
         if not self.gone.is_set():
-            with suppress(RuntimeError):  # the loop has ended: so has the caller
-                queued = asyncio.run_coroutine_threadsafe(self._lines.put(line), self._loop)
-                # A loop that ends in this moment never tells.
-                while not wait([queued], _LOOK_S).done and not self.gone.is_set():
-                    pass
+            try:
+                # Not a coroutine, which nobody would wait for once the loop has ended.
+                self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
+            except RuntimeError:  # the loop has ended: so has the caller
+                self.gone.set()
         if self.gone.is_set():
+            self._room.release()  # for the next one, who then sees it too
             raise CancelledRunError("whoever asked is gone")
 
     async def take(self) -> object:
         """The next line."""
-        return await self._lines.get()
+        line = await self._lines.get()
+        self._room.release()
+        return line
 
     def leave(self) -> None:
         """Nobody listens any more: lets a thread that waits for room go on, and see."""
         self.gone.set()
-        while not self._lines.empty():
-            self._lines.get_nowait()
+        self._room.release()
 
 
 def stream(work: Callable[[Emit, Leaving], None]) -> StreamingResponse:
