@@ -105,6 +105,20 @@ IMAGE_HINT = (
 )
 
 
+class _Line:
+    """A client, and the tunnel that it goes through; `users` is how many calls are under way."""
+
+    def __init__(self, client: APIClient, tunnel: SshTunnel | None = None) -> None:
+        self.client = client
+        self.tunnel = tunnel
+        self.users = 0
+
+    def close(self) -> None:
+        self.client.close()
+        if self.tunnel is not None:
+            self.tunnel.close()
+
+
 class Connection:
     """Calls to one engine. Safe to use from several threads.
 
@@ -125,8 +139,8 @@ class Connection:
         self._endpoint = endpoint
         self._hint = extra_hint
         self._lock = threading.Lock()
-        self._client: APIClient | None = None
-        self._tunnel: SshTunnel | None = None
+        self._line: _Line | None = None
+        self._lines: set[_Line] = set()
         self._closed = False
         self._streams: weakref.WeakSet[OutputStream] = weakref.WeakSet()
         requests = docker.errors.requests  # what the SDK's own calls run on, and may raise
@@ -142,14 +156,19 @@ class Connection:
     @contextmanager
     def calling(self, doing: str) -> Iterator[APIClient]:
         """The SDK's client, for one call; what it raises comes out as an error of qrealm."""
+        line = None
         try:
-            yield self._connected()
+            line = self._taken()
+            yield line.client
         except self.api_error as error:
             words = str(error.explanation or error)
             raise refusal(f"{self.name}: {doing}", error.status_code, words) from error
         except self._broken as error:
-            self._disconnect()
+            self._retire(line)
             raise self._unavailable(doing, error) from error
+        finally:
+            if line is not None:
+                self._leave(line)
 
     def frames(self, response: Any, doing: str) -> OutputStream:
         """What a stream of an engine's answer holds, stdout and stderr told apart."""
@@ -208,7 +227,10 @@ class Connection:
     def request(self, client: APIClient, method: str, path: str, doing: str, **options: Any) -> Any:
         """A call for which the SDK has no method, its answer not yet read; a no is raised."""
         url = f"{client.base_url}/v{client.api_version}{path}"
-        response = client.request(method, url, stream=True, **{"timeout": self.timeout_s, **options})
+        # Who reads it may hang up on the engine; the connection must serve no other call by then.
+        headers = {"Connection": "close", **options.pop("headers", {})}
+        options = {"timeout": self.timeout_s, **options}
+        response = client.request(method, url, stream=True, headers=headers, **options)
         if response.status_code >= 400:
             try:
                 words = response.json().get("message", "")
@@ -225,21 +247,51 @@ class Connection:
             streams = list(self._streams)
         for stream in streams:
             stream.break_off()
-        self._disconnect()
+        with self._lock:
+            self._line, lines = None, list(self._lines)
+            self._lines.clear()
+        for line in lines:
+            line.close()
 
-    def _connected(self) -> APIClient:
+    def _taken(self) -> _Line:
+        """The line for a call, which must leave it."""
         with self._lock:
             self._check_open()
-            tunnel = self._tunnel
-            url = self._endpoint.url if tunnel is None else tunnel.url
-            if url.startswith("unix://"):
-                # The SDK's words for a socket where nobody answers are long.
-                knock(url, self.timeout_s)
-            if self._client is None:
-                self._client = self._connect()
+            line = self._line
+            url = self._endpoint.url if line is None or line.tunnel is None else line.tunnel.url
+            try:
+                if url.startswith("unix://"):
+                    # The SDK's words for a socket where nobody answers are long.
+                    knock(url, self.timeout_s)
+            except OSError:
+                self._line = None
+                if line is not None and not line.users:
+                    self._lines.discard(line)
+                    line.close()
+                raise
+            if line is None:
+                line = self._line = self._connect()
+                self._lines.add(line)
                 # Asked before each request: one call may make several, and wait long for the first.
-                self._client.auth = self._check_open
-            return self._client
+                line.client.auth = self._check_open
+            line.users += 1
+            return line
+
+    def _retire(self, line: _Line | None) -> None:
+        """Have the next call connect anew, as the engine may come back. Who calls meanwhile goes on with the
+        line that broke for one call only: the last one who leaves it closes it."""
+        with self._lock:
+            if line is self._line:
+                self._line = None
+
+    def _leave(self, line: _Line) -> None:
+        with self._lock:
+            line.users -= 1
+            done = not line.users and line is not self._line and line in self._lines
+            if done:
+                self._lines.discard(line)
+        if done:
+            line.close()
 
     def _check_open(self, request: T | None = None) -> T | None:
         """Nothing, or the request that may be sent."""
@@ -249,7 +301,7 @@ class Connection:
             )
         return request
 
-    def _connect(self) -> APIClient:
+    def _connect(self) -> _Line:
         from docker.tls import TLSConfig
 
         where = self._endpoint
@@ -262,13 +314,12 @@ class Connection:
             except BaseException:
                 tunnel.close()
                 raise
-            self._tunnel = tunnel
-            return client
+            return _Line(client, tunnel)
         if where.tls_ca or where.tls_cert or where.tls_key:
             self._check_certificates()
             pair = (where.tls_cert, where.tls_key) if where.tls_cert and where.tls_key else None
             tls = TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
-        return self._told_version(where.url, tls)
+        return _Line(self._told_version(where.url, tls))
 
     def _told_version(self, url: str, tls: TLSConfig | bool) -> APIClient:
         """A client that speaks the version that the engine tells."""
@@ -305,16 +356,6 @@ class Connection:
                 hint="bring the files there or name others: --tls-ca, --tls-cert and --tls-key of nodes add, "
                 "or tls in the configuration",
             )
-
-    def _disconnect(self) -> None:
-        # The next call connects anew: the engine may come back.
-        with self._lock:
-            client, self._client = self._client, None
-            tunnel, self._tunnel = self._tunnel, None
-        if client is not None:
-            client.close()
-        if tunnel is not None:
-            tunnel.close()
 
     def _unavailable(self, doing: str, error: BaseException) -> EngineUnavailableError:
         told = str(error)

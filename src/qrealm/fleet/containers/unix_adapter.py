@@ -1,4 +1,4 @@
-"""How the SDK reaches a Unix socket, without what it leaves open when nobody answers there.
+"""How the SDK reaches a Unix socket: through one pool, and without what it leaves open when nobody answers.
 
 Its own adapter holds a socket that could not connect only in a local variable: it is closed when Python
 collects it, with a ResourceWarning in whatever runs then. Knocking first is not enough, an engine may end in
@@ -7,6 +7,7 @@ between.
 
 from __future__ import annotations
 
+import queue
 import socket
 from typing import Any
 
@@ -24,14 +25,33 @@ class _Pool(UnixHTTPConnectionPool):  # type: ignore[misc]
     def _new_conn(self) -> _Connection:
         return _Connection(self.base_url, self.socket_path, self.timeout)
 
+    def _put_conn(self, conn: _Connection | None) -> None:
+        # Its own warns of each connection that finds no room: how many calls there are at once is no fault.
+        pool = self.pool
+        try:
+            if pool is not None:
+                pool.put(conn, block=False)
+                return
+        except queue.Full:
+            pass
+        if conn is not None:
+            conn.close()
+
 
 class UnixAdapter(UnixHTTPAdapter):  # type: ignore[misc]
-    """The SDK's adapter for ``http+unix://`` urls, to be mounted in place of its own."""
+    """The SDK's adapter for ``http+unix://`` urls, to be mounted in place of its own.
 
-    def get_connection(self, url: str, proxies: Any = None) -> _Pool:  # noqa: ARG002 - none on this way
-        with self.pools.lock:
-            pool: _Pool | None = self.pools.get(url)
-            if pool is None:
-                pool = _Pool(url, self.socket_path, self.timeout, maxsize=self.max_pool_size)
-                self.pools[url] = pool
-        return pool
+    All calls share one pool. The SDK has one for each url with its query, of which it closes the oldest while
+    somebody may be about to use it.
+    """
+
+    def __init__(self, socket_url: str, timeout: float) -> None:
+        super().__init__(socket_url, timeout)
+        self._pool = _Pool(socket_url, self.socket_path, timeout, maxsize=self.max_pool_size)
+
+    def get_connection(self, url: str, proxies: Any = None) -> _Pool:  # noqa: ARG002 - one place, no way round
+        return self._pool
+
+    def close(self) -> None:
+        super().close()
+        self._pool.close()
