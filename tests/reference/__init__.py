@@ -2,5 +2,5 @@
 backend.
 
 `ops` has the matrix of every kernel op from textbook formulas, `dense` applies them to a NumPy array,
-`random_circuits` draws circuits over all of them.
+`random_circuits` draws circuits over all of them. `groups` has the registers of containers.
 """
