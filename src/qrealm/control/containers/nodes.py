@@ -19,7 +19,7 @@ from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.placement import load_in
 from qrealm.control.containers.reconcile import Reconcile
 from qrealm.control.containers.removing import Removing
-from qrealm.control.containers.reports import BalanceReport, NodeView
+from qrealm.control.containers.reports import BalanceReport, NodeRemovalReport, NodeView
 from qrealm.control.containers.values import UNSEEN, ContainerRecord, NodeRecord, NodeState, Register
 from qrealm.control.containers.watch import Watch
 from qrealm.fleet.containers.protocol import Endpoint
@@ -199,7 +199,7 @@ class Nodes:
         self._watch.place_waiting()
         return self.view(node)
 
-    def remove(self, name: str, *, force: bool = False) -> str:
+    def remove(self, name: str, *, force: bool = False) -> NodeRemovalReport:
         """Forget a node. It must have no containers; with `force` they are removed with it. When the
         configuration names it, later starts leave it out: see `left_out`.
 

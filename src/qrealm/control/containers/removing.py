@@ -4,7 +4,7 @@ is finished, and one that failed leaves the node as it was."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,6 +20,7 @@ from qrealm.control.containers.draining import Draining
 from qrealm.control.containers.left_out import LeftOut
 from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.reconcile import Found, Reconcile
+from qrealm.control.containers.reports import NodeRemovalReport
 from qrealm.control.containers.values import NodeRecord, NodeState
 
 MARK = "removing-node:"
@@ -58,10 +59,18 @@ class Removing:
         self._ending = ending
         self._told: dict[str, str] = {}
 
-    def remove(self, name: str, *, force: bool) -> str:
+    def remove(self, name: str, *, force: bool) -> NodeRemovalReport:
         """See `Nodes.remove`."""
-        with self._ctx.names.hold(turn(name), "nodes rm", begins=True):
-            return self._remove(name, force)
+        removed: dict[str, str | None] = {}
+        try:
+            with self._ctx.names.hold(turn(name), "nodes rm", begins=True):
+                self._remove(name, force, removed)
+        except QrealmError as problem:
+            if removed:
+                problem.message += f"; removed before that: {', '.join(removed)}"
+                problem.args = (problem.message, *problem.args[1:])
+            raise
+        return NodeRemovalReport(name, tuple(removed), self._incomplete(removed))
 
     def begun(self) -> list[str]:
         """Nodes that are being removed with their containers, or were when the process ended."""
@@ -85,7 +94,7 @@ class Removing:
             if node not in self._told:
                 log.warning("node %s: its removal was cut off, and is finished", node)
             try:
-                self._remove(node, True)
+                self._remove(node, True, {})
             except QrealmError as problem:
                 if self._ending():
                     return
@@ -112,21 +121,23 @@ class Removing:
                 ctx.store.settings.delete(MARK + node)
             return meant
 
-    def _remove(self, name: str, force: bool) -> str:
-        """The lock of its removal held."""
+    def _remove(self, name: str, force: bool, removed: dict[str, str | None]) -> None:
+        """The lock of its removal held. `removed` gets the cluster of each container that went, by its
+        name."""
         ctx = self._ctx
         node = ctx.store.nodes.get(name)
         # Copies that a move could not remove must not stay behind.
         found = Found() if node.state is NodeState.LOST else self._reconcile.node(node)
         if not force:
             self._check_nothing_left(node, found)
-            return self._dropped(name, force)
+            self._dropped(name, force)
+            return
         with ctx.planning, ctx.store.transaction():
             self._close(ctx.store.nodes.get(name))
         try:
             for container in self._on(name):
                 self._check_open(name)
-                self._remove_from(name, container)
+                self._remove_from(name, container, removed)
             self._dropped(name, force)
         except BaseException:
             # What closing breaks off is finished after the next start.
@@ -138,7 +149,18 @@ class Removing:
             ctx.tell("engine", "problem", name, {"problem": told})
         for problem in found.problems:
             log.warning("node %s was removed: %s", name, problem)
-        return name
+
+    def _incomplete(self, removed: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
+        """What is left of each cluster of which some were removed.
+
+        Args:
+            removed: the cluster of each container that was, by its name.
+        """
+        left: dict[str, list[str]] = {}
+        for record in self._ctx.store.containers.all():
+            if record.cluster is not None and record.cluster in removed.values():
+                left.setdefault(record.cluster, []).append(record.name)
+        return {cluster: tuple(names) for cluster, names in left.items()}
 
     def _check_nothing_left(self, node: NodeRecord, found: Found) -> None:
         """Raises where it is not known that a node without containers has no copies of others either."""
@@ -192,14 +214,17 @@ class Removing:
             # The caller is told why the removal failed; it is tried again by the watch.
             log.error("node %s is still closed for its removal: %s", name, problem)
 
-    def _remove_from(self, node: str, container: str) -> None:
-        """Remove a container of a node, unless it has gone or moved elsewhere meanwhile."""
+    def _remove_from(self, node: str, container: str, removed: dict[str, str | None]) -> None:
+        """Remove a container of a node, unless it has gone or moved elsewhere meanwhile; `removed` then has
+        its cluster."""
         ctx = self._ctx
         with ctx.names.hold(container, f"nodes rm {node}"):
             if container in self._on(node):
+                cluster = ctx.store.containers.get(container).cluster
                 self._lifecycle.remove(container, force=True)
+                removed[container] = cluster
 
-    def _dropped(self, name: str, force: bool) -> str:
+    def _dropped(self, name: str, force: bool) -> None:
         ctx = self._ctx
         with ctx.planning, ctx.store.transaction():
             if force:
@@ -218,7 +243,6 @@ class Removing:
             ctx.tell("node", "remove", name)
         self._forget(name)
         ctx.drivers.forget(node.endpoint)
-        return name
 
     def _found(self, name: str) -> NodeRecord | None:
         return next((node for node in self._ctx.store.nodes.all() if node.name == name), None)

@@ -239,6 +239,20 @@ class ClusterReport:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeRemovalReport:
+    """A node that is no more.
+
+    Attributes:
+        removed: names of the containers that went with it.
+        incomplete: names of those that are left of each cluster of which it took some with it, by its name.
+    """
+
+    name: str
+    removed: tuple[str, ...] = ()
+    incomplete: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class MessageReport:
     """A message that was delivered: its record, and what the key agreement found.
 

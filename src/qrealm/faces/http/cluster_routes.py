@@ -164,8 +164,8 @@ def placement_routes(engine: ContainerEngine) -> APIRouter:
 
     @routes.delete("/nodes/{name}")
     def remove_node(name: str, force: bool = False) -> Any:
-        engine.nodes.remove(name, force=force)
-        return {"name": name, "configured": engine.nodes.is_configured(name)}
+        report = engine.nodes.remove(name, force=force)
+        return {**to_json(report), "configured": engine.nodes.is_configured(name)}
 
     @routes.post("/nodes/{name}/drain")
     def drain(name: str) -> Any:

@@ -295,7 +295,7 @@ def nodes_ls(
 
 
 def nodes_rm(names: NodesArgument, force: options.ForceOption = False) -> int:
-    """Forget nodes. With --force their containers are removed too. Prints each name.
+    """Forget nodes. With --force their containers are removed too, and named on stderr. Prints each name.
 
     [bold]Example[/bold]
 
@@ -305,6 +305,13 @@ def nodes_rm(names: NodesArgument, force: options.ForceOption = False) -> int:
 
     def remove(name: str) -> Any:
         done = client.delete(node_path(name), {"force": force})
+        for container in done["removed"]:
+            tell(f"container {container} was removed with node {name}")
+        for cluster, left in done["incomplete"].items():
+            warn(
+                f"cluster {cluster} is incomplete: what is left of it is {', '.join(left)}; create-cluster "
+                "with its file makes the others again"
+            )
         if done["configured"]:
             tell(
                 f"the configuration names {name}, and later starts leave it out all the same; "

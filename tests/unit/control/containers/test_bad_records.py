@@ -75,7 +75,7 @@ def test_a_node_that_cannot_be_stops_nothing(alone, endpoint):
     with pytest.raises(EngineUnavailableError):
         engine.lifecycle.run("web")
     assert engine.lifecycle.remove("web", force=True) == "web"
-    assert engine.nodes.remove("bad") == "bad"
+    assert engine.nodes.remove("bad").name == "bad"
     assert engine.upkeep.maintenance().problems == ()
     assert {view.record.name for view in engine.nodes.all()} == {"other"}
 
@@ -83,7 +83,7 @@ def test_a_node_that_cannot_be_stops_nothing(alone, endpoint):
 @pytest.mark.parametrize("endpoint", BAD.values(), ids=BAD)
 def test_a_node_that_cannot_be_goes_with_its_containers(alone, endpoint):
     spoil(alone, endpoint)
-    assert alone.engine.nodes.remove("bad", force=True) == "bad"
+    assert alone.engine.nodes.remove("bad", force=True).name == "bad"
     assert [record.name for record in alone.engine._ctx.store.containers.all()] == ["db"]
 
 

@@ -100,7 +100,7 @@ def test_a_node_with_containers_goes_by_force_alone(home):
     with pytest.raises(EngineRefusalError, match="web"):
         home.engine.nodes.remove("na")
     assert state(home, "na") is NodeState.READY
-    assert home.engine.nodes.remove("na", force=True) == "na"
+    assert home.engine.nodes.remove("na", force=True).name == "na"
     assert home.there("na") == []
     assert [view.record.name for view in home.engine.nodes.all()] == ["nb"]
     with pytest.raises(NoSuchContainerError):

@@ -64,6 +64,27 @@ def test_a_removal_that_was_cut_off_is_finished_after_the_start(home, monkeypatc
     assert home.store.settings.all("removing-node:") == {}
 
 
+def test_what_goes_with_a_node_is_told_and_which_clusters_it_leaves_incomplete(home):
+    for name, node, cluster in (
+        ("one", "na", "shop"), ("two", "nb", "shop"), ("six", "na", "whole"), ("web", "na", None),
+    ):  # fmt: skip
+        record = home.create(name, node=node)
+        home.engine._ctx.change(record.id, cluster=cluster)
+    report = home.engine.nodes.remove("na", force=True)
+    assert (report.name, set(report.removed)) == ("na", {"one", "six", "web"})
+    assert report.incomplete == {"shop": ("two",)}
+    assert home.engine.nodes.remove("nb", force=True).incomplete == {}
+
+
+def test_a_removal_that_fails_tells_what_has_gone_already(home):
+    for name in ("one", "two"):
+        home.create(name, node="na")
+    home.faults.arm(2, "refused before", ("remove",))
+    with pytest.raises(EngineRefusalError, match=r"na refuses remove; removed before that: (one|two)$"):
+        home.engine.nodes.remove("na", force=True)
+    home.faults.disarm()
+
+
 @pytest.mark.parametrize("before", [NodeState.READY, NodeState.DRAINING])
 def test_a_removal_that_fails_leaves_the_node_as_it_was(home, before):
     home.create("web", node="na")
@@ -79,7 +100,7 @@ def test_a_removal_that_fails_leaves_the_node_as_it_was(home, before):
     assert nodes(home) == ["na", "nb"]
     assert home.record("web").node == "na"
     home.engine.nodes.activate("na")
-    assert home.engine.nodes.remove("na", force=True) == "na"
+    assert home.engine.nodes.remove("na", force=True).name == "na"
 
 
 def test_a_removal_that_cannot_be_finished_is_told_once_and_undone(home, monkeypatch):
@@ -201,7 +222,7 @@ def test_a_node_that_cannot_be_looked_at_is_not_removed(home):
     assert caught.value.hint.endswith("qdocker nodes rm --force na")
     assert nodes(home) == ["na", "nb"]
     home.faults.away.clear()
-    assert home.engine.nodes.remove("na") == "na"
+    assert home.engine.nodes.remove("na").name == "na"
     assert home.there("na") == []
 
 
@@ -268,7 +289,7 @@ def test_what_is_not_ours_on_a_node_does_not_keep_it(home):
     for name, labels in (("odd", strange), ("nameless", {"io.qrealm.engine": home.store.engine_id})):
         driver.create(replace(good, name=name, labels=labels))
     assert len(home.engine.upkeep.maintenance().problems) == 2
-    assert home.engine.nodes.remove("na", force=False) == "na"
+    assert home.engine.nodes.remove("na", force=False).name == "na"
     assert {facts.name for facts in driver.find({})} == {"odd", "nameless"}
     for facts in driver.find({}):
         driver.remove(facts.engine_id)

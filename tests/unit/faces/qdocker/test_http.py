@@ -421,7 +421,8 @@ def test_endpoints_of_nodes(http, engine):
     assert {node["record"]["name"] for node in http.get("/v1/nodes").json()} >= {"one", "two"}
     assert http.post("/v1/nodes/two/drain").json()["moves"] == []
     assert http.post("/v1/nodes/two/activate").json() == {"name": "two"}
-    assert http.delete("/v1/nodes/two").json() == {"name": "two", "configured": False}
+    gone = {"name": "two", "removed": [], "incomplete": {}, "configured": False}
+    assert http.delete("/v1/nodes/two").json() == gone
     assert isinstance(engine.nodes.all()[0].record.endpoint, Endpoint)
 
 
