@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import pytest
 
 from engines.answering import answering, frame, made_known, nothing_left_open
-from engines.half_answers import CHUNKED, OK, whole
+from engines.half_answers import CHUNKED, OK, chunk, whole
 from qrealm.base.errors import EngineRefusalError, EngineUnavailableError
 from qrealm.fleet.containers import connect, connection, ssh_tunnel, terminal
-from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, LogRequest
+from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, LogRequest, PullProgress
+from qrealm.fleet.containers.pulling import pull_progress
 from qrealm.fleet.containers.ssh_tunnel import SshTunnel
 from qrealm.fleet.containers.terminal import attach
 
@@ -227,3 +228,39 @@ def test_a_stream_that_begins_while_its_connection_is_closed_is_broken_off():
         ended.set()
         reader.join(60.0)
         assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [(b'["not today"]', "not today"), (b'"not today"', "not today"), (b"<p>", "<p>")]
+)
+def test_a_refusal_that_is_no_object(body, words):
+    def refuse(connection, line):
+        if not made_known(connection, line):
+            connection.sendall(whole(body, b"500 Internal Server Error"))
+        return True
+
+    with answering(refuse) as path, nothing_left_open():
+        driver = docker_at(path)
+        with pytest.raises(EngineRefusalError, match=words):
+            driver.logs("c", LogRequest())
+        driver.close()
+
+
+@pytest.mark.parametrize("line", [b'["what"]', b"7", b"<p>"])
+def test_a_step_of_a_pull_that_is_none(line):
+    def answer(connection, asked):
+        if not made_known(connection, asked):
+            connection.sendall(CHUNKED + chunk(line + b"\n") + b"0\r\n\r\n")
+        return True
+
+    with answering(answer) as path, nothing_left_open():
+        driver = docker_at(path)
+        with pytest.raises(EngineRefusalError, match="no step of a pull"):
+            driver.pull("a.example/b:1")
+        driver.close()
+
+
+@pytest.mark.parametrize("detail", [None, [], 7, {}, {"current": "far", "total": None}])
+def test_a_step_of_a_pull_that_does_not_tell_how_far_it_is(detail):
+    step = {"id": "a1", "status": "Downloading", "progressDetail": detail}
+    assert pull_progress(step) == PullProgress("a1", "Downloading", None, None)

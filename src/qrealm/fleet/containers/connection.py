@@ -8,7 +8,7 @@ import socket
 import threading
 import weakref
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -232,10 +232,11 @@ class Connection:
         options = {"timeout": self.timeout_s, **options}
         response = client.request(method, url, stream=True, headers=headers, **options)
         if response.status_code >= 400:
-            try:
-                words = response.json().get("message", "")
-            except ValueError:
-                words = response.text
+            with closing(response):
+                try:
+                    words = response.json().get("message", "")
+                except (ValueError, AttributeError):  # no JSON, or no object
+                    words = response.text
             raise refusal(f"{self.name}: {doing}", response.status_code, str(words))
         return response
 

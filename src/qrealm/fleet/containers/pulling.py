@@ -92,7 +92,7 @@ class Pull:
             return
         try:
             for line in response.iter_lines(chunk_size=None):
-                step = json.loads(line)
+                step = self._step(line)
                 if told := step.get("error"):
                     raise _of_image(refusal(f"{self._wire.name}: {self._doing}", None, str(told)))
                 yield pull_progress(step)
@@ -100,6 +100,18 @@ class Pull:
             # Nothing is wrong with the wire when it was this end that hung up.
             if not self._given_up.is_set():
                 raise
+
+    def _step(self, line: bytes) -> dict[str, Any]:
+        try:
+            step = json.loads(line)
+        except ValueError:
+            step = None
+        if not isinstance(step, dict):
+            raise EngineRefusalError(
+                f"{self._wire.name}: {self._doing}: the engine told {line!r:.80}, which is no step of a pull",
+                hint="check that an engine listens there, and not another program",
+            )
+        return step
 
     def _ask(self, client: APIClient) -> Any:
         from docker import auth, errors, utils
@@ -121,10 +133,10 @@ class Pull:
 
 def pull_progress(step: Mapping[str, Any]) -> PullProgress:
     """A step in an engine's words."""
-    detail = step.get("progressDetail") or {}
-    return PullProgress(
-        str(step.get("id", "")), str(step.get("status", "")), detail.get("current"), detail.get("total")
-    )
+    detail = step.get("progressDetail")
+    far = [detail.get(name) for name in ("current", "total")] if isinstance(detail, dict) else [None, None]
+    done, total = (each if isinstance(each, int) else None for each in far)
+    return PullProgress(str(step.get("id", "")), str(step.get("status", "")), done, total)
 
 
 def _of_image(refused: QrealmError) -> QrealmError:
