@@ -141,15 +141,16 @@ def _begun(home: Home, config: Path | None) -> Launched:
             start_new_session=True,
             pass_fds=(send,),
         )
+    except BaseException:
+        os.close(receive)
+        raise
     finally:
         os.close(log)
         os.close(send)
     try:
         line = _first_line(receive, time.monotonic() + START_TIMEOUT_S)
     except BaseException:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_QUIET_S)
+        _end_begun(process)
         raise
     finally:
         os.close(receive)
@@ -166,6 +167,17 @@ def _begun(home: Home, config: Path | None) -> Launched:
     # It goes on without us: Popen must not warn that nobody waited for it.
     process.returncode = 0
     return Launched(process.pid, True, tuple(told.get("notices", ())))
+
+
+def _end_begun(process: subprocess.Popen[bytes]) -> None:
+    """End a daemon that has not come up; one that does not end soon is killed, which loses nothing."""
+    process.terminate()
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_QUIET_S)
+    finally:
+        process.kill()  # nothing, where it has ended
+        process.wait()
 
 
 def _ended_early(process: subprocess.Popen[bytes], lines: str) -> DaemonError:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.answering import nothing_left_open
+from engines.nodes import wait_until
 from qrealm.base.errors import ConfigError, DaemonError, RequestError, StoreError
 from qrealm.control.containers.engine import ContainerEngine
 from qrealm.control.containers.files import Config
@@ -194,3 +196,53 @@ def test_a_scheduler_that_cannot_be_used_is_told_and_the_daemon_starts_all_the_s
     with pytest.raises(ConfigError, match="there is no scheduler 'gone'") as caught:
         _configured(home, home.config)
     assert (caught.value.line, caught.value.key) == (1, "quantum_docker_config.scheduler")
+
+
+@pytest.fixture
+def begins(home, monkeypatch, tmp_path):
+    """Starts a shell's script in place of the daemon; its process id is in the file `pid`."""
+
+    def begin(script):
+        python = tmp_path / "python"
+        python.write_text(
+            f"#!/bin/sh\necho $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid\n{script}\n"
+        )
+        python.chmod(0o755)
+        monkeypatch.setattr(launching.sys, "executable", str(python))
+        return tmp_path / "pid"
+
+    return begin
+
+
+def test_who_interrupts_a_start_leaves_no_process_that_does_not_end(home, monkeypatch, begins):
+    pid = begins("trap '' TERM; while :; do sleep 1; done")
+
+    def interrupted(*_):
+        wait_until(pid.exists)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launching, "_first_line", interrupted)
+    monkeypatch.setattr(launching, "_QUIET_S", 0.05)
+    with nothing_left_open(), pytest.raises(KeyboardInterrupt):
+        launch(home, None)
+    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+
+
+def test_a_process_that_cannot_begin_leaves_no_pipe_open(home, monkeypatch):
+    pipes, pipe = [], os.pipe
+
+    def noted():
+        pipes.append(pipe())
+        return pipes[-1]
+
+    def none_left(*_, **__):
+        raise BlockingIOError("no process is left")
+
+    monkeypatch.setattr(launching.os, "pipe", noted)
+    monkeypatch.setattr(launching.subprocess, "Popen", none_left)
+    with pytest.raises(BlockingIOError):
+        launch(home, None)
+    (ends,) = pipes
+    for end in ends:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(end)
