@@ -123,14 +123,28 @@ def maintenance(
 
 
 def export_state(
-    filename: Annotated[str, _file_option("Where to; stdout without it, or as -.")] = _STDIO,
+    filename: Annotated[
+        str | None, _file_option("Where to; - is stdout, also without it where that is no terminal.")
+    ] = None,
 ) -> None:
-    """Write containers, registers, nodes and relations to a file that only you can read, as JSON.
+    """Write containers, registers, nodes and relations as JSON to a file that only you can read.
 
-    [bold]Example[/bold]
+    Private keys and environments are in it: without --filename it goes to stdout, and to a terminal it is
+    refused. What `>` makes of it others may be able to read.
+
+    [bold]Examples[/bold]
 
       qdocker export-state --filename state.json
+
+      qdocker export-state | gpg --encrypt --recipient me --output state.gpg
     """
+    if filename is None and sys.stdout.isatty():
+        raise RequestError(
+            "export-state has private keys and environments to write, and got a terminal; the rule is a file "
+            "or a pipe",
+            hint="qdocker export-state --filename FILE; to see it all the same: --filename -",
+        )
+    filename = _STDIO if filename is None else filename
     text = json.dumps(Client().get("/state"), indent=2, ensure_ascii=False) + "\n"
     if filename == _STDIO:
         write(text)
