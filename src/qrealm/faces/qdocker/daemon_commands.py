@@ -20,6 +20,8 @@ from qrealm.faces.qdocker.times import spoken
 
 _STOP_S = 30.0
 _PAIRS_SHOWN = 12
+_STAND_IN = ("local", "simulated", "simulated://local")
+"""Name, driver and address of a simulated node that no configuration and no `nodes add` has named."""
 
 
 def start(
@@ -73,7 +75,14 @@ def _warn_of(nodes: list[dict[str, Any]]) -> None:
     elif len(lost) < len(nodes) and all(node["record"]["simulated"] for node in nodes if node not in lost):
         which = "every node that answers" if lost else "every node"
         warn(f"{which} is simulated: containers there are nothing but records")
-        tell("hint: start Docker or Podman, then qdocker nodes add NAME")
+        if any(map(_stands_in, nodes)):
+            tell("hint: start Docker or Podman, then qdocker nodes add NAME")
+
+
+def _stands_in(node: dict[str, Any]) -> bool:
+    """Whether a node is the one that the engine takes where it finds none, and that nobody asked for."""
+    endpoint = node["record"]["endpoint"]
+    return (node["record"]["name"], endpoint["driver"], endpoint["url"]) == _STAND_IN
 
 
 def stop(
