@@ -160,7 +160,7 @@ def test_run_starts_what_is_found_in_its_first_state_and_stops_what_is_not(qdock
     assert qdocker("create", "--quantum-probability", "0", "busybox", "never").returncode == 0
     done = qdocker("run", "sure")
     assert done.returncode == 0
-    assert done.stdout == "sure: measured running (probability 1), started\n"
+    assert done.stdout == "sure: measured running (probability 1), started (simulated: nothing really runs)\n"
     assert "not started" in qdocker("run", "never").stdout
     assert qdocker("ps", "--format", "{{.Names}}").stdout == "sure\n"
     forced = json.loads(qdocker("run", "--force", "never", "--format", "json").stdout)

@@ -24,7 +24,6 @@ from qrealm.control.containers.registers import (
     entangle,
     entries_to_come,
     fresh_entries,
-    joint_probabilities,
     measure,
     preparation_circuit,
     prepare_group,
@@ -41,7 +40,17 @@ from qrealm.control.containers.reports import (
     MeasureReport,
     OverriddenOdds,
 )
-from qrealm.control.containers.ties import by_name, disentangle, how_related, overridden, with_replaced
+from qrealm.control.containers.ties import (
+    PROBABILITY_SHOWN,
+    by_name,
+    disentangle,
+    how_related,
+    joint_odds,
+    overridden,
+    state_name,
+    weak_relations,
+    with_replaced,
+)
 from qrealm.control.containers.values import (
     MODES,
     ContainerRecord,
@@ -56,7 +65,6 @@ from qrealm.simulate.sparse_density_simulators import SparseSimulator
 Made = TypeVar("Made")
 Told = TypeVar("Told")
 
-PROBABILITY_SHOWN = 1e-12
 COHERENCE_FLOOR = 0.5
 """`maintenance` prepares a register again when less than this share of its coherence is left, see
 `coherence_share`. Gates and measurements take none of it away."""
@@ -175,21 +183,22 @@ class QuantumCircuitManager:
         ctx = self._ctx
         with ctx.store.transaction():
             record = ctx.store.containers.find(reference)
-            drawn = measure(self._stored(record.id), ctx.random(), ctx.clock.now(), ctx.t1_s)
+            names, stored, now = self._names(), self._stored(record.id), ctx.clock.now()
+            weak = weak_relations(ctx, stored, now, names)
+            drawn = measure(stored, ctx.random(), now, ctx.t1_s)
             ctx.store.registers.save(drawn.registers)
             ctx.store.relations.save(
                 replace(relation, spent=True) for relation in ctx.store.relations.all(drawn.outcomes)
             )
-            names = self._names()
             outcomes = {}
             for container, index in drawn.outcomes.items():
                 other = names[container]
                 outcomes[other.name] = state_name(other, index)
-                told = Measured(outcomes[other.name], ctx.clock.now())
+                told = Measured(outcomes[other.name], now)
                 ctx.store.containers.save(replace(other, measured=told))
             told_all = ",".join(f"{name}={state}" for name, state in outcomes.items())
             ctx.tell("register", "measure", record.name, {"outcomes": told_all})
-        return MeasureReport(record.name, outcomes[record.name], outcomes, drawn.probability)
+        return MeasureReport(record.name, outcomes[record.name], outcomes, drawn.probability, weak)
 
     def entangle(self, first: str, second: str, mode: str = "same") -> EntangleReport:
         """Make the second container follow the first: the same state, the opposite one, or another one.
@@ -241,7 +250,6 @@ class QuantumCircuitManager:
             if related.through:
                 told["through"] = ",".join(related.through)
             ctx.tell("register", "entangle", one.name, told)
-        shares = joint_probabilities(joined.register, [one.id, two.id])
         return EntangleReport(
             one.name,
             two.name,
@@ -249,15 +257,13 @@ class QuantumCircuitManager:
             tuple(names[member.container].name for member in joined.register.members),
             joined.register.num_qubits,
             joined.already,
-            {
-                f"{state_name(one, i)},{state_name(two, j)}": share
-                for (i, j), share in sorted(shares.items())
-                if share > PROBABILITY_SHOWN
-            },
+            joint_odds(joined.register, one, two),
             note,
             self._overridden(seen, joined, names),
             related.declared,
             related.through,
+            ctx.config.decoherence_time_ms,
+            ctx.config.relaxation_time_ms,
         )
 
     def _overridden(
@@ -483,12 +489,6 @@ class QuantumCircuitManager:
 
     def _names(self) -> Mapping[str, ContainerRecord]:
         return {record.id: record for record in self._ctx.store.containers.all()}
-
-
-def state_name(record: ContainerRecord, index: int) -> str:
-    """The name of the state that a basis index stands for."""
-    states = record.quantum.states
-    return states[index] if index < len(states) else f"undeclared:{index}"
 
 
 def _mode(mode: str) -> Mode:

@@ -152,6 +152,7 @@ class Lifecycle:
                 stopped=not wanted and was_running,
                 facts=facts,
                 starts_again=starts_again(record.spec.restart, before, facts),
+                simulated=self._node(record).simulated,
             )
 
     def stop(self, reference: str, grace_s: float | None = None) -> ContainerRecord:

@@ -134,6 +134,10 @@ class Nodes:
         """Whether the configuration names a node."""
         return self._left_out.configured(name) is not None
 
+    def is_simulated(self, name: str | None) -> bool:
+        """Whether containers on a node are nothing but records; None is no node, nor is one that has gone."""
+        return any(node.simulated for node in self._ctx.store.nodes.all() if node.name == name)
+
     def all(self) -> tuple[NodeView, ...]:
         """Every node and what of it is taken."""
         picture = self._circuits.picture()

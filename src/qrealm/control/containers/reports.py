@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,24 @@ class CreateReport:
 
 
 @dataclass(frozen=True, slots=True)
+class WeakRelation:
+    """A relation in force that was not much to rely on when it was measured.
+
+    Attributes:
+        first, second: names; the second was made to follow the first.
+        holds: probability with which it held just before the measurement.
+        decayed: whether decay alone has done that: when its register was last changed, by a gate, say, it was
+            to be relied on.
+    """
+
+    first: str
+    second: str
+    mode: Mode
+    holds: float
+    decayed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MeasureReport:
     """One joint outcome.
 
@@ -70,12 +89,15 @@ class MeasureReport:
         state: its state's name.
         outcomes: of every container of its group, itself included.
         probability: that this joint outcome had.
+        weak: relations of the group that held with less than 0.9 before, the weakest first. Those that were
+            spent before do not count.
     """
 
     name: str
     state: str
     outcomes: Mapping[str, str]
     probability: float
+    weak: tuple[WeakRelation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +112,7 @@ class RunReport:
         stopped: whether it ran and this outcome had it stopped.
         facts: what the engine says afterwards.
         starts_again: whether it has ended and its engine starts it again, as its restart policy says.
+        simulated: whether its node is simulated: what is started there is a record, and nothing runs.
     """
 
     name: str
@@ -100,6 +123,7 @@ class RunReport:
     stopped: bool
     facts: ContainerFacts | None
     starts_again: bool = False
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +153,7 @@ class EntangleReport:
         declared: whether this is a relation that is declared, now or before. False where what was declared
             says it already in other words, so that nothing new is declared.
         through: then, the containers over which the two are related, by name; empty where it is directly.
+        decoherence_time_ms, relaxation_time_ms: T2 and T1, with which it fades.
     """
 
     first: str
@@ -142,6 +167,8 @@ class EntangleReport:
     overridden: Mapping[str, OverriddenOdds] = field(default_factory=dict)
     declared: bool = True
     through: tuple[str, ...] = ()
+    decoherence_time_ms: float = math.inf
+    relaxation_time_ms: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,12 +344,15 @@ class RelationView:
         follows: whether it follows the other, which else follows it.
         spent: whether it was measured: nothing ties the states, but placement goes by it, and maintenance
             puts it into force again.
+        holds: probability that it would be found to hold, were both measured at this moment; None where it is
+            spent.
     """
 
     other: str
     mode: Mode
     follows: bool
     spent: bool
+    holds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

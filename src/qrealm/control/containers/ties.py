@@ -8,26 +8,85 @@ from typing import NamedTuple
 from qrealm.base.errors import RegisterError
 from qrealm.control.containers.asking import check_names
 from qrealm.control.containers.context import Context
-from qrealm.control.containers.registers import probabilities_at
+from qrealm.control.containers.registers import (
+    joint_probabilities,
+    probabilities_at,
+    relation_probability_at,
+)
 from qrealm.control.containers.registers.relating import way_between
-from qrealm.control.containers.reports import DisentangleReport, EndedRelation, OverriddenOdds, RelationView
+from qrealm.control.containers.reports import (
+    DisentangleReport,
+    EndedRelation,
+    OverriddenOdds,
+    RelationView,
+    WeakRelation,
+)
 from qrealm.control.containers.values import ContainerRecord, Mode, Register, Relation
 
 ODDS_TOLD = 1e-3
 """By how much a probability must differ from the declared one to be told."""
 
+WEAK_BELOW = 0.9
+"""A relation that holds with less than this is not much to rely on."""
 
-def relations_of(context: Context, container_id: str, names: Mapping[str, str]) -> tuple[RelationView, ...]:
-    """The declared relations of one container, spent ones too."""
+PROBABILITY_SHOWN = 1e-12
+
+
+def relations_of(
+    context: Context, container_id: str, register: Register, names: Mapping[str, str]
+) -> tuple[RelationView, ...]:
+    """The declared relations of one container, spent ones too.
+
+    Args:
+        register: the container's in the store.
+        names: of all containers, by id.
+    """
+    now, t1_s = context.clock.now(), context.t1_s
     return tuple(
         RelationView(
             names[each.second if each.first == container_id else each.first],
             each.mode,
             follows=each.second == container_id,
             spent=each.spent,
+            holds=None if each.spent else relation_probability_at(register, each, now, t1_s),
         )
         for each in context.store.relations.all([container_id])
     )
+
+
+def weak_relations(
+    context: Context, register: Register, now: float, names: Mapping[str, ContainerRecord]
+) -> tuple[WeakRelation, ...]:
+    """Which relations in force of a group hold with less than `WEAK_BELOW`, the weakest first.
+
+    Args:
+        register: the group's in the store.
+        now: seconds since 1970 UTC.
+        names: records of all containers, by id.
+    """
+    found = []
+    for each in context.store.relations.all([member.container for member in register.members]):
+        holds = 1.0 if each.spent else relation_probability_at(register, each, now, context.t1_s)
+        if holds < WEAK_BELOW:
+            before = relation_probability_at(register, each, register.time, context.t1_s)
+            first, second = names[each.first].name, names[each.second].name
+            found.append(WeakRelation(first, second, each.mode, holds, decayed=before >= WEAK_BELOW))
+    return tuple(sorted(found, key=lambda each: each.holds))
+
+
+def state_name(record: ContainerRecord, index: int) -> str:
+    """The name of the state that a basis index stands for."""
+    states = record.quantum.states
+    return states[index] if index < len(states) else f"undeclared:{index}"
+
+
+def joint_odds(register: Register, one: ContainerRecord, two: ContainerRecord) -> dict[str, float]:
+    """Of every joint outcome of two members that is possible, by the names of their states."""
+    return {
+        f"{state_name(one, i)},{state_name(two, j)}": share
+        for (i, j), share in sorted(joint_probabilities(register, [one.id, two.id]).items())
+        if share > PROBABILITY_SHOWN
+    }
 
 
 def overridden(

@@ -71,7 +71,7 @@ class Views:
             if register is None:
                 raise NoSuchContainerError(f"container {reference!r} was removed in this moment")
             names = {record.id: record.name for record in store.containers.all()}
-            relations = relations_of(self._ctx, found[0].record.id, names)
+            relations = relations_of(self._ctx, found[0].record.id, register, names)
         purity, coherence = self._circuits.coherence_of(register)
         return replace(found[0], purity=purity, coherence_bits=coherence, relations=relations)
 

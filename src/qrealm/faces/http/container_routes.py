@@ -54,7 +54,8 @@ def container_routes(engine: ContainerEngine, stopping: Leaving) -> APIRouter:
 
     @routes.post("/{name}/stop")
     def stop(name: str, body: bodies.Stop) -> Any:
-        return to_json(engine.lifecycle.stop(name, grace_s=body.grace_s))
+        stopped = engine.lifecycle.stop(name, grace_s=body.grace_s)
+        return {**to_json(stopped), "simulated": engine.nodes.is_simulated(stopped.node)}
 
     @routes.post("/{name}/measure")
     def measure(name: str) -> Any:

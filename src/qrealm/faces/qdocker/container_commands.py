@@ -12,6 +12,7 @@ from qrealm.base.errors import NoSuchContainerError, QrealmError, RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path
 from qrealm.faces.qdocker.progress import shown_progress
+from qrealm.faces.qdocker.quantum_commands import warn_of_weak
 from qrealm.faces.qdocker.specification import (
     read_environment,
     read_health,
@@ -217,6 +218,7 @@ def run(
         options.write_line(_without_seal(found))
     else:
         write(_told(found))
+    warn_of_weak(found["measured"]["weak"])
     return _code_at_once(found)
 
 
@@ -238,6 +240,8 @@ def _told(found: dict[str, Any]) -> str:
         did = "stopped"
     else:
         did = "runs already" if found["was_running"] else "not started"
+    if found["simulated"]:
+        did += " (simulated: nothing really runs)"
     others = ", ".join(
         f"{name} {state}" for name, state in measured["outcomes"].items() if name != found["name"]
     )
@@ -317,7 +321,14 @@ def stop_container(
       qdocker stop-container --time 2 web canary
     """
     client = Client()
-    return for_each(names, lambda name: client.post(container_path(name, "/stop"), {"grace_s": time})["name"])
+
+    def stop(name: str) -> Any:
+        stopped = client.post(container_path(name, "/stop"), {"grace_s": time})
+        if stopped["simulated"]:
+            tell(f"{stopped['name']} is simulated: nothing really ran")
+        return stopped["name"]
+
+    return for_each(names, stop)
 
 
 def rm(names: options.NamesArgument, force: options.ForceOption = False) -> int:

@@ -13,7 +13,7 @@ from qrealm.faces.qdocker.client import Client
 from qrealm.faces.qdocker.home import debug_wanted, find_home
 from qrealm.faces.qdocker.launch import REQUESTS_END_S, WORK_END_S, end, launch
 from qrealm.faces.qdocker.options import PlainFormatOption, is_json, write_line
-from qrealm.faces.qdocker.showing import cpus_allowed
+from qrealm.faces.qdocker.showing import cpus_allowed, decay_times
 from qrealm.faces.qdocker.tables import write_facts
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, report, tell, warn, write
 from qrealm.faces.qdocker.times import spoken
@@ -154,7 +154,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("engine id", engine["id"]),
         ("scheduler", engine["scheduler"]),
         ("simulator", engine["simulation_backend"]),
-        ("decoherence", f"T2 {engine['decoherence_time_ms']:g} ms, T1 {engine['relaxation_time_ms']:g} ms"),
+        ("decoherence", decay_times(engine)),
         ("containers", counted),
         ("nodes", places),
         ("cpus", f"{resources['cpus_taken']:g} of {cpus} given to containers"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +12,16 @@ import typer
 from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path
+from qrealm.faces.qdocker.showing import decay_times
 from qrealm.faces.qdocker.tables import write_table
-from qrealm.faces.qdocker.terminal import tell, write
+from qrealm.faces.qdocker.terminal import tell, warn, write
 from qrealm.faces.qdocker.times import ago
 
 _MODES = ("same", "opposite", "spread")
+_WEAK_SHOWN = 3
+_SHARE_SHOWN = 0.00005
+_SOON_MS = 60_000.0
+"""A relation that fades with less than this is soon gone."""
 
 
 def measure(
@@ -44,6 +50,20 @@ def measure(
         first = {found["name"]: outcomes.pop(found["name"])}
         write_table(("CONTAINER", "STATE"), list({**first, **outcomes}.items()))
         tell(f"probability of this outcome: {found['probability']:.4g}")
+    warn_of_weak(found["weak"])
+
+
+def warn_of_weak(relations: Sequence[Mapping[str, Any]]) -> None:
+    """Say which relations were not much to rely on when they were measured; see `MeasureReport.weak`."""
+    for each in relations[:_WEAK_SHOWN]:
+        holds = math.floor(100 * each["holds"]) / 100
+        why = "decoherence" if each["decayed"] else "gates, or decoherence"
+        warn(
+            f"{each['first']} and {each['second']} are declared `{each['mode']}` and held with {holds:.2f} "
+            f"before this measurement ({why})"
+        )
+    if len(relations) > _WEAK_SHOWN:
+        warn(f"{len(relations) - _WEAK_SHOWN} more relations held with less than 0.9; --format json has all")
 
 
 def entangle(
@@ -72,12 +92,32 @@ def entangle(
         return
     write(entangled_line(found))
     write(f"group: {', '.join(found['group'])} ({found['num_qubits']} qubits)")
-    rows = [(outcome, f"{share:.2%}") for outcome, share in found["probabilities"].items()]
-    write_table((f"{found['first']},{found['second']}".upper(), "PROBABILITY"), rows)
+    shares = found["probabilities"].items()
+    rows = [(outcome, f"{share:.2%}") for outcome, share in shares if share >= _SHARE_SHOWN]
+    # Names as they are: they are case-sensitive.
+    write_table((f"{found['first']},{found['second']}", "PROBABILITY"), rows)
+    tell(f"joint outcomes that are not listed have less than {100 * _SHARE_SHOWN:g} %")
     for line in overridden_lines(found["overridden"]):
         tell(line)
     if found["note"]:
         tell(found["note"])
+    for line in fading_lines([found]):
+        tell(line)
+
+
+def fading_lines(entangled: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How fast relations fade that were declared, and what renews them, where that is soon; at most a line.
+
+    Args:
+        entangled: what `EntangleReport` says of each.
+    """
+    if not entangled or float(entangled[0]["decoherence_time_ms"]) >= _SOON_MS:
+        return []
+    line = (
+        f"note: relations fade with {decay_times(entangled[0])} (decoherence_time_ms, relaxation_time_ms); "
+        "qdocker maintenance renews groups that have lost half of their coherence, with --renew all of them"
+    )
+    return [line]
 
 
 def entangled_line(found: Mapping[str, Any]) -> str:

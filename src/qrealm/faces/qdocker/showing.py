@@ -8,7 +8,7 @@ from typing import Any
 
 from qrealm.base.units import format_bytes
 from qrealm.faces.qdocker.template_functions import UserMap
-from qrealm.faces.qdocker.times import ago, iso, spoken, stamp
+from qrealm.faces.qdocker.times import ago, iso, spoken, stamp, with_unit
 
 View = Mapping[str, Any]
 Row = dict[str, str]
@@ -248,7 +248,13 @@ def _quantum_document(view: View) -> dict[str, Any]:
         "Measured": measured and {"State": measured["state"], "At": iso(measured["at"])},
         "Group": view["group"],
         "Relations": [
-            {"With": each["other"], "Mode": each["mode"], "Follows": each["follows"], "Spent": each["spent"]}
+            {
+                "With": each["other"],
+                "Mode": each["mode"],
+                "Follows": each["follows"],
+                "Spent": each["spent"],
+                "Holds": each["holds"],
+            }
             for each in view["relations"]
         ],
         "NumQubits": view["num_qubits"],
@@ -367,6 +373,12 @@ def node_row(view: View, now: float | None = None, *, full: bool = False, exact:
         "Reason": view["error"] if full else _short_reason(view["error"], endpoint["url"]),
         "Seen": _seen(record["seen_at"], now, exact=exact),
     }
+
+
+def decay_times(report: View) -> str:
+    """Of the engine's status, or of what was entangled: ``"T2 1 s, T1 10 s"``."""
+    t2, t1 = (float(report[name]) / 1e3 for name in ("decoherence_time_ms", "relaxation_time_ms"))
+    return f"T2 {with_unit(t2)}, T1 {with_unit(t1)}"
 
 
 def cpus_allowed(allowed: float, there: float) -> str:

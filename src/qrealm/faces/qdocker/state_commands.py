@@ -16,7 +16,7 @@ from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, cluster_path
 from qrealm.faces.qdocker.progress import shown_progress
-from qrealm.faces.qdocker.quantum_commands import entangled_line, overridden_lines
+from qrealm.faces.qdocker.quantum_commands import entangled_line, fading_lines, overridden_lines
 from qrealm.faces.qdocker.tables import write_facts
 from qrealm.faces.qdocker.terminal import EXIT_ERROR, tell, warn, write
 
@@ -74,6 +74,8 @@ def create_cluster(
         tell(told)
     if note := found.get("note"):
         tell(note)
+    for told in fading_lines(found["entangled"]):
+        tell(told)
 
 
 def rm_cluster(

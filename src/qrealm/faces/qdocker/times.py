@@ -22,6 +22,7 @@ UNKNOWN = "?"
 """What stands for a time that is none."""
 
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LETTERS = {"m": "min"}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
@@ -37,6 +38,14 @@ def spoken(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {name}" + ("" if count == 1 else "s")
     raise AssertionError("the last step is endless")
+
+
+def with_unit(seconds: float) -> str:
+    """A duration with its unit, the largest in which it is a short number: ``"250 ms"``, ``"1.5 h"``."""
+    fitting = [(seconds / size, unit) for unit, size in _UNITS_S.items() if seconds >= size]
+    short = [each for each in fitting if each[0] < 1e4 and math.isclose(each[0], float(f"{each[0]:.4g}"))]
+    count, unit = (short or fitting or [(seconds * 1e3, "ms")])[-1]
+    return f"{count:.4g} {_LETTERS.get(unit, unit)}"
 
 
 def ago(at: float, now: float | None = None) -> str:

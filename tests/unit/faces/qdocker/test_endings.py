@@ -9,7 +9,7 @@ from qrealm.faces.qdocker import container_commands
 BEGAN = 1_700_000_000.0
 
 
-def report(*, starts_again=False, **changed):
+def report(*, starts_again=False, simulated=False, **changed):
     facts = {
         "state": "exited",
         "exit_code": 0,
@@ -20,9 +20,11 @@ def report(*, starts_again=False, **changed):
         "labels": {"io.qrealm.sealed": "x", "a": "b"},
         **changed,
     }
-    measured = {"name": "web", "state": "running", "outcomes": {"web": "running"}, "probability": 1.0}
+    outcomes = {"web": "running"}
+    measured = {"name": "web", "state": "running", "outcomes": outcomes, "probability": 1.0, "weak": []}
     did = {"started": True, "forced": False, "was_running": False, "stopped": False}
-    return {"name": "web", "measured": measured, **did, "facts": facts, "starts_again": starts_again}
+    told = {"facts": facts, "starts_again": starts_again, "simulated": simulated}
+    return {"name": "web", "measured": measured, **did, **told}
 
 
 def run(monkeypatch, capsys, found, output="table"):
@@ -79,6 +81,14 @@ def test_what_runs_is_told_in_one_line(monkeypatch, capsys):
     for ended in (None, BEGAN + 0.5):  # never before, and while this start waited for its turn
         found = report(state="running", exit_code=None, finished_at=ended)
         assert run(monkeypatch, capsys, found)[::2] == (0, "")
+
+
+def test_what_is_simulated_says_that_nothing_runs(monkeypatch, capsys):
+    found = report(state="running", exit_code=None, simulated=True)
+    code, out, err = run(monkeypatch, capsys, found)
+    told = "web: measured running (probability 1), started (simulated: nothing really runs)\n"
+    assert (code, out, err) == (0, told, "")
+    assert '"simulated": true' in run(monkeypatch, capsys, found, "json")[1]
 
 
 def test_json_has_no_seal(monkeypatch, capsys):

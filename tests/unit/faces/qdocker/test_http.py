@@ -426,6 +426,12 @@ def test_endpoints_of_nodes(http, engine):
     assert isinstance(engine.nodes.all()[0].record.endpoint, Endpoint)
 
 
+def test_what_runs_on_a_simulated_node_says_so(http):
+    make(http, "web")
+    assert http.post("/v1/containers/web/run", json={"force": True}).json()["simulated"] is True
+    assert http.post("/v1/containers/web/stop", json={}).json()["simulated"] is True
+
+
 def test_relations_are_told_and_ended(http):
     make(http, "web", probability=0.8)
     make(http, "mirror", probability=0.2)
@@ -436,6 +442,8 @@ def test_relations_are_told_and_ended(http):
         "present": pytest.approx(0.8),
     }
     told = http.get("/v1/containers/mirror").json()["relations"]
+    (holds,) = [each.pop("holds") for each in told]
+    assert 0.0 < holds <= 1.0
     assert told == [{"other": "web", "mode": "same", "follows": True, "spent": False}]
     ended = http.post("/v1/disentanglements", json={"names": ["web", "mirror"]})
     assert ended.json() == {

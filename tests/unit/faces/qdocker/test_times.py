@@ -7,7 +7,7 @@ import re
 import pytest
 
 from qrealm.faces.qdocker import showing
-from qrealm.faces.qdocker.times import ago, iso, spoken, stamp
+from qrealm.faces.qdocker.times import ago, iso, spoken, stamp, with_unit
 
 NO_TIMES = [float("nan"), float("inf"), float("-inf"), 1e300, -1e300, 1e15, 10**400, "nan", "-inf"]
 
@@ -29,6 +29,16 @@ def test_how_long_ago_no_time_was(at):
 def test_times(at):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} \S+", stamp(at))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d", iso(at))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(3600.0, "1 h"), (36_000.0, "10 h"), (1.0, "1 s"), (0.25, "250 ms"), (0.0001, "0.1 ms"),
+     (90.0, "1.5 min"), (61.0, "61 s"), (86_400.0, "1 d"), (1234.567, "20.58 min"),
+     (1e12, "1.157e+07 d"), (1e-9, "1e-06 ms")],
+)  # fmt: skip
+def test_durations_with_a_unit(seconds, told):
+    assert with_unit(seconds) == told
 
 
 @pytest.mark.parametrize(

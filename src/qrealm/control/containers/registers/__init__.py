@@ -25,6 +25,7 @@ from qrealm.control.containers.registers.measures import (
     probabilities,
     probabilities_at,
     purity,
+    relation_probability_at,
 )
 from qrealm.control.containers.registers.measuring import MeasuredGroup, measure, without
 from qrealm.control.containers.registers.preparing import (
@@ -70,6 +71,7 @@ __all__ = [
     "probabilities",
     "probabilities_at",
     "purity",
+    "relation_probability_at",
     "relations_without",
     "simulator_of",
     "without",

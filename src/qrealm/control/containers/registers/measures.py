@@ -14,7 +14,7 @@ from qrealm.control.containers.registers.decaying import decayed, relaxations
 from qrealm.control.containers.registers.measuring import part_of
 from qrealm.control.containers.registers.places import qubits_by_member, qubits_of
 from qrealm.control.containers.registers.preparing import distribution
-from qrealm.control.containers.registers.relating import maps_from, rooted, roots_of
+from qrealm.control.containers.registers.relating import map_of, maps_from, rooted, roots_of
 from qrealm.control.containers.values import Register, Relation
 from qrealm.simulate import sparse_density_measures as of_density
 from qrealm.simulate.sparse_density import SparseDensity, gathered, mask_of
@@ -50,6 +50,41 @@ def probabilities_at(register: Register, container_id: str, now: float, t1_s: fl
     qubits = qubits_of(register, container_id)
     step = next(each for each in relaxations(register, now, t1_s, t1_s) if each.qubits == qubits)
     return of_density.relaxed_probabilities(register.density, [step])
+
+
+def relation_probability_at(register: Register, relation: Relation, now: float, t1_s: float) -> float:
+    """Probability that a relation would be found to hold, were its two containers measured at `now`: that the
+    state of the second is the one which the relation says of the first's. A basis index that stands for no
+    state is to be the same in both.
+
+    The register decayed up to `now` need not be computed: each of the two relaxes with T1 by itself, so that
+    after e^(-t/T1) = a the joint odds are a² P + a (1 - a) (P₁ ⊗ π₂ + π₁ ⊗ P₂) + (1 - a)² π₁ ⊗ π₂.
+
+    Args:
+        relation: of two members.
+        now, t1_s: as of `decayed`.
+
+    Raises:
+        NoSuchContainerError: one of the two is not a member.
+        RegisterError: a time that is not positive.
+    """
+    first, second = (qubits_of(register, name) for name in (relation.first, relation.second))
+    steps = {each.qubits: each for each in relaxations(register, now, t1_s, t1_s)}
+    num_states = next(m.num_states for m in register.members if m.container == relation.first)
+    follow = map_of(relation, num_states).table()
+    indices, chances = of_density.diagonal(register.density)
+    keeps = follow[gathered(indices, first)] == gathered(indices, second)
+    at_first = of_density.outcome_probabilities(register.density, first)
+    at_second = of_density.outcome_probabilities(register.density, second)[follow]
+    fresh_first = steps[first].distribution
+    fresh_second = steps[second].distribution[follow]
+    kept = steps[first].populations_kept
+    share = (
+        kept**2 * float(chances[keeps].sum())
+        + kept * (1.0 - kept) * float(at_first @ fresh_second + fresh_first @ at_second)
+        + (1.0 - kept) ** 2 * float(chances.sum() * (fresh_first @ fresh_second))
+    )
+    return min(1.0, max(0.0, share / float(chances.sum())))
 
 
 def joint_probabilities(register: Register, container_ids: Sequence[str]) -> dict[tuple[int, ...], float]:
