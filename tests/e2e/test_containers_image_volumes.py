@@ -80,10 +80,10 @@ def test_no_command_moves_it_away_from_its_data(engine, urls):
     assert [move.name for move in drained.moves] == ["other"]
     assert "volume of its image" in drained.stays["store"]
     engine.lifecycle.remove("other", force=True)
-    # Removing it is what gives the data up.
+    # Removing it with its volumes is what gives the data up.
     (mount,) = json.loads(docker(urls["one"], "inspect", "store"))[0]["Mounts"]
     assert mount["Name"] in docker(urls["one"], "volume", "ls", "-q").split()
-    engine.lifecycle.remove("store", force=True)
+    engine.lifecycle.remove("store", force=True, volumes=True)
     assert mount["Name"] not in docker(urls["one"], "volume", "ls", "-q").split()
 
 

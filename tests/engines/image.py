@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,11 @@ IMAGE = "qrealm-test:1"
 # Ends at once when asked to: a shell as process 1 would ignore SIGTERM without the trap.
 COMMAND = "trap 'exit 0' TERM; echo ready; sleep 3600 & wait"
 CHANGES = [f'CMD ["sh", "-c", "{COMMAND}"]', "ENV PATH=/bin"]
+KEEPING = "qrealm-keeping:1"
+KEPT = "/kept"
+KEEPING_CHANGES = [*CHANGES, f"VOLUME {KEPT}"]
+"""Of an image that is the same, and declares a volume."""
+
 _APPLETS = "sh echo cat sleep true false ls id env wc kill date head touch test mkdir rm dd seq httpd wget nc"
 
 
@@ -53,13 +59,13 @@ def image_tar() -> bytes:
     return held.getvalue()
 
 
-def load_image(url: str, image: str = IMAGE) -> None:
+def load_image(url: str, image: str = IMAGE, changes: Sequence[str] = CHANGES) -> None:
     """Give the image to the engine at `url`, through Docker's interface."""
     import docker
 
     name, _, tag = image.partition(":")
     client = docker.APIClient(base_url=url, version="auto", timeout=60)
     try:
-        client.import_image_from_data(image_tar(), repository=name, tag=tag, changes=CHANGES)
+        client.import_image_from_data(image_tar(), repository=name, tag=tag, changes=list(changes))
     finally:
         client.close()

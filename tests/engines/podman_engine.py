@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from engines.image import CHANGES, IMAGE, busybox, image_tar
+from engines.image import CHANGES, IMAGE, KEEPING, KEEPING_CHANGES, busybox, image_tar
 from engines.leftovers import clear
 
 _START_SECONDS = 60.0
@@ -79,11 +79,11 @@ class PodmanEngine:
                 raise RuntimeError(f"podman does not answer: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
 
-    def load_image(self) -> None:
-        """Give it the test's image."""
-        changes = [word for change in CHANGES for word in ("--change", change)]
+    def load_image(self, image: str, changes: Sequence[str]) -> None:
+        """Give it an image of the tests."""
+        options = [word for change in changes for word in ("--change", change)]
         subprocess.run(
-            ["podman", "import", *changes, "-", IMAGE],
+            ["podman", "import", *options, "-", image],
             env=self.environment,
             input=image_tar(),
             check=True,
@@ -110,7 +110,8 @@ def podman_engine() -> Iterator[PodmanEngine]:
     engine = PodmanEngine()
     try:
         engine.start()
-        engine.load_image()
+        engine.load_image(IMAGE, CHANGES)
+        engine.load_image(KEEPING, KEEPING_CHANGES)
         yield engine
     finally:
         engine.close()

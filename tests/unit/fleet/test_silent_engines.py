@@ -18,14 +18,14 @@ from qrealm.fleet.containers.protocol import Endpoint
 pytest.importorskip("docker")
 
 
-def told(url, timeout_s=20.0):
+def told(url, timeout_s=20.0, name="docker"):
     """Message without its beginning, and hint."""
-    with closing(connect(Endpoint("docker", url), timeout_s)) as driver:
+    with closing(connect(Endpoint(name, url), timeout_s)) as driver:
         with pytest.raises(EngineUnavailableError) as caught:
             driver.facts()
-        begin = f"Docker at {url}: info: the engine does not answer: "
-        assert caught.value.message.startswith(begin)
-        return caught.value.message.removeprefix(begin), caught.value.hint
+        begin, _, words = caught.value.message.partition(": the engine does not answer: ")
+        assert f" at {url}: " in begin
+        return words, caught.value.hint
 
 
 def test_a_host_where_nobody_listens():
@@ -61,10 +61,11 @@ def test_a_host_that_hangs_up():
     assert "listens at" in hint
 
 
-def test_a_socket_that_is_not_there(tmp_path):
-    words, hint = told(f"unix://{tmp_path}/none.sock")
+@pytest.mark.parametrize("name", ["docker", "podman", "swarm"])
+def test_a_socket_that_is_not_there(tmp_path, name):
+    words, hint = told(f"unix://{tmp_path}/none.sock", name=name)
     assert words == "No such file or directory"
-    assert "systemctl start docker" in hint
+    assert "systemctl start " in hint
 
 
 def wrapped(inner):

@@ -161,8 +161,9 @@ class Clusters:
                 found.setdefault(record.cluster, []).append(record.name)
         return {name: tuple(members) for name, members in found.items()}
 
-    def remove(self, name: str, *, force: bool = False) -> tuple[str, ...]:
-        """Remove all containers of a cluster; without `force` only when there is one and none of it runs."""
+    def remove(self, name: str, *, force: bool = False, volumes: bool = False) -> tuple[str, ...]:
+        """Remove all containers of a cluster, with `volumes` as `Lifecycle.remove` does; without `force` only
+        when there is one and none of it runs."""
         clusters = self.names()
         if name not in clusters and not force:
             known = ", ".join(sorted(clusters))
@@ -177,7 +178,7 @@ class Clusters:
         removed = []
         for member in members:
             try:
-                removed.append(self._lifecycle.remove(member, force=force))
+                removed.append(self._lifecycle.remove(member, force=force, volumes=volumes))
             except NoSuchContainerError:
                 # Another command was quicker.
                 if not force:

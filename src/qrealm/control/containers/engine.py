@@ -369,10 +369,11 @@ class QuantumDockerEngine:
         check("stop got", "grace_s", grace_s, float | None)
         return await self.call(lambda parts: parts.lifecycle.stop(name, grace_s))
 
-    async def remove(self, name: str, *, force: bool = False) -> str:
-        """Remove a container."""
+    async def remove(self, name: str, *, force: bool = False, volumes: bool = False) -> str:
+        """Remove a container; with `volumes` also its volumes without a name. See `Lifecycle.remove`."""
         check("remove got", "force", force, bool)
-        return await self.call(lambda parts: parts.lifecycle.remove(name, force=force))
+        check("remove got", "volumes", volumes, bool)
+        return await self.call(lambda parts: parts.lifecycle.remove(name, force=force, volumes=volumes))
 
     async def inspect(self, name: str) -> ContainerView:
         """A container, what its engine says of it, and its register."""

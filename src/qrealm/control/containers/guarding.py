@@ -76,8 +76,11 @@ class GuardedDriver:
     def stop(self, engine_id: str, grace_s: float = GRACE_S) -> None:
         self._call(f"stop {engine_id[:12]}", lambda: self._driver.stop(engine_id, grace_s))
 
-    def remove(self, engine_id: str, *, force: bool = False) -> None:
-        self._call(f"remove {engine_id[:12]}", lambda: self._driver.remove(engine_id, force=force))
+    def remove(self, engine_id: str, *, force: bool = False, volumes: bool = False) -> None:
+        self._call(
+            f"remove {engine_id[:12]}",
+            lambda: self._driver.remove(engine_id, force=force, volumes=volumes),
+        )
 
     def inspect(self, engine_id: str) -> ContainerFacts:
         return self._call(f"inspect {engine_id[:12]}", lambda: self._driver.inspect(engine_id))

@@ -47,6 +47,7 @@ def take_back(context: Context, lifecycle: Lifecycle, cluster: str) -> tuple[str
     before = set(json.loads(told))
     made = [record.name for record in context.store.containers.all(cluster) if record.id not in before]
     for name in reversed(made):
-        lifecycle.remove(name, force=True)
+        # With the volumes that their images declare: nobody was told yet that there are these containers.
+        lifecycle.remove(name, force=True, volumes=True)
     end(context, cluster)
     return tuple(made)

@@ -55,6 +55,7 @@ from qrealm.fleet.containers.protocol import (
 )
 
 REMOVED = "removed:"
+REMOVED_VOLUMES = "removed-volumes:"
 SETTLE_S = 0.4
 """How long a container that was just started is watched, to tell that it ended at once."""
 
@@ -173,11 +174,15 @@ class Lifecycle:
             grace_s = record.spec.stop_grace_s if grace_s is None else grace_s
             return self._stop(record, driver, engine_id, grace_s, "asked")
 
-    def remove(self, reference: str, *, force: bool = False) -> str:
+    def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> str:
         """Remove the container, its share of its register, its relations and its messages.
 
         With `force` a running one is killed, and one whose node does not answer is forgotten: what is left of
         it there goes when the node comes back.
+
+        Args:
+            volumes: also its volumes without a name, as those that its image declares. Else they stay on
+                their node, but for a swarm's.
 
         Returns:
             Its name.
@@ -186,7 +191,7 @@ class Lifecycle:
         with self._ctx.names.hold(name, "rm", begins=True):
             record = self._ctx.store.containers.get(name)
             try:
-                self._remove_there(record, force)
+                self._remove_there(record, force, volumes)
             except (EngineUnavailableError, NoSuchContainerError, RequestError) as problem:
                 # The record of its node is gone; or its node has an address that is none.
                 if not force or self._ctx.drivers.closed:
@@ -259,27 +264,38 @@ class Lifecycle:
         pulled = fetch(driver, record.spec.image, pull, progress)
         return driver.create(self._ctx.seals.labelled(record)), pulled
 
-    def _remove_there(self, record: ContainerRecord, force: bool) -> None:
+    def _remove_there(self, record: ContainerRecord, force: bool, volumes: bool) -> None:
         """Have its node's engine remove it, and what was left of it by a making that was cut off."""
         if not force:
             self.check_removable(record.name)
+        # First of all: also where it is not spoken to now, or this is cut off, somebody finishes it.
+        self._note_volumes(record, volumes)
         if record.node is None:
             return
         driver, _ = self._driver_of(record)
         self._ctx.change(record.id, phase=Phase.REMOVING)
         try:
             for facts in own_copies(self._ctx, driver, record):
-                driver.remove(facts.engine_id, force=force)
+                driver.remove(facts.engine_id, force=force, volumes=volumes)
         except EngineRefusalError:
             self._ctx.change(record.id, phase=record.phase)
             raise
+
+    def _note_volumes(self, record: ContainerRecord, volumes: bool) -> None:
+        """Write down whether a container is removed with its volumes without a name. The last removal that was
+        asked for counts."""
+        settings = self._ctx.store.settings
+        if volumes:
+            settings.set(volumes_key(record.id), repr(self._ctx.clock.now()))
+        else:
+            settings.delete(volumes_key(record.id))
 
     def _undo(self, record: ContainerRecord) -> None:
         """Leave nothing of a container whose making failed."""
         try:
             driver = self._ctx.drivers.of(self._node(record))
             for facts in own_copies(self._ctx, driver, record):
-                driver.remove(facts.engine_id, force=True)
+                driver.remove(facts.engine_id, force=True, volumes=unused(facts, record))
         except QrealmError as problem:
             # Its label is kept as removed, so that it goes when the node is seen again.
             log.warning("cannot clear up after %s: %s", record.name, problem)
@@ -296,7 +312,7 @@ class Lifecycle:
         """A container that its node's engine has lost, made there again, and the id that the engine gave it.
         Whoever is cut off here leaves a copy that no record names; `reconcile` removes it."""
         for left in own_copies(self._ctx, driver, record):
-            driver.remove(left.engine_id, force=True)
+            driver.remove(left.engine_id, force=True, volumes=unused(left, record))
         engine_id, _ = self._make(record, "missing", None)
         with self._ctx.store.transaction():
             restarts = record.restarts + 1
@@ -436,6 +452,18 @@ def own_copies(context: Context, driver: ContainerDriver, record: ContainerRecor
 def removed_key(container_id: str) -> str:
     """Name of the setting that says that a container was removed on purpose."""
     return f"{REMOVED}{container_id}"
+
+
+def volumes_key(container_id: str) -> str:
+    """Name of the setting that says that its volumes without a name were to be removed with a container."""
+    return f"{REMOVED_VOLUMES}{container_id}"
+
+
+def unused(facts: ContainerFacts, record: ContainerRecord | None) -> bool:
+    """Whether a copy that is removed has nothing of its user's in volumes without a name, so that these may
+    go with it: it has never run. Podman also takes away what it named itself and a container mounts by that
+    name, as one that was taken over does; so none goes with a container that mounts anything."""
+    return facts.started_at is None and (record is None or not record.spec.mounts)
 
 
 def fetch(driver: ContainerDriver, image: str, pull: str, progress: Progress | None = None) -> bool:

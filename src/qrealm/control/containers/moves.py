@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from qrealm.base.errors import EngineRefusalError, QrealmError, RequestError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import runs
-from qrealm.control.containers.lifecycle import fetch, own_copies, settled
+from qrealm.control.containers.lifecycle import fetch, own_copies, settled, unused
 from qrealm.control.containers.room import check_room
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, Phase, Wanted
 from qrealm.fleet.containers.protocol import LABEL_CONTAINER, ContainerDriver
@@ -41,12 +41,12 @@ class Moves:
             source = ctx.drivers.of(ctx.store.nodes.get(record.node))
             facts = source.inspect(record.engine_id)
             if facts.volumes:
-                # A move would remove them with the old container, and nobody has asked for that.
+                # The new one would begin without them, and nobody has asked for that.
                 ctx.change_if_same(record, data_node=record.node)
                 raise EngineRefusalError(
                     f"container {name!r} stays on {record.node!r}: its image keeps data in a volume at "
                     f"{', '.join(facts.volumes)}, which a move would lose",
-                    hint=f"to give the data up: qdocker rm {name}, then create it again",
+                    hint=f"to go on without the data: qdocker rm {name}, then create it again",
                 )
             with ctx.store.transaction():
                 node = check_room(ctx, record, target)
@@ -56,10 +56,11 @@ class Moves:
                 if left.engine_id == record.engine_id:
                     raise RequestError(f"container {name!r} cannot move: {target!r} is the engine it is on")
                 # Of a move that was cut off.
-                driver.remove(left.engine_id, force=True)
+                driver.remove(left.engine_id, force=True, volumes=unused(left, record))
             self._copy(record, source, driver, running, node)
             try:
                 source.stop(record.engine_id, record.spec.stop_grace_s)
+                # Its volumes would stay; it has none, or it would not move.
                 source.remove(record.engine_id, force=True)
             except QrealmError as problem:
                 # A copy that the records do not name: reconcile removes it when its node is seen again.
@@ -113,7 +114,8 @@ class Moves:
     ) -> None:
         """Undo a copy. What cannot be undone now is by the next comparison with the engines."""
         try:
-            driver.remove(engine_id, force=True)
+            # What it has written since it was made a moment ago is nobody's: the old one goes on.
+            driver.remove(engine_id, force=True, volumes=True)
         except QrealmError as problem:
             log.warning("the copy of %s on its target stays for now: %s", record.name, problem)
         if stopped:
@@ -142,13 +144,13 @@ class Moves:
                 if ctx.seals.ours(left, record):
                     if runs(left):
                         driver.stop(left.engine_id, record.spec.stop_grace_s)
-                    driver.remove(left.engine_id, force=True)
+                    driver.remove(left.engine_id, force=True, volumes=unused(left, record))
             engine_id = driver.create(ctx.seals.labelled(record))
             if record.wanted is Wanted.RUNNING:
                 try:
                     driver.start(engine_id)
                 except EngineRefusalError:
-                    driver.remove(engine_id, force=True)
+                    driver.remove(engine_id, force=True, volumes=not record.spec.mounts)
                     raise
             with ctx.planning, ctx.store.transaction():
                 now = ctx.record(record.id)
@@ -161,7 +163,7 @@ class Moves:
                     ctx.tell("container", "make-again", name, {"node": str(record.node)})
             if not meant:
                 # This node was lost meanwhile, and the container has been given another.
-                driver.remove(engine_id, force=True)
+                driver.remove(engine_id, force=True, volumes=not record.spec.mounts)
 
     def mark(self, records: Iterable[ContainerRecord]) -> list[ContainerRecord]:
         """Write down that containers are to be made again where their records say, or wait; inside a

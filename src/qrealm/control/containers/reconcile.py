@@ -19,9 +19,12 @@ from qrealm.control.containers.declaring import member_of
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.lifecycle import (
     REMOVED,
+    REMOVED_VOLUMES,
     Lifecycle,
     own_labels,
     removed_key,
+    unused,
+    volumes_key,
 )
 from qrealm.control.containers.moves import Moves
 from qrealm.control.containers.registers import prepare
@@ -207,14 +210,16 @@ class Reconcile:
                 return
             if here and record.phase is Phase.REMOVING:
                 for facts in copies:
-                    driver.remove(facts.engine_id, force=True)
+                    volumes = self._with_volumes(record.id) or unused(facts, record)
+                    driver.remove(facts.engine_id, force=True, volumes=volumes)
                 self._lifecycle.forget(record)
                 found.finished.append(record.name)
                 return
             own = self._own(record, copies) if here else None
             for facts in copies:
                 if facts is not own:
-                    driver.remove(facts.engine_id, force=True)
+                    # One that ran, as on a node that was lost, may have data that the other has not.
+                    driver.remove(facts.engine_id, force=True, volumes=unused(facts, record))
                     found.removed.append(f"{record.name} ({facts.engine_id[:12]})")
                     self._ctx.tell("container", "remove-copy", record.name, {"node": node.name})
             if not here:
@@ -351,10 +356,15 @@ class Reconcile:
         """Forget removals so old that no node comes back with what was removed."""
         settings = self._ctx.store.settings
         now = self._ctx.clock.now()
-        old = [name for name, at in settings.all(REMOVED).items() if now - float(at) > REMOVED_KEPT_S]
+        told = {**settings.all(REMOVED), **settings.all(REMOVED_VOLUMES)}
+        old = [name for name, at in told.items() if now - float(at) > REMOVED_KEPT_S]
         with self._ctx.store.transaction():
             for name in old:
                 settings.delete(name)
+
+    def _with_volumes(self, container_id: str) -> bool:
+        """Whether whoever removed a container wanted its volumes without a name removed, too."""
+        return self._ctx.store.settings.get(volumes_key(container_id)) is not None
 
     def _known(self, node: NodeRecord) -> bool:
         """Whether a node is still one; inside a transaction, as it may have been removed meanwhile."""
@@ -368,7 +378,8 @@ class Reconcile:
         ids = {facts.labels[LABEL_CONTAINER] for facts in copies}
         if any(self._ctx.store.settings.get(removed_key(each)) is not None for each in ids):
             for facts in copies:
-                driver.remove(facts.engine_id, force=True)
+                volumes = self._with_volumes(facts.labels[LABEL_CONTAINER]) or unused(facts, None)
+                driver.remove(facts.engine_id, force=True, volumes=volumes)
                 found.removed.append(facts.name)
             return
         if len(copies) > 1:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from qrealm.base.errors import NameTakenError, NoRoomError
+from qrealm.base.errors import NameTakenError, NoRoomError, RequestError
 from qrealm.control.containers.admitting import same_engine
 from qrealm.control.containers.context import Context
 from qrealm.control.containers.json_codec import to_json
-from qrealm.control.containers.lifecycle import removed_key
+from qrealm.control.containers.lifecycle import removed_key, volumes_key
 from qrealm.control.containers.possible import check_ports_free, check_possible, impossible
 from qrealm.control.containers.possible_nodes import opening_fault
 from qrealm.control.containers.reconcile import Reconcile
@@ -22,7 +22,14 @@ from qrealm.control.containers.state_document import (
     read_state,
     text_of,
 )
-from qrealm.control.containers.taking_over import LOOK_S, check_nobodys, foreign, taken_over
+from qrealm.control.containers.taking_over import (
+    LOOK_S,
+    check_nobodys,
+    check_volumes_stay,
+    foreign,
+    taken_over,
+    volumes_kept,
+)
 from qrealm.control.containers.values import UNSEEN, NodeRecord, NodeState, Phase
 from qrealm.control.store.register_codec import to_bytes
 
@@ -60,7 +67,9 @@ class Snapshots:
                 },
             }
 
-    def import_(self, document: Mapping[str, Any], *, take_over: bool = False) -> dict[str, Any]:
+    def import_(
+        self, document: Mapping[str, Any], *, take_over: bool = False, lose_volumes: bool = False
+    ) -> dict[str, Any]:
         """Take an exported state in: all of it, or none when anything stands in the way.
 
         A container that is on its node already, made by this very engine, is found there; every other is made
@@ -70,22 +79,32 @@ class Snapshots:
             take_over: replace containers that the engine still has that the state was exported from. Each is
                 stopped, removed and made again where it is, and runs again if it ran. Engines let nobody
                 change what tells whose a container is, and have no two of one name. That engine must not
-                run any more: it would make them again, too.
+                run any more: it would make them again, too. What such a container keeps in volumes
+                without a name, as its image declares them, the new one goes on with: these stay, and are
+                mounted there by the names that the engine gave them.
+            lose_volumes: also replace those whose volumes without a name cannot stay, as in a swarm.
 
         Raises:
-            RequestError: no exported state, or one that cannot be; what older versions made can be.
+            RequestError: no exported state, or one that cannot be; what older versions made can be. Also for
+                `lose_volumes` without `take_over`.
+            EngineRefusalError: volumes would be lost, and `lose_volumes` does not hold.
             NoRoomError: too many containers, or two with one port of their host on one node.
             NameTakenError: a container of this name, or a node of this name with another engine, is here; or
                 another engine has some of the containers, and `take_over` does not hold.
         """
+        if lose_volumes and not take_over:
+            raise RequestError(
+                "import-state got --lose-volumes without --take-over, and the rule is that it goes with it",
+                hint="without --take-over no container of another engine is touched; leave it out",
+            )
         state = read_state(document)
         try:
-            return self._taken(state, take_over)
+            return self._taken(state, take_over, lose_volumes)
         except BaseException:
             self._forget_strangers(state)
             raise
 
-    def _taken(self, state: ExportedState, take_over: bool) -> dict[str, Any]:
+    def _taken(self, state: ExportedState, take_over: bool, lose_volumes: bool) -> dict[str, Any]:
         ctx, store = self._ctx, self._ctx.store
         check_possible(state, ctx.config.num_qubits, ctx.clock.now())
         self._check_nodes(state)
@@ -94,6 +113,9 @@ class Snapshots:
         there = foreign(ctx, nodes.values(), state.containers)
         if not take_over:
             check_nobodys(there, {record.id: record.name for record in state.containers})
+        replaced = {r.id: taken_over(r, there, state.engine_id) for r in state.containers if r.id in there}
+        if not lose_volumes:
+            check_volumes_stay(replaced.values(), there)
         with ctx.planning, store.transaction():
             self._check_free(state)
             for node in state.nodes:
@@ -106,13 +128,10 @@ class Snapshots:
                     phase = Phase.MAKING_AGAIN
                 # What another engine made is not ours to touch, unless it is taken over.
                 made = record if mine else replace(record, engine_id=None)
-                store.containers.save(
-                    replace(made, phase=phase)
-                    if record.id not in there
-                    else taken_over(record, there, state.engine_id)
-                )
+                store.containers.save(replaced.get(record.id) or replace(made, phase=phase))
                 # It may have been removed here since it was exported.
                 store.settings.delete(removed_key(record.id))
+                store.settings.delete(volumes_key(record.id))
             store.registers.save(state.registers)
             store.relations.save(state.relations)
             for container, secret in state.identities.items():
@@ -128,7 +147,8 @@ class Snapshots:
             "containers": len(state.containers),
             "messages": len(state.messages),
             "made_again": found.made_again,
-            "taken_over": sorted(record.name for record in state.containers if record.id in there),
+            "taken_over": sorted(record.name for record in replaced.values()),
+            "volumes_kept": volumes_kept(state.containers, replaced),
             "problems": found.problems,
         }
 

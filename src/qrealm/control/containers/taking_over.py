@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from qrealm.base.errors import NameTakenError, QrealmError
+from qrealm.base.errors import EngineRefusalError, NameTakenError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase, Wanted
-from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, ContainerFacts
+from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, ContainerFacts, Mount
 
 LOOKS_AT_ONCE = 8
 LOOK_S = 10.0
@@ -61,7 +61,9 @@ def check_nobodys(there: Foreign, names: Mapping[str, str]) -> None:
 
 def taken_over(record: ContainerRecord, there: Foreign, exporter: str) -> ContainerRecord:
     """The record of a container that is to replace the one that the exporter has: on the same node, running
-    if that runs. Until then it has the id that the node's engine gave that one.
+    if that runs. Until then it has the id that the node's engine gave that one. Volumes to which the engine
+    gave a name itself, and that can outlive that one, it mounts by this name, as Compose does when it makes a
+    container anew: an image that declares one keeps a database there.
 
     Raises:
         NameTakenError: it is not the exporter that has it; or it has several.
@@ -80,8 +82,11 @@ def taken_over(record: ContainerRecord, there: Foreign, exporter: str) -> Contai
         )
     ((node, facts),) = meant
     wanted = Wanted.RUNNING if runs(facts) else Wanted.STOPPED
+    mounted = _mounted(record)
+    carried = [Mount(name, path) for path, name in facts.volume_names.items() if path not in mounted]
     return replace(
         record,
+        spec=replace(record.spec, mounts=(*record.spec.mounts, *carried)),
         node=node,
         engine_id=facts.engine_id,
         phase=Phase.MAKING_AGAIN,
@@ -89,6 +94,38 @@ def taken_over(record: ContainerRecord, there: Foreign, exporter: str) -> Contai
         begun=None,
         data_node=None,
     )
+
+
+def check_volumes_stay(replaced: Iterable[ContainerRecord], there: Foreign) -> None:
+    """Raises EngineRefusalError when volumes without a name would be lost with what is to be replaced."""
+    told = []
+    for record in replaced:
+        for node, facts in there[record.id]:
+            lost = [path for path in facts.volumes if path not in _mounted(record)]
+            if lost:
+                told.append(f"container {record.name!r} on node {node!r}: {', '.join(lost)}")
+    if told:
+        raise EngineRefusalError(
+            "import-state --take-over would lose what containers keep in volumes without a name, which go "
+            f"with them there; nothing was changed: {'; '.join(told)}",
+            hint="copy the data out first; then, to give up what is in the volumes, add --lose-volumes",
+        )
+
+
+def volumes_kept(before: Iterable[ContainerRecord], replaced: Mapping[str, ContainerRecord]) -> list[str]:
+    """Which volumes containers go on with that were taken over, in words."""
+    return [
+        f"{now.name}:{mount.target} is the volume {mount.source} of node {now.node}"
+        for record in before
+        if (now := replaced.get(record.id)) is not None
+        for mount in now.spec.mounts
+        if mount not in record.spec.mounts
+    ]
+
+
+def _mounted(record: ContainerRecord) -> set[str]:
+    """Folders inside at which a container mounts something by name."""
+    return {mount.target.rstrip("/") or "/" for mount in record.spec.mounts}
 
 
 def _told(there: Foreign, names: Mapping[str, str]) -> str:

@@ -96,7 +96,8 @@ class Message(_Body):
 
 class State(_Body):
     """An exported state; `take_over`: replace containers that the engine still has that it was exported
-    from."""
+    from; `lose_volumes`: also where volumes without a name go with them."""
 
     data: dict[str, Any]
     take_over: bool = False
+    lose_volumes: bool = False

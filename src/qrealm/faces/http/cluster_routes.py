@@ -72,7 +72,7 @@ def daemon_routes(engine: ContainerEngine, stopping: threading.Event) -> APIRout
 
     @routes.post("/state")
     def import_state(body: bodies.State) -> Any:
-        return engine.snapshots.import_(body.data, take_over=body.take_over)
+        return engine.snapshots.import_(body.data, take_over=body.take_over, lose_volumes=body.lose_volumes)
 
     _waiting_routes(routes, engine)
     return routes
@@ -196,7 +196,7 @@ def placement_routes(engine: ContainerEngine) -> APIRouter:
         return stream(work)
 
     @routes.delete("/clusters/{name}")
-    def remove_cluster(name: str, force: bool = False) -> Any:
-        return {"removed": list(engine.clusters.remove(name, force=force))}
+    def remove_cluster(name: str, force: bool = False, volumes: bool = False) -> Any:
+        return {"removed": list(engine.clusters.remove(name, force=force, volumes=volumes))}
 
     return routes

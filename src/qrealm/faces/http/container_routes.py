@@ -45,8 +45,8 @@ def container_routes(engine: ContainerEngine, stopping: Leaving) -> APIRouter:
         return to_json(engine.views.inspect(name))
 
     @routes.delete("/{name}")
-    def remove(name: str, force: bool = False) -> Any:
-        return {"name": engine.lifecycle.remove(name, force=force)}
+    def remove(name: str, force: bool = False, volumes: bool = False) -> Any:
+        return {"name": engine.lifecycle.remove(name, force=force, volumes=volumes)}
 
     @routes.post("/{name}/run")
     def run(name: str, body: bodies.Run) -> Any:

@@ -331,21 +331,28 @@ def stop_container(
     return for_each(names, stop)
 
 
-def rm(names: options.NamesArgument, force: options.ForceOption = False) -> int:
+def rm(
+    names: options.NamesArgument,
+    force: options.ForceOption = False,
+    volumes: options.VolumesOption = False,
+) -> int:
     """Remove containers, with their registers, relations and messages. Prints each name.
 
-    Exit code 1 when one is not there; with --force 0, as `docker rm`.
+    Exit code 1 when one is not there; with --force 0, as `docker rm`. Volumes without a name stay on their
+    node, too, unless --volumes is there; a swarm keeps none. Those with a name always stay.
 
     [bold]Examples[/bold]
 
       qdocker rm web
+
+      qdocker rm --volumes db
 
       qdocker rm --force $(qdocker ps -aq)
     """
     client = Client()
 
     def remove(name: str) -> Any:
-        return client.delete(container_path(name), {"force": force})["name"]
+        return client.delete(container_path(name), {"force": force, "volumes": volumes})["name"]
 
     return for_each(names, remove, absent_is_done=force)
 

@@ -31,6 +31,10 @@ NamesArgument = Annotated[
     list[str], typer.Argument(metavar="NAME", help="Names, ids or first digits (4 or more) of ids.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Also what runs, or what does not answer.")]
+VolumesOption = Annotated[
+    bool,
+    typer.Option("--volumes", "-v", help="Also their volumes without a name, as an image declares them."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the names or ids.")]
 NoTruncOption = Annotated[bool, typer.Option("--no-trunc", help="Do not cut ids and long cells.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

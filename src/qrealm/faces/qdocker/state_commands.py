@@ -81,16 +81,17 @@ def create_cluster(
 def rm_cluster(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a cluster.")],
     force: options.ForceOption = False,
+    volumes: options.VolumesOption = False,
 ) -> None:
     """Remove all containers of a cluster. Prints each name.
 
-    Exit code 1 when there is no such cluster; with --force 0, as for `qdocker rm`.
+    Exit code 1 when there is no such cluster; with --force 0, as for `qdocker rm`, and volumes stay as there.
 
     [bold]Example[/bold]
 
       qdocker rm-cluster canary --force
     """
-    for each in Client().delete(cluster_path(name), {"force": force})["removed"]:
+    for each in Client().delete(cluster_path(name), {"force": force, "volumes": volumes})["removed"]:
         write(each)
 
 
@@ -175,17 +176,24 @@ def import_state(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Also what another daemon has: that loses its containers.")
     ] = False,
+    lose_volumes: Annotated[
+        bool, typer.Option("--lose-volumes", help="With --take-over: also where volumes cannot stay.")
+    ] = False,
     output: options.PlainFormatOption = "table",
 ) -> int:
     """Take over what `export-state` wrote: all of it, or nothing when a name is taken.
 
     Containers that another daemon still has on these nodes are left alone: the import is refused, and names
     them. With --take-over each of them is stopped and removed, and then made again here; that other daemon
-    must run no more. Exit code 1 when something could not be made yet; the daemon goes on trying.
+    must run no more. What it keeps in volumes without a name, the new one goes on with; where these cannot
+    stay, as in a swarm, the import is refused unless --lose-volumes is there, too. Exit code 1 when something
+    could not be made yet; the daemon goes on trying.
 
     [bold]Example[/bold]
 
       qdocker import-state --filename state.json
+
+      qdocker import-state --filename state.json --take-over
     """
     wants_json = options.is_json(output)
     text = _read(filename, "--filename")
@@ -195,7 +203,7 @@ def import_state(
         raise RequestError(f"--filename {filename!r} is not JSON: {problem}") from problem
     if not isinstance(data, dict):
         raise RequestError(f"--filename {filename!r} is no exported state", hint="qdocker export-state")
-    found = Client().post("/state", {"data": data, "take_over": take_over})
+    found = Client().post("/state", {"data": data, "take_over": take_over, "lose_volumes": lose_volumes})
     if wants_json:
         options.write_line(found)
     else:

@@ -128,21 +128,21 @@ class DockerDriver:
         with self._wire.calling(f"stop {short(engine_id)}") as client:
             client.stop(engine_id, timeout=math.ceil(grace_s))
 
-    def remove(self, engine_id: str, *, force: bool = False) -> None:
-        self._sweep_after(self._removed(engine_id, force))
+    def remove(self, engine_id: str, *, force: bool = False, volumes: bool = False) -> None:
+        self._sweep_after(self._removed(engine_id, force, volumes))
 
     def _sweep_after(self, labels: Mapping[str, str]) -> None:
         """Remove the network of what had these labels and was removed, if nobody is left in it."""
         if LABEL_NETWORK in labels:
             self._networks.left(labels.get(LABEL_ENGINE, ""), labels[LABEL_NETWORK])
 
-    def _removed(self, engine_id: str, force: bool) -> Mapping[str, str]:
+    def _removed(self, engine_id: str, force: bool, volumes: bool) -> Mapping[str, str]:
         """Remove it; the labels that it had."""
         labels: Mapping[str, str] = {}
         try:
             with self._wire.calling(f"remove {short(engine_id)}") as client:
                 labels = client.inspect_container(engine_id)["Config"].get("Labels") or {}
-                client.remove_container(engine_id, v=True, force=force)
+                client.remove_container(engine_id, v=volumes, force=force)
         except NoSuchContainerError:
             return labels
         except EngineRefusalError as refused:

@@ -140,7 +140,8 @@ def facts_of(told: Mapping[str, Any]) -> ContainerFacts:
         out_of_memory=bool(state.get("OOMKilled")),
         ports=_ports(told),
         labels=dict(told["Config"].get("Labels") or {}),
-        volumes=_volumes(told),
+        volumes=tuple(names := _volumes(told)),
+        volume_names=names,
         entrypoint=tuple(told["Config"].get("Entrypoint") or ()) or None,
         command=tuple(told["Config"].get("Cmd") or ()) or None,
     )
@@ -161,7 +162,8 @@ def facts_of_row(row: Mapping[str, Any]) -> ContainerFacts:
         exit_code=int(ended[1]) if ended else None,
         health=cast(Health, health[1]) if health else None,
         labels=dict(row.get("Labels") or {}),
-        volumes=_volumes(row),
+        volumes=tuple(names := _volumes(row)),
+        volume_names=names,
     )
 
 
@@ -172,11 +174,11 @@ def _health(state: Mapping[str, Any], kind: ContainerState) -> Health | None:
     return cast(Health, told) if runs and told in ("starting", "healthy", "unhealthy") else None
 
 
-def _volumes(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where it has volumes to which the engine gave a name itself."""
-    return tuple(
+def _volumes(told: Mapping[str, Any]) -> dict[str, str]:
+    """By folder inside, the volumes to which the engine gave a name itself."""
+    return dict(
         sorted(
-            mount["Destination"]
+            (mount["Destination"], mount["Name"])
             for mount in told.get("Mounts") or ()
             # Podman's list has the folders alone.
             if isinstance(mount, Mapping)

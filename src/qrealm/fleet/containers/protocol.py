@@ -225,8 +225,9 @@ class ContainerFacts:
         out_of_memory: whether the kernel ended it for want of memory.
         ports: as published, with the host's ports that the engine chose.
         labels: all of them.
-        volumes: folders inside whose data is in volumes without a name, which the image declares; they go
-            with the container.
+        volumes: folders inside whose data is in volumes to which the engine gave a name itself, as it does
+            for those that the image declares.
+        volume_names: by folder of `volumes` that name, where the volume can outlive the container.
         entrypoint, command: what it runs, the image's own where nothing else was asked for; None for none,
             and where the engine does not tell.
     """
@@ -244,6 +245,7 @@ class ContainerFacts:
     ports: tuple[Port, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
+    volume_names: Mapping[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
 
@@ -379,9 +381,14 @@ class ContainerDriver(Protocol):
         """Ask its process to end (SIGTERM); after `grace_s` kill it."""
         ...
 
-    def remove(self, engine_id: str, *, force: bool = False) -> None:
-        """Remove it with its anonymous volumes, and with the network that was made for it when it is the last
-        one there. Without `force` a running one is refused. No error when it is not there."""
+    def remove(self, engine_id: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it, and the network that was made for it when it is the last one there. Without `force` a
+        running one is refused. No error when it is not there.
+
+        Args:
+            volumes: also the volumes without a name that were made for it. Else they stay, where the engine
+                can keep them: a swarm cannot.
+        """
         ...
 
     def inspect(self, engine_id: str) -> ContainerFacts: ...

@@ -141,7 +141,8 @@ class SimulatedDriver:
             record["NetworkSettings"]["Ports"] = {}
             record["State"] |= {"Status": "exited", "FinishedAt": _now(), "ExitCode": EXIT_ON_SIGTERM}
 
-    def remove(self, engine_id: str, *, force: bool = False) -> None:
+    def remove(self, engine_id: str, *, force: bool = False, volumes: bool = False) -> None:
+        del volumes  # it has none
         with self._records(write=True) as records:
             if (record := records.get(engine_id)) is None:
                 return

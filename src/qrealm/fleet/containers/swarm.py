@@ -14,6 +14,8 @@ cannot do like an engine alone:
 * Commands inside a container run only where this manager hosts the node; its logs come from anywhere.
 * A node that dies is known to be down after three heartbeats that are missing, of 5 s each unless
   ``docker swarm update --dispatcher-heartbeat`` says otherwise; until then its containers seem to run.
+* Volumes that an image declares last until the container is stopped: the next start makes new ones, and the
+  swarm's nodes remove the old ones with what used them.
 * The swarm knows a service's name once: see `service_name`.
 """
 
@@ -178,7 +180,10 @@ class SwarmDriver(DockerDriver):
                 super().stop(container, grace_s)
         self._wait_for_end(engine_id, doing, max(grace_s, grace_of(service)) + self.timeout_s)
 
-    def remove(self, engine_id: str, *, force: bool = False) -> None:
+    def remove(self, engine_id: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it, always with its volumes without a name, whatever `volumes` says: the swarm's nodes
+        remove what a service leaves behind, and nobody can tell them to keep these."""
+        del volumes
         doing = f"remove {short(engine_id)}"
         try:
             service, tasks = self._look(engine_id, doing)
@@ -192,7 +197,7 @@ class SwarmDriver(DockerDriver):
             return
         if container := self._container_here(tasks):
             # Nobody asks for its end to be seen: what is forced away is killed, as a container alone is.
-            self._removed(container, force=True)
+            self._removed(container, force=True, volumes=True)
         self._wait_for_end(engine_id, doing, grace_of(service) + self.timeout_s)
         self._sweep_after(service["Spec"].get("Labels") or {})
 
@@ -300,6 +305,7 @@ class SwarmDriver(DockerDriver):
             state=facts.state if facts.state is ContainerState.RESTARTING else near.state,
             error=near.error or facts.error,
             labels=facts.labels,
+            volume_names={},  # they go with it
         )
 
     def _container_here(self, tasks: Sequence[Told], here: str | None = None) -> str | None:

@@ -324,6 +324,7 @@ def test_load_balancing_nobody_is_refused(tmp_path):
         (lambda engine: engine.create(None), "create got None as request; the rule is a CreateRequest"),
         (lambda engine: engine.run("aa1", force="no"), "run got 'no' as force; the rule is True or False"),
         (lambda engine: engine.remove("aa1", force="no"), "'no' as force; the rule is True or False"),
+        (lambda engine: engine.remove("aa1", volumes=1), "1 as volumes; the rule is True or False"),
         (lambda engine: engine.stop("aa1", "x"), "stop got 'x' as grace_s; the rule is a number"),
         (lambda engine: engine.rebalance([1]), "got [1] as scheduler; the rule is text, or None"),
         (lambda engine: engine.rebalance(dry_run="no"), "rebalance got 'no' as dry_run; the rule is True or"),

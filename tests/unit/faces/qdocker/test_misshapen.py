@@ -31,6 +31,7 @@ X = {"gate": "X", "names": ["a"]}
         ("state", {"data": 1}, "body.data must be an object; it is 1"),
         ("state", [1], "body must be an object; it is a list of 1"),
         ("state", {"data": {}, "take_over": 1}, "body.take_over must be true or false; it is 1"),
+        ("state", {"data": {}, "lose_volumes": 1}, "body.lose_volumes must be true or false; it is 1"),
         ("disentanglements", {"names": "web"}, "body.names must be a list; it is 'web'"),
         ("disentanglements", {"names": ["a", 3]}, "body.names[1] must be text; it is 3"),
         ("disentanglements", {"names": ["a", None]}, "body.names[1] must be text; it is null"),

@@ -18,7 +18,7 @@ from qrealm.faces.http.streams import Leaving
 def test_a_second_import_is_refused_and_a_later_one_is_not(tmp_path):
     hangs, reached = threading.Event(), threading.Event()
 
-    def import_(data, *, take_over):
+    def import_(data, *, take_over, lose_volumes):
         reached.set()
         hangs.wait(60.0)
         return {"nodes": 0}
@@ -68,7 +68,7 @@ def test_a_body_that_stalls_is_given_up_and_the_next_is_taken(tmp_path, monkeypa
             assert (await client.post("/v1/state", json={"data": {}})).json() == {"nodes": 0}
 
     with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
-        engine.snapshots.import_ = lambda data, *, take_over: {"nodes": 0}
+        engine.snapshots.import_ = lambda data, *, take_over, lose_volumes: {"nodes": 0}
         asyncio.run(story(engine))
 
 
@@ -92,7 +92,7 @@ def test_a_body_that_trickles_is_given_up_and_the_next_is_taken(tmp_path, monkey
             assert (await client.post("/v1/state", json={"data": {}})).json() == {"nodes": 0}
 
     with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
-        engine.snapshots.import_ = lambda data, *, take_over: {"nodes": 0}
+        engine.snapshots.import_ = lambda data, *, take_over, lose_volumes: {"nodes": 0}
         asyncio.run(story(engine))
 
 
@@ -123,5 +123,5 @@ def test_a_body_that_comes_steadily_may_take_longer_than_a_pause(tmp_path, monke
             assert "the rule is 15 s, and a second more for each 100 bytes" in refused.json()["message"]
 
     with ContainerEngine(Config(nodes=()), tmp_path / "home", SystemClock()) as engine:
-        engine.snapshots.import_ = lambda data, *, take_over: {"nodes": 0}
+        engine.snapshots.import_ = lambda data, *, take_over, lose_volumes: {"nodes": 0}
         asyncio.run(story(engine))
