@@ -325,7 +325,7 @@ _qdocker() {
 if [[ ${funcstack[1]} = _qdocker ]]; then
   _qdocker "$@"
 else
-  if (( ! $+functions[compdef] )); then
+  if (( ! ${+functions[compdef]} )); then
     autoload -Uz compinit && compinit -i
   fi
   compdef _qdocker qdocker
