@@ -49,6 +49,7 @@ class Database:
         self._doomed: StoreError | None = None
         self._at_commit: list[Callable[[], None]] = []
         self._lock_file: int | None = None
+        self._closed = False
         if self.is_sqlite:
             self._lock_file = _locked_file(url.database)
         try:
@@ -79,22 +80,19 @@ class Database:
     def _outermost(self) -> Iterator[Connection]:
         self._doomed = None
         self._at_commit = []
-        with told_as_store_errors(self.place):
-            connection = self._writer.connect()
+        with told_as_store_errors(self.place), self._connected(self._writer) as connection:
+            started = connection.begin()
+            self._writing = connection
             try:
-                started = connection.begin()
-                self._writing = connection
-                try:
-                    yield connection
-                    if self._doomed is not None:
-                        raise self._doomed
-                    started.commit()
-                except BaseException:
-                    self._undo(connection, started)
-                    raise
+                yield connection
+                if self._doomed is not None:
+                    raise self._doomed
+                started.commit()
+            except BaseException:
+                self._undo(connection, started)
+                raise
             finally:
                 self._writing = None
-                connection.close()
         for tell in self._at_commit:
             tell()
 
@@ -139,8 +137,20 @@ class Database:
             with told_as_store_errors(self.place):
                 yield mine
             return
-        with told_as_store_errors(self.place), self._readers.connect() as connection:
+        with told_as_store_errors(self.place), self._connected(self._readers) as connection:
             yield connection
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        """A connection of an engine's pool; when the database is closed meanwhile, none stays open."""
+        pool = engine.pool
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            if self._closed:
+                pool.dispose()  # that of then, which got the connection back
+                engine.dispose()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -154,7 +164,7 @@ class Database:
         if self._mine() is not None or getattr(self._snapshots, "connection", None) is not None:
             yield
             return
-        with told_as_store_errors(self.place), self._readers.connect() as connection:
+        with told_as_store_errors(self.place), self._connected(self._readers) as connection:
             # Readers commit each statement by itself. The snapshot begins with the first one inside.
             connection.exec_driver_sql("BEGIN")
             self._snapshots.connection = connection
@@ -195,12 +205,15 @@ class Database:
 
     def close(self) -> None:
         """Give up all connections and the lock. No error when that has been done before."""
-        for engine in (getattr(self, "_writer", None), getattr(self, "_readers", None)):
-            if engine is not None:
-                engine.dispose()
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
+        self._closed = True
+        try:
+            for engine in (getattr(self, "_writer", None), getattr(self, "_readers", None)):
+                if engine is not None:
+                    engine.dispose()
+        finally:
+            if self._lock_file is not None:
+                os.close(self._lock_file)
+                self._lock_file = None
 
     def _prepare(self, engine_id: str) -> str:
         """Make the tables where there are none, and return the engine's id."""
@@ -312,12 +325,16 @@ def _engines(url: URL) -> tuple[Engine, Engine]:
 
 
 def _sqlite_settings(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # With FULL what was committed outlives a loss of power too.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # With FULL what was committed outlives a loss of power too.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool has not got it yet
+        raise
 
 
 def _sqlite_writer_settings(connection: Any, record: object) -> None:
