@@ -39,7 +39,7 @@ lint: $(DEV) ## check style (ruff) and types (mypy)
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-docs-check: $(DEV) ## run the Python in README.md and docs/, check their links
+docs-check: $(DEV) ## run the code in README.md and docs/, read their YAML, check their links
 	@$(PY) docs/check.py
 
 bench: $(BENCH_VENV)/.ready ## measure qrealm beside other simulators (ARGS="--qubits 20 --families qft")
