@@ -8,8 +8,8 @@ In the order in which a request meets them:
   rules for what may be wished, with those of the drivers for specifications; `clusters`, `declaring`,
   `reserving` and `deciding` turn a wish into a place that is written down; `placement/` decides, as pure
   functions.
-* `lifecycle` has engines make, run, stop and remove; `driver_pool` and `guarding` hold their connections;
-  `labels` seals what must be known of a container again.
+* `lifecycle` has engines make, run, stop and remove; `driver_pool` and `guarding` hold their connections,
+  `naming` tells whom they speak of; `labels` seals what must be known of a container again.
 * `registers/` is the physics, as pure functions; `circuits` keeps the registers, `ties` tells and ends what
   hangs together; `messages/` uses the links.
 * `balancing`, `moves` and `room` move containers; `nodes` adds, drains and removes engines, `admitting` is

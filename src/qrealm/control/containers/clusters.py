@@ -118,7 +118,7 @@ class Clusters:
                 raise
         if made:
             self._ctx.tell("cluster", "create", file.name, {"containers": str(len(wanted))})
-        kept = tuple(sorted(existing))
+        kept = tuple(request.spec.name for request in wanted if request.spec.name in existing)
         notes = [self._apart(file.name), self._networks(file.name), *(report.note for report in made)]
         return ClusterReport(file.name, made, kept, entangled, "; ".join(filter(None, notes)), followed)
 
@@ -169,7 +169,9 @@ class Clusters:
             known = ", ".join(sorted(clusters))
             raise NoSuchContainerError(
                 f"rm-cluster got {name!r}, which is no cluster",
-                hint=f"there are: {known}" if known else "there is no cluster",
+                hint=f"there are: {known}"
+                if known
+                else 'there is no cluster; to list them: qdocker ps -a --format "{{.Names}} {{.Cluster}}"',
             )
         members = clusters.get(name, ())
         if not force:

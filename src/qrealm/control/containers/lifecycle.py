@@ -28,6 +28,7 @@ from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.deciding import Deciding
 from qrealm.control.containers.declaring import Tie
 from qrealm.control.containers.labels import runs, starts_again
+from qrealm.control.containers.naming import told_by_name
 from qrealm.control.containers.placement import Action
 from qrealm.control.containers.reports import CreateReport, CreateRequest, MeasureReport, RunReport
 from qrealm.control.containers.reserving import Reserved, reserve
@@ -255,7 +256,8 @@ class Lifecycle:
                 f"container {record.name!r} does not run; a command needs one that runs",
                 hint=f"qdocker run {record.name}",
             )
-        return driver.execute(engine_id, spec)
+        with told_by_name(engine_id, record.name, record.node):
+            return driver.execute(engine_id, spec)
 
     # The steps.
 

@@ -72,7 +72,7 @@ class Nodes:
         """
         ctx = self._ctx
         record = self._admitting.look(name, endpoint, labels or {}, cpus, memory_bytes)
-        before: Endpoint | None = None
+        before: NodeRecord | None = None
         with ctx.planning, ctx.store.transaction():
             self._admitting.check_once(record)
             for other in ctx.store.nodes.all():
@@ -83,7 +83,7 @@ class Nodes:
                     )
                 if other.name == name:
                     self._removing.check_none(name)
-                    before = other.endpoint
+                    before = other
                     seen = other if other.engine != UNSEEN else record
                     record = replace(
                         record,
@@ -101,10 +101,11 @@ class Nodes:
                 self._admitting.whole(name, entry.endpoint), record.endpoint
             ):
                 self._left_out.added(name)
-            ctx.tell("node", "add", name, {"engine": record.engine})
-        if before is not None and before != record.endpoint:
+            if before is None or replace(before, seen_at=record.seen_at) != record:
+                ctx.tell("node", "add", name, {"engine": record.engine})
+        if before is not None and before.endpoint != record.endpoint:
             # With other certificates. Where they are the same, what is under way goes on.
-            ctx.drivers.forget(before)
+            ctx.drivers.forget(before.endpoint)
         self._reconcile.node(record)
         self._watch.place_waiting()
         return self.view(record)

@@ -96,9 +96,10 @@ def _check_free(context: Context, requests: Sequence[CreateRequest]) -> None:
         names.add(request.spec.name)
     most = context.config.max_containers
     if len(known) + len(requests) > most:
-        more = f", {len(requests)} more were asked for" if len(requests) > 1 else ""
+        asked = f"{len(requests)} more" if len(requests) > 1 else repr(requests[0].spec.name)
         raise NoRoomError(
-            f"there are {len(known)} containers{more}; the configuration allows {most}",
+            f"with {asked} there would be {len(known) + len(requests)} containers; the configuration allows "
+            f"{most}",
             hint="remove some, or raise max_containers in the configuration",
         )
 

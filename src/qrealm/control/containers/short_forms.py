@@ -49,6 +49,11 @@ def container_memory(text: str, unit: str = "b") -> int:
     return size
 
 
+def capability(text: str) -> str:
+    """``NET_ADMIN`` or ``CAP_NET_ADMIN``."""
+    return rules.capability(text)
+
+
 def duration_s(text: str) -> float:
     """``"1m30s"``, ``"500ms"``, ``"1.5h"``: seconds."""
     parts = DURATION.findall(text)

@@ -54,10 +54,13 @@ def save_row(connection: Connection, table: Table, key: str, row: Mapping[str, A
         connection.execute(insert(table).values(**row))
 
 
+_LISTED = {"container": "qdocker ps -a lists them", "node": "qdocker nodes ls lists them"}
+
+
 def no_such(what: str, name: str, known: Iterable[str], *, hint: str = "") -> NoSuchContainerError:
     """The error for a name that is not there, with what there is to say, and the nearest that is."""
     close = difflib.get_close_matches(name, list(known), n=1)
-    said = [hint, *(f"did you mean {each!r}?" for each in close)]
+    said = [hint, *(f"did you mean {each!r}?" for each in close)] if hint or close else [_LISTED[what]]
     return NoSuchContainerError(f"there is no {what} {name!r}", hint="; ".join(filter(None, said)))
 
 

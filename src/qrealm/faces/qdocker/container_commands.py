@@ -14,10 +14,11 @@ from qrealm.faces.qdocker.client import Client, container_path
 from qrealm.faces.qdocker.progress import shown_progress
 from qrealm.faces.qdocker.quantum_commands import warn_of_weak
 from qrealm.faces.qdocker.specification import (
+    read_capability,
     read_environment,
     read_health,
     read_labels,
-    read_memory,
+    read_limit,
     read_mount,
     read_ports,
     read_restart,
@@ -144,7 +145,7 @@ def create(
         "entrypoint": None if entrypoint is None else [entrypoint] if entrypoint else [],
         "environment": read_environment(env, env_file),
         "labels": read_labels(label),
-        "limits": {"cpus": cpu, "memory_bytes": read_memory(memory), "pids": pids_limit},
+        "limits": {"cpus": cpu, "memory_bytes": read_limit(memory), "pids": pids_limit},
         "restart": read_restart(restart),
         "health": health,
         "mounts": [read_mount(word) for word in volume or ()],
@@ -157,7 +158,7 @@ def create(
         "read_only": read_only,
         "init": init,
         "stop_grace_s": stop_timeout,
-        "cap_add": cap_add or [],
+        "cap_add": [read_capability(word) for word in cap_add or ()],
     }
     quantum = {"states": states.split(","), "probability": quantum_probability, "weight": quantum_weight}
     request: dict[str, Any] = {"spec": spec, "quantum": quantum, "node": node, "pull": pull}

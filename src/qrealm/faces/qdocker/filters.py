@@ -1,5 +1,5 @@
-"""Filters of `ps` and `nodes ls`, as Docker's: one of the values of a key must fit, and every key; every
-label must fit."""
+"""Filters of `ps`, `nodes ls` and `events`, as Docker's: one of the values of a key must fit, and every key;
+every label must fit."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ NODE_KEYS = ("name", "label", "status", "driver")
 NODE_STATES = ("ready", "draining", "lost")
 EVENT_KEYS = ("type", "event", "name")
 EVENT_TYPES = ("container", "register", "node", "message", "engine", "cluster")
+NODE_DRIVERS = ("docker", "podman", "swarm", "simulated")
 HEALTHS = ("starting", "healthy", "unhealthy", "none")
 
 
@@ -40,6 +41,7 @@ def container_filter(words: Sequence[str] | None) -> tuple[Callable[[View], bool
     RequestError."""
     wanted = split_filters(words, CONTAINER_KEYS)
     _check_words(wanted, status=STATES, health=HEALTHS)
+    _check_names(wanted)
     for code in wanted.get("exited", ()):
         if not code.isdigit():
             raise RequestError(f"--filter got exited={code!r:.40}; the rule is an exit code")
@@ -53,7 +55,8 @@ def container_filter(words: Sequence[str] | None) -> tuple[Callable[[View], bool
 def node_filter(words: Sequence[str] | None) -> Callable[[View], bool]:
     """What keeps the wanted nodes. Raises RequestError."""
     wanted = split_filters(words, NODE_KEYS)
-    _check_words(wanted, status=NODE_STATES)
+    _check_words(wanted, status=NODE_STATES, driver=NODE_DRIVERS)
+    _check_names(wanted)
 
     def fits(record: dict[str, Any], key: str, values: Sequence[str]) -> bool:
         if key == "label":
@@ -65,13 +68,28 @@ def node_filter(words: Sequence[str] | None) -> Callable[[View], bool]:
     return lambda view: all(fits(view["record"], key, values) for key, values in wanted.items())
 
 
+def event_filter(words: Sequence[str] | None) -> Callable[[View], bool]:
+    """What keeps the wanted events. Raises RequestError."""
+    wanted = split_filters(words, EVENT_KEYS)
+    _check_words(wanted, type=EVENT_TYPES)
+
+    def keeps(event: View) -> bool:
+        values = {"type": event["type"], "event": event["action"], "name": event["name"]}
+        return all(values[key] in allowed for key, allowed in wanted.items())
+
+    return keeps
+
+
 def _check_words(wanted: Mapping[str, Sequence[str]], **known: Sequence[str]) -> None:
-    """That values are among the known ones of their key, and names regular expressions. Raises
-    RequestError."""
+    """That values are among the known ones of their key. Raises RequestError."""
     for key, words in known.items():
         for value in wanted.get(key, ()):
             if value not in words:
                 raise RequestError(f"--filter got {key}={value!r:.40}; there are {', '.join(words)}")
+
+
+def _check_names(wanted: Mapping[str, Sequence[str]]) -> None:
+    """That names are regular expressions. Raises RequestError."""
     for pattern in wanted.get("name", ()):
         try:
             re.compile(pattern)

@@ -16,6 +16,7 @@ from typing import Any
 from qrealm.base.errors import EngineRefusalError, RequestError
 from qrealm.control.containers.interface import Endpoint, ExecSpec, Output, attach
 from qrealm.control.containers.json_codec import from_json
+from qrealm.control.containers.naming import told_by_name
 from qrealm.faces.qdocker.showing import View, state_of, status_of
 from qrealm.faces.qdocker.terminal import tell
 
@@ -50,9 +51,9 @@ def converse(view: View, spec: dict[str, Any], *, interactive: bool, terminal: b
             hint=f"qdocker run {name}",
         )
     endpoint = from_json(Endpoint, view["node"]["endpoint"])
-    live = attach(
-        endpoint, view["facts"]["engine_id"], from_json(ExecSpec, spec), stdin=interactive, terminal=terminal
-    )
+    engine_id, asked = view["facts"]["engine_id"], from_json(ExecSpec, spec)
+    with told_by_name(engine_id, name, view["node"]["name"]):
+        live = attach(endpoint, engine_id, asked, stdin=interactive, terminal=terminal)
     with live, _raw(terminal and interactive), _sizes(terminal) as (size, resized):
         read = (lambda: os.read(_STDIN, _READ_BYTES_MAX)) if interactive else None
         live.converse(read, _STDIN, _write, size=size, resized=resized)

@@ -13,7 +13,7 @@ import typer
 from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path
-from qrealm.faces.qdocker.filters import EVENT_KEYS, split_filters
+from qrealm.faces.qdocker.filters import event_filter
 from qrealm.faces.qdocker.specification import read_environment
 from qrealm.faces.qdocker.terminal import EXIT_OWN_ERROR, write
 from qrealm.faces.qdocker.times import iso, read_moment
@@ -129,14 +129,13 @@ def events(
       qdocker events --format json
     """
     wants_json = options.is_json(output)
-    wanted = split_filters(filters, EVENT_KEYS)
+    keeps = event_filter(filters)
     begin = read_moment(since, "--since")
     if begin is None and follow:
         begin = time.time()
     query = {"since": begin, "until": read_moment(until, "--until"), "follow": follow}
     for event in Client().lines("GET", "/events", query=query):
-        values = {"type": event["type"], "event": event["action"], "name": event["name"]}
-        if all(values[key] in allowed for key, allowed in wanted.items()):
+        if keeps(event):
             if wants_json:
                 options.write_line(event)
             else:

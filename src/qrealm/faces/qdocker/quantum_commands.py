@@ -13,6 +13,7 @@ from qrealm.base.errors import RequestError
 from qrealm.faces.qdocker import options
 from qrealm.faces.qdocker.client import Client, container_path
 from qrealm.faces.qdocker.showing import decay_times
+from qrealm.faces.qdocker.specification import read_angle
 from qrealm.faces.qdocker.tables import write_table
 from qrealm.faces.qdocker.terminal import tell, warn, write
 from qrealm.faces.qdocker.times import ago
@@ -177,7 +178,8 @@ def apply_gate(
         str | None, typer.Argument(metavar="NAME2", help="The target of a gate on two containers.")
     ] = None,
     angle: Annotated[
-        float | None, typer.Option(metavar="RADIANS", help="Of a rotation.", show_default=False)
+        str | None,
+        typer.Option(metavar="RADIANS", help="Of a rotation: 1.57, pi/2, -3*pi/4.", show_default=False),
     ] = None,
     qubit: Annotated[
         str, typer.Option(metavar="Q|all", help="Which of its qubits; 0 is the lowest bit of its state.")
@@ -190,7 +192,7 @@ def apply_gate(
 
       qdocker apply-gate web X
 
-      qdocker apply-gate web RY --angle 0.9273
+      qdocker apply-gate web RY --angle pi/3
 
       qdocker apply-gate web CX cache
     """
@@ -200,7 +202,7 @@ def apply_gate(
     body = {
         "gate": gate,
         "names": [name] if other is None else [name, other],
-        "angle": angle,
+        "angle": None if angle is None else read_angle(angle),
         "qubit": None if qubit == "all" else int(qubit),
     }
     found = Client().post("/gates", body)

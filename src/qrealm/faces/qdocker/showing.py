@@ -358,6 +358,8 @@ def node_row(view: View, now: float | None = None, *, full: bool = False, exact:
     where = endpoint["url"] or ("default" if endpoint["folder"] is None else "simulated://")
     if inside := endpoint["member"] or (not endpoint["url"] and endpoint["folder"]):
         where += f" ({inside})"
+    if not full and where.startswith("simulated:// "):
+        where = f"simulated: {record['cpus']:g} CPU, {format_bytes(record['memory_bytes'])}"
     labels = ",".join(f"{key}={value}" for key, value in sorted(record["labels"].items()))
     return {
         "Name": record["name"],

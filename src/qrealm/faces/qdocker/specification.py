@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qrealm.base.errors import RequestError
+from qrealm.base.errors import QrealmError, RequestError
 from qrealm.faces.qdocker.times import read_duration
 
 T = TypeVar("T")
@@ -39,6 +39,39 @@ def read_memory(text: str, option: str = "--memory") -> int:
 
     hint = "a number is of MiB, or has b, k, m, g or t: 512, 512m, 1g"
     return _read(option, text, lambda word: short_forms.memory_bytes(word, "m"), hint)
+
+
+def read_limit(text: str) -> int:
+    """The same for what a container may use. Raises RequestError."""
+    from qrealm.control.containers import short_forms
+
+    hint = "a number is of MiB, or has b, k, m, g or t: 512, 512m, 1g"
+    return _read("--memory", text, lambda word: short_forms.container_memory(word, "m"), hint)
+
+
+def read_capability(word: str) -> str:
+    """A capability of Linux. Raises RequestError."""
+    from qrealm.control.containers import short_forms
+
+    hint = "for example --cap-add NET_ADMIN"
+    return _read("--cap-add", word, short_forms.capability, hint)
+
+
+def read_angle(text: str) -> float:
+    """Radians: a number, or arithmetic with pi, as circuits have it. Raises RequestError."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    from qrealm.circuits.formats.arithmetic import evaluate
+
+    try:
+        return float(evaluate(text, ()))
+    except (QrealmError, TypeError) as problem:
+        raise RequestError(
+            f"--angle got {text!r:.60}; the rule is a number of radians, or arithmetic with pi",
+            hint="for example --angle 1.5708, --angle pi/2, --angle=-3*pi/4",
+        ) from problem
 
 
 def read_environment(words: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:

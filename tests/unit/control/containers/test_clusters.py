@@ -334,7 +334,9 @@ def test_removing_by_force_what_is_not_there_is_done_already(home):
     assert actions == ["create", "remove"]
     with pytest.raises(NoSuchContainerError) as problem:
         home.engine.clusters.remove("shop")
-    assert problem.value.hint == "there is no cluster"
+    assert problem.value.hint == (
+        'there is no cluster; to list them: qdocker ps -a --format "{{.Names}} {{.Cluster}}"'
+    )
 
 
 def test_removing_by_force_passes_over_what_another_command_has_removed(home, monkeypatch):

@@ -416,6 +416,11 @@ def test_an_endpoint_without_a_url_is_no_bare_path(url, folder, shown):
     assert node_row(make_node(endpoint=endpoint), NOW, full=True)["Endpoint"] == shown
 
 
+def test_a_simulated_endpoint_without_a_url_has_its_size():
+    endpoint = make_node()["record"]["endpoint"] | {"url": "", "folder": "/home/me/simulated/maple"}
+    assert node_row(make_node(endpoint=endpoint), NOW)["Endpoint"] == "simulated: 8 CPU, 16 GiB"
+
+
 def test_a_node_that_does_not_answer_has_a_short_status_and_a_reason():
     reason = "Docker at unix:///run/docker.sock: ping: the engine does not answer: [Errno 2] No such file"
     view = make_node(reason, state="lost", simulated=False)

@@ -13,7 +13,7 @@ from qrealm.control.containers.registers.entangling import (
     entangle,
     relations_without,
 )
-from qrealm.control.containers.registers.gates import Target, apply_gate
+from qrealm.control.containers.registers.gates import Target, apply_gate, gate_named
 from qrealm.control.containers.registers.limits import LASTING_ENTRIES_MAX
 from qrealm.control.containers.registers.measures import (
     all_mutual_information_bits,
@@ -62,6 +62,7 @@ __all__ = [
     "find_simulator",
     "fresh_entries",
     "fresh_fidelity",
+    "gate_named",
     "joint_probabilities",
     "measure",
     "mutual_information_bits",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -182,10 +183,17 @@ def _check_agrees(
         together = _spread_offsets(first_id, rooted(first_id, relations, k), k)
         agrees = second_id in together or not implied.has_fixed_state()
     if not agrees:
-        tied = " ".join(way_between(relations, (first_id, second_id)))
+        way = way_between(relations, (first_id, second_id))
+        steps = [set(pair) for pair in itertools.pairwise(way)]
+        said = "; ".join(
+            f"container {each.second[:12]} follows container {each.first[:12]}: {each.mode}"
+            for step in steps
+            for each in relations
+            if {each.first, each.second} == step
+        )
         raise ContradictionError(
-            f"entangle got the mode {mode}; the relations of the group say otherwise of these two containers",
-            hint=f"to end what ties them: qdocker disentangle {tied}",
+            f"entangle got the mode {mode}; the relations that are declared say otherwise: {said}",
+            hint=f"to end what ties them: qdocker disentangle {' '.join(way)}",
         )
 
 

@@ -59,7 +59,7 @@ def apply_gate(
         NoSuchContainerError: a target is in none of the registers.
         TooLargeError: more entries than one matrix may have, now or when the register has decayed.
     """
-    row = _gate_named(gate)
+    row = gate_named(gate)
     matrix = np.asarray(row.full_matrix(_params(row, angle)), dtype=np.complex128)
     if len(targets) != row.num_qubits:
         raise RegisterError(
@@ -85,7 +85,8 @@ def apply_gate(
     return Register(members, simulator.evolve(density, change), now, oldest)
 
 
-def _gate_named(name: str) -> Gate:
+def gate_named(name: str) -> Gate:
+    """The gate of this name or alias. Raises RegisterError where there is none for containers."""
     try:
         row = find_gate(name)
     except UnknownGateError as problem:
