@@ -16,7 +16,7 @@ REFUSED = [
     (["--health-cmd", "true", "--health-interval", "25h"], "its interval must be from 1 ms to 86,400 s"),
     (["--health-cmd", "true", "--health-retries", "0"], "its number of retries must be from 1"),
     (["--hostname", "a_b"], "the hostname of 'web' wrong"),
-    (["--cap-add", "NO_SUCH"], "'NO_SUCH' is no capability"),
+    (["--cap-add", "NO_SUCH"], "--cap-add got 'NO_SUCH', which is no capability"),
     (["--label", "io.qrealm.engine=x"], "is qrealm's own"),
     (["--network", "container:x"], "sharing the network of another container is not supported"),
     (["--workdir", "srv"], "'srv' is no absolute path"),

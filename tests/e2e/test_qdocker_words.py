@@ -39,7 +39,7 @@ REFUSED = [
     (["create", "--cpu", "inf", "busybox", "bad"], 125, "cpus got inf"),
     (["create", "--health-retries", "2", "busybox", "bad"], 125, "--health-cmd"),
     (["create", b"busy\xff", "bad"], 125, "is not UTF-8"),
-    (["apply-gate", "web", "RX", "--angle", "nan"], 1, "angle got nan"),
+    (["apply-gate", "web", "RX", "--angle", "nan"], 1, "--angle got 'nan'; the rule is a finite number"),
     (["apply-gate", "web", "X", "--qubit", "7"], 1, "container 'web' has qubits 0 to 0"),
     (["apply-gate", "web", "WARP"], 1, "hint: there are ID, X, Y, Z, H"),
     (["send-message", "web", "web", "t", "--data", "NaN"], 1, "NaN is no value of JSON"),

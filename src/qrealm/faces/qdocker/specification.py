@@ -5,8 +5,10 @@ What reads the words is loaded only when there are any, so that a short command 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,18 +62,18 @@ def read_capability(word: str) -> str:
 def read_angle(text: str) -> float:
     """Radians: a number, or arithmetic with pi, as circuits have it. Raises RequestError."""
     try:
-        return float(text)
+        if math.isfinite(found := float(text)):
+            return found
     except ValueError:
-        pass
-    from qrealm.circuits.formats.arithmetic import evaluate
+        # Loaded only where it is needed, as it takes longer than most commands.
+        from qrealm.circuits.formats.arithmetic import evaluate
 
-    try:
-        return float(evaluate(text, ()))
-    except (QrealmError, TypeError) as problem:
-        raise RequestError(
-            f"--angle got {text!r:.60}; the rule is a number of radians, or arithmetic with pi",
-            hint="for example --angle 1.5708, --angle pi/2, --angle=-3*pi/4",
-        ) from problem
+        with suppress(QrealmError, TypeError):
+            return float(evaluate(text, ()))
+    raise RequestError(
+        f"--angle got {text!r:.60}; the rule is a finite number of radians, or arithmetic with pi",
+        hint="for example --angle 1.5708, --angle pi/2, --angle=-3*pi/4",
+    )
 
 
 def read_environment(words: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:

@@ -28,9 +28,11 @@ def test_angles(text, angle):
     assert read_angle(text) == pytest.approx(angle, rel=1e-15)
 
 
-@pytest.mark.parametrize("text", ["pie", "", "1/0", "pi pi", "theta", "__import__('os')", "pi" * 1000])
+@pytest.mark.parametrize(
+    "text", ["pie", "", "nan", "-inf", "1e999", "1/0", "pi pi", "theta", "__import__('os')", "pi" * 1000]
+)
 def test_what_is_no_angle(text):
-    with pytest.raises(RequestError, match="; the rule is a number of radians") as told:
+    with pytest.raises(RequestError, match="; the rule is a finite number of radians") as told:
         read_angle(text)
     assert "--angle pi/2" in told.value.hint
     assert len(told.value.message) < 200
