@@ -189,7 +189,7 @@ def import_state(
     stay, as in a swarm, the import is refused unless --lose-volumes is there, too. Exit code 1 when something
     could not be made yet; the daemon goes on trying.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       qdocker import-state --filename state.json
 
