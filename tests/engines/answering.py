@@ -33,8 +33,8 @@ def made_known(connection: socket.socket, line: str) -> bool:
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[str]:
-    """The path of the socket."""
+def answering(answer: Answer, *, tcp: bool = False) -> Iterator[str]:
+    """The path of the socket; host and port when it is one of TCP."""
     threads: list[threading.Thread] = []
     connections: list[socket.socket] = []
 
@@ -52,13 +52,15 @@ def answering(answer: Answer) -> Iterator[str]:
                 threads.append(threading.Thread(target=serve, args=(connection,), daemon=True))
                 threads[-1].start()
 
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"{folder}/e.sock")
+    family = socket.AF_INET if tcp else socket.AF_UNIX
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(family) as listener:
+        listener.bind(("127.0.0.1", 0) if tcp else f"{folder}/e.sock")
         listener.listen(50)
+        where = "127.0.0.1:{1}".format(*listener.getsockname()) if tcp else f"{folder}/e.sock"
         accepting = threading.Thread(target=accept, daemon=True)
         accepting.start()
         try:
-            yield f"{folder}/e.sock"
+            yield where
         finally:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)

@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from qrealm.fleet.containers.streams import (
     FRAME_HEADER,
     READ_BYTES_MAX,
     STDERR,
+    Breakable,
     OutputStream,
     buffered,
     closed_on_error,
@@ -142,7 +143,7 @@ class Connection:
         self._line: _Line | None = None
         self._lines: set[_Line] = set()
         self._closed = False
-        self._streams: weakref.WeakSet[OutputStream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[Breakable] = weakref.WeakSet()
         requests = docker.errors.requests  # what the SDK's own calls run on, and may raise
         self.api_error = docker.errors.APIError
         self._broken = (
@@ -156,10 +157,34 @@ class Connection:
     @contextmanager
     def calling(self, doing: str) -> Iterator[APIClient]:
         """The SDK's client, for one call; what it raises comes out as an error of qrealm."""
+        with self._on_line(doing) as line:
+            yield line.client
+
+    @contextmanager
+    def alone(self, doing: str, caller: Breakable, noted: Callable[[Any], None]) -> Iterator[APIClient]:
+        """The same with a client of its own, which serves no other call.
+
+        Args:
+            caller: broken off when this connection is closed.
+            noted: told each socket once it is connected, before anything is sent there.
+        """
+        with self._on_line(doing) as line:
+            with self._lock:
+                self._streams.add(caller)
+            if self._closed:
+                caller.break_off()
+            url = self._endpoint.url if line.tunnel is None else line.tunnel.url
+            tls = False if line.tunnel is not None else self._tls()
+            with self._client_of(url, tls, line.client.api_version, noted) as client:
+                client.auth = self._check_open
+                yield client
+
+    @contextmanager
+    def _on_line(self, doing: str) -> Iterator[_Line]:
         line = None
         try:
             line = self._taken()
-            yield line.client
+            yield line
         except self.api_error as error:
             words = str(error.explanation or error)
             raise refusal(f"{self.name}: {doing}", error.status_code, words) from error
@@ -303,24 +328,27 @@ class Connection:
         return request
 
     def _connect(self) -> _Line:
-        from docker.tls import TLSConfig
-
         where = self._endpoint
-        tls: TLSConfig | bool = False
         if where.url.startswith("ssh://"):
             tunnel = SshTunnel(where.url, timeout_s=self.timeout_s)
             try:
                 knock(tunnel.url, self.timeout_s)
-                client = self._told_version(tunnel.url, tls)
+                client = self._told_version(tunnel.url, False)
             except BaseException:
                 tunnel.close()
                 raise
             return _Line(client, tunnel)
+        return _Line(self._told_version(where.url, self._tls()))
+
+    def _tls(self) -> TLSConfig | bool:
+        from docker.tls import TLSConfig
+
+        where = self._endpoint
         if where.tls_ca or where.tls_cert or where.tls_key:
             self._check_certificates()
             pair = (where.tls_cert, where.tls_key) if where.tls_cert and where.tls_key else None
-            tls = TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
-        return _Line(self._told_version(where.url, tls))
+            return TLSConfig(client_cert=pair, ca_cert=where.tls_ca, verify=True if where.tls_ca else None)
+        return False
 
     def _told_version(self, url: str, tls: TLSConfig | bool) -> APIClient:
         """A client that speaks the version that the engine tells."""
@@ -337,14 +365,19 @@ class Connection:
             )
         return self._client_of(url, tls, version)
 
-    def _client_of(self, url: str, tls: TLSConfig | bool, version: str) -> APIClient:
+    def _client_of(
+        self, url: str, tls: TLSConfig | bool, version: str, noted: Callable[[Any], None] | None = None
+    ) -> APIClient:
         import docker
 
-        from qrealm.fleet.containers.unix_adapter import UnixAdapter
+        from qrealm.fleet.containers.unix_adapter import TcpAdapter, UnixAdapter
 
         client = docker.APIClient(base_url=url, timeout=self.timeout_s, tls=tls, version=version)
         if url.startswith("unix://"):
-            client.mount("http+docker://", UnixAdapter(f"http+{url}", self.timeout_s))
+            client.mount("http+docker://", UnixAdapter(f"http+{url}", self.timeout_s, noted))
+        elif noted is not None:
+            for scheme in ("http://", "https://"):
+                client.mount(scheme, TcpAdapter(noted))
         # requests would take REQUESTS_CA_BUNDLE from the environment in place of the endpoint's authority.
         client.trust_env = not tls
         return client

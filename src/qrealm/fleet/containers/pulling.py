@@ -10,15 +10,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
-from qrealm.base.errors import EngineRefusalError, ImageError, QrealmError
+from qrealm.base.errors import EngineRefusalError, EngineUnavailableError, ImageError, QrealmError
 from qrealm.fleet.containers.connection import IMAGE_HINT, Connection, refusal
 from qrealm.fleet.containers.protocol import PullProgress
-from qrealm.fleet.containers.streams import socket_of
+from qrealm.fleet.containers.streams import closed_on_error, socket_of
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 _SILENCE_S = 1.0
+_END_S = 2.0
+"""How long who gives a pull up waits for the thread that listens, which then ends at once."""
 
 
 class Pull:
@@ -38,7 +40,9 @@ class Pull:
         self._silence_s = silence_s
         self._found: queue.SimpleQueue[PullProgress | BaseException | None] = queue.SimpleQueue()
         self._given_up = threading.Event()
+        self._broken_off = False
         self._sock: socket.socket | None = None
+        self._thread = threading.Thread(target=self._listen, name="pull", daemon=True)
 
     def steps(self) -> Iterator[PullProgress]:
         """Begin it; what happens until it ends. While nothing new comes, the last step again.
@@ -47,7 +51,7 @@ class Pull:
             ImageError: there is no such image, or its registry failed.
             EngineUnavailableError, EngineRefusalError: as every call.
         """
-        threading.Thread(target=self._listen, name="pull", daemon=True).start()
+        self._thread.start()
         last = PullProgress("", f"Asking for {self._image}")
         while True:
             with suppress(queue.Empty):
@@ -62,10 +66,27 @@ class Pull:
     def close(self) -> None:
         """Give it up, unless it has ended: an engine fetches nothing for a caller who hangs up."""
         self._given_up.set()
+        self._hang_up()
+        if self._thread.is_alive():
+            self._thread.join(_END_S)
+
+    def break_off(self) -> None:
+        """End it, for who takes the steps with EngineUnavailableError."""
+        self._broken_off = True
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        # Its connection serves no other call, so what hangs up here hangs up on nobody else.
         if self._sock is not None:
             with suppress(OSError):
                 # Not SSLSocket's own, which no other thread may be reading from.
                 socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def _connected(self, sock: Any) -> None:
+        """An engine answers when its registry has, which may be never: so the socket must be known before."""
+        self._sock = sock
+        if self._given_up.is_set() or self._broken_off:
+            self._hang_up()
 
     def _listen(self) -> None:
         end: BaseException | None = None
@@ -77,29 +98,35 @@ class Pull:
         self._found.put(end)
 
     def _told(self) -> Iterator[PullProgress]:
-        with self._wire.calling(self._doing) as client:
+        with self._wire.alone(self._doing, self, self._connected) as client:
             try:
-                asked = self._ask(client)
-            except QrealmError as refused:
-                raise _of_image(refused) from refused
-            with closing(asked) as response:
-                # This connection serves no other call, so what hangs up here hangs up on nobody else.
-                self._sock = socket_of(response)
-                yield from self._read(response)
+                with closing(self._asked(client)) as response:
+                    yield from self._read(response)
+            except Exception:
+                # Nothing is wrong with the wire when it was this end that hung up.
+                if self._given_up.is_set():
+                    return
+                if self._broken_off:
+                    raise EngineUnavailableError(
+                        f"{self._wire.name}: {self._doing}: the connection was given up"
+                    ) from None
+                raise
+
+    def _asked(self, client: APIClient) -> Any:
+        try:
+            response = self._ask(client)
+        except QrealmError as refused:
+            raise _of_image(refused) from refused
+        with closed_on_error(response):
+            self._connected(socket_of(response))  # through a proxy it is known only now
+        return response
 
     def _read(self, response: Any) -> Iterator[PullProgress]:
-        if self._given_up.is_set():
-            return
-        try:
-            for line in response.iter_lines(chunk_size=None):
-                step = self._step(line)
-                if told := step.get("error"):
-                    raise _of_image(refusal(f"{self._wire.name}: {self._doing}", None, str(told)))
-                yield pull_progress(step)
-        except Exception:
-            # Nothing is wrong with the wire when it was this end that hung up.
-            if not self._given_up.is_set():
-                raise
+        for line in response.iter_lines(chunk_size=None):
+            step = self._step(line)
+            if told := step.get("error"):
+                raise _of_image(refusal(f"{self._wire.name}: {self._doing}", None, str(told)))
+            yield pull_progress(step)
 
     def _step(self, line: bytes) -> dict[str, Any]:
         try:
@@ -121,13 +148,14 @@ class Pull:
             registry, _ = auth.resolve_repository_name(repository)
         except errors.InvalidRepository as wrong:
             raise ImageError(f"{self._wire.name}: {self._doing}: {wrong}", hint=IMAGE_HINT) from wrong
-        headers = {"Connection": "close"}
+        headers = {}
         if header := auth.get_config_header(client, registry):
             headers["X-Registry-Auth"] = header
         query = {"fromImage": repository, "tag": tag or "latest"}
-        # No limit of time: an engine answers when its registry has.
+        # Once it is connected no limit of time: an engine answers when its registry has.
+        limits = (self._wire.timeout_s, None)
         return self._wire.request(
-            client, "POST", "/images/create", self._doing, params=query, headers=headers, timeout=None
+            client, "POST", "/images/create", self._doing, params=query, headers=headers, timeout=limits
         )
 
 

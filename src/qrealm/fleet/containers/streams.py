@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Protocol
 
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.fleet.containers.protocol import Output
@@ -22,6 +22,13 @@ READ_BYTES_MAX = 1 << 16
 _SEND_BYTES_MAX = 1 << 14
 _WORDS_BYTES_MAX = 1000
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Breakable(Protocol):
+    """Who waits for an engine, and can be told from another thread that its connection is given up."""
+
+    def break_off(self) -> None:
+        """End the wait with EngineUnavailableError."""
 
 
 class OutputStream:
