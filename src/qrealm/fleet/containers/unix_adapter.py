@@ -3,6 +3,8 @@
 Its own adapter holds a socket that could not connect only in a local variable: it is closed when Python
 collects it, with a ResourceWarning in whatever runs then. Knocking first is not enough, an engine may end in
 between.
+
+Adapters here can tell each socket to who may have to hang up before an answer has begun, also those of TCP.
 """
 
 from __future__ import annotations
