@@ -181,9 +181,9 @@ def test_the_taking_back_is_not_given_up(engine, monkeypatch):
         engine.lifecycle.create(CreateRequest(ContainerSpec(name, "i:1"), cluster="chaos"))
     gone, remove = threading.Event(), engine.lifecycle.remove
 
-    def removed(name, *, force):
+    def removed(name, **how):
         gone.set()
-        return remove(name, force=force)
+        return remove(name, **how)
 
     monkeypatch.setattr(engine.lifecycle, "remove", removed)
     with asked_by(gone.is_set), pytest.raises(CancelledRunError, match="not begun"):
