@@ -254,6 +254,22 @@ class RealContract(NetworkPromises, StopPromises, VolumePromises, Contract):
         driver.stop(engine_id, 5.0)
         assert driver.inspect(engine_id).health is None
 
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("test", "a  b", "=", "a  b"),
+            ("/bin/sh", "-c", "word='a  b'\nif [ \"$word\" = 'a  b' ]\nthen exit 0; fi\nexit 1"),
+            ("sh", "-c", 'test "$(printf \'\\\\x\')" = \'\\x\''),
+        ],
+        ids=["words", "lines", "quotes"],
+    )
+    def test_a_health_check_is_kept_as_it_is(self, driver, make, command):
+        check = HealthCheck(command, interval_s=0.3, timeout_s=100.0, retries=1)
+        engine_id = make(health=check)
+        driver.start(engine_id)
+        found = wait_for(lambda: driver.inspect(engine_id).health.removeprefix("starting"))
+        assert found == "healthy"
+
     def test_name_of_the_host_and_folders_in_memory(self, driver, make):
         folders = (Tmpfs("/run", 1 * MIB, 0o700), Tmpfs("/var/free"))
         engine_id = make(hostname="desk-7", tmpfs=folders, read_only=True)

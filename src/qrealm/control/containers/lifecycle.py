@@ -284,8 +284,8 @@ class Lifecycle:
             raise
 
     def _note_volumes(self, record: ContainerRecord, volumes: bool) -> None:
-        """Write down whether a container is removed with its volumes without a name. The last removal that was
-        asked for counts."""
+        """Write down whether a container is removed with its volumes without a name. The last removal that
+        was asked for counts."""
         settings = self._ctx.store.settings
         if volumes:
             settings.set(volumes_key(record.id), repr(self._ctx.clock.now()))

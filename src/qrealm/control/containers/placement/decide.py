@@ -31,6 +31,7 @@ from qrealm.control.containers.placement.reasons import (
 from qrealm.control.containers.placement.schedulers import PORTFOLIO, ask, scheduler_named
 from qrealm.control.containers.placement.snapshot import PlacementProblem, Snapshot, problem_of
 from qrealm.control.containers.placement.standing import Prices, Standing
+from qrealm.control.containers.placement.turns import carried_out, in_turns
 from qrealm.control.containers.values import CandidateRecord, DecisionRecord, NodeState
 from qrealm.fleet.containers.host_ports import published
 from qrealm.optimize import Assignment, Cluster, Item, Placer, Rule
@@ -160,7 +161,14 @@ def decide(
         except InfeasibleError as nothing:
             raise _crowded(problem, scheduler, nothing) from nothing
         bound, solver = found.bound, found.solver
-        answer = pruned(assignment, assignment.answer(found.placement))
+
+        def elsewhere(narrowed: Assignment) -> IntArray | None:
+            try:
+                return narrowed.answer(ask(chosen, narrowed, seconds=seconds, seed=seed).placement)
+            except InfeasibleError:
+                return None
+
+        answer = carried_out(assignment, pruned(assignment, assignment.answer(found.placement)), elsewhere)
     return _plan(_Outcome(problem, answer, frozenset(), kind, scheduler, bound, solver, started, now))
 
 
@@ -315,7 +323,7 @@ def _plan(outcome: _Outcome) -> Plan:
     moving = [d for d in decisions if d.chosen is not None and d.chosen != d.before]
     return Plan(
         moves=_in_order(
-            problem, [PlannedMove(d.container, d.before, str(d.chosen), d.reason) for d in moving]
+            assignment, answer, [PlannedMove(d.container, d.before, str(d.chosen), d.reason) for d in moving]
         ),
         kept=tuple(d.container for d in decisions if d.chosen is not None and d.chosen == d.before),
         waiting=tuple(d.container for d in decisions if d.chosen is None),
@@ -408,18 +416,11 @@ def _reason(
     return placed_reason(candidates, outcome.scheduler, why_now, with_others=elsewhere > 1) + moved
 
 
-def _in_order(problem: PlacementProblem, moves: list[PlannedMove]) -> tuple[PlannedMove, ...]:
-    """Those first whose target has room at once; where none has, the next one all the same."""
-    standing = _without_new(problem)
-    index = {place.name: number for number, place in enumerate(problem.assignment.bins)}
-    left, ordered = list(moves), []
-    while left:
-        fitting = (m for m in left if standing.prices(m.container).fits[index[m.target]])
-        move = next(fitting, left[0])
-        left.remove(move)
-        ordered.append(move)
-        standing.put(move.container, index[move.target])
-    return tuple(ordered)
+def _in_order(assignment: Assignment, answer: IntArray, moves: list[PlannedMove]) -> tuple[PlannedMove, ...]:
+    """Those first whose target has room at once; then those that never find any, all the same."""
+    turns, stuck = in_turns(assignment, answer)
+    place = {assignment.items[item].name: number for number, item in enumerate((*turns, *stuck))}
+    return tuple(sorted(moves, key=lambda move: place[move.container]))
 
 
 def _loads(assignment: Assignment, answer: IntArray) -> dict[str, dict[str, float]]:
