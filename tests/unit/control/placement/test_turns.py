@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.control.placement.building import NOW, container, ids, node, relation
 from tests.unit.control.placement.test_properties import snapshots
 
-from qrealm.control.containers.placement import Policy, Snapshot, decide, problem_of
+from qrealm.control.containers.placement import (
+    Policy,
+    SchedulerAnswer,
+    Snapshot,
+    decide,
+    problem_of,
+    register_scheduler,
+    unregister_scheduler,
+)
 from qrealm.control.containers.placement.standing import Standing
+from qrealm.control.containers.placement.turns import in_turns
 from qrealm.control.containers.values import NodeState
 from qrealm.optimize.problems.evaluate import violations
 
@@ -33,6 +43,50 @@ def test_every_planned_move_has_room_in_its_turn(snapshot):
     if violations(problem, problem.arrays.current):
         return  # what must leave one another's place at once may find none
     assert lacking(snapshot, decide(snapshot, action="rebalance", now=NOW)) == []
+
+
+class Exchange:
+    """Has two change places, and can do no more."""
+
+    name = "exchange"
+    help = "what a test wants"
+
+    def __init__(self):
+        self.asked = []
+
+    def place(self, problem, *, seconds, seed):
+        self.asked.append({item.name: item.allowed for item in problem.items})
+        return SchedulerAnswer({"a1": "na", "b1": "nb", "a2": "na", "b2": "nb"})
+
+
+def test_a_scheduler_that_knows_no_other_answer_fails_nothing():
+    scheduler = Exchange()
+    register_scheduler(scheduler)
+    try:
+        plan = decide(paired(), "exchange", action="rebalance", now=NOW)
+    finally:
+        unregister_scheduler("exchange")
+    assert plan.moves == ()
+    first, second = scheduler.asked
+    assert set(first.values()) == {None}
+    assert second == first | {"a2": ("nb",), "b1": ("na",)}
+
+
+@settings(max_examples=300)
+@given(snapshots(states=st.just(NodeState.READY), all_placed=True, containers_max=8), st.data())
+def test_whoever_is_left_over_has_no_room_in_the_end(snapshot, data):
+    """Whatever is to move, also where room and ports do not allow it."""
+    problem = problem_of(snapshot).assignment
+    current = problem.arrays.current
+    bins = st.integers(0, len(problem.bins) - 1)
+    answer = np.array([data.draw(bins) for _ in current], dtype=np.int32)
+    turns, stuck = in_turns(problem, answer)
+    assert sorted([*turns, *stuck]) == np.flatnonzero(answer != current).tolist()
+    standing = Standing(problem, current)
+    for item in turns:
+        assert standing.prices(problem.items[item].name).fits[answer[item]]
+        standing.put(problem.items[item].name, int(answer[item]))
+    assert not any(standing.prices(problem.items[item].name).fits[answer[item]] for item in stuck)
 
 
 def snapshot_of(nodes, containers, relations):

@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from qrealm.base.errors import InfeasibleError, InternalError, NoRoomError
+from qrealm.base.errors import CancelledRunError, InfeasibleError, InternalError, NoRoomError, QrealmError
 from qrealm.control.containers.placement.gains import Gain, gains_of
 from qrealm.control.containers.placement.ports import port_rules_elsewhere
 from qrealm.control.containers.placement.pruning import pruned
@@ -31,7 +31,7 @@ from qrealm.control.containers.placement.reasons import (
 from qrealm.control.containers.placement.schedulers import PORTFOLIO, ask, scheduler_named
 from qrealm.control.containers.placement.snapshot import PlacementProblem, Snapshot, problem_of
 from qrealm.control.containers.placement.standing import Prices, Standing
-from qrealm.control.containers.placement.turns import carried_out, in_turns
+from qrealm.control.containers.placement.turns import Found, carried_out, in_turns
 from qrealm.control.containers.values import CandidateRecord, DecisionRecord, NodeState
 from qrealm.fleet.containers.host_ports import published
 from qrealm.optimize import Assignment, Cluster, Item, Placer, Rule
@@ -160,15 +160,20 @@ def decide(
             found = ask(chosen, assignment, seconds=seconds, seed=seed)
         except InfeasibleError as nothing:
             raise _crowded(problem, scheduler, nothing) from nothing
-        bound, solver = found.bound, found.solver
+        bound = found.bound
 
-        def elsewhere(narrowed: Assignment) -> IntArray | None:
+        def elsewhere(narrowed: Assignment) -> Found | None:
+            left = seconds - (perf_counter() - started)
             try:
-                return narrowed.answer(ask(chosen, narrowed, seconds=seconds, seed=seed).placement)
-            except InfeasibleError:
-                return None
+                other = ask(chosen, narrowed, seconds=left, seed=seed) if left > 0 else None
+            except CancelledRunError:
+                raise
+            except QrealmError:
+                return None  # what is there is good enough
+            return None if other is None else (narrowed.answer(other.placement), other.solver)
 
-        answer = carried_out(assignment, pruned(assignment, assignment.answer(found.placement)), elsewhere)
+        first = (pruned(assignment, assignment.answer(found.placement)), found.solver)
+        answer, solver = carried_out(assignment, first, elsewhere)
     return _plan(_Outcome(problem, answer, frozenset(), kind, scheduler, bound, solver, started, now))
 
 
