@@ -7,13 +7,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engines.eyes import answers, docker
+from engines.image import KEEPING, KEEPING_CHANGES, load_image
 from engines.nodes import HOUR_MS, WAIT_S, request, wait_until, where
 from engines.nodes import make as make_all
 from engines.swarm_nodes import Member, swarm, wait_until_ready, why_no_swarm
@@ -147,6 +148,34 @@ def test_a_life_on_the_manager(members, engine):
     assert text_of(done.output()) == "here\n"
     assert done.exit_code() == 0
     assert everywhere(members) == {"n1": ["web"], "n2": [], "n3": []}
+
+
+def test_a_take_over_is_refused_where_the_manager_cannot_see_what_is_kept(members, engine, tmp_path):
+    load_image(members["n3"].url, KEEPING, KEEPING_CHANGES)
+    plain = wanted("db", node="n3")
+    engine.lifecycle.create(replace(plain, spec=replace(plain.spec, image=KEEPING)))
+    engine.lifecycle.run("db", force=True)
+    (before,) = containers(members["n3"])
+    (kept,) = (mount["Name"] for mount in before["Mounts"])
+    document = json.loads(json.dumps(engine.snapshots.export()))
+    engine.close()
+    with closing(ContainerEngine(engine._ctx.config, tmp_path / "second")) as second:
+        second.open()
+        there = "container 'db' on node 'n3': what it keeps on that member of the swarm cannot be seen"
+        with pytest.raises(EngineRefusalError, match=there) as caught:
+            second.snapshots.import_(document, take_over=True)
+        assert "--lose-volumes" in str(caught.value.hint)
+        assert second.views.containers() == ()
+        assert [each["Id"] for each in containers(members["n3"])] == [before["Id"]]
+        assert kept in docker(members["n3"].url, "volume", "ls", "-q").split()
+        found = second.snapshots.import_(document, take_over=True, lose_volumes=True)
+        assert (found["taken_over"], found["volumes_kept"], found["problems"]) == (["db"], [], [])
+        # What is stopped keeps nothing there.
+        second.lifecycle.stop("db")
+        document = json.loads(json.dumps(second.snapshots.export()))
+    with closing(ContainerEngine(engine._ctx.config, tmp_path / "third")) as third:
+        third.open()
+        assert third.snapshots.import_(document, take_over=True)["taken_over"] == ["db"]
 
 
 def test_a_command_that_is_not_there_and_one_that_fails(members, engine, monkeypatch):

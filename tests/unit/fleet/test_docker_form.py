@@ -217,6 +217,8 @@ def test_states_of_a_service(replicas, started, tasks, state):
     # What still ends is told with 0 by the swarm.
     told = 7 if tasks and tasks[-1]["Status"].get("ContainerStatus") == {"ExitCode": 7} else None
     assert (facts.exit_code, facts.exit_told) == (told, "7" if told else "unknown")
+    # The manager does not see what a container keeps on its member; what is stopped keeps nothing.
+    assert (facts.volumes, facts.volumes_known) == ((), not replicas)
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,10 @@ from qrealm.control.containers.lifecycle import Lifecycle
 from qrealm.control.containers.placement import Action
 from qrealm.control.containers.reports import ClusterReport, CreateReport, CreateRequest, OverriddenOdds
 from qrealm.control.containers.reserving import Reserved
+from qrealm.control.containers.taking_over import carried
 from qrealm.control.containers.ties import overridden
 from qrealm.control.containers.values import ContainerRecord
-from qrealm.fleet.containers.protocol import ContainerSpec, PullProgress
+from qrealm.fleet.containers.protocol import ContainerSpec, Mount, PullProgress
 
 Progress = Callable[[str, PullProgress], None]
 AT_ONCE = 4
@@ -210,11 +211,14 @@ class Clusters:
                     hint=f"give it another name, in a Compose file with container_name: "
                     f"{file.name}-{record.name}; or remove the other one: qdocker rm {record.name}",
                 )
-            if (_spec_now(record, file), record.quantum) != (request.spec, request.quantum):
+            kept = carried(record, request.spec)
+            if (_declared(record, file, kept), record.quantum) != (request.spec, request.quantum):
+                told = ", ".join(f"{mount.source}:{mount.target}" for mount in kept)
                 raise EngineRefusalError(
                     f"cluster {file.name!r} was not made: container {record.name!r} is there, and the "
                     "file now says something else of it",
-                    hint=f"qdocker rm {record.name}, then create the cluster again",
+                    hint=f"qdocker rm {record.name}, then create the cluster again"
+                    + (f"; to go on with its data, have the file mount {told}" if told else ""),
                 )
             existing.add(record.name)
         return existing
@@ -275,12 +279,14 @@ class Clusters:
             log.error("cannot take back cluster %s yet: %s", cluster, problem)
 
 
-def _spec_now(record: ContainerRecord, file: ClusterFile) -> ContainerSpec:
-    """A specification with its cluster's network as that is called now. The container stays in its own."""
+def _declared(record: ContainerRecord, file: ClusterFile, kept: Collection[Mount]) -> ContainerSpec:
+    """What a file said of a container: without the mounts that a take-over gave it, and with its cluster's
+    network as that is called now. The container stays in its own."""
+    spec = replace(record.spec, mounts=tuple(mount for mount in record.spec.mounts if mount not in kept))
     before = file.called_before
-    if before is not None and record.spec.network_made and record.spec.network == own_network(before):
-        return replace(record.spec, network=own_network(file.name))
-    return record.spec
+    if before is not None and spec.network_made and spec.network == own_network(before):
+        return replace(spec, network=own_network(file.name))
+    return spec
 
 
 class _GivenUpError(CancelledRunError):

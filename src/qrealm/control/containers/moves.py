@@ -40,6 +40,8 @@ class Moves:
                 return
             source = ctx.drivers.of(ctx.store.nodes.get(record.node))
             facts = source.inspect(record.engine_id)
+            # Where volumes cannot be seen, on a swarm's member that is not its manager's host, none are taken
+            # to be there: else nothing could move from there.
             if facts.volumes:
                 # The new one would begin without them, and nobody has asked for that.
                 ctx.change_if_same(record, data_node=record.node)

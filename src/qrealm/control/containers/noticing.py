@@ -67,7 +67,9 @@ class Noticing:
 
     def _note_data(self, node: NodeRecord, seen: Mapping[str, ContainerFacts]) -> None:
         """Write down where containers have data in volumes that their images declare. When the node is lost,
-        they wait for it instead of starting elsewhere without."""
+        they wait for it instead of starting elsewhere without. Where volumes cannot be seen, on a swarm's
+        member that is another host than its manager, none are taken to be there: else nothing there would
+        start elsewhere."""
         for record in self._ctx.store.containers.all():
             facts = seen.get(str(record.engine_id))
             here = facts is not None and record.node == node.name and record.phase is Phase.READY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +12,20 @@ from qrealm.base.errors import EngineRefusalError, NameTakenError, QrealmError
 from qrealm.control.containers.context import Context, log
 from qrealm.control.containers.labels import runs
 from qrealm.control.containers.values import ContainerRecord, NodeRecord, NodeState, Phase, Wanted
-from qrealm.fleet.containers.protocol import LABEL_CONTAINER, LABEL_ENGINE, ContainerFacts, Mount
+from qrealm.fleet.containers.protocol import (
+    LABEL_CONTAINER,
+    LABEL_ENGINE,
+    ContainerFacts,
+    ContainerSpec,
+    Mount,
+)
 
 LOOKS_AT_ONCE = 8
 LOOK_S = 10.0
 """How long a node may take to tell what it has; one that does not answer is left out."""
+
+_GIVEN_NAME = re.compile(r"[0-9a-f]{64}")
+"""As engines call volumes to which nobody gave a name."""
 
 Foreign = Mapping[str, Sequence[tuple[str, ContainerFacts]]]
 """By id of a container the nodes where another engine has it, and what they say of it there."""
@@ -83,10 +93,10 @@ def taken_over(record: ContainerRecord, there: Foreign, exporter: str) -> Contai
     ((node, facts),) = meant
     wanted = Wanted.RUNNING if runs(facts) else Wanted.STOPPED
     mounted = _mounted(record)
-    carried = [Mount(name, path) for path, name in facts.volume_names.items() if path not in mounted]
+    kept = [Mount(name, path) for path, name in facts.volume_names.items() if path not in mounted]
     return replace(
         record,
-        spec=replace(record.spec, mounts=(*record.spec.mounts, *carried)),
+        spec=replace(record.spec, mounts=(*record.spec.mounts, *kept)),
         node=node,
         engine_id=facts.engine_id,
         phase=Phase.MAKING_AGAIN,
@@ -97,18 +107,25 @@ def taken_over(record: ContainerRecord, there: Foreign, exporter: str) -> Contai
 
 
 def check_volumes_stay(replaced: Iterable[ContainerRecord], there: Foreign) -> None:
-    """Raises EngineRefusalError when volumes without a name would be lost with what is to be replaced."""
+    """Raises EngineRefusalError when volumes without a name would be lost with what is to be replaced, or
+    might be because nobody can see them."""
     told = []
     for record in replaced:
         for node, facts in there[record.id]:
             lost = [path for path in facts.volumes if path not in _mounted(record)]
             if lost:
                 told.append(f"container {record.name!r} on node {node!r}: {', '.join(lost)}")
+            elif not facts.volumes_known:
+                told.append(
+                    f"container {record.name!r} on node {node!r}: what it keeps on that member of the swarm "
+                    "cannot be seen from this manager"
+                )
     if told:
         raise EngineRefusalError(
             "import-state --take-over would lose what containers keep in volumes without a name, which go "
             f"with them there; nothing was changed: {'; '.join(told)}",
-            hint="copy the data out first; then, to give up what is in the volumes, add --lose-volumes",
+            hint="copy the data out first, where there is any; then, to give up what is in the volumes, add "
+            "--lose-volumes",
         )
 
 
@@ -121,6 +138,17 @@ def volumes_kept(before: Iterable[ContainerRecord], replaced: Mapping[str, Conta
         for mount in now.spec.mounts
         if mount not in record.spec.mounts
     ]
+
+
+def carried(record: ContainerRecord, declared: ContainerSpec) -> tuple[Mount, ...]:
+    """What a container mounts because it was taken over, and not because its user says so in `declared`: by
+    a name that an engine gave, at a folder of which `declared` says nothing."""
+    said = {mount.target for mount in declared.mounts}
+    return tuple(
+        mount
+        for mount in record.spec.mounts
+        if _GIVEN_NAME.fullmatch(mount.source) and mount.target not in said
+    )
 
 
 def _mounted(record: ContainerRecord) -> set[str]:

@@ -186,8 +186,9 @@ def import_state(
     Containers that another daemon still has on these nodes are left alone: the import is refused, and names
     them. With --take-over each of them is stopped and removed, and then made again here; that other daemon
     must run no more. What it keeps in volumes without a name, the new one goes on with; where these cannot
-    stay, as in a swarm, the import is refused unless --lose-volumes is there, too. Exit code 1 when something
-    could not be made yet; the daemon goes on trying.
+    stay, as in a swarm, or cannot be seen, as on other hosts than the swarm's manager, the import is refused
+    unless --lose-volumes is there, too. Exit code 1 when something could not be made yet; the daemon goes on
+    trying.
 
     [bold]Examples[/bold]
 

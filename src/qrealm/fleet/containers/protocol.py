@@ -228,6 +228,7 @@ class ContainerFacts:
         volumes: folders inside whose data is in volumes to which the engine gave a name itself, as it does
             for those that the image declares.
         volume_names: by folder of `volumes` that name, where the volume can outlive the container.
+        volumes_known: whether `volumes` is all of them; else there may be more that nobody can see.
         entrypoint, command: what it runs, the image's own where nothing else was asked for; None for none,
             and where the engine does not tell.
     """
@@ -246,6 +247,7 @@ class ContainerFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     volume_names: Mapping[str, str] = field(default_factory=dict)
+    volumes_known: bool = True
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
 

@@ -15,7 +15,8 @@ cannot do like an engine alone:
 * A node that dies is known to be down after three heartbeats that are missing, of 5 s each unless
   ``docker swarm update --dispatcher-heartbeat`` says otherwise; until then its containers seem to run.
 * Volumes that an image declares last until the container is stopped: the next start makes new ones, and the
-  swarm's nodes remove the old ones with what used them.
+  swarm's nodes remove the old ones with what used them. Where this manager does not host the node, nobody
+  can tell whether there are any.
 * The swarm knows a service's name once: see `service_name`.
 """
 
@@ -295,7 +296,7 @@ class SwarmDriver(DockerDriver):
             with self._wire.calling(f"inspect {short(container)}") as client:
                 near = facts_of(client.inspect_container(container))
         except NoSuchContainerError:
-            return facts
+            return replace(facts, volumes_known=True)  # it has gone, with what it had
         return replace(
             near,
             engine_id=facts.engine_id,

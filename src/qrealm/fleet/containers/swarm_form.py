@@ -165,6 +165,8 @@ def facts_of_service(service: Told, tasks: Sequence[Told]) -> ContainerFacts:
         error=error,
         ports=_ports(spec),
         labels={name: word for name, word in (spec.get("Labels") or {}).items() if name not in _OURS},
+        # What is stopped has none: they go with its container. Of any other only the member's engine knows.
+        volumes_known=not replicas_of(service),
     )
 
 

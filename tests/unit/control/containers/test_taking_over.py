@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from tests.unit.control.containers.homes import Home
+from tests.unit.control.containers.homes import Home, Node
 from tests.unit.control.containers.test_clusters import SHOP, names
 
-from qrealm.base.errors import NameTakenError
-from qrealm.fleet.containers.protocol import LABEL_ENGINE
+from qrealm.base.errors import EngineRefusalError, NameTakenError
+from qrealm.fleet.containers.protocol import LABEL_ENGINE, Mount
 from qrealm.fleet.containers.simulated import SimulatedDriver
 
 
@@ -94,3 +95,61 @@ def test_a_third_engine_s_containers_are_not_taken_over(home, tmp_path):
                 third.engine.snapshots.import_(document, take_over=True)
             assert names(third) == set()
         second.check()
+
+
+GIVEN = "0123456789abcdef" * 4
+"""As an engine calls a volume to which nobody gave a name."""
+
+
+def telling(monkeypatch, owner, **more):
+    """Have nodes say more of the containers that an engine of qrealm has."""
+    find = Node.find
+
+    def told(self, labels):
+        return [
+            replace(facts, **more) if facts.labels[LABEL_ENGINE] == owner else facts
+            for facts in find(self, labels)
+        ]
+
+    monkeypatch.setattr(Node, "find", told)
+
+
+def test_a_take_over_is_refused_where_volumes_cannot_be_seen(home, tmp_path, monkeypatch):
+    home.create("web", node="na")
+    document = json.loads(json.dumps(home.engine.snapshots.export()))
+    home.close()
+    telling(monkeypatch, document["engine_id"], volumes_known=False)
+    with second_home(home, tmp_path / "two") as other:
+        there = "container 'web' on node 'na': what it keeps .* cannot be seen from this manager"
+        with pytest.raises(EngineRefusalError, match=there) as caught:
+            other.engine.snapshots.import_(document, take_over=True)
+        assert "--lose-volumes" in caught.value.hint
+        assert names(other) == set()
+        assert SimulatedDriver(other.endpoints["na"]).find({LABEL_ENGINE: document["engine_id"]})
+        found = other.engine.snapshots.import_(document, take_over=True, lose_volumes=True)
+        assert (found["taken_over"], found["problems"]) == (["web"], [])
+        other.check()
+
+
+def test_a_cluster_file_still_says_the_same_of_what_was_taken_over(home, tmp_path, monkeypatch):
+    home.engine.clusters.create(SHOP)
+    document = json.loads(json.dumps(home.engine.snapshots.export()))
+    home.close()
+    telling(monkeypatch, document["engine_id"], volumes=("/data",), volume_names={"/data": GIVEN})
+    with second_home(home, tmp_path / "two") as other:
+        found = other.engine.snapshots.import_(document, take_over=True)
+        assert (found["taken_over"], found["problems"]) == (["back", "cache", "front"], [])
+        before = other.store.containers.all()
+        assert {record.spec.mounts for record in before} == {(Mount(GIVEN, "/data"),)}
+        again = other.engine.clusters.create(SHOP)
+        assert (again.created, set(again.existing)) == ((), {"back", "cache", "front"})
+        assert other.store.containers.all() == before
+        # What the file does say otherwise is refused, and the way on keeps the data.
+        mounting = SHOP.replace('front, image: "img:1"', 'front, image: "img:1", volumes: ["mine:/data"]')
+        with pytest.raises(EngineRefusalError, match="now says something else"):
+            other.engine.clusters.create(mounting)
+        with pytest.raises(EngineRefusalError, match="now says something else") as caught:
+            other.engine.clusters.create(SHOP.replace('front, image: "img:1"', 'front, image: "img:2"'))
+        assert f"mount {GIVEN}:/data" in caught.value.hint
+        assert other.store.containers.all() == before
+        other.check()
