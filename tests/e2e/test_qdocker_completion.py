@@ -187,6 +187,12 @@ LINES = {
     "create --quantum-p": "create --quantum-probability",
     "nodes ls --no-t": "nodes ls --no-trunc",
     # names
+    "'run' ot": "run other",
+    '"run" ot': "run other",
+    "ru\\n ot": "run other",
+    "nodes 'drain' bi": "nodes drain big",
+    "entangle other web-1 '--mode' op": "entangle other web-1 --mode opposite",
+    "ps '--filter' status=ru": "ps --filter status=running",
     "run ot": "run other",
     "run we": "run web-",
     "entangle other ot": "entangle other other",
@@ -244,6 +250,29 @@ def test_lines_are_completed(begin, shell):
     typist = begin(shell)
     for line, whole in LINES.items():
         assert typist.completed(line) == shlex.split(whole.format(home=typist.folder)), line
+    for word in ("not found", "rror", "hint", "Traceback"):
+        assert word not in typist.everything
+
+
+VALUES_WITH_OPTIONS = {
+    "start --config=files/con": "start --config=files/config.yaml",
+    "start --config=files/clu": "start '--config=files/cluster file.yaml'",
+    "start --config=files/cluster\\ f": "start '--config=files/cluster file.yaml'",
+    "start --config='files/cluster f": "start '--config=files/cluster file.yaml'",
+    'start "--config=files/cluster f': "start '--config=files/cluster file.yaml'",
+    "start --config=fil": "start --config=files/",
+    "start --config=files/nothing": "start --config=files/nothing",
+    "start --config files/clu": "start --config 'files/cluster file.yaml'",
+    "create --node=bi": "create --node=big",
+    "ps --filter=status=ru": "ps --filter=status=running",
+    "ps --filter status=ru": "ps --filter status=running",
+}
+
+
+def test_a_bash_that_leaves_option_and_value_together_completes_the_value(begin):
+    typist = begin("bash", f"COMP_WORDBREAKS=${{{{COMP_WORDBREAKS//=}}}}\n{SOURCED}")
+    for line, whole in VALUES_WITH_OPTIONS.items():
+        assert typist.completed(line) == shlex.split(whole), line
     for word in ("not found", "rror", "hint", "Traceback"):
         assert word not in typist.everything
 

@@ -17,6 +17,7 @@ from qrealm.faces.qdocker.filters import (
     EVENT_KEYS,
     EVENT_TYPES,
     HEALTHS,
+    NODE_DRIVERS,
     NODE_KEYS,
     NODE_STATES,
     STATES,
@@ -35,7 +36,7 @@ _GATES = """
 _VALUES = {
     **dict.fromkeys(("--config", "--env-file", "--filename", "--tls-ca", "--tls-cert", "--tls-key"), _FILES),
     "--restart": "no always unless-stopped on-failure",
-    "--driver": "docker podman swarm simulated",
+    "--driver": " ".join(NODE_DRIVERS),
     "--node": "@nodes",
     "--scheduler": "@schedulers",
 }
@@ -63,7 +64,7 @@ _FILTERS = {
         **dict.fromkeys(NODE_KEYS, ()),
         "name": ("@nodes",),
         "status": NODE_STATES,
-        "driver": tuple(_VALUES["--driver"].split()),
+        "driver": NODE_DRIVERS,
     },
     "events": {**dict.fromkeys(EVENT_KEYS, ()), "name": ("@containers",), "type": EVENT_TYPES},
 }
@@ -262,14 +263,14 @@ _qdocker_names() {
 _TAIL = {
     Shell.BASH: """
 _qdocker() {
-  local wanted prefix open name whole lead rest trimmed current='' index=0
+  local wanted prefix open name whole lead front rest trimmed current='' index=0
   local -a given=()
   # bash takes KEY=VALUE and what has a colon apart; words belong together where no blank is between them.
   rest=${COMP_LINE:0:COMP_POINT}
   while [ "$index" -le "$COMP_CWORD" ]; do
     trimmed=${rest#"${rest%%[![:space:]]*}"}
     if [ "$index" -gt 0 ] && [ "$trimmed" != "$rest" ]; then
-      given+=("$current")
+      given+=("${current//[\\"\\'\\\\]/}")
       current=
     fi
     if [ "$index" -eq "$COMP_CWORD" ]; then
@@ -280,22 +281,30 @@ _qdocker() {
     fi
     index=$((index + 1))
   done
-  current=${current//[\\"\\']/}
+  current=${current//[\\"\\'\\\\]/}
   _qdocker_wanted "${given[@]:1}" "$current"
   COMPREPLY=()
+  # What bash leaves as it is, in front of what it completes, and what it completes although it is no value.
+  lead=${current%"${2//[\\"\\'\\\\]/}"}
+  front=${prefix#"$lead"}
   if [ "$wanted" = @files ]; then
-    if type compopt >/dev/null 2>&1; then
+    if [ -z "$front" ] && type compopt >/dev/null 2>&1; then
       compopt -o default
-    else
-      while IFS= read -r name; do COMPREPLY+=("$name"); done <<< "$(compgen -f -- "${current#"$prefix"}")"
+      return
+    fi
+    while IFS= read -r name; do
+      [ ! -d "$name" ] || name+=/
+      [ -z "$name" ] || COMPREPLY+=("$front$name")
+    done <<< "$(compgen -f -- "${current#"$prefix"}")"
+    if type compopt >/dev/null 2>&1; then
+      compopt -o filenames
+      case ${COMPREPLY[0]-} in */) compopt -o nospace ;; esac
     fi
     return
   fi
   if [ -n "$open" ]; then
     type compopt >/dev/null 2>&1 && compopt -o nospace
   fi
-  # What bash leaves as it is, in front of what it completes.
-  lead=${current%"${2//[\\"\\']/}"}
   while IFS= read -r name; do
     whole=$prefix$name
     case $whole in

@@ -15,7 +15,7 @@ from qrealm.circuits.gate_rows import GATES
 from qrealm.control.containers.registers.gates import _fits_containers
 from qrealm.faces.qdocker.app import COMMANDS, NODE_COMMANDS, option_names
 from qrealm.faces.qdocker.completion import Shell, complete, completion
-from qrealm.faces.qdocker.filters import CONTAINER_KEYS, EVENT_TYPES, STATES
+from qrealm.faces.qdocker.filters import CONTAINER_KEYS, EVENT_TYPES, NODE_DRIVERS, STATES
 
 
 @pytest.fixture(params=list(Shell))
@@ -47,10 +47,12 @@ def test_filters_are_completed(rows):
         assert rows[f"events {option} type="] == list(EVENT_TYPES)
         assert rows[f"nodes ls {option}"] == ["name=", "label=", "status=", "driver="]
         assert rows[f"nodes ls {option} status="] == ["ready", "draining", "lost"]
+        assert rows[f"nodes ls {option} driver="] == list(NODE_DRIVERS)
 
 
 def test_values_are_those_of_the_help(rows):
     assert rows["entangle --mode"] == ["same", "opposite", "spread"]
+    assert rows["nodes add --driver"] == list(NODE_DRIVERS)
     assert rows["create --pull"] == ["missing", "always", "never"]
     assert rows["ps --format"] == ["table", "json"]
     assert rows["inspect -f"] == ["json"]
