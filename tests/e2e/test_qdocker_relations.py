@@ -50,7 +50,8 @@ def test_what_others_say_already_is_told_as_such(qdocker):
     assert qdocker("entangle", "ax", "az", "--mode", "opposite").returncode == 0
     told = qdocker("entangle", "ay", "az", "--mode", "spread")
     assert told.stdout.startswith("ay and az are related so already, through ax: nothing new is declared\n")
-    assert told.stderr == "joint outcomes that are not listed have less than 0.005 %\n"
+    # Decay alone makes other outcomes possible: they may be too few to be listed.
+    assert told.stderr in ("", "joint outcomes that are not listed have less than 0.005 %\n")
     report = json.loads(qdocker("entangle", "ay", "az", "--mode", "spread", "--format", "json").stdout)
     assert (report["declared"], report["through"], report["note"]) == (False, ["ax"], "")
     assert [each["With"] for each in relations(qdocker, "ay")] == ["ax"]

@@ -57,7 +57,8 @@ def measure(
 def warn_of_weak(relations: Sequence[Mapping[str, Any]]) -> None:
     """Say which relations were not much to rely on when they were measured; see `MeasureReport.weak`."""
     for each in relations[:_WEAK_SHOWN]:
-        holds = math.floor(100 * each["holds"]) / 100
+        # Down, for none is to look as if it held with 0.9; what is short of a digit by rounding has it.
+        holds = math.floor(100 * each["holds"] + 1e-9) / 100
         why = "decoherence" if each["decayed"] else "gates, or decoherence"
         warn(
             f"{each['first']} and {each['second']} are declared `{each['mode']}` and held with {holds:.2f} "
@@ -97,7 +98,8 @@ def entangle(
     rows = [(outcome, f"{share:.2%}") for outcome, share in shares if share >= _SHARE_SHOWN]
     # Names as they are: they are case-sensitive.
     write_table((f"{found['first']},{found['second']}", "PROBABILITY"), rows)
-    tell(f"joint outcomes that are not listed have less than {100 * _SHARE_SHOWN:g} %")
+    if len(rows) < len(shares):
+        tell(f"joint outcomes that are not listed have less than {100 * _SHARE_SHOWN:g} %")
     for line in overridden_lines(found["overridden"]):
         tell(line)
     if found["note"]:

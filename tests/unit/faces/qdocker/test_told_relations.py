@@ -80,6 +80,32 @@ def test_the_table_has_names_as_they_are_and_says_that_some_outcomes_are_left_ou
     assert "joint outcomes that are not listed have less than 0.005 %\n" in err
 
 
+@pytest.mark.parametrize("shares", [{}, {"running,stopped": 0.00006}])
+def test_where_no_outcome_is_left_out_nothing_is_said_of_it(monkeypatch, capsys, shares):
+    answering(monkeypatch, quantum_commands, entangled(**shares))
+    quantum_commands.entangle("Web", "mirror")
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 5 + len(shares)
+    assert "not listed" not in err
+
+
+@pytest.mark.parametrize(
+    ("holds", "told"),
+    [
+        *((number / 100, f"{number / 100:.2f}") for number in range(90)),
+        (0.1 + 0.2 + 0.28, "0.58"),
+        (0.58 - 1e-15, "0.58"),
+        (0.58 + 1e-15, "0.58"),
+        (0.5799, "0.57"),
+        (0.8999, "0.89"),
+        (0.0, "0.00"),
+    ],
+)
+def test_what_a_relation_held_with_is_rounded_down(capsys, holds, told):
+    warn_of_weak([{**WEAK, "holds": holds}])
+    assert f" held with {told} before" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("decayed", "why"), [(True, "(decoherence)"), (False, "(gates, or decoherence)")])
 def test_a_weak_relation_is_a_warning(capsys, decayed, why):
     warn_of_weak([{**WEAK, "decayed": decayed}])
