@@ -168,6 +168,7 @@ class Model:
         """A measurement has told this of a group."""
         indices = {name: index_of(state) for name, state in report.outcomes.items()}
         assert report.outcomes[report.name] == report.state
+        self.quantum.check_weak(report.name, report.weak)
         self.quantum.collapse(report.name, indices, report.probability)
 
     def forget(self, *gone):

@@ -17,6 +17,9 @@ from tests.property.container_relations import in_force
 from tests.reference.groups import Group, Part, controlled, gate_matrix
 
 CLOSE = 1e-9
+WEAK = 0.9
+"""A relation that held with less is told by a measurement; `CLOSE` to this, either is right."""
+
 KEPT = 1e-9
 """A relation that fails with a smaller probability holds; about this, either is right."""
 
@@ -140,14 +143,42 @@ class Quantum:
         ways.check_spent([tie for tie in spent if (tie.first, tie.second) != (one, other)], self.ties)
         return False
 
+    def astray(self, group, one, other, images):
+        """Probability that the state of the other is not the one that belongs to the first's."""
+        both = group.without([name for name in group.names if name not in (one, other)])
+        assert both is not None
+        shares = both.diagonal if both.names[0] == one else both.diagonal.T
+        return 1.0 - float(sum(shares[index, image] for index, image in enumerate(images)))
+
+    def holds(self, tie, group=None):
+        """Probability that a relation would be found to hold, now or in its group as given; None where it is
+        spent."""
+        if tie.spent:
+            return None
+        group = self.now(self.group(tie.first)) if group is None else group
+        images = map(tie.image, range(self.parts[tie.first].size))
+        return 1.0 - self.astray(group, tie.first, tie.second, images)
+
+    def check_weak(self, name, told):
+        """A measurement of a container is about to collapse its group; it has told these to be weak."""
+        stored = self.group(name)
+        ties = {(tie.first, tie.second, tie.mode): tie for tie in self.force if tie.first in stored.names}
+        holds = {key: self.holds(tie) for key, tie in ties.items()}
+        weak = {(each.first, each.second, each.mode): each for each in told}
+        assert len(weak) == len(told)
+        assert {key for key, share in holds.items() if share < WEAK - CLOSE} <= weak.keys()
+        assert weak.keys() <= {key for key, share in holds.items() if share < WEAK + CLOSE}
+        assert [each.holds for each in told] == sorted(each.holds for each in told)
+        for key, each in weak.items():
+            assert each.holds == pytest.approx(holds[key], abs=CLOSE)
+            before = self.holds(ties[key], stored)
+            assert each.decayed is (before >= WEAK) or abs(before - WEAK) < CLOSE
+
     def follow_again(self, one, other, already):
         """What is declared holds: whoever strays from it follows again. Whether it was kept."""
         group = self.now(self.group(one))
         images = ways.images_from(one, self.force, self.parts[one].size)[other]
-        both = group.without([name for name in group.names if name not in (one, other)])
-        assert both is not None
-        shares = both.diagonal if both.names[0] == one else both.diagonal.T
-        astray = 1.0 - sum(shares[index, image] for index, image in enumerate(images))
+        astray = self.astray(group, one, other, images)
         kept = astray <= KEPT
         if already is not None and KEPT / 10 < astray < KEPT * 10:
             kept = already

@@ -115,12 +115,14 @@ class RegisterCommands:
             group = self.quantum.now(self.quantum.group(name))
             assert set(view.group) == set(group.names)
             assert view.purity == pytest.approx(group.purity(), abs=CLOSE)
-            told = {(each.other, each.mode, each.follows, each.spent) for each in view.relations}
+            told = {(each.other, each.mode, each.follows, each.spent): each.holds for each in view.relations}
+            assert len(told) == len(view.relations)
             ties = [tie for tie in self.quantum.ties if name in (tie.first, tie.second)]
             assert told == {
-                (tie.first if tie.second == name else tie.second, tie.mode, tie.second == name, tie.spent)
+                (tie.first if tie.second == name else tie.second, tie.mode, tie.second == name, tie.spent):
+                pytest.approx(self.quantum.holds(tie), abs=CLOSE)
                 for tie in ties
-            }
+            }  # fmt: skip
 
     # Messages.
 
