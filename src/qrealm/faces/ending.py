@@ -130,6 +130,13 @@ _VALUES = {
 """What help calls a value, by the name that typer has for its type."""
 
 
+def _with_plain_values(params: list[Any], ctx: Any) -> list[Any]:
+    """The same parameters; help shows what a user writes for their values."""
+    for each in params:
+        _name_value(each, ctx)
+    return params
+
+
 def _name_value(param: Any, ctx: Any) -> None:
     """Have help show what a user writes: nothing beside a flag or an argument's name, `TEXT` or `a|b` beside
     an option. Newer versions of typer show names of Python's types there: ``<bool>``, ``<list[str]>``."""
@@ -144,10 +151,7 @@ class PlainGroup(TyperGroup):
     """A group of commands whose help names no types of Python."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        found = super().get_params(ctx)
-        for each in found:
-            _name_value(each, ctx)
-        return found
+        return _with_plain_values(super().get_params(ctx), ctx)
 
 
 class PlainCommand(TyperCommand):
@@ -155,10 +159,7 @@ class PlainCommand(TyperCommand):
     version of typer: newer ones have braces there, names of Python's types, and pydantic's words."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        found = super().get_params(ctx)
-        for each in found:
-            _name_value(each, ctx)
-        return found
+        return _with_plain_values(super().get_params(ctx), ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qrealm.control.containers.placement import REPLACEMENT
-from qrealm.faces.qdocker.placement_commands import show_balance, show_decision
+from qrealm.faces.qdocker.placement_commands import NO_SCHEDULER, show_balance, show_decision
 
 
 def decision(*changes):
@@ -66,6 +66,10 @@ def test_a_rebalance_shows_no_noise_either(capsys):
     }  # fmt: skip
     assert show_balance(report, wants_json=False) == 0
     assert "portfolio: objective 0 to 0.25, proven bound 0; 1 stay; 0.1 s" in capsys.readouterr().err
+
+
+def test_what_stands_for_no_scheduler_is_the_same_on_both_sides():
+    assert NO_SCHEDULER == REPLACEMENT
 
 
 def test_a_drain_names_no_scheduler_that_nobody_chose(capsys):
