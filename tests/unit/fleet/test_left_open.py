@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import socket
 import tempfile
 import threading
@@ -21,24 +20,6 @@ from qrealm.fleet.containers.protocol import Endpoint, ExecSpec, LogRequest, Pul
 from qrealm.fleet.containers.pulling import pull_progress
 from qrealm.fleet.containers.ssh_tunnel import SshTunnel
 from qrealm.fleet.containers.terminal import attach
-
-LINKING_SSH = """#!/bin/sh
-for word; do case "$word" in *engine.sock:*) ln -s "${word#*:}" "${word%%:*}";; esac; done
-exec sleep 600
-"""
-"""An ssh that stays, whose forwarded socket is that of this host."""
-
-
-@pytest.fixture
-def tunnels(monkeypatch):
-    """Where tunnels keep their folders; `ssh` reaches this host."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        (Path(folder) / "bin").mkdir()
-        (Path(folder) / "bin" / "ssh").write_text(LINKING_SSH)
-        (Path(folder) / "bin" / "ssh").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
-        monkeypatch.setattr(tempfile, "tempdir", folder)
-        yield lambda: list(Path(folder).glob("qrealm-ssh-*"))
 
 
 def docker_at(path, scheme="unix"):
@@ -65,7 +46,7 @@ def test_an_engine_that_takes_no_caller_leaves_no_tunnel(tunnels, answer, told):
         for _ in range(2):
             with pytest.raises(told):
                 driver.facts()
-            assert tunnels() == []
+            assert tunnels() == set()
         driver.close()
 
 
@@ -90,7 +71,7 @@ def test_who_is_interrupted_while_a_tunnel_is_made_leaves_none(tunnels, monkeypa
     (Path(tempfile.gettempdir()) / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 600\n")
     with nothing_left_open(), pytest.raises(KeyboardInterrupt):
         SshTunnel("ssh://u@h/x.sock", timeout_s=60.0)
-    assert tunnels() == []
+    assert tunnels() == set()
 
 
 def test_a_tunnel_that_cannot_begin_leaves_no_folder(tunnels, monkeypatch):
@@ -100,7 +81,7 @@ def test_a_tunnel_that_cannot_begin_leaves_no_folder(tunnels, monkeypatch):
     monkeypatch.setattr(ssh_tunnel.subprocess, "Popen", none_left)
     with pytest.raises(BlockingIOError):
         SshTunnel("ssh://u@h/x.sock", timeout_s=60.0)
-    assert tunnels() == []
+    assert tunnels() == set()
 
 
 def gone_after_the_head(connection, line):
@@ -258,6 +239,24 @@ def test_a_step_of_a_pull_that_is_none(line):
         with pytest.raises(EngineRefusalError, match="no step of a pull"):
             driver.pull("a.example/b:1")
         driver.close()
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_step_of_a_pull_whose_line_ends_in_two_chunks(end):
+    """As behind a proxy that cuts anew what it hands on."""
+    seen = []
+
+    def answer(connection, asked):
+        if not made_known(connection, asked):
+            pieces = (b'{"status": "One"}\r', end, b'{"status": "Two"}\r\n')
+            connection.sendall(CHUNKED + b"".join(map(chunk, pieces)) + b"0\r\n\r\n")
+        return True
+
+    with answering(answer) as path, nothing_left_open():
+        driver = docker_at(path)
+        driver.pull("a.example/b:1", lambda step: seen.append(step.status))
+        driver.close()
+    assert [status for status in seen if not status.startswith("Asking")] == ["One", "Two"]
 
 
 @pytest.mark.parametrize("detail", [None, [], 7, {}, {"current": "far", "total": None}])

@@ -123,6 +123,8 @@ class Pull:
 
     def _read(self, response: Any) -> Iterator[PullProgress]:
         for line in response.iter_lines(chunk_size=None):
+            if not line.strip():
+                continue  # a chunk that ended between the two bytes of a line's end
             step = self._step(line)
             if told := step.get("error"):
                 raise _of_image(refusal(f"{self._wire.name}: {self._doing}", None, str(told)))
