@@ -7,8 +7,10 @@ import re
 import socket
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,6 +34,7 @@ from qrealm.fleet.containers.streams import (
     STDERR,
     Breakable,
     OutputStream,
+    Use,
     buffered,
     closed_on_error,
     move,
@@ -107,7 +110,7 @@ IMAGE_HINT = (
 
 
 class _Line:
-    """A client, and the tunnel that it goes through; `users` is how many calls are under way."""
+    """A client, and the tunnel that it goes through; `users` is how many calls and streams are under way."""
 
     def __init__(self, client: APIClient, tunnel: SshTunnel | None = None) -> None:
         self.client = client
@@ -139,9 +142,11 @@ class Connection:
         self.timeout_s = timeout_s
         self._endpoint = endpoint
         self._hint = extra_hint
-        self._lock = threading.Lock()
+        self._connecting = threading.Lock()  # taken before the other, and held for as long as it takes
+        self._lock = threading.Lock()  # of what follows; held for moments
         self._line: _Line | None = None
         self._lines: set[_Line] = set()
+        self._leaving: deque[_Line] = deque()  # a line for each user who has left it and is still counted
         self._closed = False
         self._streams: weakref.WeakSet[Breakable] = weakref.WeakSet()
         requests = docker.errors.requests  # what the SDK's own calls run on, and may raise
@@ -169,7 +174,7 @@ class Connection:
             noted: told each socket once it is connected, before anything is sent there.
         """
         with self._on_line(doing) as line:
-            with self._lock:
+            with self._noting():
                 self._streams.add(caller)
             if self._closed:
                 caller.break_off()
@@ -184,6 +189,10 @@ class Connection:
         line = None
         try:
             line = self._taken()
+            if line is None:
+                line = self._newly_taken()
+            else:
+                self._knock_at(line)
             yield line
         except self.api_error as error:
             words = str(error.explanation or error)
@@ -213,8 +222,9 @@ class Connection:
             return self._stream(response, sock, self._exchange(response, sock, data, doing), doing)
 
     def _stream(self, response: Any, sock: Any, pieces: Generator[Output], doing: str) -> OutputStream:
-        stream = OutputStream(response, sock, pieces, f"{self.name}: {doing}")
-        with self._lock:
+        ended = partial(self._end, response.use)
+        stream = OutputStream(response, sock, pieces, f"{self.name}: {doing}", ended)
+        with self._noting():
             self._streams.add(stream)
         if self._closed:  # while the engine answered: who closed did not know of it
             stream.break_off()
@@ -250,7 +260,10 @@ class Connection:
             response.close()
 
     def request(self, client: APIClient, method: str, path: str, doing: str, **options: Any) -> Any:
-        """A call for which the SDK has no method, its answer not yet read; a no is raised."""
+        """A call for which the SDK has no method, its answer not yet read; a no is raised.
+
+        Its line stays while the answer is there, also when the call has ended: a stream is made of it.
+        """
         url = f"{client.base_url}/v{client.api_version}{path}"
         # Who reads it may hang up on the engine; the connection must serve no other call by then.
         headers = {"Connection": "close", **options.pop("headers", {})}
@@ -263,61 +276,106 @@ class Connection:
                 except (ValueError, AttributeError):  # no JSON, or no object
                     words = response.text
             raise refusal(f"{self.name}: {doing}", response.status_code, str(words))
+        response.use = self._use_of(client)
         return response
 
     def close(self) -> None:
         """Give up all connections, for good. Whoever still reads output, or calls, is told
         EngineUnavailableError."""
-        self._closed = True  # before the lock, which who connects may hold for long
-        with self._lock:
+        self._closed = True  # first: who connects then ends what it makes
+        with self._noting():
             streams = list(self._streams)
         for stream in streams:
             stream.break_off()
-        with self._lock:
+        with self._noting():
             self._line, lines = None, list(self._lines)
             self._lines.clear()
         for line in lines:
             line.close()
+        with self._connecting:
+            pass  # whoever connected has ended it
 
-    def _taken(self) -> _Line:
-        """The line for a call, which must leave it."""
-        with self._lock:
+    def _taken(self) -> _Line | None:
+        """The line for a call, which must leave it; None when there is none yet."""
+        with self._noting():
             self._check_open()
-            line = self._line
-            url = self._endpoint.url if line is None or line.tunnel is None else line.tunnel.url
+            if self._line is not None:
+                self._line.users += 1
+            return self._line
+
+    def _newly_taken(self) -> _Line:
+        """The same, made by the first of those who need it at once."""
+        with self._connecting:
+            if (line := self._taken()) is not None:
+                return line
+            made = self._connect()
             try:
-                if url.startswith("unix://"):
-                    # The SDK's words for a socket where nobody answers are long.
-                    knock(url, self.timeout_s)
-            except OSError:
-                self._line = None
-                if line is not None and not line.users:
-                    self._lines.discard(line)
-                    line.close()
+                with self._noting():
+                    self._check_open()
+                    self._line = made
+                    self._lines.add(made)
+                    made.users += 1
+            except BaseException:
+                made.close()
                 raise
-            if line is None:
-                line = self._line = self._connect()
-                self._lines.add(line)
-                # Asked before each request: one call may make several, and wait long for the first.
-                line.client.auth = self._check_open
-            line.users += 1
-            return line
+            return made
+
+    def _knock_at(self, line: _Line) -> None:
+        """OSError when nobody answers: the SDK's words for that are long."""
+        url = self._endpoint.url if line.tunnel is None else line.tunnel.url
+        if url.startswith("unix://"):
+            knock(url, self.timeout_s)
+
+    def _use_of(self, client: APIClient) -> Use | None:
+        """A use of the line that has the client; None when it has one of its own."""
+        with self._noting():
+            for line in self._lines:
+                if line.client is client:
+                    line.users += 1
+                    return Use(line, self._leaving)
+        return None
 
     def _retire(self, line: _Line | None) -> None:
-        """Have the next call connect anew, as the engine may come back. Who calls meanwhile goes on with the
-        line that broke for one call only: the last one who leaves it closes it."""
-        with self._lock:
+        """Have the next call connect anew, as the engine may come back. Who calls or reads meanwhile goes on
+        with the line that broke for one call only: the last one who leaves it closes it."""
+        with self._noting():
             if line is self._line:
                 self._line = None
 
     def _leave(self, line: _Line) -> None:
-        with self._lock:
-            line.users -= 1
-            done = not line.users and line is not self._line and line in self._lines
-            if done:
-                self._lines.discard(line)
-        if done:
-            line.close()
+        self._leaving.append(line)
+        self._let_go()
+
+    def _end(self, use: Use | None) -> None:
+        if use is not None:
+            use.end()
+            self._let_go()
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Alone with who uses which line."""
+        try:
+            with self._lock:
+                yield
+        finally:
+            self._let_go()  # who left meanwhile found the lock taken
+
+    def _let_go(self) -> None:
+        """Close the lines that broke and that everybody has left. This waits for no lock: a signal's handler
+        may end a stream, and who holds the lock comes here afterwards."""
+        while self._leaving and self._lock.acquire(blocking=False):
+            done = []
+            try:
+                while self._leaving:
+                    line = self._leaving.popleft()
+                    line.users -= 1
+                    if not line.users and line is not self._line and line in self._lines:
+                        self._lines.discard(line)
+                        done.append(line)
+            finally:
+                self._lock.release()
+            for line in done:
+                line.close()
 
     def _check_open(self, request: T | None = None) -> T | None:
         """Nothing, or the request that may be sent."""
@@ -329,6 +387,8 @@ class Connection:
 
     def _connect(self) -> _Line:
         where = self._endpoint
+        if where.url.startswith("unix://"):
+            knock(where.url, self.timeout_s)
         if where.url.startswith("ssh://"):
             tunnel = SshTunnel(where.url, timeout_s=self.timeout_s)
             try:
@@ -337,8 +397,11 @@ class Connection:
             except BaseException:
                 tunnel.close()
                 raise
-            return _Line(client, tunnel)
-        return _Line(self._told_version(where.url, self._tls()))
+        else:
+            tunnel, client = None, self._told_version(where.url, self._tls())
+        # Asked before each request: one call may make several, and wait long for the first.
+        client.auth = self._check_open
+        return _Line(client, tunnel)
 
     def _tls(self) -> TLSConfig | bool:
         from docker.tls import TLSConfig

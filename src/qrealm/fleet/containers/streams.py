@@ -9,13 +9,15 @@ import ssl
 import struct
 import threading
 import weakref
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from qrealm.base.errors import EngineUnavailableError
 from qrealm.fleet.containers.protocol import Output
 
+T = TypeVar("T")
 FRAME_HEADER = struct.Struct(">BxxxL")
 STDERR = 2
 READ_BYTES_MAX = 1 << 16
@@ -31,6 +33,20 @@ class Breakable(Protocol):
         """End the wait with EngineUnavailableError."""
 
 
+class Use:
+    """A stream's use of what its answer comes through; it ends once: by `end`, or with the answer.
+
+    Args:
+        used: what is used.
+        leaving: is given that at the end. No lock is taken for it: the thread in which Python collects, or
+            which a signal interrupts, may hold it.
+    """
+
+    def __init__(self, used: T, leaving: deque[T]) -> None:
+        self.end = weakref.finalize(self, leaving.append, used)
+        self.end.atexit = False
+
+
 class OutputStream:
     """What a container or a command writes, as it comes.
 
@@ -38,16 +54,23 @@ class OutputStream:
     for the next piece; the reader then sees the end. Who leaves early must close, or drop, the stream.
     One that is dropped closes its connection also where an error's traceback held it.
 
+    Args:
+        ended: called when it has ended, maybe more than once and from a signal's handler; not of one that is
+            dropped.
+
     Attributes:
         first: the beginning of the first piece, 1000 bytes at most.
         noise: see `without_noise`.
     """
 
-    def __init__(self, response: Any, sock: Any, pieces: Generator[Output], doing: str) -> None:
+    def __init__(
+        self, response: Any, sock: Any, pieces: Generator[Output], doing: str, ended: Callable[[], None]
+    ) -> None:
         self._response = response
         self._sock = sock
         self._pieces = pieces
         self._doing = doing
+        self._ended = ended
         self.first = b""
         self.noise: re.Pattern[bytes] | None = None
         self._reading = threading.Lock()
@@ -64,16 +87,17 @@ class OutputStream:
     def __next__(self) -> Output:
         with self._reading:
             try:
-                piece = self._next_piece()
+                return self._next_piece()
             except StopIteration:
+                self._ended()
                 if self._broken_off and not self._closed:
                     raise EngineUnavailableError(f"{self._doing}: the connection was given up") from None
                 raise
-            except EngineUnavailableError:
-                if self._closed:
+            except BaseException as problem:
+                self._ended()
+                if self._closed and isinstance(problem, EngineUnavailableError):
                     raise StopIteration from None
                 raise
-            return piece
 
     def _next_piece(self) -> Output:
         while True:
@@ -91,6 +115,7 @@ class OutputStream:
             try:
                 self._pieces.close()
                 self._response.close()
+                self._ended()
             finally:
                 self._reading.release()
 
