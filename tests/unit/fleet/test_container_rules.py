@@ -145,6 +145,14 @@ def test_what_cannot_be(bad, told):
         check_spec(bad)
 
 
+@pytest.mark.parametrize("size", [rules.MEMORY_MIN - 1, rules.MEMORY_MAX + 1])
+def test_the_hint_fits_too_little_and_too_much_memory(size):
+    with pytest.raises(RequestError) as caught:
+        check_spec(spec(limits=Limits(memory_bytes=size)))
+    assert "from 6 MiB to 1 EiB" in caught.value.hint
+    assert (rules.MEMORY_MIN, rules.MEMORY_MAX) == (6 << 20, 1 << 60)
+
+
 @pytest.mark.parametrize(
     ("part", "bad", "told"),
     [

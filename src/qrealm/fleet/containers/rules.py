@@ -468,7 +468,7 @@ def _folder(text: str) -> str:
 _HINTS = {
     "ports": "publish another port, or let the engine choose one",
     "cap_add": "name it as Linux does, for example NET_ADMIN or SYS_TIME",
-    "limits.memory_bytes": "give it at least 6 MiB: 6 or 6m",
+    "limits.memory_bytes": "give it from 6 MiB to 1 EiB: 6m where text is read, 6 << 20 bytes in Python",
 }
 _HELD: Parts = (
     ("ports", "ports", _ports),
