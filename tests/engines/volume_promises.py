@@ -60,3 +60,28 @@ class VolumePromises:
             driver.remove(engine_id, force=True)
             with raw(endpoint.url) as client:
                 client.remove_volume(name)
+
+    def test_what_a_container_mounts_by_name_outlives_it_whatever_the_name_looks_like(self, driver, endpoint):
+        before = volumes_of(endpoint.url)
+        engine_id, _ = self.keeping(driver, endpoint)
+        made = volumes_of(endpoint.url) - before
+        driver.remove(engine_id, force=True)
+        if not self.keeps_volumes:
+            wait_for(lambda: volumes_of(endpoint.url) == before)
+            return
+        # One that the engine had named, as a container that is taken over goes on with, and one of a user's
+        # with such a name. What the image declares is another.
+        (its_own,) = made
+        wanted = "c0de" * 16
+        try:
+            mounts = (Mount(its_own, "/data"), Mount(wanted, "/more"), Mount("by-name", "/most"))
+            engine_id, facts = self.keeping(driver, endpoint, mounts=mounts)
+            assert facts.volumes == ("/data", KEPT, "/more")
+            driver.remove(engine_id, force=True, volumes=True)
+            kept = {its_own, wanted, "by-name"}
+            wait_for(lambda: volumes_of(endpoint.url) - before == kept)
+        finally:
+            driver.remove(engine_id, force=True)
+            with raw(endpoint.url) as client:
+                for name in volumes_of(endpoint.url) - before:
+                    client.remove_volume(name)

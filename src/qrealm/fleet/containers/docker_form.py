@@ -21,7 +21,7 @@ from qrealm.fleet.containers.protocol import (
 
 NANO = 1_000_000_000
 _EXITED = re.compile(r"(?:Exited|Restarting) \((\d+)\)")
-_UNNAMED = re.compile(r"[0-9a-f]{64}")
+UNNAMED = re.compile(r"[0-9a-f]{64}")
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
 # Podman has words of its own for two of Docker's states.
 _STATES = {"configured": "created", "initialized": "created", "stopped": "exited", "stopping": "running"}
@@ -183,7 +183,7 @@ def _volumes(told: Mapping[str, Any]) -> dict[str, str]:
             # Podman's list has the folders alone.
             if isinstance(mount, Mapping)
             and mount.get("Type") == "volume"
-            and _UNNAMED.fullmatch(mount.get("Name") or "")
+            and UNNAMED.fullmatch(mount.get("Name") or "")
         )
     )
 

@@ -13,12 +13,17 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qrealm.base.errors import EngineRefusalError
+from qrealm.base.errors import EngineRefusalError, NoSuchContainerError
 from qrealm.fleet.containers.docker import DockerDriver, short
-from qrealm.fleet.containers.docker_form import NANO, facts_of, seconds_of
-from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec, ContainerState
+from qrealm.fleet.containers.docker_form import NANO, UNNAMED, facts_of, seconds_of
+from qrealm.fleet.containers.protocol import ContainerFacts, ContainerSpec, ContainerState, Endpoint
+
+LABEL_MOUNTED = "io.qrealm.mounted"
+"""Label of a container: the volumes it mounts whose names look like Podman's own, joined with commas."""
 
 _SHELLS = (("/bin/sh", "-c"), ("sh", "-c"))
+_KEEPS_WORDS = (5, 8)
+"""The first version that keeps the words of a health check as they are."""
 _NOT_KEPT = re.compile(r"\s\s|[^\S ]|^\s|\s$")
 """White space in a check that Podman would not give back as it was."""
 
@@ -35,11 +40,48 @@ class PodmanDriver(DockerDriver):
     exec_noise = re.compile(rb"^Error: read unixpacket [^\r\n]*: connection reset by peer\r?\n", re.MULTILINE)
     unavailable_hint = "start it (systemctl start podman.socket), or name the engine's own url"
 
+    def __init__(self, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
+        super().__init__(endpoint, timeout_s)
+        self._version: tuple[int, ...] | None = None
+
     def _body(self, spec: ContainerSpec) -> dict[str, Any]:
         body = super()._body(spec)
-        if spec.health is not None:
+        body["Labels"][LABEL_MOUNTED] = ",".join(
+            dict.fromkeys(mount.source for mount in spec.mounts if UNNAMED.fullmatch(mount.source))
+        )
+        if spec.health is not None and not are_plain(spec.health.command) and not self._keeps_words():
             body["Healthcheck"]["Test"] = check_words(spec.health.command)
         return body
+
+    def _keeps_words(self) -> bool:
+        if self._version is None:
+            with self._wire.calling("version") as client:
+                self._version = version_of(client.version())
+        return self._version >= _KEEPS_WORDS
+
+    def _removed(self, engine_id: str, force: bool, volumes: bool) -> Mapping[str, str]:
+        """The same, with the volumes that Docker would remove. Podman would also remove one that it had named
+        for an earlier container, and that this one mounts by that name. Where no label tells of those, as in
+        containers that others made, all volumes stay."""
+        if not volumes:
+            return super()._removed(engine_id, force, volumes=False)
+        try:
+            facts = super().inspect(engine_id)
+        except NoSuchContainerError:
+            return {}
+        mounted = facts.labels.get(LABEL_MOUNTED)
+        labels = super()._removed(engine_id, force, volumes=mounted == "")
+        if mounted:
+            for name in sorted(set(facts.volume_names.values()) - set(mounted.split(","))):
+                self._remove_volume(name)
+        return labels
+
+    def _remove_volume(self, name: str) -> None:
+        try:
+            with self._wire.calling(f"remove volume {short(name)}") as client:
+                client.remove_volume(name)
+        except EngineRefusalError:
+            pass  # another container uses it, or somebody has removed it
 
     def inspect(self, engine_id: str) -> ContainerFacts:
         doing = f"inspect {short(engine_id)}"
@@ -59,11 +101,22 @@ class PodmanDriver(DockerDriver):
         return self.find(labels)
 
 
+def version_of(told: Mapping[str, Any]) -> tuple[int, ...]:
+    """Main and minor version in what ``GET /version`` says; nothing where it says none."""
+    found = re.match(r"([0-9]+)\.([0-9]+)", str(told.get("Version") or ""))
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def are_plain(command: Sequence[str]) -> bool:
+    """Whether words are the same when they were joined with spaces and split there again."""
+    return all(word and not re.search(r"\s", word) for word in command)
+
+
 def check_words(command: Sequence[str]) -> list[str]:
-    """A health check's words for Podman, which until 5.7 joins them with spaces and splits them there again:
-    what needs more than plain words is left to the shell, which gets them joined."""
+    """A health check's words for Podman until 5.7, which joins them with spaces and splits them there again:
+    what needs more than plain words is left to the image's shell, which gets them joined."""
     words = tuple(command)
-    if all(word and not re.search(r"\s", word) for word in words):
+    if are_plain(words):
         return ["CMD", *words]
     script = words[2] if len(words) == 3 and words[:2] in _SHELLS else shlex.join(words)
     if _NOT_KEPT.search(script):
