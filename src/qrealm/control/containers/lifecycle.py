@@ -463,8 +463,8 @@ def volumes_key(container_id: str) -> str:
 
 def unused(facts: ContainerFacts, record: ContainerRecord | None) -> bool:
     """Whether a copy that is removed has nothing of its user's in volumes without a name, so that these may
-    go with it: it has never run. Podman also takes away what it named itself and a container mounts by that
-    name, as one that was taken over does; so none goes with a container that mounts anything."""
+    go with it: it has never run. Of a container that mounts anything none goes: it may have been taken over,
+    and its next copy mounts the volumes of this one by the names that the engine gave them."""
     return facts.started_at is None and (record is None or not record.spec.mounts)
 
 

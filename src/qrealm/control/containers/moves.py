@@ -152,7 +152,7 @@ class Moves:
                 try:
                     driver.start(engine_id)
                 except EngineRefusalError:
-                    driver.remove(engine_id, force=True, volumes=not record.spec.mounts)
+                    driver.remove(engine_id, force=True, volumes=True)
                     raise
             with ctx.planning, ctx.store.transaction():
                 now = ctx.record(record.id)
@@ -165,7 +165,7 @@ class Moves:
                     ctx.tell("container", "make-again", name, {"node": str(record.node)})
             if not meant:
                 # This node was lost meanwhile, and the container has been given another.
-                driver.remove(engine_id, force=True, volumes=not record.spec.mounts)
+                driver.remove(engine_id, force=True, volumes=True)
 
     def mark(self, records: Iterable[ContainerRecord]) -> list[ContainerRecord]:
         """Write down that containers are to be made again where their records say, or wait; inside a

@@ -388,8 +388,8 @@ class ContainerDriver(Protocol):
         running one is refused. No error when it is not there.
 
         Args:
-            volumes: also the volumes without a name that were made for it. Else they stay, where the engine
-                can keep them: a swarm cannot.
+            volumes: also the volumes without a name that were made for it, and never one that it mounts by
+                name. Else they stay, where the engine can keep them: a swarm cannot.
         """
         ...
 
