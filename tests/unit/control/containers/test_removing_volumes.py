@@ -4,16 +4,18 @@ them."""
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
 from tests.unit.control.containers.homes import Node
 from tests.unit.control.containers.test_clusters import SHOP
 
-from qrealm.base.errors import EngineUnavailableError
+from qrealm.base.errors import EngineRefusalError, EngineUnavailableError
 from qrealm.control.containers.values import Phase
 from qrealm.faces.http.containers import container_app
 from qrealm.faces.http.streams import Leaving
+from qrealm.fleet.containers.protocol import Mount
 from qrealm.fleet.containers.simulated import SimulatedDriver
 
 
@@ -124,3 +126,18 @@ def test_what_could_not_be_made_leaves_nothing(home, told):
     home.engine.upkeep.maintenance()
     assert told == {"web": True}
     assert not any(SimulatedDriver(where).find({}) for where in home.endpoints.values())
+
+
+def test_a_new_copy_that_does_not_start_leaves_no_volumes_of_its_image(home, told):
+    """Those that it mounts by name no driver removes."""
+    running(home, "web", node="na")
+    record = home.record("web")
+    spec = replace(record.spec, mounts=(Mount("kept", "/data"),))
+    home.engine._ctx.change(record.id, spec=spec, phase=Phase.MAKING_AGAIN)
+    home.faults.arm(1, "refused before", only=("start",))
+    with pytest.raises(EngineRefusalError):
+        home.engine.balancing._moves.make_again_now("web")
+    home.faults.disarm()
+    assert told == {"web": True}
+    home.engine.balancing._moves.make_again_now("web")
+    assert home.runs("web")
