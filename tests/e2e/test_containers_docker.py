@@ -375,7 +375,7 @@ def test_a_cluster_is_made_whole_and_the_file_can_be_given_again(engine, url):
     assert engine.views.inspect("web").group == ("web", "db")
     again = engine.clusters.create(CLUSTER % IMAGE, "shop.yaml")
     assert again.created == ()
-    assert again.existing == ("cache", "db", "web")
+    assert again.existing == ("web", "db", "cache")
     docker_ids = {inspect(url, name)["Id"] for name in ("web", "db", "cache")}
     assert docker_ids == {made.container.engine_id for made in report.created}
     assert set(engine.clusters.remove("shop")) == {"web", "db", "cache"}
