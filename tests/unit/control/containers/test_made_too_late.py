@@ -59,7 +59,7 @@ def test_what_cannot_be_removed_is_told_once_and_tried_again(tmp_path, monkeypat
         SimulatedDriver(home.endpoints["na"]).create(begun(home, monkeypatch, EngineUnavailableError("late")))
         tried = []
 
-        def refuse(self, engine_id, *, force=False):
+        def refuse(self, engine_id, **how):
             tried.append(engine_id)
             raise EngineRefusalError("na refuses remove")
 
