@@ -4,6 +4,7 @@ inspect` shows meanwhile."""
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
